@@ -1,0 +1,26 @@
+/* Writing a file whole or not at all: bytes go to a temporary file in the same directory, which
+ * takes the final name only when all of them are on the disk. */
+#ifndef DM_BASE_FILE_WRITER_H
+#define DM_BASE_FILE_WRITER_H
+
+#include "base/status.h"
+
+struct dm_file_writer {
+    char *path, *temporary;
+    int descriptor;
+    size_t n_buffered;
+    unsigned char *buffer;
+};
+
+dm_status dm_file_writer_open(struct dm_file_writer *writer, const char *path, dm_error *error);
+dm_status dm_file_writer_write(struct dm_file_writer *writer, const void *bytes, size_t n_byte,
+                               dm_error *error);
+/* Flushes, syncs and renames. Whatever it returns, the writer is closed afterwards. */
+dm_status dm_file_writer_commit(struct dm_file_writer *writer, dm_error *error);
+/* Drops what was written; harmless after a commit, or on a zeroed struct. */
+void dm_file_writer_abort(struct dm_file_writer *writer);
+
+/* The three at once. */
+dm_status dm_file_write(const char *path, const void *bytes, size_t n_byte, dm_error *error);
+
+#endif

@@ -1,0 +1,29 @@
+/* Reading JSON with errors that name the file and the key; jansson does the parsing. */
+#ifndef DM_BASE_JSON_H
+#define DM_BASE_JSON_H
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "base/status.h"
+
+/* Parses text of `n_byte` bytes; `name` (a path) heads messages. Duplicate keys, bare Infinity or
+ * NaN, nesting beyond jansson's limit and anything after the value are errors. */
+dm_status dm_json_parse(const char *text, size_t n_byte, const char *name, json_t **value,
+                        dm_error *error);
+dm_status dm_json_read(const char *path, json_t **value, dm_error *error);
+/* Writes the value, indented, whole or not at all. */
+dm_status dm_json_write(const char *path, const json_t *value, dm_error *error);
+
+/* object[key] as a whole number >= 0. A missing (or null) key leaves `*result` as it is. */
+dm_status dm_json_get_size(const json_t *object, const char *key, const char *name, size_t *result,
+                           dm_error *error);
+/* The same for finite numbers, booleans and strings (owned by the object). */
+dm_status dm_json_get_real(const json_t *object, const char *key, const char *name, double *result,
+                           dm_error *error);
+dm_status dm_json_get_bool(const json_t *object, const char *key, const char *name, bool *result,
+                           dm_error *error);
+dm_status dm_json_get_text(const json_t *object, const char *key, const char *name,
+                           const char **result, dm_error *error);
+
+#endif

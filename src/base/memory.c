@@ -1,0 +1,69 @@
+#include "base/memory.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { alignment = 64 };
+
+static atomic_size_t live;
+static atomic_size_t until_failure; /* 0: never; 1: from now on */
+
+void dm_memory_fail_at(size_t n) {
+    atomic_store(&until_failure, n);
+}
+
+size_t dm_memory_live(void) {
+    return atomic_load(&live);
+}
+
+static bool must_fail(void) {
+    size_t left = atomic_load_explicit(&until_failure, memory_order_relaxed);
+    if (left == 0)
+        return false;
+    if (left > 1)
+        atomic_store(&until_failure, left - 1);
+    return left == 1;
+}
+
+void *dm_memory_array(size_t count, size_t size) {
+    size_t n_byte, padded;
+    if (must_fail() || !dm_size_mul(count, size, &n_byte) ||
+        !dm_size_add(n_byte, alignment - 1, &padded))
+        return NULL;
+    padded -= padded % alignment;
+    void *pointer = aligned_alloc(alignment, padded ? padded : alignment);
+    if (pointer)
+        atomic_fetch_add_explicit(&live, 1, memory_order_relaxed);
+    return pointer;
+}
+
+void *dm_memory_zeroed(size_t count, size_t size) {
+    void *pointer = dm_memory_array(count, size);
+    if (pointer)
+        memset(pointer, 0, count * size);
+    return pointer;
+}
+
+void *dm_memory_resize(void *pointer, size_t old_count, size_t count, size_t size) {
+    void *moved = dm_memory_array(count, size);
+    if (!moved)
+        return NULL;
+    if (pointer)
+        memcpy(moved, pointer, (old_count < count ? old_count : count) * size);
+    dm_memory_free(pointer);
+    return moved;
+}
+
+char *dm_memory_text(const char *text) {
+    size_t n_byte = strlen(text) + 1;
+    char *copy = dm_memory_array(n_byte, 1);
+    return copy ? memcpy(copy, text, n_byte) : NULL;
+}
+
+void dm_memory_free(void *pointer) {
+    if (!pointer)
+        return;
+    atomic_fetch_sub_explicit(&live, 1, memory_order_relaxed);
+    free(pointer);
+}

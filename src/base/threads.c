@@ -1,0 +1,156 @@
+#define _GNU_SOURCE
+#include "base/threads.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "base/memory.h"
+
+/* A worker spins this often for the next loop before it sleeps: the gap between two ops of one
+ * layer is shorter than a wake-up. */
+enum { n_spin = 4000 };
+
+struct dm_threads {
+    size_t n_worker;
+    pthread_t *workers;
+    pthread_mutex_t caller; /* held by whoever has the pool */
+    pthread_mutex_t mutex;  /* guards sleeping and stopping */
+    pthread_cond_t wake;
+    atomic_uint round; /* odd never; grows by one per loop */
+    atomic_bool stopping;
+    atomic_size_t n_asleep;
+
+    void (*body)(void *context, size_t i);
+    void *context;
+    size_t n;
+    atomic_size_t next;      /* first index that nobody took */
+    atomic_size_t n_working; /* workers that have not left this round */
+};
+
+static void pause_briefly(void) {
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#endif
+}
+
+static void take_pieces(struct dm_threads *threads) {
+    size_t i;
+    while ((i = atomic_fetch_add_explicit(&threads->next, 1, memory_order_relaxed)) < threads->n)
+        threads->body(threads->context, i);
+}
+
+/* Waits until the round differs from `seen`: spinning first, then asleep. */
+static unsigned wait_for_round(struct dm_threads *threads, unsigned seen) {
+    for (int i = 0; i < n_spin; i++) {
+        unsigned round = atomic_load_explicit(&threads->round, memory_order_acquire);
+        if (round != seen || atomic_load_explicit(&threads->stopping, memory_order_relaxed))
+            return round;
+        pause_briefly();
+    }
+    pthread_mutex_lock(&threads->mutex);
+    atomic_fetch_add(&threads->n_asleep, 1);
+    while (atomic_load(&threads->round) == seen && !atomic_load(&threads->stopping))
+        pthread_cond_wait(&threads->wake, &threads->mutex);
+    atomic_fetch_sub(&threads->n_asleep, 1);
+    pthread_mutex_unlock(&threads->mutex);
+    return atomic_load_explicit(&threads->round, memory_order_acquire);
+}
+
+static void *work(void *argument) {
+    struct dm_threads *threads = argument;
+    unsigned seen = 0;
+    for (;;) {
+        unsigned round = wait_for_round(threads, seen);
+        if (round == seen)
+            return NULL; /* stopping */
+        seen = round;
+        take_pieces(threads);
+        atomic_fetch_sub_explicit(&threads->n_working, 1, memory_order_release);
+    }
+}
+
+static size_t available_processors(void) {
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set))
+        return 1;
+    int n = CPU_COUNT(&set);
+    return n > 0 ? (size_t)n : 1;
+}
+
+dm_status dm_threads_new(size_t n_thread, struct dm_threads **result, dm_error *error) {
+    if (n_thread == 0)
+        n_thread = available_processors();
+    if (n_thread > 1024)
+        return dm_fail(error, DM_ERROR_ARGUMENT, "%zu threads: at most 1024", n_thread);
+    struct dm_threads *threads = dm_memory_zeroed(1, sizeof *threads);
+    pthread_t *workers = dm_memory_array(n_thread, sizeof *workers);
+    if (!threads || !workers) {
+        dm_memory_free(threads);
+        dm_memory_free(workers);
+        return dm_fail_memory(error, "the threads");
+    }
+    threads->workers = workers;
+    pthread_mutex_init(&threads->caller, NULL);
+    pthread_mutex_init(&threads->mutex, NULL);
+    pthread_cond_init(&threads->wake, NULL);
+    for (; threads->n_worker + 1 < n_thread; threads->n_worker++)
+        if (pthread_create(&workers[threads->n_worker], NULL, work, threads)) {
+            dm_threads_free(threads);
+            return dm_fail(error, DM_ERROR_MEMORY, "cannot start %zu threads", n_thread);
+        }
+    *result = threads;
+    return DM_OK;
+}
+
+static void wake_sleepers(struct dm_threads *threads) {
+    if (!atomic_load(&threads->n_asleep))
+        return;
+    pthread_mutex_lock(&threads->mutex);
+    pthread_cond_broadcast(&threads->wake);
+    pthread_mutex_unlock(&threads->mutex);
+}
+
+void dm_threads_free(struct dm_threads *threads) {
+    if (!threads)
+        return;
+    pthread_mutex_lock(&threads->mutex);
+    atomic_store(&threads->stopping, true);
+    pthread_cond_broadcast(&threads->wake);
+    pthread_mutex_unlock(&threads->mutex);
+    for (size_t i = 0; i < threads->n_worker; i++)
+        pthread_join(threads->workers[i], NULL);
+    pthread_cond_destroy(&threads->wake);
+    pthread_mutex_destroy(&threads->mutex);
+    pthread_mutex_destroy(&threads->caller);
+    dm_memory_free(threads->workers);
+    dm_memory_free(threads);
+}
+
+size_t dm_threads_count(const struct dm_threads *threads) {
+    return threads ? threads->n_worker + 1 : 1;
+}
+
+void dm_parallel_for(struct dm_threads *threads, size_t n, void (*body)(void *context, size_t i),
+                     void *context) {
+    if (!threads || n < 2 || !threads->n_worker || pthread_mutex_trylock(&threads->caller)) {
+        for (size_t i = 0; i < n; i++)
+            body(context, i);
+        return;
+    }
+    threads->body = body;
+    threads->context = context;
+    threads->n = n;
+    atomic_store_explicit(&threads->next, 0, memory_order_relaxed);
+    atomic_store_explicit(&threads->n_working, threads->n_worker, memory_order_relaxed);
+    atomic_fetch_add(&threads->round, 1);
+    wake_sleepers(threads);
+    take_pieces(threads);
+    for (int spins = 0; atomic_load_explicit(&threads->n_working, memory_order_acquire); spins++)
+        if (spins < n_spin)
+            pause_briefly();
+        else
+            sched_yield();
+    pthread_mutex_unlock(&threads->caller);
+}

@@ -1,0 +1,40 @@
+/* A checkpoint directory, opened: its config and its weights, all checked against each other. */
+#ifndef DM_CHECKPOINT_CHECKPOINT_H
+#define DM_CHECKPOINT_CHECKPOINT_H
+
+#include "checkpoint/parameters.h"
+
+/* A weight where it lies: in a mapped file, row-major and contiguous, possibly unaligned. */
+struct dm_weight {
+    const void *data; /* NULL: this model does not have it */
+    dm_dtype dtype;
+    size_t n_element;
+};
+
+struct dm_checkpoint; /* immutable after opening */
+
+/* Sizes come from the tensors and must agree with config.json. Opens model.safetensors, else
+ * model.safetensors.index.json and its shards, else pytorch_model.bin. A missing, extra-shaped,
+ * wrongly typed or duplicate tensor is an error that names file and tensor; tensors of other names
+ * are an error too, but for a `lm_head.weight` equal to the embedding (tied). */
+dm_status dm_checkpoint_open(const char *directory, struct dm_checkpoint **checkpoint,
+                             dm_error *error);
+void dm_checkpoint_close(struct dm_checkpoint *checkpoint);
+const struct dm_model_config *dm_checkpoint_config(const struct dm_checkpoint *checkpoint);
+struct dm_weight dm_checkpoint_weight(const struct dm_checkpoint *checkpoint,
+                                      enum dm_parameter parameter, size_t layer);
+/* Converts elements [first, first + n) of a weight to float32. */
+void dm_weight_to_float(struct dm_weight weight, size_t first, size_t n, float *out);
+/* Lets the kernel take back pages of the files that were read. */
+void dm_checkpoint_forget_pages(const struct dm_checkpoint *checkpoint);
+/* 32 hexadecimal digits and a NUL: XXH3-128 over config sizes and all weights in table order, the
+ * same for the same weights in any container. Reads every byte. */
+void dm_checkpoint_hash(const struct dm_checkpoint *checkpoint, char hex[33]);
+
+/* See dm_checkpoint_convert and dm_checkpoint_init in decimamba.h. */
+dm_status dm_checkpoint_write_converted(const char *input, const char *output, dm_dtype dtype,
+                                        dm_error *error);
+dm_status dm_checkpoint_write_random(const char *config_path, const char *output, dm_dtype dtype,
+                                     uint64_t seed, dm_error *error);
+
+#endif

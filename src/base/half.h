@@ -5,6 +5,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "decimamba.h"
+
 static inline float dm_float_from_bits(uint32_t bits) {
     float value;
     memcpy(&value, &bits, sizeof value);
@@ -50,5 +52,11 @@ static inline uint16_t dm_f16_from_float(float value) {
     }
     return (uint16_t)(sign | ((magnitude - 0x38000000 + 0xfff + (magnitude >> 13 & 1)) >> 13));
 }
+
+/* Elements [first, first + n) of an array of `dtype` (f32, bf16 or f16; possibly unaligned) as
+ * float32. */
+void dm_floats_from(const void *data, dm_dtype dtype, size_t first, size_t n, float *out);
+size_t dm_dtype_size(dm_dtype dtype);
+const char *dm_dtype_name(dm_dtype dtype); /* "f32", "bf16", "f16" or "auto" */
 
 #endif

@@ -1,0 +1,71 @@
+#include "ops/matmul/matmul.h"
+
+#include "base/half.h"
+#include "base/memory.h"
+
+/* The plain one: float32, row-major, as it was stored. */
+struct dm_matrix {
+    size_t n_out, n_in;
+    float *weight; /* [n_out, n_in] */
+};
+
+static void matrix_free(struct dm_matrix *matrix) {
+    if (matrix)
+        dm_memory_free(matrix->weight);
+    dm_memory_free(matrix);
+}
+
+static dm_status matrix_new(void *state, const struct dm_matrix_source *source, dm_dtype compute,
+                            struct dm_matrix **result, dm_error *error) {
+    (void)state, (void)compute;
+    size_t n_element;
+    struct dm_matrix *matrix = dm_memory_zeroed(1, sizeof *matrix);
+    if (!matrix || !dm_size_mul(source->n_out, source->n_in, &n_element) ||
+        !(matrix->weight = dm_memory_array(n_element, sizeof(float)))) {
+        matrix_free(matrix);
+        return dm_fail_memory(error, "a weight");
+    }
+    matrix->n_out = source->n_out;
+    matrix->n_in = source->n_in;
+    dm_floats_from(source->data, source->dtype, 0, n_element, matrix->weight);
+    *result = matrix;
+    return DM_OK;
+}
+
+static size_t matrix_bytes(const struct dm_matrix *matrix) {
+    return matrix->n_out * matrix->n_in * sizeof(float);
+}
+
+static void multiply_row(void *context, size_t t) {
+    const struct dm_matmul *op = context;
+    const struct dm_matrix *matrix = op->weight;
+    const float *x = op->x + t * matrix->n_in;
+    float *y = op->y + t * matrix->n_out;
+    for (size_t o = 0; o < matrix->n_out; o++) {
+        const float *weight = matrix->weight + o * matrix->n_in;
+        float sum = 0;
+        for (size_t i = 0; i < matrix->n_in; i++)
+            sum += x[i] * weight[i];
+        y[o] = op->accumulate ? y[o] + sum : sum;
+    }
+}
+
+static dm_status multiply(const struct dm_matmul *op, struct dm_threads *threads, dm_error *error) {
+    (void)error;
+    struct dm_matmul copy = *op;
+    dm_parallel_for(threads, op->n_token, multiply_row, &copy);
+    return DM_OK;
+}
+
+static bool has_bf16(void *state) {
+    (void)state;
+    return false;
+}
+
+static void free_state(void *state) {
+    (void)state;
+}
+
+const struct dm_matmul_backend dm_matmul_reference = {
+    NULL, matrix_new, matrix_free, matrix_bytes, multiply, has_bf16, free_state,
+};

@@ -1,0 +1,43 @@
+/* y[t,o] = sum_i x[t,i] * weight[o,i]   (or y[t,o] += ...)
+ * Operands and result are float32 here; a backend may hold the weight, and round x, in bf16. */
+#ifndef DM_OPS_MATMUL_H
+#define DM_OPS_MATMUL_H
+
+#include <stdbool.h>
+
+#include "base/threads.h"
+
+/* A weight as it lies in a file, to be packed. */
+struct dm_matrix_source {
+    const void *data; /* [n_out, n_in] of `dtype`, possibly unaligned */
+    dm_dtype dtype;
+    size_t n_out, n_in;
+};
+
+struct dm_matrix; /* a packed weight; each backend has its own */
+
+struct dm_matmul {
+    size_t n_token;
+    const float *x; /* [n_token, n_in] */
+    const struct dm_matrix *weight;
+    float *y; /* [n_token, n_out] */
+    bool accumulate;
+};
+
+/* Immutable once its matrices are made, but for what it guards itself. */
+struct dm_matmul_backend {
+    void *state;
+    /* Packs a weight; `compute` is DM_DTYPE_F32 or DM_DTYPE_BF16. */
+    dm_status (*matrix_new)(void *state, const struct dm_matrix_source *source, dm_dtype compute,
+                            struct dm_matrix **matrix, dm_error *error);
+    void (*matrix_free)(struct dm_matrix *matrix);
+    size_t (*matrix_bytes)(const struct dm_matrix *matrix);
+    /* Rows do not depend on which others are computed with them, bit for bit. */
+    dm_status (*multiply)(const struct dm_matmul *op, struct dm_threads *threads, dm_error *error);
+    bool (*has_bf16)(void *state);
+    void (*free_state)(void *state);
+};
+
+extern const struct dm_matmul_backend dm_matmul_reference;
+
+#endif

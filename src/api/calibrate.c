@@ -1,0 +1,148 @@
+/* Calibration: plain sessions read passages while a probe adds up each channel's log-decay. */
+#include <math.h>
+
+#include "base/mapped_file.h"
+#include "base/memory.h"
+#include "context/context.h"
+#include "model/language_model.h"
+
+struct decay {
+    size_t d_inner;
+    double *sum;     /* [n_layer, d_inner]: sum_t Delta_t[c] * slowest[c] */
+    double *slowest; /* [n_layer, d_inner]: min_n |A[c,n]| */
+};
+
+static void find_slowest(const struct dm_model *model, double *slowest) {
+    size_t E = model->config.d_inner;
+    for (size_t layer = 0; layer < model->config.n_layer; layer++)
+        for (size_t c = 0; c < E; c++) {
+            double least = INFINITY;
+            for (size_t n = 0; n < model->config.d_state; n++)
+                least = fmin(least, fabs((double)model->layers[layer].A[n * E + c]));
+            slowest[layer * E + c] = least;
+        }
+}
+
+static void add_up(const dm_probe_view *view, void *user) {
+    struct decay *decay = user;
+    for (size_t t = 0; t < view->n_token; t++)
+        for (size_t c = 0; c < view->d_inner; c++) {
+            size_t at = view->layer * view->d_inner + c;
+            decay->sum[at] += view->delta[t * view->d_inner + c] * decay->slowest[at];
+        }
+}
+
+/* Reads the passages, spread evenly over the text. */
+static dm_status measure(const struct dm_model *model, const int32_t *ids, size_t n_id,
+                         const dm_calibration_options *options, struct decay *decay,
+                         dm_error *error) {
+    const dm_context_options plain = DM_CONTEXT_OPTIONS_INIT;
+    dm_session *session;
+    dm_status status = dm_session_new(model, &plain, &session, error);
+    if (status)
+        return status;
+    dm_session_set_probe(session, add_up, decay);
+    size_t room = n_id - options->length, last = options->n_passage - 1;
+    for (size_t i = 0; i < options->n_passage && !status; i++) {
+        size_t first = last ? (size_t)((double)room * (double)i / (double)last) : 0;
+        dm_session_reset(session);
+        status = dm_session_append(session, ids + first, options->length, error);
+    }
+    dm_session_free(session);
+    return status;
+}
+
+static dm_status fill(struct dm_calibration *calibration, const struct dm_model *model,
+                      const dm_calibration_options *options, const struct decay *decay,
+                      dm_error *error) {
+    calibration->length = options->length;
+    calibration->n_passage = options->n_passage;
+    calibration->share = options->share;
+    dm_status status = DM_OK;
+    for (size_t layer = 0; layer < model->config.n_layer && !status; layer++)
+        status = dm_calibration_choose(calibration, layer, decay->sum + layer * decay->d_inner,
+                                       decay->d_inner, options->share, error);
+    size_t middle = model->config.n_layer / 2;
+    dm_context_options context = DM_CONTEXT_OPTIONS_INIT;
+    context.method = DM_CONTEXT_DECIMATE;
+    context.score = DM_SCORE_GLOBAL;
+    context.layers = &middle;
+    context.n_layer = 1;
+    context.base_length = options->length;
+    if (!status)
+        status = dm_calibration_set_context(
+            calibration, options->context ? options->context : &context, error);
+    return status;
+}
+
+/* The settings must be such that a session takes them. */
+static dm_status check_settings(const struct dm_calibration *calibration, dm_error *error) {
+    struct dm_context *context;
+    dm_status status = dm_context_new(&calibration->context, calibration->n_layer, calibration,
+                                      &context, error);
+    if (!status)
+        dm_context_free(context);
+    return status;
+}
+
+static dm_status calibrate(const struct dm_model *model, const int32_t *ids, size_t n_id,
+                           const dm_calibration_options *options, const char *path,
+                           struct decay *decay, dm_error *error) {
+    struct dm_calibration *calibration;
+    dm_status status = dm_calibration_new(model->config.n_layer, &calibration, error);
+    if (status)
+        return status;
+    find_slowest(model, decay->slowest);
+    status = measure(model, ids, n_id, options, decay, error);
+    if (!status)
+        status = fill(calibration, model, options, decay, error);
+    if (!status)
+        status = check_settings(calibration, error);
+    if (!status)
+        status = dm_calibration_write(calibration, path, error);
+    dm_calibration_free(calibration);
+    return status;
+}
+
+static dm_status check(const dm_model *model, const int32_t *ids, size_t n_id,
+                       const dm_calibration_options *options, const char *directory,
+                       dm_error *error) {
+    if (!model || !ids || !directory)
+        return dm_fail(error, DM_ERROR_ARGUMENT, "dm_calibrate: model, ids, directory are needed");
+    if (options->struct_size != sizeof *options ||
+        (options->context && options->context->struct_size != sizeof *options->context))
+        return dm_fail(error, DM_ERROR_ARGUMENT,
+                       "dm_calibration_options: struct_size is not this library's: use "
+                       "DM_CALIBRATION_OPTIONS_INIT");
+    if (!options->length || !options->n_passage)
+        return dm_fail(error, DM_ERROR_ARGUMENT, "calibration needs passages of tokens");
+    if (!(options->share > 0 && options->share <= 1))
+        return dm_fail(error, DM_ERROR_ARGUMENT, "share is %g: must be above 0 and at most 1",
+                       options->share);
+    if (n_id < options->length)
+        return dm_fail(error, DM_ERROR_ARGUMENT,
+                       "the text has %zu tokens, fewer than the %zu of a passage", n_id,
+                       options->length);
+    return DM_OK;
+}
+
+dm_status dm_calibrate(const dm_model *model, const int32_t *ids, size_t n_id,
+                       const dm_calibration_options *options, const char *directory,
+                       dm_error *error) {
+    const dm_calibration_options defaults = DM_CALIBRATION_OPTIONS_INIT;
+    options = options ? options : &defaults;
+    dm_status status = check(model, ids, n_id, options, directory, error);
+    if (status)
+        return status;
+    size_t n = model->config.n_layer * model->config.d_inner;
+    struct decay decay = {model->config.d_inner, dm_memory_zeroed(n, sizeof(double)),
+                          dm_memory_array(n, sizeof(double))};
+    char *path = dm_path_join(directory, "decimamba.json");
+    status = decay.sum && decay.slowest && path
+                 ? calibrate(model, ids, n_id, options, path, &decay, error)
+                 : dm_fail_memory(error, "a calibration");
+    dm_memory_free(decay.sum);
+    dm_memory_free(decay.slowest);
+    dm_memory_free(path);
+    return status;
+}

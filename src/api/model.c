@@ -1,0 +1,96 @@
+/* Models and checkpoints: arguments are checked here, the work is done in model/ and checkpoint/. */
+#include "base/memory.h"
+#include "model/language_model.h"
+
+#define TEXT(x) #x
+#define VERSION(major, minor, patch) TEXT(major) "." TEXT(minor) "." TEXT(patch)
+
+const char *dm_version(void) {
+    return VERSION(DM_VERSION_MAJOR, DM_VERSION_MINOR, DM_VERSION_PATCH);
+}
+
+void dm_free(void *pointer) {
+    dm_memory_free(pointer);
+}
+
+static dm_status check_dtype(dm_dtype dtype, dm_error *error) {
+    if ((unsigned)dtype > DM_DTYPE_F16)
+        return dm_fail(error, DM_ERROR_ARGUMENT, "unknown dtype %d", (int)dtype);
+    return DM_OK;
+}
+
+dm_status dm_model_load(const char *directory, const dm_model_options *options, dm_model **model,
+                        dm_error *error) {
+    const dm_model_options defaults = DM_MODEL_OPTIONS_INIT;
+    options = options ? options : &defaults;
+    if (!directory || !model)
+        return dm_fail(error, DM_ERROR_ARGUMENT, "dm_model_load: directory and model are needed");
+    if (options->struct_size != sizeof *options)
+        return dm_fail(error, DM_ERROR_ARGUMENT,
+                       "dm_model_options: struct_size is not this library's: use "
+                       "DM_MODEL_OPTIONS_INIT");
+    dm_status status = check_dtype(options->dtype, error);
+    return status ? status : dm_language_model_load(directory, options, model, error);
+}
+
+void dm_model_free(dm_model *model) {
+    dm_language_model_free(model);
+}
+
+dm_status dm_model_get_info(const dm_model *model, dm_model_info *info, dm_error *error) {
+    if (!model || !info || info->struct_size != sizeof *info)
+        return dm_fail(error, DM_ERROR_ARGUMENT,
+                       "dm_model_get_info: a model and DM_MODEL_INFO_INIT are needed");
+    const struct dm_model_config *config = &model->config;
+    size_t workspace = 0;
+    dm_activations_bytes(config, model->chunk, &workspace);
+    *info = (dm_model_info){
+        .struct_size = sizeof *info,
+        .n_layer = config->n_layer,
+        .d_model = config->d_model,
+        .d_inner = config->d_inner,
+        .d_state = config->d_state,
+        .d_conv = config->d_conv,
+        .dt_rank = config->dt_rank,
+        .vocab_size = config->vocab_size,
+        .n_parameter = model->n_parameter,
+        .weight_bytes = model->weight_bytes,
+        .packed_bytes = model->packed_bytes,
+        .workspace_bytes = workspace,
+        .n_thread = dm_threads_count(model->threads),
+        .stored_dtype = model->embedding.dtype,
+        .compute_dtype = model->compute,
+        .cpu = model->ops.cpu,
+        .tied_head = config->tied_head,
+        .has_defaults = model->calibration != NULL,
+    };
+    return DM_OK;
+}
+
+dm_status dm_model_default_context(const dm_model *model, dm_context_options *context,
+                                   dm_error *error) {
+    if (!model || !context)
+        return dm_fail(error, DM_ERROR_ARGUMENT,
+                       "dm_model_default_context: model and context are needed");
+    *context = model->calibration ? model->calibration->context
+                                  : (dm_context_options)DM_CONTEXT_OPTIONS_INIT;
+    return DM_OK;
+}
+
+dm_status dm_checkpoint_convert(const char *input, const char *output, dm_dtype dtype,
+                                dm_error *error) {
+    if (!input || !output)
+        return dm_fail(error, DM_ERROR_ARGUMENT,
+                       "dm_checkpoint_convert: input and output are needed");
+    dm_status status = check_dtype(dtype, error);
+    return status ? status : dm_checkpoint_write_converted(input, output, dtype, error);
+}
+
+dm_status dm_checkpoint_init(const char *config_path, const char *output, dm_dtype dtype,
+                             uint64_t seed, dm_error *error) {
+    if (!config_path || !output)
+        return dm_fail(error, DM_ERROR_ARGUMENT,
+                       "dm_checkpoint_init: config_path and output are needed");
+    dm_status status = check_dtype(dtype, error);
+    return status ? status : dm_checkpoint_write_random(config_path, output, dtype, seed, error);
+}

@@ -1,0 +1,177 @@
+/* Sessions: arguments are checked here, the work is done in session/. */
+#include "session/session.h"
+
+static dm_status check_context(const dm_context_options *context, dm_error *error) {
+    if (context->struct_size != sizeof *context)
+        return dm_fail(error, DM_ERROR_ARGUMENT,
+                       "dm_context_options: struct_size is not this library's: use "
+                       "DM_CONTEXT_OPTIONS_INIT");
+    return DM_OK;
+}
+
+dm_status dm_session_new(const dm_model *model, const dm_context_options *context,
+                         dm_session **session, dm_error *error) {
+    if (!model || !session)
+        return dm_fail(error, DM_ERROR_ARGUMENT, "dm_session_new: model and session are needed");
+    dm_context_options defaults;
+    dm_status status = context ? check_context(context, error)
+                               : dm_model_default_context(model, &defaults, error);
+    return status ? status
+                  : dm_session_make(model, context ? context : &defaults, session, error);
+}
+
+void dm_session_free(dm_session *session) {
+    dm_session_destroy(session);
+}
+
+void dm_session_reset(dm_session *session) {
+    if (session)
+        dm_session_clear(session);
+}
+
+size_t dm_session_n_token(const dm_session *session) {
+    return session ? session->n_token : 0;
+}
+
+size_t dm_session_memory(const dm_session *session) {
+    return session ? dm_session_bytes(session) : 0;
+}
+
+void dm_session_set_probe(dm_session *session, dm_probe probe, void *user) {
+    if (!session)
+        return;
+    session->probe = probe;
+    session->probe_user = user;
+}
+
+/* ---- Checks ---- */
+
+static dm_status check_sound(const struct dm_session *session, dm_error *error) {
+    if (!session)
+        return dm_fail(error, DM_ERROR_ARGUMENT, "a session is needed");
+    if (session->broken)
+        return dm_fail(error, DM_ERROR_ARGUMENT,
+                       "the session was left half-way by an earlier error: reset it");
+    return DM_OK;
+}
+
+static dm_status check_group(struct dm_session *const *sessions, size_t n_session,
+                             dm_error *error) {
+    if (!sessions || !n_session)
+        return dm_fail(error, DM_ERROR_ARGUMENT, "no sessions");
+    for (size_t i = 0; i < n_session; i++) {
+        dm_status status = check_sound(sessions[i], error);
+        if (status)
+            return status;
+        if (sessions[i]->model != sessions[0]->model ||
+            !dm_context_equal(sessions[i]->context, sessions[0]->context))
+            return dm_fail(error, DM_ERROR_ARGUMENT,
+                           "session %zu of a batch has another model or other context settings "
+                           "than session 0",
+                           i);
+        for (size_t j = 0; j < i; j++)
+            if (sessions[j] == sessions[i])
+                return dm_fail(error, DM_ERROR_ARGUMENT, "session %zu of a batch is named twice",
+                               i);
+    }
+    return DM_OK;
+}
+
+static dm_status check_ids(const struct dm_session *session, const int32_t *ids, size_t n_id,
+                           dm_error *error) {
+    size_t vocab_size = session->model->config.vocab_size, n_total;
+    if (n_id && !ids)
+        return dm_fail(error, DM_ERROR_ARGUMENT, "ids are needed");
+    if (__builtin_add_overflow(session->n_token, n_id, &n_total))
+        return dm_fail(error, DM_ERROR_ARGUMENT, "the text is too long");
+    for (size_t i = 0; i < n_id; i++)
+        if (ids[i] < 0 || (size_t)ids[i] >= vocab_size)
+            return dm_fail(error, DM_ERROR_ARGUMENT,
+                           "token id %ld at position %zu: the model's ids are 0 to %zu",
+                           (long)ids[i], session->n_token + i, vocab_size - 1);
+    return DM_OK;
+}
+
+/* ---- Reading, stepping, logits ---- */
+
+dm_status dm_append_many(dm_session *const *sessions, size_t n_session, const int32_t *const *ids,
+                         const size_t *n_id, dm_error *error) {
+    dm_status status = check_group(sessions, n_session, error);
+    if (status)
+        return status;
+    if (!ids || !n_id)
+        return dm_fail(error, DM_ERROR_ARGUMENT, "ids are needed");
+    for (size_t i = 0; i < n_session && !status; i++)
+        status = check_ids(sessions[i], ids[i], n_id[i], error);
+    return status ? status : dm_session_read(sessions, n_session, ids, n_id, error);
+}
+
+dm_status dm_session_append(dm_session *session, const int32_t *ids, size_t n_id, dm_error *error) {
+    return dm_append_many(&session, 1, &ids, &n_id, error);
+}
+
+dm_status dm_step_many(dm_session *const *sessions, size_t n_session, const int32_t *ids,
+                       float *logits, dm_error *error) {
+    dm_status status = check_group(sessions, n_session, error);
+    if (status)
+        return status;
+    if (!ids)
+        return dm_fail(error, DM_ERROR_ARGUMENT, "ids are needed");
+    for (size_t i = 0; i < n_session && !status; i++)
+        status = check_ids(sessions[i], ids + i, 1, error);
+    return status ? status : dm_session_step_all(sessions, n_session, ids, logits, error);
+}
+
+dm_status dm_session_step(dm_session *session, int32_t id, float *logits, dm_error *error) {
+    return dm_step_many(&session, 1, &id, logits, error);
+}
+
+dm_status dm_session_logits(dm_session *session, size_t n_last, float *logits, dm_error *error) {
+    dm_status status = check_sound(session, error);
+    if (status)
+        return status;
+    if (!logits)
+        return dm_fail(error, DM_ERROR_ARGUMENT, "room for the logits is needed");
+    if (session->n_token == 0)
+        return dm_fail(error, DM_ERROR_ARGUMENT, "an empty text has no logits");
+    size_t keep_tail = session->context->keep_tail;
+    if (n_last == 0 || n_last > keep_tail || n_last > session->n_token)
+        return dm_fail(error, DM_ERROR_ARGUMENT,
+                       "logits of the last %zu tokens: must be 1 to %zu (keep_tail is %zu, the "
+                       "text has %zu tokens)",
+                       n_last, keep_tail < session->n_token ? keep_tail : session->n_token,
+                       keep_tail, session->n_token);
+    status = dm_session_close(session, error);
+    return status ? status : dm_session_tail_logits(session, n_last, logits, error);
+}
+
+dm_status dm_session_kept(const dm_session *session, size_t layer, const size_t **positions,
+                          size_t *n_kept, dm_error *error) {
+    if (!session || !positions || !n_kept)
+        return dm_fail(error, DM_ERROR_ARGUMENT, "dm_session_kept: every argument is needed");
+    for (size_t i = 0; i < session->context->n_stage; i++)
+        if (session->context->stages[i].layer == layer) {
+            *positions = session->kept[i].positions;
+            *n_kept = session->kept[i].n;
+            return DM_OK;
+        }
+    return dm_fail(error, DM_ERROR_ARGUMENT, "layer %zu drops no tokens in this session", layer);
+}
+
+/* ---- Files ---- */
+
+dm_status dm_session_save(const dm_session *session, const char *path, dm_error *error) {
+    dm_status status = check_sound(session, error);
+    if (status)
+        return status;
+    if (!path)
+        return dm_fail(error, DM_ERROR_ARGUMENT, "a path is needed");
+    return dm_session_write(session, path, error);
+}
+
+dm_status dm_session_restore(const dm_model *model, const char *path, dm_session **session,
+                             dm_error *error) {
+    if (!model || !path || !session)
+        return dm_fail(error, DM_ERROR_ARGUMENT, "dm_session_restore: every argument is needed");
+    return dm_session_load(model, path, session, error);
+}

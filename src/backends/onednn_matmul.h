@@ -1,0 +1,9 @@
+/* Matrix products by oneDNN, on threads of our own. */
+#ifndef DM_BACKENDS_ONEDNN_MATMUL_H
+#define DM_BACKENDS_ONEDNN_MATMUL_H
+
+#include "ops/matmul/matmul.h"
+
+dm_status dm_onednn_matmul(struct dm_matmul_backend *backend, dm_error *error);
+
+#endif

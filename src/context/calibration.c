@@ -1,0 +1,71 @@
+#include "context/calibration.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/memory.h"
+
+dm_status dm_calibration_new(size_t n_layer, struct dm_calibration **result, dm_error *error) {
+    struct dm_calibration *calibration = dm_memory_zeroed(1, sizeof *calibration);
+    struct dm_layer_channels *layers = dm_memory_zeroed(n_layer, sizeof *layers);
+    if (!calibration || !layers) {
+        dm_memory_free(calibration);
+        dm_memory_free(layers);
+        return dm_fail_memory(error, "a calibration");
+    }
+    calibration->n_layer = n_layer;
+    calibration->layers = layers;
+    calibration->context = (dm_context_options)DM_CONTEXT_OPTIONS_INIT;
+    *result = calibration;
+    return DM_OK;
+}
+
+void dm_calibration_free(struct dm_calibration *calibration) {
+    if (!calibration)
+        return;
+    for (size_t i = 0; i < calibration->n_layer; i++)
+        dm_memory_free(calibration->layers[i].channels);
+    dm_memory_free(calibration->layers);
+    dm_memory_free(calibration->context_layers);
+    dm_memory_free(calibration);
+}
+
+dm_status dm_calibration_set_context(struct dm_calibration *calibration,
+                                     const dm_context_options *context, dm_error *error) {
+    size_t *layers = dm_memory_array(context->n_layer, sizeof *layers);
+    if (!layers)
+        return dm_fail_memory(error, "a calibration");
+    if (context->n_layer)
+        memcpy(layers, context->layers, context->n_layer * sizeof *layers);
+    dm_memory_free(calibration->context_layers);
+    calibration->context = *context;
+    calibration->context.layers = calibration->context_layers = layers;
+    return DM_OK;
+}
+
+/* Is channel a slower than b? */
+static bool slower(const double *log_decay, size_t a, size_t b) {
+    double x = isnan(log_decay[a]) ? INFINITY : log_decay[a];
+    double y = isnan(log_decay[b]) ? INFINITY : log_decay[b];
+    return x < y || (x == y && a < b);
+}
+
+dm_status dm_calibration_choose(struct dm_calibration *calibration, size_t layer,
+                                const double *log_decay, size_t d_inner, double share,
+                                dm_error *error) {
+    size_t n = (size_t)((double)d_inner * share), n_chosen = 0;
+    n = n ? n : 1;
+    uint32_t *channels = dm_memory_array(n, sizeof *channels);
+    if (!channels)
+        return dm_fail_memory(error, "a calibration");
+    for (size_t c = 0; c < d_inner && n_chosen < n; c++) {
+        size_t n_slower = 0;
+        for (size_t other = 0; other < d_inner; other++)
+            n_slower += slower(log_decay, other, c);
+        if (n_slower < n)
+            channels[n_chosen++] = (uint32_t)c;
+    }
+    dm_memory_free(calibration->layers[layer].channels);
+    calibration->layers[layer] = (struct dm_layer_channels){n_chosen, channels};
+    return DM_OK;
+}

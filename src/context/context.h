@@ -1,0 +1,60 @@
+/* Ways to extend the context: which tokens a layer hands on.
+ *
+ * A method is a small table of hooks. The session calls them and knows no method by name. */
+#ifndef DM_CONTEXT_CONTEXT_H
+#define DM_CONTEXT_CONTEXT_H
+
+#include "context/calibration.h"
+#include "ops/ops.h"
+
+struct dm_context;
+
+/* One decimating layer. */
+struct dm_stage {
+    size_t layer;
+    size_t place;             /* s: its place in the list of layers, the exponent of beta */
+    const uint32_t *channels; /* [n_channel] that the score looks at; NULL: all */
+    size_t n_channel;
+};
+
+struct dm_context_hooks {
+    dm_context_method method;
+    const char *name;
+    /* Fills `op` with how a token at `stage` is scored from its Delta; the best are kept. NULL:
+     * nothing is scored, the latest are kept. */
+    void (*score)(const struct dm_context *context, const struct dm_stage *stage,
+                  struct dm_token_score *op);
+};
+
+extern const struct dm_context_hooks dm_decimation; /* decimation.c */
+extern const struct dm_context_hooks dm_keep_last;  /* keep_last.c */
+
+/* A session's settings, checked against a model. */
+struct dm_context {
+    const struct dm_context_hooks *hooks; /* NULL: plain Mamba, no stages */
+    dm_score score;
+    size_t base_length, min_length, keep_tail;
+    double beta;
+    size_t n_stage;
+    struct dm_stage *stages; /* by ascending layer */
+};
+
+/* Checks every field; `calibration` (may be NULL) gives the global score its channels and must
+ * outlive the context. */
+dm_status dm_context_new(const dm_context_options *options, size_t n_layer,
+                         const struct dm_calibration *calibration, struct dm_context **context,
+                         dm_error *error);
+void dm_context_free(struct dm_context *context);
+/* Do both keep the same tokens of any text? */
+bool dm_context_equal(const struct dm_context *a, const struct dm_context *b);
+
+/* K = min(n, max(floor(min(n, base_length * beta^place)), min_length)) of n tokens before the tail
+ * (official find_top_k; K is kept within n, where the official topk fails). */
+size_t dm_context_budget(const struct dm_context *context, const struct dm_stage *stage, size_t n);
+
+const char *dm_score_name(dm_score score);
+bool dm_score_from_name(const char *name, dm_score *score);
+const char *dm_method_name(dm_context_method method);
+bool dm_method_from_name(const char *name, dm_context_method *method);
+
+#endif

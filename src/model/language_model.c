@@ -1,0 +1,256 @@
+#include "model/language_model.h"
+
+#include <math.h>
+
+#include "base/half.h"
+#include "base/mapped_file.h"
+#include "base/memory.h"
+
+/* Enough rows that the products run at full speed, few enough that a layer's activations stay in
+ * the processor's caches: measured, see docs/performance.md. */
+enum { chunk_tokens = 512 };
+
+/* ---- Loading weights ---- */
+
+static dm_status load_floats(const struct dm_model *model, enum dm_parameter parameter,
+                             size_t layer, float **floats, dm_error *error) {
+    struct dm_weight weight = dm_checkpoint_weight(model->checkpoint, parameter, layer);
+    if (!weight.data)
+        return DM_OK; /* this model does not have it */
+    *floats = dm_memory_array(weight.n_element, sizeof **floats);
+    if (!*floats)
+        return dm_fail_memory(error, "the weights");
+    dm_weight_to_float(weight, 0, weight.n_element, *floats);
+    return DM_OK;
+}
+
+/* The same for a matrix [n_row, n_column], transposed. */
+static dm_status load_transposed(const struct dm_model *model, enum dm_parameter parameter,
+                                 size_t layer, size_t n_row, size_t n_column, float **floats,
+                                 dm_error *error) {
+    float *rows = NULL;
+    dm_status status = load_floats(model, parameter, layer, &rows, error);
+    if (status)
+        return status;
+    *floats = dm_memory_array(n_row * n_column, sizeof **floats);
+    if (*floats)
+        for (size_t r = 0; r < n_row; r++)
+            for (size_t c = 0; c < n_column; c++)
+                (*floats)[c * n_row + r] = rows[r * n_column + c];
+    dm_memory_free(rows);
+    return *floats ? DM_OK : dm_fail_memory(error, "the weights");
+}
+
+/* Rows [row, row + n_out) of a matrix weight, packed. */
+static dm_status load_matrix(struct dm_model *model, enum dm_parameter parameter, size_t layer,
+                             size_t row, size_t n_out, size_t n_in, dm_dtype compute,
+                             struct dm_matrix **matrix, dm_error *error) {
+    struct dm_weight weight = dm_checkpoint_weight(model->checkpoint, parameter, layer);
+    const struct dm_matrix_source source = {
+        (const unsigned char *)weight.data + row * n_in * dm_dtype_size(weight.dtype), weight.dtype,
+        n_out, n_in};
+    struct dm_matmul_backend *matmul = &model->ops.matmul;
+    dm_status status = matmul->matrix_new(matmul->state, &source, compute, matrix, error);
+    if (!status)
+        model->packed_bytes += matmul->matrix_bytes(*matrix);
+    return status;
+}
+
+static dm_status load_vectors(const struct dm_model *model, struct dm_layer *own, size_t layer,
+                              dm_error *error) {
+    const struct dm_model_config *config = &model->config;
+    const struct {
+        enum dm_parameter parameter;
+        float **floats;
+    } vectors[] = {
+        {DM_NORM, &own->norm},           {DM_IN_PROJ_BIAS, &own->in_bias},
+        {DM_CONV_BIAS, &own->conv_bias}, {DM_DT_BIAS, &own->dt_bias},
+        {DM_D, &own->D},                 {DM_OUT_PROJ_BIAS, &own->out_bias},
+    };
+    dm_status status = DM_OK;
+    for (size_t i = 0; i < sizeof vectors / sizeof *vectors && !status; i++)
+        status = load_floats(model, vectors[i].parameter, layer, vectors[i].floats, error);
+    if (!status)
+        status = load_transposed(model, DM_CONV_WEIGHT, layer, config->d_inner, config->d_conv,
+                                 &own->conv_weight, error);
+    if (!status)
+        status = load_transposed(model, DM_A_LOG, layer, config->d_inner, config->d_state, &own->A,
+                                 error);
+    for (size_t i = 0; i < config->d_inner * config->d_state && !status; i++)
+        own->A[i] = -expf(own->A[i]);
+    return status;
+}
+
+/* x_proj and dt_proj stay in float32 whatever the others take: they make Delta, and Delta decides
+ * which tokens are kept. */
+static dm_status load_layer(struct dm_model *model, size_t layer, dm_error *error) {
+    const struct dm_model_config *config = &model->config;
+    struct dm_layer *own = &model->layers[layer];
+    size_t D = config->d_model, E = config->d_inner, N = config->d_state, R = config->dt_rank;
+    const struct {
+        enum dm_parameter parameter;
+        size_t row, n_out, n_in;
+        dm_dtype compute;
+        struct dm_matrix **matrix;
+    } matrices[] = {
+        {DM_IN_PROJ, 0, E, D, model->compute, &own->in_x},
+        {DM_IN_PROJ, E, E, D, model->compute, &own->in_z},
+        {DM_X_PROJ, 0, R, E, DM_DTYPE_F32, &own->x_dt},
+        {DM_X_PROJ, R, 2 * N, E, DM_DTYPE_F32, &own->x_BC},
+        {DM_DT_PROJ, 0, E, R, DM_DTYPE_F32, &own->dt_proj},
+        {DM_OUT_PROJ, 0, D, E, model->compute, &own->out_proj},
+    };
+    dm_status status = load_vectors(model, own, layer, error);
+    for (size_t i = 0; i < sizeof matrices / sizeof *matrices && !status; i++)
+        status = load_matrix(model, matrices[i].parameter, layer, matrices[i].row,
+                             matrices[i].n_out, matrices[i].n_in, matrices[i].compute,
+                             matrices[i].matrix, error);
+    return status;
+}
+
+static void count_weights(struct dm_model *model) {
+    for (int p = 0; p < DM_N_PARAMETER; p++) {
+        size_t n_layer = dm_parameter_is_per_layer(p) ? model->config.n_layer : 1;
+        for (size_t layer = 0; layer < n_layer; layer++) {
+            if (!dm_parameter_exists(p, &model->config))
+                continue;
+            struct dm_weight weight = dm_checkpoint_weight(model->checkpoint, p, layer);
+            model->n_parameter += weight.n_element;
+            model->weight_bytes += weight.n_element * dm_dtype_size(weight.dtype);
+        }
+    }
+}
+
+static dm_status load_weights(struct dm_model *model, dm_error *error) {
+    const struct dm_model_config *config = &model->config;
+    model->layers = dm_memory_zeroed(config->n_layer, sizeof *model->layers);
+    if (!model->layers)
+        return dm_fail_memory(error, "the layers");
+    dm_status status = DM_OK;
+    for (size_t layer = 0; layer < config->n_layer && !status; layer++) {
+        status = load_layer(model, layer, error);
+        dm_checkpoint_forget_pages(model->checkpoint); /* what is packed is not needed twice */
+    }
+    if (!status)
+        status = load_floats(model, DM_FINAL_NORM, 0, &model->final_norm, error);
+    if (!status)
+        status = load_matrix(model, config->tied_head ? DM_EMBEDDING : DM_HEAD, 0, 0,
+                             config->vocab_size, config->d_model, model->compute, &model->head,
+                             error);
+    dm_checkpoint_forget_pages(model->checkpoint);
+    return status;
+}
+
+/* ---- The model ---- */
+
+static dm_status choose_compute(struct dm_model *model, dm_dtype asked, dm_error *error) {
+    bool has_bf16 = model->ops.matmul.has_bf16(model->ops.matmul.state);
+    model->compute = DM_DTYPE_F32;
+    if (asked == DM_DTYPE_F16)
+        return dm_fail(error, DM_ERROR_ARGUMENT, "dtype f16 is for storage only: use f32 or bf16");
+    if (asked == DM_DTYPE_BF16 && !has_bf16)
+        return dm_fail(error, DM_ERROR_ARGUMENT,
+                       "dtype bf16: this processor (or the cpu that was asked for) lacks it");
+    if (asked == DM_DTYPE_BF16 ||
+        (asked == DM_DTYPE_AUTO && has_bf16 && model->embedding.dtype == DM_DTYPE_BF16))
+        model->compute = DM_DTYPE_BF16;
+    return DM_OK;
+}
+
+static dm_status load_calibration(struct dm_model *model, const char *directory, dm_error *error) {
+    char *path = dm_path_join(directory, "decimamba.json");
+    if (!path)
+        return dm_fail_memory(error, "a file name");
+    dm_status status = DM_OK;
+    if (dm_path_exists(path))
+        status = dm_calibration_read(path, model->config.n_layer, model->config.d_inner,
+                                     &model->calibration, error);
+    dm_memory_free(path);
+    return status;
+}
+
+dm_status dm_language_model_load(const char *directory, const dm_model_options *options,
+                                 struct dm_model **result, dm_error *error) {
+    struct dm_model *model = dm_memory_zeroed(1, sizeof *model);
+    if (!model)
+        return dm_fail_memory(error, "a model");
+    pthread_mutex_init(&model->mutex, NULL);
+    model->chunk = chunk_tokens;
+    dm_status status = dm_cpu_ops(options->cpu, &model->ops, error);
+    if (!status)
+        status = dm_threads_new(options->n_thread, &model->threads, error);
+    if (!status)
+        status = dm_checkpoint_open(directory, &model->checkpoint, error);
+    if (!status) {
+        model->config = *dm_checkpoint_config(model->checkpoint);
+        model->embedding = dm_checkpoint_weight(model->checkpoint, DM_EMBEDDING, 0);
+        status = choose_compute(model, options->dtype, error);
+    }
+    if (!status)
+        status = load_calibration(model, directory, error);
+    if (!status)
+        status = load_weights(model, error);
+    if (status) {
+        dm_language_model_free(model);
+        return status;
+    }
+    count_weights(model);
+    *result = model;
+    return DM_OK;
+}
+
+static void free_layer(const struct dm_model *model, struct dm_layer *own) {
+    float *const floats[] = {own->norm,    own->in_bias, own->conv_weight, own->conv_bias,
+                             own->dt_bias, own->A,       own->D,           own->out_bias};
+    struct dm_matrix *const matrices[] = {own->in_x, own->in_z,    own->x_dt,
+                                          own->x_BC, own->dt_proj, own->out_proj};
+    for (size_t i = 0; i < sizeof floats / sizeof *floats; i++)
+        dm_memory_free(floats[i]);
+    for (size_t i = 0; i < sizeof matrices / sizeof *matrices; i++)
+        model->ops.matmul.matrix_free(matrices[i]);
+}
+
+void dm_language_model_free(struct dm_model *model) {
+    if (!model)
+        return;
+    for (size_t i = 0; i < model->config.n_layer && model->layers; i++)
+        free_layer(model, &model->layers[i]);
+    if (model->head)
+        model->ops.matmul.matrix_free(model->head);
+    while (model->free_activations) {
+        struct dm_activations *activations = model->free_activations;
+        model->free_activations = activations->next;
+        dm_activations_free(activations);
+    }
+    dm_memory_free(model->layers);
+    dm_memory_free(model->final_norm);
+    dm_calibration_free(model->calibration);
+    dm_checkpoint_close(model->checkpoint);
+    dm_threads_free(model->threads);
+    dm_cpu_ops_free(&model->ops);
+    pthread_mutex_destroy(&model->mutex);
+    dm_memory_free(model);
+}
+
+dm_status dm_model_take_activations(const struct dm_model *model, struct dm_activations **result,
+                                    dm_error *error) {
+    struct dm_model *shared = (struct dm_model *)(uintptr_t)model; /* the mutex guards the list */
+    pthread_mutex_lock(&shared->mutex);
+    struct dm_activations *activations = shared->free_activations;
+    if (activations)
+        shared->free_activations = activations->next;
+    pthread_mutex_unlock(&shared->mutex);
+    if (!activations)
+        return dm_activations_new(&model->config, model->chunk, result, error);
+    *result = activations;
+    return DM_OK;
+}
+
+void dm_model_give_back_activations(const struct dm_model *model,
+                                    struct dm_activations *activations) {
+    struct dm_model *shared = (struct dm_model *)(uintptr_t)model;
+    pthread_mutex_lock(&shared->mutex);
+    activations->next = shared->free_activations;
+    shared->free_activations = activations;
+    pthread_mutex_unlock(&shared->mutex);
+}

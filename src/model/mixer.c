@@ -1,0 +1,184 @@
+#include "model/mixer.h"
+
+#include "ops/embedding/embedding.h"
+
+/* A piece of work for one thread has at least so many elements: less is not worth a hand-over. */
+enum { min_elements = 1 << 14, channel_block = 64 };
+
+/* ---- Splitting over threads: by rows, or by channels ---- */
+
+struct split {
+    const void *op;
+    void (*run)(const void *op, size_t first, size_t n);
+    size_t n, piece;
+};
+
+static void run_piece(void *context, size_t i) {
+    const struct split *split = context;
+    size_t first = i * split->piece, left = split->n - first;
+    split->run(split->op, first, left < split->piece ? left : split->piece);
+}
+
+/* Calls run on ranges of [0, n), multiples of `block` long, with `elements` for each index. */
+static void split_range(const struct dm_batch *batch, const void *op,
+                        void (*run)(const void *op, size_t first, size_t n), size_t n, size_t block,
+                        size_t elements) {
+    size_t n_block = min_elements / (block * elements) + 1;
+    struct split split = {op, run, n, n_block * block};
+    dm_parallel_for(batch->model->threads, (n + split.piece - 1) / split.piece, run_piece, &split);
+}
+
+/* An operation and the table that runs it, in the shape that a split calls. */
+#define SPLIT_OP(name)                                                                             \
+    struct name##_call {                                                                           \
+        const struct dm_ops *ops;                                                                  \
+        struct dm_##name op;                                                                       \
+    };                                                                                             \
+    static void run_##name(const void *opaque, size_t first, size_t n) {                           \
+        const struct name##_call *call = opaque;                                                   \
+        call->ops->name(&call->op, first, n);                                                      \
+    }
+SPLIT_OP(rms_norm)
+SPLIT_OP(softplus)
+SPLIT_OP(causal_conv1d)
+SPLIT_OP(selective_scan)
+
+static void norm_rows(const struct dm_batch *batch, size_t width, float epsilon, const float *x,
+                      const float *weight, size_t stride, float *y) {
+    struct rms_norm_call call = {&batch->model->ops, {width, stride, epsilon, x, weight, y}};
+    split_range(batch, &call, run_rms_norm, batch->n_token, 1, width);
+}
+
+static dm_status multiply(const struct dm_batch *batch, const struct dm_matrix *weight,
+                          const float *x, bool accumulate, float *y, dm_error *error) {
+    const struct dm_matmul op = {batch->n_token, x, weight, y, accumulate};
+    return batch->model->ops.matmul.multiply(&op, batch->model->threads, error);
+}
+
+static void add_bias(const struct dm_batch *batch, const float *bias, size_t width, float *y) {
+    if (bias)
+        for (size_t t = 0; t < batch->n_token; t++)
+            for (size_t i = 0; i < width; i++)
+                y[t * width + i] += bias[i];
+}
+
+/* ---- The parts of a layer ---- */
+
+static void run_embedding(const void *op, size_t first, size_t n) {
+    dm_embedding_forward(op, first, n);
+}
+
+void dm_embed(const struct dm_batch *batch) {
+    const struct dm_model *model = batch->model;
+    const struct dm_embedding op = {model->config.d_model, model->embedding.data,
+                                    model->embedding.dtype, batch->at->ids, batch->at->residual};
+    split_range(batch, &op, run_embedding, batch->n_token, 1, model->config.d_model);
+}
+
+void dm_mixer_norm(const struct dm_batch *batch, size_t layer) {
+    const struct dm_model_config *config = &batch->model->config;
+    norm_rows(batch, config->d_model, (float)config->norm_epsilon, batch->at->residual,
+              batch->model->layers[layer].norm, config->d_model, batch->at->normed);
+}
+
+static void convolve(const struct dm_batch *batch, size_t layer) {
+    const struct dm_model_config *config = &batch->model->config;
+    const struct dm_layer *own = &batch->model->layers[layer];
+    struct dm_activations *at = batch->at;
+    for (size_t s = 0; s < batch->n_sequence; s++)
+        at->conv_state[s] = batch->states[s]->conv + layer * dm_state_conv_size(config);
+    struct causal_conv1d_call call = {
+        &batch->model->ops,
+        {batch->n_sequence, config->d_inner, config->d_conv, at->start, at->x, own->conv_weight,
+         own->conv_bias, at->conv_state, at->u}};
+    split_range(batch, &call, run_causal_conv1d, config->d_inner, channel_block,
+                batch->n_token * config->d_conv);
+}
+
+/* falcon-mamba: dt, B and C each pass an RMSNorm without weight. */
+static void norm_parts(const struct dm_batch *batch) {
+    const struct dm_model_config *config = &batch->model->config;
+    float epsilon = (float)config->mixer_norm_epsilon;
+    size_t n = config->d_state;
+    float *dt = batch->at->dt, *B = batch->at->BC, *C = B + n;
+    norm_rows(batch, config->dt_rank, epsilon, dt, NULL, config->dt_rank, dt);
+    norm_rows(batch, n, epsilon, B, NULL, 2 * n, B);
+    norm_rows(batch, n, epsilon, C, NULL, 2 * n, C);
+}
+
+dm_status dm_mixer_inputs(const struct dm_batch *batch, size_t layer, dm_error *error) {
+    const struct dm_model_config *config = &batch->model->config;
+    const struct dm_layer *own = &batch->model->layers[layer];
+    struct dm_activations *at = batch->at;
+    dm_status status = multiply(batch, own->in_x, at->normed, false, at->x, error);
+    if (status)
+        return status;
+    add_bias(batch, own->in_bias, config->d_inner, at->x);
+    convolve(batch, layer);
+    status = multiply(batch, own->x_dt, at->u, false, at->dt, error);
+    if (!status)
+        status = multiply(batch, own->x_BC, at->u, false, at->BC, error);
+    if (!status && config->mixer_norms)
+        norm_parts(batch);
+    return status;
+}
+
+dm_status dm_mixer_delta(const struct dm_batch *batch, size_t layer, dm_error *error) {
+    const struct dm_layer *own = &batch->model->layers[layer];
+    size_t d_inner = batch->model->config.d_inner;
+    dm_status status = multiply(batch, own->dt_proj, batch->at->dt, false, batch->at->delta, error);
+    if (status)
+        return status;
+    struct softplus_call call = {&batch->model->ops, {d_inner, own->dt_bias, batch->at->delta}};
+    split_range(batch, &call, run_softplus, batch->n_token, 1, d_inner);
+    if (batch->observe)
+        batch->observe(batch->observer, batch, layer);
+    return DM_OK;
+}
+
+static void scan(const struct dm_batch *batch, size_t layer) {
+    const struct dm_model_config *config = &batch->model->config;
+    const struct dm_layer *own = &batch->model->layers[layer];
+    struct dm_activations *at = batch->at;
+    for (size_t s = 0; s < batch->n_sequence; s++)
+        at->ssm_state[s] = batch->states[s]->ssm + layer * dm_state_ssm_size(config);
+    struct selective_scan_call call = {
+        &batch->model->ops,
+        {batch->n_sequence, config->d_inner, config->d_state, at->start, at->u, at->delta, own->A,
+         at->BC, own->D, at->z, at->ssm_state, at->z}};
+    split_range(batch, &call, run_selective_scan, config->d_inner, channel_block,
+                batch->n_token * config->d_state);
+}
+
+dm_status dm_mixer_outputs(const struct dm_batch *batch, size_t layer, dm_error *error) {
+    const struct dm_model_config *config = &batch->model->config;
+    const struct dm_layer *own = &batch->model->layers[layer];
+    struct dm_activations *at = batch->at;
+    dm_status status = multiply(batch, own->in_z, at->normed, false, at->z, error);
+    if (status)
+        return status;
+    add_bias(batch, own->in_bias ? own->in_bias + config->d_inner : NULL, config->d_inner, at->z);
+    scan(batch, layer);
+    status = multiply(batch, own->out_proj, at->z, true, at->residual, error);
+    if (!status)
+        add_bias(batch, own->out_bias, config->d_model, at->residual);
+    return status;
+}
+
+dm_status dm_block(const struct dm_batch *batch, size_t layer, dm_error *error) {
+    dm_mixer_norm(batch, layer);
+    dm_status status = dm_mixer_inputs(batch, layer, error);
+    if (!status)
+        status = dm_mixer_delta(batch, layer, error);
+    if (!status)
+        status = dm_mixer_outputs(batch, layer, error);
+    return status;
+}
+
+dm_status dm_head(const struct dm_batch *batch, float *logits, dm_error *error) {
+    const struct dm_model *model = batch->model;
+    size_t d_model = model->config.d_model;
+    norm_rows(batch, d_model, (float)model->config.norm_epsilon, batch->at->residual,
+              model->final_norm, d_model, batch->at->normed);
+    return multiply(batch, model->head, batch->at->normed, false, logits, error);
+}

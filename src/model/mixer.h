@@ -1,0 +1,38 @@
+/* A layer of the network over a packed batch of tokens:
+ *     residual += out_proj(scan(u, Delta, A, B, C, D) * silu(z))
+ *     x, z = in_proj(norm(residual));  u = silu(conv(x));  dt, B, C = x_proj(u)
+ *     Delta = softplus(dt_proj(dt) + dt_bias)
+ * Source: Gu & Dao 2023, figure 3 and Algorithm 2. It comes in three parts, so that tokens can be
+ * dropped between the second and the third. */
+#ifndef DM_MODEL_MIXER_H
+#define DM_MODEL_MIXER_H
+
+#include "model/language_model.h"
+
+/* A batch at work: rows of `activations`, sequences by `start`, one state for each. */
+struct dm_batch {
+    const struct dm_model *model;
+    struct dm_activations *at;
+    size_t n_token, n_sequence;           /* `at->start` holds n_sequence + 1 offsets */
+    struct dm_state *const *states;       /* [n_sequence] */
+    void (*observe)(void *observer, const struct dm_batch *batch, size_t layer);
+    void *observer; /* told of each layer when its Delta is there; observe NULL: nobody */
+};
+
+/* residual <- the embedding of ids. */
+void dm_embed(const struct dm_batch *batch);
+/* residual -> normed. */
+void dm_mixer_norm(const struct dm_batch *batch, size_t layer);
+/* normed -> u, dt, BC; moves conv_state on. */
+dm_status dm_mixer_inputs(const struct dm_batch *batch, size_t layer, dm_error *error);
+/* dt -> delta. */
+dm_status dm_mixer_delta(const struct dm_batch *batch, size_t layer, dm_error *error);
+/* normed, u, delta, BC -> residual += ...; moves ssm_state on. */
+dm_status dm_mixer_outputs(const struct dm_batch *batch, size_t layer, dm_error *error);
+/* All of it, for a layer that drops nothing. */
+dm_status dm_block(const struct dm_batch *batch, size_t layer, dm_error *error);
+
+/* logits [n_token, vocab_size] of the first n_token rows of residual: head(final_norm(residual)). */
+dm_status dm_head(const struct dm_batch *batch, float *logits, dm_error *error);
+
+#endif

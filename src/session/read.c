@@ -1,0 +1,106 @@
+/* Reading: tokens through stage 0 as they come, many sessions as one packed batch. */
+#include <string.h>
+
+#include "session/round.h"
+
+void dm_session_pool_parts(const struct dm_activations *at, const struct dm_model_config *config,
+                           size_t row, float *parts[DM_POOL_MAX_PART]) {
+    parts[0] = at->residual + row * config->d_model;
+    parts[1] = at->u + row * config->d_inner;
+    parts[2] = at->dt + row * config->dt_rank;
+    parts[3] = at->BC + row * 2 * config->d_state;
+}
+
+dm_status dm_session_score(const struct dm_batch *batch, const struct dm_context *context,
+                           const struct dm_stage *stage, dm_error *error) {
+    dm_mixer_norm(batch, stage->layer);
+    dm_status status = dm_mixer_inputs(batch, stage->layer, error);
+    if (!status)
+        status = dm_mixer_delta(batch, stage->layer, error);
+    if (status || !context->hooks->score)
+        return status;
+    struct dm_token_score op = {.width = batch->model->config.d_inner,
+                                .delta = batch->at->delta,
+                                .score = batch->at->score};
+    context->hooks->score(context, stage, &op);
+    batch->model->ops.token_score(&op, 0, batch->n_token);
+    return DM_OK;
+}
+
+/* Hands sequence s of the batch to its session: to the pool, or to the tail. */
+static void collect(struct dm_session *session, const struct dm_batch *batch, size_t s) {
+    const struct dm_activations *at = batch->at;
+    size_t row = at->start[s], n = at->start[s + 1] - row;
+    session->n_token += n;
+    if (!session->context->n_stage) {
+        dm_row_ring_push(&session->tail, at->residual + row * session->tail.width, n);
+        return;
+    }
+    float *parts[DM_POOL_MAX_PART];
+    dm_session_pool_parts(at, &batch->model->config, row, parts);
+    dm_token_pool_offer(&session->pool, session->pool.scored ? at->score + row : NULL,
+                        (const float *const *)parts, n);
+}
+
+dm_status dm_session_stage_0(struct dm_round *round, const struct dm_context *context,
+                             dm_error *error) {
+    const struct dm_batch *batch = &round->batch;
+    const struct dm_stage *stage = context->n_stage ? &context->stages[0] : NULL;
+    size_t end = stage ? stage->layer : batch->model->config.n_layer;
+    dm_status status = DM_OK;
+    dm_embed(batch);
+    for (size_t layer = 0; layer < end && !status; layer++)
+        status = dm_block(batch, layer, error);
+    if (!status && stage)
+        status = dm_session_score(batch, context, stage, error);
+    for (size_t s = 0; s < batch->n_sequence; s++)
+        if (status)
+            round->active[s]->broken = true;
+        else
+            collect(round->active[s], batch, s);
+    return status;
+}
+
+/* Packs tokens up to the capacity: an even share of what every session has left. */
+static void pack(struct dm_round *round, struct dm_session *const *sessions, size_t n_session,
+                 const int32_t *const *ids, const size_t *n_id) {
+    const struct dm_batch *batch = &round->batch;
+    size_t capacity = batch->at->capacity, n_left = 0;
+    for (size_t s = 0; s < n_session; s++)
+        n_left += round->done[s] < n_id[s];
+    size_t share = n_left && n_left < capacity ? capacity / n_left : 1;
+    dm_round_clear(round);
+    for (size_t s = 0; s < n_session && batch->n_token < capacity; s++) {
+        size_t n = n_id[s] - round->done[s];
+        n = n < share ? n : share;
+        if (n == 0)
+            continue;
+        memcpy(batch->at->ids + batch->n_token, ids[s] + round->done[s], n * sizeof **ids);
+        round->done[s] += n;
+        sessions[s]->chunk_first = sessions[s]->n_token;
+        sessions[s]->chunk_kept = NULL;
+        dm_round_add(round, sessions[s], n);
+    }
+}
+
+dm_status dm_session_read(struct dm_session *const *sessions, size_t n_session,
+                          const int32_t *const *ids, const size_t *n_id, dm_error *error) {
+    const struct dm_context *context = sessions[0]->context;
+    struct dm_round *round = NULL;
+    dm_status status = DM_OK;
+    for (size_t s = 0; s < n_session && !status; s++)
+        if (context->n_stage)
+            status = dm_token_pool_reserve(&sessions[s]->pool, n_id[s], error);
+    if (!status)
+        status = dm_round_new(sessions[0]->model, n_session, &round, error);
+    while (!status) {
+        pack(round, sessions, n_session, ids, n_id);
+        if (!round->batch.n_token)
+            break;
+        status = dm_session_stage_0(round, context, error);
+        for (size_t s = 0; s < round->batch.n_sequence; s++)
+            round->active[s]->tip = round->active[s]->closed = !context->n_stage;
+    }
+    dm_round_free(round);
+    return status;
+}

@@ -1,0 +1,87 @@
+#include "session/round.h"
+
+#include "base/memory.h"
+
+/* Tells the probes of the round's sessions what a layer computes. */
+static void observe(void *observer, const struct dm_batch *batch, size_t layer) {
+    const struct dm_round *round = observer;
+    const struct dm_model_config *config = &batch->model->config;
+    const struct dm_activations *at = batch->at;
+    for (size_t s = 0; s < batch->n_sequence; s++) {
+        const struct dm_session *session = round->active[s];
+        if (!session->probe)
+            continue;
+        const float *BC = at->BC + at->start[s] * 2 * config->d_state;
+        bool kept = session->chunk_kept && session->chunk_layer == layer;
+        const dm_probe_view view = {
+            .struct_size = sizeof view,
+            .layer = layer,
+            .n_token = at->start[s + 1] - at->start[s],
+            .first_position = session->chunk_first,
+            .d_inner = config->d_inner,
+            .d_state = config->d_state,
+            .delta = at->delta + at->start[s] * config->d_inner,
+            .A = batch->model->layers[layer].A,
+            .B = BC,
+            .C = BC + config->d_state,
+            .stride = 2 * config->d_state,
+            .kept = kept ? session->chunk_kept : NULL,
+        };
+        session->probe(&view, session->probe_user);
+    }
+}
+
+static bool allocate(struct dm_round *round, size_t n_session) {
+    round->active = dm_memory_array(n_session, sizeof *round->active);
+    round->states = dm_memory_array(n_session, sizeof *round->states);
+    round->done = dm_memory_zeroed(n_session, sizeof *round->done);
+    return round->active && round->states && round->done;
+}
+
+dm_status dm_round_new(const struct dm_model *model, size_t n_session, struct dm_round **result,
+                       dm_error *error) {
+    struct dm_round *round = dm_memory_zeroed(1, sizeof *round);
+    if (!round)
+        return dm_fail_memory(error, "a batch");
+    round->batch.model = model;
+    dm_status status =
+        allocate(round, n_session) ? DM_OK : dm_fail_memory(error, "a batch of sessions");
+    if (!status)
+        status = dm_model_take_activations(model, &round->batch.at, error);
+    if (status) {
+        dm_round_free(round);
+        return status;
+    }
+    round->batch.states = round->states;
+    dm_round_clear(round);
+    *result = round;
+    return DM_OK;
+}
+
+void dm_round_free(struct dm_round *round) {
+    if (!round)
+        return;
+    if (round->batch.at)
+        dm_model_give_back_activations(round->batch.model, round->batch.at);
+    dm_memory_free(round->active);
+    dm_memory_free(round->states);
+    dm_memory_free(round->done);
+    dm_memory_free(round);
+}
+
+void dm_round_clear(struct dm_round *round) {
+    round->batch.n_token = round->batch.n_sequence = 0;
+    round->batch.at->start[0] = 0;
+    round->batch.observe = NULL;
+    round->batch.observer = round;
+}
+
+void dm_round_add(struct dm_round *round, struct dm_session *session, size_t n_token) {
+    struct dm_batch *batch = &round->batch;
+    round->active[batch->n_sequence] = session;
+    round->states[batch->n_sequence] = &session->state;
+    batch->n_token += n_token;
+    batch->at->start[++batch->n_sequence] = batch->n_token;
+    if (session->probe)
+        batch->observe = observe;
+}

@@ -1,0 +1,87 @@
+#include "session/session.h"
+
+#include "base/memory.h"
+
+/* ---- Life ---- */
+
+void dm_session_pool_init(struct dm_token_pool *pool, const struct dm_session *session,
+                          const struct dm_stage *stage) {
+    const struct dm_model_config *config = &session->model->config;
+    const size_t width[DM_POOL_MAX_PART] = {config->d_model, config->d_inner, config->dt_rank,
+                                            2 * config->d_state};
+    dm_token_pool_init(pool, dm_context_budget(session->context, stage, SIZE_MAX),
+                       session->context->keep_tail, session->context->hooks->score != NULL, width,
+                       DM_POOL_MAX_PART);
+}
+
+static dm_status build(struct dm_session *session, const dm_context_options *options,
+                       dm_error *error) {
+    const struct dm_model *model = session->model;
+    dm_status status = dm_context_new(options, model->config.n_layer, model->calibration,
+                                      &session->context, error);
+    if (!status)
+        status = dm_state_new(&model->config, &session->state, error);
+    if (!status)
+        status = dm_row_ring_new(&session->tail, model->config.d_model,
+                                 session->context->keep_tail, error);
+    if (!status) {
+        session->kept = dm_memory_zeroed(session->context->n_stage, sizeof *session->kept);
+        status = session->kept ? DM_OK : dm_fail_memory(error, "a session");
+    }
+    if (!status && session->context->n_stage)
+        dm_session_pool_init(&session->pool, session, &session->context->stages[0]);
+    return status;
+}
+
+dm_status dm_session_make(const struct dm_model *model, const dm_context_options *context,
+                          struct dm_session **result, dm_error *error) {
+    struct dm_session *session = dm_memory_zeroed(1, sizeof *session);
+    if (!session)
+        return dm_fail_memory(error, "a session");
+    session->model = model;
+    dm_status status = build(session, context, error);
+    if (status) {
+        dm_session_destroy(session);
+        return status;
+    }
+    dm_session_clear(session);
+    *result = session;
+    return DM_OK;
+}
+
+void dm_session_destroy(struct dm_session *session) {
+    if (!session)
+        return;
+    for (size_t i = 0; session->kept && i < session->context->n_stage; i++)
+        dm_memory_free(session->kept[i].positions);
+    dm_memory_free(session->kept);
+    dm_token_pool_free(&session->pool);
+    dm_row_ring_free(&session->tail);
+    dm_state_free(&session->state);
+    dm_context_free(session->context);
+    dm_memory_free(session);
+}
+
+void dm_session_clear(struct dm_session *session) {
+    const struct dm_model_config *config = &session->model->config;
+    dm_state_clear_conv(config, &session->state, 0, config->n_layer);
+    dm_state_clear_ssm(config, &session->state, 0, config->n_layer);
+    dm_token_pool_clear(&session->pool);
+    dm_row_ring_clear(&session->tail);
+    for (size_t i = 0; i < session->context->n_stage; i++)
+        session->kept[i].n = 0;
+    session->n_token = 0;
+    session->tip = session->closed = true;
+    session->broken = false;
+}
+
+size_t dm_session_bytes(const struct dm_session *session) {
+    const struct dm_model_config *config = &session->model->config;
+    size_t n = sizeof *session + config->n_layer * sizeof(float) *
+                                     (dm_state_conv_size(config) + dm_state_ssm_size(config));
+    n += session->tail.capacity * session->tail.width * sizeof(float);
+    n += dm_token_pool_memory(&session->pool);
+    for (size_t i = 0; i < session->context->n_stage; i++)
+        n += session->kept[i].capacity * sizeof(size_t);
+    return n;
+}

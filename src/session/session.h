@@ -1,0 +1,78 @@
+/* One text being read and continued; see "How a long text is read" in docs/architecture.md.
+ *
+ * Decimating layers cut the network into stages. Stage 0, the layers up to the first decimating
+ * layer's Delta, runs over tokens as they come. At a close the tokens kept by the first decimating
+ * layer go through the rest of the network, stage by stage. */
+#ifndef DM_SESSION_SESSION_H
+#define DM_SESSION_SESSION_H
+
+#include "context/context.h"
+#include "model/mixer.h"
+#include "session/row_ring.h"
+#include "session/token_pool.h"
+
+struct dm_round;
+
+struct dm_kept {
+    size_t n, capacity;
+    size_t *positions;
+};
+
+struct dm_session {
+    const struct dm_model *model;
+    struct dm_context *context;
+    struct dm_state state;     /* of all layers; above stage 0 as the last close or step left it */
+    struct dm_token_pool pool; /* of the first decimating layer */
+    struct dm_row_ring tail;   /* residuals of the last keep_tail tokens after the last layer */
+    struct dm_kept *kept;      /* [n_stage], at the last close */
+    size_t n_token;
+    bool tip;    /* the state above stage 0 follows the text: a step may go on from it */
+    bool closed; /* the tail's rows are those of a close over all n_token tokens */
+    bool broken; /* an error left the state half-way; only a reset helps */
+    dm_probe probe;
+    void *probe_user;
+    size_t chunk_first;       /* what a probe is told of the chunk at work: its first position, */
+    const size_t *chunk_kept; /* and the positions before the choice at layer chunk_layer, or NULL */
+    size_t chunk_layer;
+};
+
+dm_status dm_session_make(const struct dm_model *model, const dm_context_options *context,
+                          struct dm_session **session, dm_error *error);
+void dm_session_destroy(struct dm_session *session);
+void dm_session_clear(struct dm_session *session);
+size_t dm_session_bytes(const struct dm_session *session);
+
+/* Stage 0 over more tokens of each session, as one packed batch: read.c. */
+dm_status dm_session_read(struct dm_session *const *sessions, size_t n_session,
+                          const int32_t *const *ids, const size_t *n_id, dm_error *error);
+/* One token for each session through the whole network; logits [n_session, vocab_size] or NULL.
+ * Sessions without a tip are closed first: step.c. */
+dm_status dm_session_step_all(struct dm_session *const *sessions, size_t n_session,
+                                const int32_t *ids, float *logits, dm_error *error);
+/* The later stages over what stage 0 has read: close.c. */
+dm_status dm_session_close(struct dm_session *session, dm_error *error);
+/* Logits [n_last, vocab_size] of the last tokens of a closed session: step.c. */
+dm_status dm_session_tail_logits(const struct dm_session *session, size_t n_last, float *logits,
+                                 dm_error *error);
+
+/* Saves to, and restores from, a file: session_file.c. */
+dm_status dm_session_write(const struct dm_session *session, const char *path, dm_error *error);
+dm_status dm_session_load(const struct dm_model *model, const char *path,
+                          struct dm_session **session, dm_error *error);
+
+/* ---- Shared by reading, stepping and closing ---- */
+
+/* Where the parts of the token in row `row` lie for a pool: residual, u, dt, BC. */
+void dm_session_pool_parts(const struct dm_activations *at, const struct dm_model_config *config,
+                           size_t row, float *parts[DM_POOL_MAX_PART]);
+void dm_session_pool_init(struct dm_token_pool *pool, const struct dm_session *session,
+                          const struct dm_stage *stage);
+/* Runs a decimating layer up to its Delta and scores its tokens into at->score. */
+dm_status dm_session_score(const struct dm_batch *batch, const struct dm_context *context,
+                           const struct dm_stage *stage, dm_error *error);
+
+/* The batch's tokens through stage 0, and into the sessions' pools (or tails). */
+dm_status dm_session_stage_0(struct dm_round *round, const struct dm_context *context,
+                             dm_error *error);
+
+#endif

@@ -1,0 +1,80 @@
+/* Stepping: one token for each session through the whole network, as generation does; and logits. */
+#include "session/round.h"
+
+/* From the first decimating layer's scan to the last layer. */
+static dm_status run_above(const struct dm_batch *batch, const struct dm_context *context,
+                           dm_error *error) {
+    if (!context->n_stage)
+        return DM_OK;
+    size_t layer = context->stages[0].layer;
+    dm_status status = dm_mixer_outputs(batch, layer, error);
+    for (layer++; layer < batch->model->config.n_layer && !status; layer++)
+        status = dm_block(batch, layer, error);
+    return status;
+}
+
+static dm_status step_round(struct dm_round *round, const struct dm_context *context, float *logits,
+                            dm_error *error) {
+    dm_status status = dm_session_stage_0(round, context, error);
+    if (!status)
+        status = run_above(&round->batch, context, error);
+    if (!status && logits)
+        status = dm_head(&round->batch, logits, error);
+    for (size_t s = 0; s < round->batch.n_sequence; s++) {
+        round->active[s]->closed = !context->n_stage;
+        round->active[s]->broken = status != DM_OK;
+    }
+    return status;
+}
+
+/* All that can fail for lack of memory or of a close comes first. */
+static dm_status prepare(struct dm_session *const *sessions, size_t n_session, dm_error *error) {
+    dm_status status = DM_OK;
+    for (size_t s = 0; s < n_session && !status; s++) {
+        if (!sessions[s]->tip)
+            status = dm_session_close(sessions[s], error);
+        if (!status && sessions[s]->context->n_stage)
+            status = dm_token_pool_reserve(&sessions[s]->pool, 1, error);
+    }
+    return status;
+}
+
+dm_status dm_session_step_all(struct dm_session *const *sessions, size_t n_session,
+                              const int32_t *ids, float *logits, dm_error *error) {
+    const struct dm_model *model = sessions[0]->model;
+    struct dm_round *round = NULL;
+    dm_status status = prepare(sessions, n_session, error);
+    if (!status)
+        status = dm_round_new(model, n_session, &round, error);
+    for (size_t first = 0; first < n_session && !status;) {
+        const struct dm_batch *batch = &round->batch;
+        dm_round_clear(round);
+        for (; first < n_session && batch->n_token < batch->at->capacity; first++) {
+            batch->at->ids[batch->n_token] = ids[first];
+            sessions[first]->chunk_first = sessions[first]->n_token;
+            sessions[first]->chunk_kept = NULL;
+            dm_round_add(round, sessions[first], 1);
+        }
+        float *rows = logits ? logits + (first - batch->n_token) * model->config.vocab_size : NULL;
+        status = step_round(round, sessions[0]->context, rows, error);
+    }
+    dm_round_free(round);
+    return status;
+}
+
+dm_status dm_session_tail_logits(const struct dm_session *session, size_t n_last, float *logits,
+                                 dm_error *error) {
+    const struct dm_model *model = session->model;
+    struct dm_round *round;
+    dm_status status = dm_round_new(model, 1, &round, error);
+    if (status)
+        return status;
+    struct dm_batch *batch = &round->batch;
+    for (size_t left = n_last; left && !status; left -= batch->n_token) {
+        batch->n_token = left < batch->at->capacity ? left : batch->at->capacity;
+        dm_row_ring_range(&session->tail, left, batch->n_token, batch->at->residual);
+        status = dm_head(batch, logits + (n_last - left) * model->config.vocab_size, error);
+    }
+    dm_round_free(round);
+    return status;
+}

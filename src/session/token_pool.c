@@ -1,0 +1,165 @@
+#include "session/token_pool.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "ops/select_tokens/select_tokens.h"
+
+/* At least so much room beyond `most`, so that a small pool is not cut at every other token. */
+enum { least_slack = 256 };
+
+static size_t add_saturating(size_t a, size_t b) {
+    size_t sum;
+    return dm_size_add(a, b, &sum) ? sum : SIZE_MAX;
+}
+
+void dm_token_pool_init(struct dm_token_pool *pool, size_t most, size_t keep_tail, bool scored,
+                        const size_t *width, size_t n_part) {
+    *pool = (struct dm_token_pool){
+        .most = most, .keep_tail = keep_tail, .scored = scored, .n_part = n_part};
+    for (size_t i = 0; i < n_part; i++) {
+        pool->width[i] = width[i];
+        pool->row_width += width[i];
+    }
+    size_t slack = most > least_slack ? most : least_slack;
+    pool->limit = add_saturating(add_saturating(most, slack), keep_tail);
+}
+
+void dm_token_pool_free(struct dm_token_pool *pool) {
+    dm_memory_free(pool->position);
+    dm_memory_free(pool->score);
+    dm_memory_free(pool->rows);
+    dm_memory_free(pool->chosen);
+    dm_memory_free(pool->scratch);
+    pool->position = pool->chosen = pool->scratch = NULL;
+    pool->score = pool->rows = NULL;
+    pool->capacity = 0;
+    dm_token_pool_clear(pool);
+}
+
+void dm_token_pool_clear(struct dm_token_pool *pool) {
+    pool->n = pool->n_offered = 0;
+    pool->full = false;
+}
+
+/* Grows one array; what it holds stays where a later one fails. */
+static bool grow(void *array, size_t n, size_t capacity, size_t size) {
+    void **pointer = array;
+    void *moved = dm_memory_resize(*pointer, n, capacity, size);
+    if (moved)
+        *pointer = moved;
+    return moved != NULL;
+}
+
+dm_status dm_token_pool_reserve(struct dm_token_pool *pool, size_t n_token, dm_error *error) {
+    size_t need = add_saturating(pool->n, n_token);
+    need = need < pool->limit ? need : pool->limit;
+    if (need <= pool->capacity)
+        return DM_OK;
+    size_t larger = add_saturating(pool->capacity, pool->capacity / 2); /* not one by one */
+    larger = larger < pool->limit ? larger : pool->limit;
+    size_t capacity = need > larger ? need : larger, row_bytes;
+    if (!dm_size_mul(pool->row_width, sizeof(float), &row_bytes) ||
+        !grow(&pool->rows, pool->n, capacity, row_bytes) ||
+        !grow(&pool->position, pool->n, capacity, sizeof *pool->position) ||
+        !grow(&pool->score, pool->n, capacity, sizeof *pool->score) ||
+        !grow(&pool->chosen, 0, capacity, sizeof *pool->chosen) ||
+        !grow(&pool->scratch, 0, capacity, sizeof *pool->scratch))
+        return dm_fail_memory(error, "the tokens that may be kept");
+    pool->capacity = capacity;
+    return DM_OK;
+}
+
+/* Tokens held that lie before the tail of the first n_offered ones. */
+static size_t n_candidate(const struct dm_token_pool *pool) {
+    size_t n = pool->n;
+    size_t tail = pool->n_offered > pool->keep_tail ? pool->n_offered - pool->keep_tail : 0;
+    while (n > 0 && pool->position[n - 1] >= tail)
+        n--;
+    return n;
+}
+
+/* Slots of the best `k` of the first `n`. */
+static void choose_best(struct dm_token_pool *pool, size_t n, size_t k) {
+    if (pool->scored)
+        dm_select_tokens(pool->score, n, k, pool->chosen, pool->scratch);
+    else
+        for (size_t i = 0; i < k; i++)
+            pool->chosen[i] = n - k + i;
+}
+
+const size_t *dm_token_pool_choose(struct dm_token_pool *pool, size_t budget, size_t *n_chosen) {
+    size_t n = n_candidate(pool), k = budget < n ? budget : n;
+    choose_best(pool, n, k);
+    for (size_t slot = n; slot < pool->n; slot++)
+        pool->chosen[k++] = slot;
+    *n_chosen = k;
+    return pool->chosen;
+}
+
+static void move_slot(struct dm_token_pool *pool, size_t to, size_t from) {
+    if (to == from)
+        return;
+    pool->position[to] = pool->position[from];
+    pool->score[to] = pool->score[from];
+    memcpy(pool->rows + to * pool->row_width, pool->rows + from * pool->row_width,
+           pool->row_width * sizeof(float));
+}
+
+/* Falls back to the best `most` and the tail. */
+static void cut(struct dm_token_pool *pool) {
+    size_t n;
+    bool enough = n_candidate(pool) >= pool->most;
+    dm_token_pool_choose(pool, pool->most, &n);
+    for (size_t i = 0; i < n; i++)
+        move_slot(pool, i, pool->chosen[i]);
+    pool->n = n;
+    if (!pool->scored || !enough)
+        return;
+    pool->full = true;
+    pool->threshold = INFINITY;
+    for (size_t i = 0; i < pool->most; i++)
+        if (pool->score[i] < pool->threshold)
+            pool->threshold = pool->score[i];
+}
+
+static void store(struct dm_token_pool *pool, float score, const float *const *parts, size_t t) {
+    float *row = pool->rows + pool->n * pool->row_width;
+    for (size_t i = 0; i < pool->n_part; i++) {
+        memcpy(row, parts[i] + t * pool->width[i], pool->width[i] * sizeof(float));
+        row += pool->width[i];
+    }
+    pool->position[pool->n] = pool->n_offered;
+    pool->score[pool->n] = score;
+    pool->n++;
+}
+
+void dm_token_pool_offer(struct dm_token_pool *pool, const float *score,
+                         const float *const *parts, size_t n_token) {
+    for (size_t t = 0; t < n_token; t++, pool->n_offered++) {
+        float own = score && !isnan(score[t]) ? score[t] : -INFINITY;
+        bool in_tail = n_token - t <= pool->keep_tail; /* of what is offered now, at least */
+        if (pool->full && !in_tail && own <= pool->threshold)
+            continue;
+        if (pool->n == pool->limit)
+            cut(pool);
+        store(pool, own, parts, t);
+    }
+}
+
+void dm_token_pool_gather(const struct dm_token_pool *pool, const size_t *slots, size_t n,
+                          float *const *parts) {
+    for (size_t t = 0; t < n; t++) {
+        const float *row = pool->rows + slots[t] * pool->row_width;
+        for (size_t i = 0; i < pool->n_part; i++) {
+            memcpy(parts[i] + t * pool->width[i], row, pool->width[i] * sizeof(float));
+            row += pool->width[i];
+        }
+    }
+}
+
+size_t dm_token_pool_memory(const struct dm_token_pool *pool) {
+    return pool->capacity * (pool->row_width * sizeof(float) + sizeof *pool->position +
+                             sizeof *pool->score + sizeof *pool->chosen + sizeof *pool->scratch);
+}

@@ -5,6 +5,7 @@
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/memory.h"
 
@@ -12,21 +13,27 @@
  * layer is shorter than a wake-up. */
 enum { n_spin = 4000 };
 
+/* A round is one loop. `gate` holds its number, whether it is open, and how many workers are inside:
+ * the caller closes it when no piece is left and waits for those inside only, so a worker that has
+ * not woken up in time (or that the system does not run just now) holds nobody up. */
+enum { gate_open = 1 << 16, gate_inside = gate_open - 1 };
+static const uint64_t gate_round = (uint64_t)1 << 17; /* the lowest bit of the number */
+
 struct dm_threads {
     size_t n_worker;
     pthread_t *workers;
     pthread_mutex_t caller; /* held by whoever has the pool */
     pthread_mutex_t mutex;  /* guards sleeping and stopping */
     pthread_cond_t wake;
-    atomic_uint round; /* odd never; grows by one per loop */
+    atomic_uint_fast64_t gate;
     atomic_bool stopping;
     atomic_size_t n_asleep;
 
+    /* of the round; only written while the gate is shut and nobody is inside */
     void (*body)(void *context, size_t i);
     void *context;
     size_t n;
-    atomic_size_t next;      /* first index that nobody took */
-    atomic_size_t n_working; /* workers that have not left this round */
+    atomic_size_t next; /* first index that nobody took */
 };
 
 static void pause_briefly(void) {
@@ -41,33 +48,43 @@ static void take_pieces(struct dm_threads *threads) {
         threads->body(threads->context, i);
 }
 
-/* Waits until the round differs from `seen`: spinning first, then asleep. */
-static unsigned wait_for_round(struct dm_threads *threads, unsigned seen) {
+/* Is there an open round other than the last one that this worker saw? */
+static bool is_news(const struct dm_threads *threads, uint64_t gate, uint64_t seen) {
+    return atomic_load_explicit(&threads->stopping, memory_order_relaxed) ||
+           (gate & gate_open && gate / gate_round != seen);
+}
+
+/* Waits for news: spinning first, then asleep. */
+static uint64_t wait_for_news(struct dm_threads *threads, uint64_t seen) {
     for (int i = 0; i < n_spin; i++) {
-        unsigned round = atomic_load_explicit(&threads->round, memory_order_acquire);
-        if (round != seen || atomic_load_explicit(&threads->stopping, memory_order_relaxed))
-            return round;
+        uint64_t gate = atomic_load_explicit(&threads->gate, memory_order_acquire);
+        if (is_news(threads, gate, seen))
+            return gate;
         pause_briefly();
     }
     pthread_mutex_lock(&threads->mutex);
     atomic_fetch_add(&threads->n_asleep, 1);
-    while (atomic_load(&threads->round) == seen && !atomic_load(&threads->stopping))
+    uint64_t gate;
+    while (!is_news(threads, gate = atomic_load(&threads->gate), seen))
         pthread_cond_wait(&threads->wake, &threads->mutex);
     atomic_fetch_sub(&threads->n_asleep, 1);
     pthread_mutex_unlock(&threads->mutex);
-    return atomic_load_explicit(&threads->round, memory_order_acquire);
+    return gate;
 }
 
 static void *work(void *argument) {
     struct dm_threads *threads = argument;
-    unsigned seen = 0;
+    uint64_t seen = 0;
     for (;;) {
-        unsigned round = wait_for_round(threads, seen);
-        if (round == seen)
-            return NULL; /* stopping */
-        seen = round;
+        uint64_t gate = wait_for_news(threads, seen);
+        if (atomic_load_explicit(&threads->stopping, memory_order_relaxed))
+            return NULL;
+        /* enter, unless the gate has moved since it was read */
+        if (!atomic_compare_exchange_strong(&threads->gate, &gate, gate + 1))
+            continue;
+        seen = gate / gate_round;
         take_pieces(threads);
-        atomic_fetch_sub_explicit(&threads->n_working, 1, memory_order_release);
+        atomic_fetch_sub_explicit(&threads->gate, 1, memory_order_release);
     }
 }
 
@@ -143,14 +160,16 @@ void dm_parallel_for(struct dm_threads *threads, size_t n, void (*body)(void *co
     threads->context = context;
     threads->n = n;
     atomic_store_explicit(&threads->next, 0, memory_order_relaxed);
-    atomic_store_explicit(&threads->n_working, threads->n_worker, memory_order_relaxed);
-    atomic_fetch_add(&threads->round, 1);
+    atomic_fetch_add(&threads->gate, gate_round + gate_open);
     wake_sleepers(threads);
     take_pieces(threads);
-    for (int spins = 0; atomic_load_explicit(&threads->n_working, memory_order_acquire); spins++)
+    uint64_t gate = atomic_fetch_sub(&threads->gate, gate_open) - gate_open;
+    for (int spins = 0; gate & gate_inside; spins++) {
         if (spins < n_spin)
             pause_briefly();
         else
             sched_yield();
+        gate = atomic_load_explicit(&threads->gate, memory_order_acquire);
+    }
     pthread_mutex_unlock(&threads->caller);
 }

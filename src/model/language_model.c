@@ -30,7 +30,7 @@ static dm_status load_transposed(const struct dm_model *model, enum dm_parameter
                                  dm_error *error) {
     float *rows = NULL;
     dm_status status = load_floats(model, parameter, layer, &rows, error);
-    if (status)
+    if (status || !rows)
         return status;
     *floats = dm_memory_array(n_row * n_column, sizeof **floats);
     if (*floats)

@@ -1,0 +1,35 @@
+# A thin front door: sets up what is missing, then calls meson and ninja.
+BUILD ?= build
+PREFIX ?= /usr/local
+
+.PHONY: all setup configure test demo bench install format lint clean
+
+all: configure
+	@ninja -C $(BUILD)
+
+setup:
+	@scripts/setup.sh
+
+configure: setup
+	@test -f $(BUILD)/build.ninja || meson setup $(BUILD) --prefix=$(PREFIX)
+
+test: all
+	@scripts/run_tests.sh $(BUILD)
+
+demo: all
+	@scripts/demo.sh $(BUILD)/programs/decimamba
+
+bench: configure
+	@scripts/bench.sh $(BUILD)
+
+install: all
+	@meson install -C $(BUILD)
+
+format:
+	@git ls-files '*.c' '*.h' | xargs clang-format -i
+
+lint: configure
+	@scripts/lint.sh $(BUILD)
+
+clean:
+	@rm -rf $(BUILD)

@@ -1,0 +1,83 @@
+#define _XOPEN_SOURCE 700
+#include "base/test_support.h"
+
+#include <dirent.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+const char *test_join(const char *directory, const char *name) {
+    static char paths[4][TEST_MAX_PATH];
+    static unsigned turn;
+    char *path = paths[turn++ % 4];
+    assert_true(snprintf(path, TEST_MAX_PATH, "%s/%s", directory, name) < TEST_MAX_PATH);
+    return path;
+}
+
+const char *test_data(const char *name) {
+    const char *root = getenv("DM_SOURCE_ROOT");
+    assert_non_null(root);
+    char data[TEST_MAX_PATH];
+    assert_true(snprintf(data, sizeof data, "%s/tests/data", root) < TEST_MAX_PATH);
+    return test_join(data, name);
+}
+
+void test_make_directory(char *path) {
+    const char *parent = getenv("TMPDIR");
+    snprintf(path, TEST_MAX_PATH, "%s/decimamba-test-XXXXXX", parent ? parent : "/tmp");
+    assert_non_null(mkdtemp(path));
+}
+
+static int remove_one(const char *path, const struct stat *status, int kind, struct FTW *place) {
+    (void)status, (void)kind, (void)place;
+    return remove(path);
+}
+
+void test_remove_directory(const char *path) {
+    assert_int_equal(nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
+}
+
+unsigned char *test_read_file(const char *path, size_t *n_byte) {
+    FILE *file = fopen(path, "rb");
+    assert_non_null(file);
+    fseek(file, 0, SEEK_END);
+    *n_byte = (size_t)ftell(file);
+    rewind(file);
+    unsigned char *bytes = malloc(*n_byte + 1);
+    assert_non_null(bytes);
+    assert_int_equal(fread(bytes, 1, *n_byte, file), *n_byte);
+    fclose(file);
+    return bytes;
+}
+
+void test_write_file(const char *path, const void *bytes, size_t n_byte) {
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    assert_int_equal(fwrite(bytes, 1, n_byte, file), n_byte);
+    assert_int_equal(fclose(file), 0);
+}
+
+void test_copy_file(const char *from, const char *to) {
+    size_t n_byte;
+    unsigned char *bytes = test_read_file(from, &n_byte);
+    test_write_file(to, bytes, n_byte);
+    free(bytes);
+}
+
+size_t test_count_entries(const char *path) {
+    DIR *directory = opendir(path);
+    assert_non_null(directory);
+    size_t n = 0;
+    while (readdir(directory))
+        n++;
+    closedir(directory);
+    return n - 2; /* . and .. */
+}
+
+void test_expect_error(const dm_error *error, dm_status status, const char *part) {
+    if (error->status != status || !strstr(error->message, part))
+        fail_msg("status %d, \"%s\"; expected status %d and \"%s\"", error->status, error->message,
+                 status, part);
+}

@@ -1,0 +1,35 @@
+/* What several tests need: files of the project, and a directory of their own. */
+#ifndef DM_BASE_TEST_SUPPORT_H
+#define DM_BASE_TEST_SUPPORT_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/status.h"
+
+enum { TEST_MAX_PATH = 1024 };
+
+/* "<project>/tests/data/<name>", valid until the next but three call. */
+const char *test_data(const char *name);
+/* A new empty directory; `path` has room for TEST_MAX_PATH. */
+void test_make_directory(char *path);
+/* Removes a directory with all that is in it. */
+void test_remove_directory(const char *path);
+/* directory/name, valid until the next but three call. */
+const char *test_join(const char *directory, const char *name);
+/* The whole file, from malloc. */
+unsigned char *test_read_file(const char *path, size_t *n_byte);
+void test_write_file(const char *path, const void *bytes, size_t n_byte);
+void test_copy_file(const char *from, const char *to);
+/* The number of entries in a directory. */
+size_t test_count_entries(const char *path);
+
+/* The status and a part of the message are as expected. */
+void test_expect_error(const dm_error *error, dm_status status, const char *part);
+
+#endif

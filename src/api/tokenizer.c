@@ -1,0 +1,67 @@
+#include <string.h>
+
+#include "text/decoder.h"
+#include "text/tokenizer.h"
+
+static dm_status refuse_null(const char *function, dm_error *error) {
+    return dm_fail(error, DM_ERROR_ARGUMENT, "%s: an argument is NULL", function);
+}
+
+DM_API dm_status dm_tokenizer_load(const char *path, dm_tokenizer **tokenizer, dm_error *error) {
+    if (!path || !tokenizer)
+        return refuse_null(__func__, error);
+    return dm_tokenizer_read(path, tokenizer, error);
+}
+
+DM_API void dm_tokenizer_free(dm_tokenizer *tokenizer) {
+    dm_tokenizer_release(tokenizer);
+}
+
+DM_API size_t dm_tokenizer_vocab_size(const dm_tokenizer *tokenizer) {
+    return tokenizer ? tokenizer->n_token : 0;
+}
+
+DM_API int32_t dm_tokenizer_find(const dm_tokenizer *tokenizer, const char *token) {
+    return tokenizer && token ? dm_tokenizer_id_of(tokenizer, token, strlen(token)) : -1;
+}
+
+DM_API dm_status dm_tokenizer_encode(const dm_tokenizer *tokenizer, const char *text, size_t n_byte,
+                                     int32_t **ids, size_t *n_id, dm_error *error) {
+    if (!tokenizer || (!text && n_byte) || !ids || !n_id)
+        return refuse_null(__func__, error);
+    return dm_tokenizer_to_ids(tokenizer, text, n_byte, ids, n_id, error);
+}
+
+DM_API dm_status dm_tokenizer_decode(const dm_tokenizer *tokenizer, const int32_t *ids, size_t n_id,
+                                     int keep_special, char **text, size_t *n_byte,
+                                     dm_error *error) {
+    if (!tokenizer || (!ids && n_id) || !text || !n_byte)
+        return refuse_null(__func__, error);
+    return dm_tokenizer_to_text(tokenizer, ids, n_id, keep_special != 0, text, n_byte, error);
+}
+
+DM_API dm_status dm_decoder_new(const dm_tokenizer *tokenizer, int keep_special,
+                                dm_decoder **decoder, dm_error *error) {
+    if (!tokenizer || !decoder)
+        return refuse_null(__func__, error);
+    return dm_decoder_create(tokenizer, keep_special != 0, decoder, error);
+}
+
+DM_API void dm_decoder_free(dm_decoder *decoder) {
+    dm_decoder_release(decoder);
+}
+
+DM_API dm_status dm_decoder_push(dm_decoder *decoder, int32_t id, const char **text, size_t *n_byte,
+                                 dm_error *error) {
+    if (!decoder || !text || !n_byte)
+        return refuse_null(__func__, error);
+    return dm_decoder_next(decoder, id, text, n_byte, error);
+}
+
+DM_API dm_status dm_decoder_finish(dm_decoder *decoder, const char **text, size_t *n_byte,
+                                   dm_error *error) {
+    if (!decoder || !text || !n_byte)
+        return refuse_null(__func__, error);
+    dm_decoder_end(decoder, text, n_byte);
+    return DM_OK;
+}

@@ -1,0 +1,17 @@
+/* The alphabet of byte-level tokenizers: each byte is written as one printable character. The bytes
+ * 33..126, 161..172 and 174..255 stand for themselves, the other 68, in order, are U+0100 and up
+ * (Radford et al. 2019, "bytes_to_unicode"). */
+#ifndef DM_TEXT_BYTE_ALPHABET_H
+#define DM_TEXT_BYTE_ALPHABET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* The byte that the character stands for, or -1. */
+int dm_alphabet_byte(uint32_t code_point);
+/* Writes the bytes that valid UTF-8 text stands for (at most `n_byte` of them) and their number;
+ * false when a character is not in the alphabet. */
+bool dm_alphabet_decode(const char *text, size_t n_byte, char *bytes, size_t *n_decoded);
+
+#endif

@@ -1,0 +1,282 @@
+/* Damaged and unusual tokenizer.json files: each fault gives its status and one line that names it.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/file_writer.h"
+#include "base/memory.h"
+#include "decimamba.h"
+
+/* The parts of a small file; NULL: as in `sound`. */
+struct parts {
+    const char *normalizer, *pre_tokenizer, *post_processor, *decoder, *added, *vocab, *merges,
+        *options;     /* more keys of the model */
+    const char *more; /* more keys of the file */
+};
+
+static const struct parts sound = {
+    "null",      "{\"type\":\"ByteLevel\",\"add_prefix_space\":false}",
+    "null",      "{\"type\":\"ByteLevel\"}",
+    "[]",        "{\"a\":0,\"b\":1,\"ab\":2,\"c\":3}",
+    "[\"a b\"]", "",
+    ""};
+
+#define PICK(part) (parts->part ? parts->part : sound.part)
+#define ADDED(id, content)                                                               \
+    "{\"id\":" id ",\"content\":\"" content "\",\"single_word\":false,\"lstrip\":false," \
+    "\"rstrip\":false,\"normalized\":true,\"special\":false}"
+
+static char path[] = "/tmp/dm_test_tokenizer_XXXXXX";
+
+static dm_status load_text(const char *text, size_t n_byte, dm_tokenizer **tokenizer,
+                           dm_error *error) {
+    assert_int_equal(dm_file_write(path, text, n_byte, NULL), DM_OK);
+    return dm_tokenizer_load(path, tokenizer, error);
+}
+
+static dm_status load_parts(const struct parts *parts, dm_tokenizer **tokenizer, dm_error *error) {
+    char text[4096];
+    int n = snprintf(text, sizeof text,
+                     "{\"normalizer\":%s,\"pre_tokenizer\":%s,\"post_processor\":%s,\"decoder\":%s,"
+                     "\"added_tokens\":%s,\"model\":{\"type\":\"BPE\",\"vocab\":%s,\"merges\":%s%s}"
+                     "%s}",
+                     PICK(normalizer), PICK(pre_tokenizer), PICK(post_processor), PICK(decoder),
+                     PICK(added), PICK(vocab), PICK(merges), PICK(options), PICK(more));
+    assert_in_range(n, 1, sizeof text - 1);
+    return load_text(text, (size_t)n, tokenizer, error);
+}
+
+static void check_fault(dm_status status, dm_status expected, const dm_error *error,
+                        const char *words) {
+    if (status != expected || error->status != expected || !strstr(error->message, words) ||
+        strncmp(error->message, path, strlen(path)) != 0)
+        fail_msg("wanted %d with \"%s\", got %d: %s", expected, words, status, error->message);
+    assert_int_equal(dm_memory_live(), 0);
+}
+
+static void test_faults(void **state) {
+    (void)state;
+    static const struct {
+        struct parts parts;
+        dm_status status;
+        const char *words;
+    } faults[] = {
+        {{.vocab = "[]"}, DM_ERROR_FORMAT, "\"model.vocab\" must be an object"},
+        {{.merges = "7"}, DM_ERROR_FORMAT, "\"model.merges\" must be an array"},
+        {{.added = "{}"}, DM_ERROR_FORMAT, "\"added_tokens\" must be an array"},
+        {{.vocab = "{\"a\":0,\"b\":0,\"ab\":2}"}, DM_ERROR_FORMAT, "two tokens have the id 0"},
+        {{.vocab = "{\"a\":0,\"a\":1}"}, DM_ERROR_FORMAT, "duplicate"},
+        {{.vocab = "{\"a\":-1}"}, DM_ERROR_FORMAT, "whole number from 0"},
+        {{.vocab = "{\"a\":1.5}"}, DM_ERROR_FORMAT, "whole number from 0"},
+        {{.vocab = "{\"a\":\"0\"}"}, DM_ERROR_FORMAT, "model.vocab: an id"},
+        {{.vocab = "{\"a\":1048576}"}, DM_ERROR_FORMAT, "that of \"a\""},
+        {{.vocab = "{\"a\":99999999999999999999}"}, DM_ERROR_FORMAT, "JSON"},
+        {{.merges = "[\"a x\"]"}, DM_ERROR_FORMAT, "merges[0]: its second half is not in the voc"},
+        {{.merges = "[\"a b\",\"x b\"]"}, DM_ERROR_FORMAT, "merges[1]: its first half is not"},
+        {{.merges = "[\"a c\"]"}, DM_ERROR_FORMAT, "what it makes is not in the vocabulary: ac"},
+        {{.merges = "[\"ab\"]"}, DM_ERROR_FORMAT, "model.merges[0]: must be"},
+        {{.merges = "[\"a b c\"]"}, DM_ERROR_FORMAT, "model.merges[0]: must be"},
+        {{.merges = "[[\"a\"]]"}, DM_ERROR_FORMAT, "model.merges[0]: must be"},
+        {{.merges = "[[\"a\",1]]"}, DM_ERROR_FORMAT, "model.merges[0]: must be"},
+        {{.merges = "[{\"a\":\"b\"}]"}, DM_ERROR_FORMAT, "model.merges[0]: must be"},
+        {{.merges = "[null]"}, DM_ERROR_FORMAT, "model.merges[0]: must be"},
+        {{.added = "[3]"}, DM_ERROR_FORMAT, "added_tokens[0]: \"content\" must be"},
+        {{.added = "[" ADDED("4", "") "]"},
+         DM_ERROR_FORMAT,
+         "added_tokens[0]: \"content\" must be"},
+        {{.added = "[" ADDED("null", "x") "]"}, DM_ERROR_FORMAT, "added_tokens: an id"},
+        {{.added = "[" ADDED("9", "x") "]"}, DM_ERROR_FORMAT, "the id is 9, but must be 4"},
+        {{.added = "[" ADDED("4", "a") "]"}, DM_ERROR_FORMAT, "the id is 4, but must be 0"},
+        {{.added = "[" ADDED("4", "x") "," ADDED("4", "y") "]"}, DM_ERROR_FORMAT, "must be 5"},
+        {{.added = "[" ADDED("4", "x") "," ADDED("4", "x") "]"}, DM_ERROR_FORMAT, "there twice"},
+        {{.added = "[" ADDED("4", "\u212b") "," ADDED("5", "\u00c5") "]",
+          .normalizer = "{\"type\":\"NFC\"}"},
+         DM_ERROR_FORMAT,
+         "added_tokens[1] is the same as another in NFC"},
+        {{.vocab = "{\"a\":0,\"b\":2}", .merges = "[]", .added = "[" ADDED("2", "x") "]"},
+         DM_ERROR_FORMAT,
+         "two tokens have the id 2"},
+        {{.added = "[{\"id\":4,\"content\":\"x\",\"single_word\":false,\"rstrip\":false}]"},
+         DM_ERROR_FORMAT,
+         "added_tokens[0]: \"lstrip\" must be true or false"},
+        {{.options = ",\"dropout\":0.1"}, DM_ERROR_UNSUPPORTED, "\"model.dropout\""},
+        {{.options = ",\"byte_fallback\":true"}, DM_ERROR_UNSUPPORTED, "\"byte_fallback\""},
+        {{.options = ",\"ignore_merges\":true"}, DM_ERROR_UNSUPPORTED, "\"ignore_merges\""},
+        {{.options = ",\"ignore_merges\":1"}, DM_ERROR_FORMAT, "\"ignore_merges\""},
+        {{.options = ",\"unk_token\":\"a\""}, DM_ERROR_UNSUPPORTED, "\"model.unk_token\""},
+        {{.options = ",\"unk_token\":1"}, DM_ERROR_FORMAT, "\"unk_token\""},
+        {{.options = ",\"end_of_word_suffix\":\"</w>\""}, DM_ERROR_UNSUPPORTED, "end_of_word"},
+        {{.options = ",\"continuing_subword_prefix\":\"##\""}, DM_ERROR_UNSUPPORTED, "subword"},
+        {{.normalizer = "{\"type\":\"NFD\"}"}, DM_ERROR_UNSUPPORTED, "\"normalizer\""},
+        {{.normalizer = "{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"Lowercase\"}]}"},
+         DM_ERROR_UNSUPPORTED,
+         "\"normalizer\""},
+        {{.normalizer = "{\"type\":\"Sequence\"}"}, DM_ERROR_UNSUPPORTED, "\"normalizer\""},
+        {{.pre_tokenizer = "null"}, DM_ERROR_UNSUPPORTED, "\"pre_tokenizer\""},
+        {{.pre_tokenizer = "{\"type\":\"Whitespace\"}"}, DM_ERROR_UNSUPPORTED, "\"pre_tokenizer\""},
+        {{.pre_tokenizer = "{\"type\":\"ByteLevel\",\"use_regex\":\"no\"}"},
+         DM_ERROR_FORMAT,
+         "\"use_regex\""},
+        {{.decoder = "null"}, DM_ERROR_UNSUPPORTED, "\"decoder\""},
+        {{.decoder = "{\"type\":\"Metaspace\"}"}, DM_ERROR_UNSUPPORTED, "\"decoder\""},
+        {{.post_processor = "{\"type\":\"TemplateProcessing\",\"single\":[{\"SpecialToken\":{}},"
+                            "{\"Sequence\":{}}]}"},
+         DM_ERROR_UNSUPPORTED,
+         "adds no token"},
+        {{.post_processor = "{\"type\":\"BertProcessing\"}"}, DM_ERROR_UNSUPPORTED, "\"post_proc"},
+        {{.more = ",\"truncation\":{\"max_length\":5}"}, DM_ERROR_UNSUPPORTED, "\"truncation\""},
+        {{.more = ",\"padding\":{}"}, DM_ERROR_UNSUPPORTED, "\"padding\""},
+    };
+    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
+        dm_tokenizer *tokenizer = NULL;
+        dm_error error = {0};
+        dm_status status = load_parts(&faults[i].parts, &tokenizer, &error);
+        check_fault(status, faults[i].status, &error, faults[i].words);
+        assert_null(tokenizer);
+    }
+}
+
+static void test_not_a_tokenizer(void **state) {
+    (void)state;
+    static const struct {
+        const char *text;
+        dm_status status;
+        const char *words;
+    } files[] = {
+        {"", DM_ERROR_FORMAT, "JSON"},
+        {"{\"model\":", DM_ERROR_FORMAT, "JSON"},
+        {"[]", DM_ERROR_FORMAT, "not a JSON object"},
+        {"\"text\"", DM_ERROR_FORMAT, "not a JSON object"},
+        {"{}", DM_ERROR_UNSUPPORTED, "\"decoder\""},
+        {"{\"decoder\":{\"type\":\"ByteLevel\"},\"pre_tokenizer\":{\"type\":\"ByteLevel\"}}",
+         DM_ERROR_FORMAT, "\"model\" must be an object"},
+        {"{\"decoder\":{\"type\":\"ByteLevel\"},\"pre_tokenizer\":{\"type\":\"ByteLevel\"},"
+         "\"model\":{\"type\":\"Unigram\"}}",
+         DM_ERROR_UNSUPPORTED, "\"model.type\""},
+        {"{\"decoder\":{\"type\":\"ByteLevel\"},\"pre_tokenizer\":{\"type\":\"ByteLevel\"},"
+         "\"model\":{\"type\":\"BPE\"}}",
+         DM_ERROR_FORMAT, "\"model.vocab\""},
+        {"{\"a\":\"\xff\"}", DM_ERROR_FORMAT, "JSON"},
+    };
+    dm_tokenizer *tokenizer = NULL;
+    dm_error error;
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        error = (dm_error){0};
+        dm_status status = load_text(files[i].text, strlen(files[i].text), &tokenizer, &error);
+        check_fault(status, files[i].status, &error, files[i].words);
+    }
+    enum { depth = 100000 };
+    char *deep = dm_memory_array(depth, 1);
+    memset(deep, '[', depth);
+    dm_status status = load_text(deep, depth, &tokenizer, &error);
+    dm_memory_free(deep);
+    check_fault(status, DM_ERROR_FORMAT, &error, "JSON");
+    assert_null(tokenizer);
+    assert_int_equal(dm_tokenizer_load("/nonexistent", &tokenizer, &error), DM_ERROR_IO);
+    assert_int_equal(dm_tokenizer_load("/tmp", &tokenizer, &error), DM_ERROR_IO);
+    assert_non_null(strstr(error.message, "/tmp/tokenizer.json"));
+}
+
+static void test_sound_variants(void **state) {
+    (void)state;
+    static const char two[] = "{\"a\":0,\"b\":1,\"c\":2,\"ab\":3,\"bc\":4}";
+    const struct {
+        const char *text;
+        struct parts parts;
+        size_t n_id;
+        int32_t ids[4];
+    } variants[] = {
+        {"abcab", {0}, 3, {2, 3, 2}},
+        {"abcab", {.merges = "[[\"a\",\"b\"]]"}, 3, {2, 3, 2}},
+        {"abab", {.merges = "[]"}, 4, {0, 1, 0, 1}},
+        /* Bytes that the vocabulary lacks are lost, and their neighbours meet. */
+        {"azbz", {0}, 1, {2}},
+        /* A pair named twice has its last rank. */
+        {"abc", {.vocab = two, .merges = "[\"a b\",\"b c\"]"}, 2, {3, 2}},
+        {"abc", {.vocab = two, .merges = "[\"a b\",\"b c\",\"a b\"]"}, 2, {0, 4}},
+        {"ab",
+         {.options = ",\"dropout\":0.0,\"unk_token\":null,\"fuse_unk\":false,"
+                     "\"ignore_merges\":false,\"end_of_word_suffix\":\"\""},
+         1,
+         {2}},
+        {"ab",
+         {.post_processor = "{\"type\":\"TemplateProcessing\",\"single\":"
+                            "[{\"Sequence\":{\"id\":\"A\"}}]}"},
+         1,
+         {2}},
+        {"xab", {.added = "[" ADDED("4", "x") "]"}, 2, {4, 2}},
+        {"ab", {.more = ",\"truncation\":null,\"padding\":null,\"other\":1"}, 1, {2}},
+    };
+    for (size_t i = 0; i < sizeof variants / sizeof *variants; i++) {
+        dm_tokenizer *tokenizer;
+        int32_t *ids;
+        size_t n_id;
+        dm_error error;
+        if (load_parts(&variants[i].parts, &tokenizer, &error))
+            fail_msg("%s", error.message);
+        assert_int_equal(dm_tokenizer_encode(tokenizer, variants[i].text, strlen(variants[i].text),
+                                             &ids, &n_id, &error),
+                         DM_OK);
+        assert_int_equal(n_id, variants[i].n_id);
+        assert_memory_equal(ids, variants[i].ids, n_id * sizeof *ids);
+        dm_memory_free(ids);
+        dm_tokenizer_free(tokenizer);
+    }
+}
+
+/* Ids without a token are inside the vocabulary, and decode to nothing. */
+static void test_holes(void **state) {
+    (void)state;
+    dm_tokenizer *tokenizer;
+    char *text;
+    size_t n_byte;
+    const struct parts parts = {.vocab = "{\"a\":5,\"b\":9}", .merges = "[]"};
+    assert_int_equal(load_parts(&parts, &tokenizer, NULL), DM_OK);
+    assert_int_equal(dm_tokenizer_vocab_size(tokenizer), 10);
+    assert_int_equal(
+        dm_tokenizer_decode(tokenizer, (int32_t[]){0, 9, 7, 5}, 4, 1, &text, &n_byte, NULL), DM_OK);
+    assert_string_equal(text, "ba");
+    dm_memory_free(text);
+    dm_tokenizer_free(tokenizer);
+}
+
+/* A vocabulary with no entry at all loads, and gives no ids. */
+static void test_empty_vocabulary(void **state) {
+    (void)state;
+    dm_tokenizer *tokenizer;
+    int32_t *ids;
+    size_t n_id;
+    const struct parts parts = {.vocab = "{}", .merges = "[]"};
+    assert_int_equal(load_parts(&parts, &tokenizer, NULL), DM_OK);
+    assert_int_equal(dm_tokenizer_vocab_size(tokenizer), 0);
+    assert_int_equal(dm_tokenizer_encode(tokenizer, "abc", 3, &ids, &n_id, NULL), DM_OK);
+    assert_int_equal(n_id, 0);
+    dm_memory_free(ids);
+    dm_tokenizer_free(tokenizer);
+}
+
+static int make_file(void **state) {
+    (void)state;
+    int descriptor = mkstemp(path);
+    return descriptor < 0 ? -1 : close(descriptor);
+}
+
+static int remove_file(void **state) {
+    (void)state;
+    return unlink(path);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_faults),           cmocka_unit_test(test_not_a_tokenizer),
+        cmocka_unit_test(test_sound_variants),   cmocka_unit_test(test_holes),
+        cmocka_unit_test(test_empty_vocabulary),
+    };
+    return cmocka_run_group_tests(tests, make_file, remove_file);
+}

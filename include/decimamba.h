@@ -86,7 +86,8 @@ typedef struct dm_model_options {
     dm_dtype dtype;  /* of matrix products; everything else is float32 */
     const char *cpu; /* NULL: the best this processor has; else "reference", "avx2" or "avx512" */
 } dm_model_options;
-#define DM_MODEL_OPTIONS_INIT {sizeof(dm_model_options), 0, DM_DTYPE_AUTO, NULL}
+#define DM_MODEL_OPTIONS_INIT \
+    { sizeof(dm_model_options), 0, DM_DTYPE_AUTO, NULL }
 
 typedef struct dm_model_info {
     size_t struct_size;
@@ -103,8 +104,11 @@ typedef struct dm_model_info {
     int tied_head;
     int has_defaults; /* the directory holds a decimamba.json */
 } dm_model_info;
-#define DM_MODEL_INFO_INIT {sizeof(dm_model_info), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, \
-                            DM_DTYPE_AUTO, DM_DTYPE_AUTO, NULL, 0, 0}
+#define DM_MODEL_INFO_INIT                                                                       \
+    {                                                                                            \
+        sizeof(dm_model_info), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, DM_DTYPE_AUTO, DM_DTYPE_AUTO, \
+            NULL, 0, 0                                                                           \
+    }
 
 /* Loads a checkpoint directory: config.json (state-spaces or transformers dialect), then
  * model.safetensors, its shards, or pytorch_model.bin; and decimamba.json where there is one.
@@ -120,7 +124,8 @@ DM_API dm_status dm_model_get_info(const dm_model *model, dm_model_info *info, d
 DM_API dm_status dm_checkpoint_convert(const char *input, const char *output, dm_dtype dtype,
                                        dm_error *error);
 /* Writes a checkpoint with random weights of the shape in `config_path` (a config.json in either
- * dialect), drawn as the official Mamba initialisation draws them. The same seed, the same bytes. */
+ * dialect), drawn as the official Mamba initialisation draws them. The same seed, the same bytes.
+ */
 DM_API dm_status dm_checkpoint_init(const char *config_path, const char *output, dm_dtype dtype,
                                     uint64_t seed, dm_error *error);
 
@@ -142,7 +147,8 @@ DM_API dm_status dm_tokenizer_encode(const dm_tokenizer *tokenizer, const char *
 /* Decodes at once; special tokens are left out unless `keep_special`. `*text` is allocated and ends
  * with a NUL that `*n_byte` does not count. Bytes that are not UTF-8 become U+FFFD. */
 DM_API dm_status dm_tokenizer_decode(const dm_tokenizer *tokenizer, const int32_t *ids, size_t n_id,
-                                     int keep_special, char **text, size_t *n_byte, dm_error *error);
+                                     int keep_special, char **text, size_t *n_byte,
+                                     dm_error *error);
 
 /* Decodes id by id, giving only whole UTF-8 characters. */
 typedef struct dm_decoder dm_decoder;
@@ -159,9 +165,9 @@ DM_API dm_status dm_decoder_finish(dm_decoder *decoder, const char **text, size_
 /* ---- Extending the context ---- */
 
 typedef enum dm_context_method {
-    DM_CONTEXT_NONE = 0,  /* plain Mamba */
-    DM_CONTEXT_DECIMATE,  /* DeciMamba: keep the tokens with the best score of Delta */
-    DM_CONTEXT_KEEP_LAST  /* keep the most recent tokens */
+    DM_CONTEXT_NONE = 0, /* plain Mamba */
+    DM_CONTEXT_DECIMATE, /* DeciMamba: keep the tokens with the best score of Delta */
+    DM_CONTEXT_KEEP_LAST /* keep the most recent tokens */
 } dm_context_method;
 
 typedef enum dm_score {
@@ -184,8 +190,8 @@ typedef struct dm_context_options {
     size_t min_length;
     size_t keep_tail; /* >= 1: so many last tokens are always kept, and have logits */
 } dm_context_options;
-#define DM_CONTEXT_OPTIONS_INIT {sizeof(dm_context_options), DM_CONTEXT_NONE, DM_SCORE_NORM, \
-                                 NULL, 0, 2000, 0.5, 20, 1}
+#define DM_CONTEXT_OPTIONS_INIT \
+    { sizeof(dm_context_options), DM_CONTEXT_NONE, DM_SCORE_NORM, NULL, 0, 2000, 0.5, 20, 1 }
 
 /* The settings in the model's decimamba.json; DM_CONTEXT_OPTIONS_INIT's where there is none.
  * `layers` points into the model. */
@@ -204,7 +210,8 @@ typedef struct dm_calibration_options {
     double share;     /* default 0.10 */
     const dm_context_options *context;
 } dm_calibration_options;
-#define DM_CALIBRATION_OPTIONS_INIT {sizeof(dm_calibration_options), 2048, 4, 0.10, NULL}
+#define DM_CALIBRATION_OPTIONS_INIT \
+    { sizeof(dm_calibration_options), 2048, 4, 0.10, NULL }
 DM_API dm_status dm_calibrate(const dm_model *model, const int32_t *ids, size_t n_id,
                               const dm_calibration_options *options, const char *directory,
                               dm_error *error);
@@ -253,12 +260,12 @@ DM_API dm_status dm_session_kept(const dm_session *session, size_t layer, const 
 typedef struct dm_probe_view {
     size_t struct_size;
     size_t layer, n_token, first_position, d_inner, d_state;
-    const float *delta;  /* [n_token, d_inner] */
-    const float *A;      /* [d_state, d_inner], negative */
-    const float *B;      /* rows of d_state, `stride` apart; NULL before the choice */
-    const float *C;      /* the same */
+    const float *delta; /* [n_token, d_inner] */
+    const float *A;     /* [d_state, d_inner], negative */
+    const float *B;     /* rows of d_state, `stride` apart; NULL before the choice */
+    const float *C;     /* the same */
     size_t stride;
-    const size_t *kept;  /* [n_token] positions of these tokens before the choice, or NULL */
+    const size_t *kept; /* [n_token] positions of these tokens before the choice, or NULL */
 } dm_probe_view;
 typedef void (*dm_probe)(const dm_probe_view *view, void *user);
 /* NULL: none. The callback must not call into the session. */
@@ -276,15 +283,16 @@ typedef struct dm_sampler dm_sampler;
 
 typedef struct dm_sampler_options {
     size_t struct_size;
-    double temperature; /* 0: the best token, always */
-    size_t top_k;       /* 0: off */
-    double top_p;       /* 1: off */
-    double min_p;       /* 0: off; else drop what is less likely than min_p * the best */
+    double temperature;        /* 0: the best token, always */
+    size_t top_k;              /* 0: off */
+    double top_p;              /* 1: off */
+    double min_p;              /* 0: off; else drop what is less likely than min_p * the best */
     double repetition_penalty; /* 1: off; as in CTRL (Keskar et al. 2019): divides positive logits
                                   of tokens seen, multiplies negative ones */
     uint64_t seed;
 } dm_sampler_options;
-#define DM_SAMPLER_OPTIONS_INIT {sizeof(dm_sampler_options), 0.0, 0, 1.0, 0.0, 1.0, 0}
+#define DM_SAMPLER_OPTIONS_INIT \
+    { sizeof(dm_sampler_options), 0.0, 0, 1.0, 0.0, 1.0, 0 }
 
 DM_API dm_status dm_sampler_new(size_t vocab_size, const dm_sampler_options *options,
                                 dm_sampler **sampler, dm_error *error);

@@ -70,16 +70,16 @@ static dm_status fill(struct dm_calibration *calibration, const struct dm_model 
     context.n_layer = 1;
     context.base_length = options->length;
     if (!status)
-        status = dm_calibration_set_context(
-            calibration, options->context ? options->context : &context, error);
+        status = dm_calibration_set_context(calibration,
+                                            options->context ? options->context : &context, error);
     return status;
 }
 
 /* The settings must be such that a session takes them. */
 static dm_status check_settings(const struct dm_calibration *calibration, dm_error *error) {
     struct dm_context *context;
-    dm_status status = dm_context_new(&calibration->context, calibration->n_layer, calibration,
-                                      &context, error);
+    dm_status status =
+        dm_context_new(&calibration->context, calibration->n_layer, calibration, &context, error);
     if (!status)
         dm_context_free(context);
     return status;

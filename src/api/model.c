@@ -1,4 +1,5 @@
-/* Models and checkpoints: arguments are checked here, the work is done in model/ and checkpoint/. */
+/* Models and checkpoints: arguments are checked here, the work is done in model/ and checkpoint/.
+ */
 #include "base/memory.h"
 #include "model/language_model.h"
 

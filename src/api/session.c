@@ -14,10 +14,9 @@ dm_status dm_session_new(const dm_model *model, const dm_context_options *contex
     if (!model || !session)
         return dm_fail(error, DM_ERROR_ARGUMENT, "dm_session_new: model and session are needed");
     dm_context_options defaults;
-    dm_status status = context ? check_context(context, error)
-                               : dm_model_default_context(model, &defaults, error);
-    return status ? status
-                  : dm_session_make(model, context ? context : &defaults, session, error);
+    dm_status status =
+        context ? check_context(context, error) : dm_model_default_context(model, &defaults, error);
+    return status ? status : dm_session_make(model, context ? context : &defaults, session, error);
 }
 
 void dm_session_free(dm_session *session) {

@@ -11,7 +11,8 @@
 #include "base/half.h"
 #include "base/memory.h"
 
-/* libgomp's, which Debian's oneDNN runs on: a primitive made and run under 1 stays on its thread. */
+/* libgomp's, which Debian's oneDNN runs on: a primitive made and run under 1 stays on its thread,
+ * and no second team of threads ever spins beside ours. */
 int omp_get_max_threads(void);
 void omp_set_num_threads(int n_thread);
 
@@ -89,15 +90,15 @@ static dnnl_status_t describe_product(struct state *state, struct kernel *kernel
         status = describe_rows(&kernel->y[i], (size_t)1 << i, kernel->n_out, dnnl_f32);
     if (!status && i == tile_log2) {
         dnnl_dims_t strides = {(dnnl_dim_t)kernel->column_stride, 1};
-        status = kernel->column_stride ? dnnl_memory_desc_init_by_strides(&kernel->weight, 2, size,
-                                                                          type, strides)
-                                       : dnnl_memory_desc_init_by_tag(&kernel->weight, 2, size, type,
-                                                                      dnnl_format_tag_any);
+        status =
+            kernel->column_stride
+                ? dnnl_memory_desc_init_by_strides(&kernel->weight, 2, size, type, strides)
+                : dnnl_memory_desc_init_by_tag(&kernel->weight, 2, size, type, dnnl_format_tag_any);
     }
     dnnl_matmul_desc_t product;
     if (!status)
-        status = dnnl_matmul_desc_init(&product, &kernel->x[i], &kernel->weight, NULL,
-                                       &kernel->y[i]);
+        status =
+            dnnl_matmul_desc_init(&product, &kernel->x[i], &kernel->weight, NULL, &kernel->y[i]);
     dnnl_primitive_attr_t attributes = NULL;
     if (!status)
         status = dnnl_primitive_attr_create(&attributes);
@@ -207,8 +208,8 @@ static const struct kernel *kernel_of_slice(const struct dm_matrix *matrix, size
 
 /* The layout: the whole matrix as oneDNN likes it, and kernels for its slices. */
 static dm_status plan(struct state *state, struct dm_matrix *matrix, dm_error *error) {
-    dm_status status = find_kernel(state, matrix->n_in, matrix->n_out, 0, matrix->compute,
-                                   &matrix->whole, error);
+    dm_status status =
+        find_kernel(state, matrix->n_in, matrix->n_out, 0, matrix->compute, &matrix->whole, error);
     if (status)
         return status;
     choose_slices(matrix);
@@ -232,8 +233,8 @@ static dnnl_status_t reorder(struct state *state, const dnnl_memory_desc_t *from
     dnnl_primitive_t primitive = NULL;
     dnnl_memory_t memory[2] = {NULL, NULL};
     dnnl_stream_t stream = NULL;
-    dnnl_status_t status =
-        dnnl_reorder_primitive_desc_create(&description, from, state->engine, to, state->engine, NULL);
+    dnnl_status_t status = dnnl_reorder_primitive_desc_create(&description, from, state->engine, to,
+                                                              state->engine, NULL);
     if (!status)
         status = dnnl_primitive_create(&primitive, description);
     if (!status)
@@ -264,6 +265,8 @@ static dm_status pack(struct dm_matrix *matrix, const struct dm_matrix_source *s
     if (!rows)
         return dm_fail_memory(error, "a weight");
     dnnl_status_t status = dnnl_success;
+    int n_thread = omp_get_max_threads();
+    omp_set_num_threads(1);
     for (size_t s = 0; s < matrix->n_slice && !status; s++) {
         size_t columns = columns_of_slice(matrix, s);
         dm_floats_from(source->data, source->dtype, s * matrix->slice_columns * matrix->n_in,
@@ -276,6 +279,7 @@ static dm_status pack(struct dm_matrix *matrix, const struct dm_matrix_source *s
             status = reorder(matrix->state, &from, rows, &kernel_of_slice(matrix, s)->weight,
                              matrix->packed + s * matrix->slice_bytes);
     }
+    omp_set_num_threads(n_thread);
     dm_memory_free(rows);
     return status ? fail(error, status, "a packed weight") : DM_OK;
 }

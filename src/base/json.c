@@ -10,8 +10,8 @@
 dm_status dm_json_parse(const char *text, size_t n_byte, const char *name, json_t **value,
                         dm_error *error) {
     json_error_t fault;
-    *value = json_loadb(text, n_byte, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL,
-                        &fault);
+    *value =
+        json_loadb(text, n_byte, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL, &fault);
     if (*value)
         return DM_OK;
     if (json_error_code(&fault) == json_error_out_of_memory)
@@ -25,14 +25,14 @@ dm_status dm_json_read(const char *path, json_t **value, dm_error *error) {
     dm_status status = dm_mapped_file_open(&file, path, error);
     if (status)
         return status;
-    status = dm_json_parse(file.bytes ? (const char *)file.bytes : "", file.n_byte, path, value,
-                           error);
+    status =
+        dm_json_parse(file.bytes ? (const char *)file.bytes : "", file.n_byte, path, value, error);
     dm_mapped_file_close(&file);
     return status;
 }
 
 dm_status dm_json_write(const char *path, const json_t *value, dm_error *error) {
-    char *text = json_dumps(value, JSON_INDENT(2));
+    char *text = json_dumps(value, JSON_INDENT(2) | JSON_REAL_PRECISION(15));
     if (!text)
         return dm_fail_memory(error, path);
     struct dm_file_writer writer;

@@ -30,9 +30,8 @@ dm_status dm_mapped_file_open(struct dm_mapped_file *file, const char *path, dm_
     if (!file->path)
         return dm_fail_memory(error, "a file name");
     int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    dm_status status = descriptor < 0
-                           ? dm_fail(error, DM_ERROR_IO, "%s: %s", path, strerror(errno))
-                           : map(descriptor, file, error);
+    dm_status status = descriptor < 0 ? dm_fail(error, DM_ERROR_IO, "%s: %s", path, strerror(errno))
+                                      : map(descriptor, file, error);
     if (descriptor >= 0)
         close(descriptor);
     if (status)

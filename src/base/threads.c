@@ -13,9 +13,9 @@
  * layer is shorter than a wake-up. */
 enum { n_spin = 4000 };
 
-/* A round is one loop. `gate` holds its number, whether it is open, and how many workers are inside:
- * the caller closes it when no piece is left and waits for those inside only, so a worker that has
- * not woken up in time (or that the system does not run just now) holds nobody up. */
+/* A round is one loop. `gate` holds its number, whether it is open, and how many workers are
+ * inside: the caller closes it when no piece is left and waits for those inside only, so a worker
+ * that has not woken up in time (or that the system does not run just now) holds nobody up. */
 enum { gate_open = 1 << 16, gate_inside = gate_open - 1 };
 static const uint64_t gate_round = (uint64_t)1 << 17; /* the lowest bit of the number */
 

@@ -67,8 +67,8 @@ static dm_status read_context(const json_t *object, const char *path,
         status = dm_json_get_size(object, "keep_tail", path, &context.keep_tail, error);
     size_t *layers = NULL;
     if (!status)
-        status = read_sizes(object, "layers", path, calibration->n_layer, &layers,
-                            &context.n_layer, error);
+        status = read_sizes(object, "layers", path, calibration->n_layer, &layers, &context.n_layer,
+                            error);
     if (status)
         return status;
     context.layers = layers;
@@ -133,8 +133,8 @@ static dm_status check_context(const struct dm_calibration *calibration, const c
                                dm_error *error) {
     struct dm_context *context;
     dm_error fault;
-    dm_status status = dm_context_new(&calibration->context, calibration->n_layer, calibration,
-                                      &context, &fault);
+    dm_status status =
+        dm_context_new(&calibration->context, calibration->n_layer, calibration, &context, &fault);
     if (status)
         return dm_fail(error, DM_ERROR_FORMAT, "%s: %s", path, fault.message);
     dm_context_free(context);
@@ -185,10 +185,10 @@ dm_status dm_calibration_write(const struct dm_calibration *calibration, const c
         "{s:i, s:s, s:s, s:o, s:I, s:f, s:I, s:I, s:{s:I, s:I, s:f}, s:o}", "version", version,
         "context", dm_method_name(context->method), "score", dm_score_name(context->score),
         "layers", layers, "base_length", (json_int_t)context->base_length, "beta", context->beta,
-        "min_length", (json_int_t)context->min_length, "keep_tail",
-        (json_int_t)context->keep_tail, "calibration", "length", (json_int_t)calibration->length,
-        "passages", (json_int_t)calibration->n_passage, "share", calibration->share,
-        "global_channels", channels_to_json(calibration));
+        "min_length", (json_int_t)context->min_length, "keep_tail", (json_int_t)context->keep_tail,
+        "calibration", "length", (json_int_t)calibration->length, "passages",
+        (json_int_t)calibration->n_passage, "share", calibration->share, "global_channels",
+        channels_to_json(calibration));
     if (!object)
         return dm_fail_memory(error, path);
     dm_status status = dm_json_write(path, object, error);

@@ -11,7 +11,8 @@ struct buffer {
 };
 
 static void describe(const struct dm_model_config *config, struct buffer buffers[n_buffer]) {
-#define ROWS(field, width) {offsetof(struct dm_activations, field), (width) * sizeof(float), 0}
+#define ROWS(field, width) \
+    { offsetof(struct dm_activations, field), (width) * sizeof(float), 0 }
     const struct buffer table[n_buffer] = {
         ROWS(residual, config->d_model),
         ROWS(normed, config->d_model),

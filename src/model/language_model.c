@@ -46,9 +46,9 @@ static dm_status load_matrix(struct dm_model *model, enum dm_parameter parameter
                              size_t row, size_t n_out, size_t n_in, dm_dtype compute,
                              struct dm_matrix **matrix, dm_error *error) {
     struct dm_weight weight = dm_checkpoint_weight(model->checkpoint, parameter, layer);
-    const struct dm_matrix_source source = {
-        (const unsigned char *)weight.data + row * n_in * dm_dtype_size(weight.dtype), weight.dtype,
-        n_out, n_in};
+    const struct dm_matrix_source source = {(const unsigned char *)weight.data +
+                                                row * n_in * dm_dtype_size(weight.dtype),
+                                            weight.dtype, n_out, n_in};
     struct dm_matmul_backend *matmul = &model->ops.matmul;
     dm_status status = matmul->matrix_new(matmul->state, &source, compute, matrix, error);
     if (!status)
@@ -63,9 +63,12 @@ static dm_status load_vectors(const struct dm_model *model, struct dm_layer *own
         enum dm_parameter parameter;
         float **floats;
     } vectors[] = {
-        {DM_NORM, &own->norm},           {DM_IN_PROJ_BIAS, &own->in_bias},
-        {DM_CONV_BIAS, &own->conv_bias}, {DM_DT_BIAS, &own->dt_bias},
-        {DM_D, &own->D},                 {DM_OUT_PROJ_BIAS, &own->out_bias},
+        {DM_NORM, &own->norm},
+        {DM_IN_PROJ_BIAS, &own->in_bias},
+        {DM_CONV_BIAS, &own->conv_bias},
+        {DM_DT_BIAS, &own->dt_bias},
+        {DM_D, &own->D},
+        {DM_OUT_PROJ_BIAS, &own->out_bias},
     };
     dm_status status = DM_OK;
     for (size_t i = 0; i < sizeof vectors / sizeof *vectors && !status; i++)
@@ -102,9 +105,9 @@ static dm_status load_layer(struct dm_model *model, size_t layer, dm_error *erro
     };
     dm_status status = load_vectors(model, own, layer, error);
     for (size_t i = 0; i < sizeof matrices / sizeof *matrices && !status; i++)
-        status = load_matrix(model, matrices[i].parameter, layer, matrices[i].row,
-                             matrices[i].n_out, matrices[i].n_in, matrices[i].compute,
-                             matrices[i].matrix, error);
+        status =
+            load_matrix(model, matrices[i].parameter, layer, matrices[i].row, matrices[i].n_out,
+                        matrices[i].n_in, matrices[i].compute, matrices[i].matrix, error);
     return status;
 }
 
@@ -134,9 +137,9 @@ static dm_status load_weights(struct dm_model *model, dm_error *error) {
     if (!status)
         status = load_floats(model, DM_FINAL_NORM, 0, &model->final_norm, error);
     if (!status)
-        status = load_matrix(model, config->tied_head ? DM_EMBEDDING : DM_HEAD, 0, 0,
-                             config->vocab_size, config->d_model, model->compute, &model->head,
-                             error);
+        status =
+            load_matrix(model, config->tied_head ? DM_EMBEDDING : DM_HEAD, 0, 0, config->vocab_size,
+                        config->d_model, model->compute, &model->head, error);
     dm_checkpoint_forget_pages(model->checkpoint);
     return status;
 }

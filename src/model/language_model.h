@@ -11,17 +11,17 @@
 #include "model/state.h"
 
 struct dm_layer {
-    float *norm;                     /* [d_model] */
-    struct dm_matrix *in_x, *in_z;   /* [d_inner, d_model]: the halves of in_proj */
-    float *in_bias;                  /* [2 * d_inner], or NULL */
-    float *conv_weight, *conv_bias;  /* [d_conv, d_inner]; [d_inner] or NULL */
-    struct dm_matrix *x_dt, *x_BC;   /* [dt_rank, d_inner], [2 * d_state, d_inner]: x_proj's parts */
-    struct dm_matrix *dt_proj;       /* [d_inner, dt_rank] */
-    float *dt_bias;                  /* [d_inner] */
-    float *A;                        /* [d_state, d_inner]: -exp(A_log) */
-    float *D;                        /* [d_inner] */
-    struct dm_matrix *out_proj;      /* [d_model, d_inner] */
-    float *out_bias;                 /* [d_model], or NULL */
+    float *norm;                    /* [d_model] */
+    struct dm_matrix *in_x, *in_z;  /* [d_inner, d_model]: the halves of in_proj */
+    float *in_bias;                 /* [2 * d_inner], or NULL */
+    float *conv_weight, *conv_bias; /* [d_conv, d_inner]; [d_inner] or NULL */
+    struct dm_matrix *x_dt, *x_BC;  /* [dt_rank, d_inner], [2 * d_state, d_inner]: x_proj's parts */
+    struct dm_matrix *dt_proj;      /* [d_inner, dt_rank] */
+    float *dt_bias;                 /* [d_inner] */
+    float *A;                       /* [d_state, d_inner]: -exp(A_log) */
+    float *D;                       /* [d_inner] */
+    struct dm_matrix *out_proj;     /* [d_model, d_inner] */
+    float *out_bias;                /* [d_model], or NULL */
 };
 
 /* Immutable after loading, but for the list of activations. */

@@ -29,14 +29,14 @@ static void split_range(const struct dm_batch *batch, const void *op,
 }
 
 /* An operation and the table that runs it, in the shape that a split calls. */
-#define SPLIT_OP(name)                                                                             \
-    struct name##_call {                                                                           \
-        const struct dm_ops *ops;                                                                  \
-        struct dm_##name op;                                                                       \
-    };                                                                                             \
-    static void run_##name(const void *opaque, size_t first, size_t n) {                           \
-        const struct name##_call *call = opaque;                                                   \
-        call->ops->name(&call->op, first, n);                                                      \
+#define SPLIT_OP(name)                                                   \
+    struct name##_call {                                                 \
+        const struct dm_ops *ops;                                        \
+        struct dm_##name op;                                             \
+    };                                                                   \
+    static void run_##name(const void *opaque, size_t first, size_t n) { \
+        const struct name##_call *call = opaque;                         \
+        call->ops->name(&call->op, first, n);                            \
     }
 SPLIT_OP(rms_norm)
 SPLIT_OP(softplus)
@@ -87,10 +87,10 @@ static void convolve(const struct dm_batch *batch, size_t layer) {
     struct dm_activations *at = batch->at;
     for (size_t s = 0; s < batch->n_sequence; s++)
         at->conv_state[s] = batch->states[s]->conv + layer * dm_state_conv_size(config);
-    struct causal_conv1d_call call = {
-        &batch->model->ops,
-        {batch->n_sequence, config->d_inner, config->d_conv, at->start, at->x, own->conv_weight,
-         own->conv_bias, at->conv_state, at->u}};
+    struct causal_conv1d_call call = {&batch->model->ops,
+                                      {batch->n_sequence, config->d_inner, config->d_conv,
+                                       at->start, at->x, own->conv_weight, own->conv_bias,
+                                       at->conv_state, at->u}};
     split_range(batch, &call, run_causal_conv1d, config->d_inner, channel_block,
                 batch->n_token * config->d_conv);
 }
@@ -142,10 +142,10 @@ static void scan(const struct dm_batch *batch, size_t layer) {
     struct dm_activations *at = batch->at;
     for (size_t s = 0; s < batch->n_sequence; s++)
         at->ssm_state[s] = batch->states[s]->ssm + layer * dm_state_ssm_size(config);
-    struct selective_scan_call call = {
-        &batch->model->ops,
-        {batch->n_sequence, config->d_inner, config->d_state, at->start, at->u, at->delta, own->A,
-         at->BC, own->D, at->z, at->ssm_state, at->z}};
+    struct selective_scan_call call = {&batch->model->ops,
+                                       {batch->n_sequence, config->d_inner, config->d_state,
+                                        at->start, at->u, at->delta, own->A, at->BC, own->D, at->z,
+                                        at->ssm_state, at->z}};
     split_range(batch, &call, run_selective_scan, config->d_inner, channel_block,
                 batch->n_token * config->d_state);
 }

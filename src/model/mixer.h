@@ -13,8 +13,8 @@
 struct dm_batch {
     const struct dm_model *model;
     struct dm_activations *at;
-    size_t n_token, n_sequence;           /* `at->start` holds n_sequence + 1 offsets */
-    struct dm_state *const *states;       /* [n_sequence] */
+    size_t n_token, n_sequence;     /* `at->start` holds n_sequence + 1 offsets */
+    struct dm_state *const *states; /* [n_sequence] */
     void (*observe)(void *observer, const struct dm_batch *batch, size_t layer);
     void *observer; /* told of each layer when its Delta is there; observe NULL: nobody */
 };
@@ -32,7 +32,8 @@ dm_status dm_mixer_outputs(const struct dm_batch *batch, size_t layer, dm_error 
 /* All of it, for a layer that drops nothing. */
 dm_status dm_block(const struct dm_batch *batch, size_t layer, dm_error *error);
 
-/* logits [n_token, vocab_size] of the first n_token rows of residual: head(final_norm(residual)). */
+/* logits [n_token, vocab_size] of the first n_token rows of residual: head(final_norm(residual)).
+ */
 dm_status dm_head(const struct dm_batch *batch, float *logits, dm_error *error);
 
 #endif

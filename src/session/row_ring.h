@@ -13,7 +13,8 @@ dm_status dm_row_ring_new(struct dm_row_ring *ring, size_t width, size_t capacit
 void dm_row_ring_free(struct dm_row_ring *ring);
 void dm_row_ring_clear(struct dm_row_ring *ring);
 void dm_row_ring_push(struct dm_row_ring *ring, const float *rows, size_t n);
-/* n rows beginning with the one that is `back` from the end (n <= back <= ring->n), oldest first. */
+/* n rows beginning with the one that is `back` from the end (n <= back <= ring->n), oldest first.
+ */
 void dm_row_ring_range(const struct dm_row_ring *ring, size_t back, size_t n, float *rows);
 
 #endif

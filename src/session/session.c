@@ -22,8 +22,8 @@ static dm_status build(struct dm_session *session, const dm_context_options *opt
     if (!status)
         status = dm_state_new(&model->config, &session->state, error);
     if (!status)
-        status = dm_row_ring_new(&session->tail, model->config.d_model,
-                                 session->context->keep_tail, error);
+        status = dm_row_ring_new(&session->tail, model->config.d_model, session->context->keep_tail,
+                                 error);
     if (!status) {
         session->kept = dm_memory_zeroed(session->context->n_stage, sizeof *session->kept);
         status = session->kept ? DM_OK : dm_fail_memory(error, "a session");

@@ -31,8 +31,9 @@ struct dm_session {
     bool broken; /* an error left the state half-way; only a reset helps */
     dm_probe probe;
     void *probe_user;
-    size_t chunk_first;       /* what a probe is told of the chunk at work: its first position, */
-    const size_t *chunk_kept; /* and the positions before the choice at layer chunk_layer, or NULL */
+    size_t chunk_first; /* what a probe is told of the chunk at work: its first position, */
+    const size_t
+        *chunk_kept; /* and the positions before the choice at layer chunk_layer, or NULL */
     size_t chunk_layer;
 };
 
@@ -48,7 +49,7 @@ dm_status dm_session_read(struct dm_session *const *sessions, size_t n_session,
 /* One token for each session through the whole network; logits [n_session, vocab_size] or NULL.
  * Sessions without a tip are closed first: step.c. */
 dm_status dm_session_step_all(struct dm_session *const *sessions, size_t n_session,
-                                const int32_t *ids, float *logits, dm_error *error);
+                              const int32_t *ids, float *logits, dm_error *error);
 /* The later stages over what stage 0 has read: close.c. */
 dm_status dm_session_close(struct dm_session *session, dm_error *error);
 /* Logits [n_last, vocab_size] of the last tokens of a closed session: step.c. */

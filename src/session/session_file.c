@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "session/session.h"
 #include "checkpoint/safetensors.h"
+#include "session/session.h"
 
 static const char format_name[] = "decimamba-session";
 enum { version = 1, fixed_tensor = 6, name_size = 32 };
@@ -144,8 +144,8 @@ static dm_status write_contents(const struct contents *contents, const char *pat
     if (status)
         return status;
     for (size_t i = 0; i < contents->n && !status; i++)
-        status = dm_file_writer_write(&writer, contents->list[i].data, contents->list[i].n_byte,
-                                      error);
+        status =
+            dm_file_writer_write(&writer, contents->list[i].data, contents->list[i].n_byte, error);
     if (status) {
         dm_file_writer_abort(&writer);
         return status;

@@ -1,4 +1,5 @@
-/* Stepping: one token for each session through the whole network, as generation does; and logits. */
+/* Stepping: one token for each session through the whole network, as generation does; and logits.
+ */
 #include "session/round.h"
 
 /* From the first decimating layer's scan to the last layer. */

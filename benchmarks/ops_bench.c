@@ -1,0 +1,145 @@
+/* Times each operation's variants on one thread at the shape of mamba-130m and prints a JSON line
+ * for each: nanoseconds per token (the best of several runs), what that makes in elements and bytes
+ * per second, and how many times faster than the reference it is. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/cpu_features.h"
+#include "base/memory.h"
+#include "base/random.h"
+#include "ops/ops.h"
+
+enum { N_TOKEN = 512, D_MODEL = 768, D_INNER = 1536, D_STATE = 16, D_CONV = 4, BLOCK = 256 };
+
+struct bench {
+    const struct dm_ops *ops;
+    float *u, *delta, *z, *y, *A, *BC, *vector, *weight, *score, *state;
+};
+
+static double now(void) {
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
+}
+
+static const size_t start[] = {0, N_TOKEN};
+
+static void run_rms_norm(const struct bench *b) {
+    struct dm_rms_norm op = {D_MODEL, D_MODEL, 1e-5f, b->u, b->vector, b->y};
+    b->ops->rms_norm(&op, 0, N_TOKEN);
+}
+
+static void run_softplus(const struct bench *b) {
+    struct dm_softplus op = {D_INNER, b->vector, b->y};
+    memcpy(b->y, b->z, N_TOKEN * D_INNER * sizeof *b->y); /* it works in place */
+    b->ops->softplus(&op, 0, N_TOKEN);
+}
+
+static void run_token_score(const struct bench *b) {
+    struct dm_token_score op = {D_INNER, 1, b->delta, NULL, 0, b->score};
+    b->ops->token_score(&op, 0, N_TOKEN);
+}
+
+static void run_causal_conv1d(const struct bench *b) {
+    struct dm_causal_conv1d op = {1,         D_INNER,   D_CONV,    start, b->u,
+                                  b->weight, b->vector, &b->state, b->y};
+    for (size_t c = 0; c < D_INNER; c += BLOCK)
+        b->ops->causal_conv1d(&op, c, BLOCK);
+}
+
+static void run_selective_scan(const struct bench *b) {
+    struct dm_selective_scan op = {1,    D_INNER, D_STATE,   start, b->u,      b->delta,
+                                   b->A, b->BC,   b->vector, b->z,  &b->state, b->y};
+    for (size_t c = 0; c < D_INNER; c += BLOCK)
+        b->ops->selective_scan(&op, c, BLOCK);
+}
+
+static const struct {
+    const char *name;
+    void (*run)(const struct bench *b);
+    size_t n_element, n_float; /* per token: what is computed, what is read and written */
+} benches[] = {
+    {"rms_norm", run_rms_norm, D_MODEL, 2 * D_MODEL},
+    {"softplus", run_softplus, D_INNER, 2 * D_INNER},
+    {"token_score", run_token_score, D_INNER, D_INNER},
+    {"causal_conv1d", run_causal_conv1d, D_INNER, 2 * D_INNER},
+    {"selective_scan", run_selective_scan, D_INNER *D_STATE, 4 * D_INNER + 2 * D_STATE},
+};
+
+/* The best of the runs that half a second has room for, three at least. */
+static double measure(const struct bench *b, void (*run)(const struct bench *b)) {
+    double best = INFINITY, end = now() + 0.5;
+    for (size_t i = 0; i < 3 || now() < end; i++) {
+        double begin = now();
+        run(b);
+        double took = now() - begin;
+        best = took < best ? took : best;
+    }
+    return best;
+}
+
+static float *random_floats(struct dm_random *random, size_t n, double mean, double deviation) {
+    float *p = dm_memory_array(n, sizeof *p);
+    for (size_t i = 0; p && i < n; i++)
+        p[i] = (float)(mean + deviation * dm_random_normal(random));
+    return p;
+}
+
+static int bench_new(struct bench *b) {
+    struct dm_random random;
+    dm_random_seed(&random, 1);
+    b->u = random_floats(&random, N_TOKEN * D_INNER, 0, 1);
+    b->delta = random_floats(&random, N_TOKEN * D_INNER, .05, .01);
+    b->z = random_floats(&random, N_TOKEN * D_INNER, 0, 2);
+    b->y = random_floats(&random, N_TOKEN * D_INNER, 0, 1);
+    b->A = random_floats(&random, D_STATE * D_INNER, -8, 2);
+    b->BC = random_floats(&random, N_TOKEN * 2 * D_STATE, 0, 1);
+    b->vector = random_floats(&random, D_INNER, 0, 1);
+    b->weight = random_floats(&random, D_CONV * D_INNER, 0, 1);
+    b->score = random_floats(&random, N_TOKEN, 0, 1);
+    b->state = random_floats(&random, D_STATE * D_INNER, 0, 1);
+    return b->u && b->delta && b->z && b->y && b->A && b->BC && b->vector && b->weight &&
+           b->score && b->state;
+}
+
+static void bench_free(struct bench *b) {
+    float *all[] = {b->u,  b->delta,  b->z,      b->y,     b->A,
+                    b->BC, b->vector, b->weight, b->score, b->state};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        dm_memory_free(all[i]);
+}
+
+int main(void) {
+    struct dm_ops variants[3];
+    size_t n_variant = 1;
+    for (size_t v = 0; v < 3; v++)
+        dm_reference_ops(&variants[v]);
+#if defined(__x86_64__)
+    if (dm_cpu_features() & DM_CPU_AVX2)
+        dm_ops_avx2(&variants[n_variant++]);
+    if (dm_cpu_features() & DM_CPU_AVX512)
+        dm_ops_avx512(&variants[n_variant++]);
+#endif
+    struct bench b = {0};
+    if (!bench_new(&b)) {
+        fputs("ops_bench: out of memory\n", stderr);
+        bench_free(&b);
+        return 1;
+    }
+    for (size_t i = 0; i < sizeof benches / sizeof *benches; i++) {
+        double reference = 0;
+        for (size_t v = 0; v < n_variant; v++) {
+            b.ops = &variants[v];
+            double ns = measure(&b, benches[i].run) * 1e9 / N_TOKEN;
+            reference = v == 0 ? ns : reference;
+            printf("{\"op\": \"%s\", \"variant\": \"%s\", \"ns_per_token\": %.1f, "
+                   "\"elements_per_ns\": %.3f, \"gb_per_s\": %.2f, \"speedup\": %.1f}\n",
+                   benches[i].name, variants[v].cpu, ns, (double)benches[i].n_element / ns,
+                   (double)benches[i].n_float * sizeof(float) / ns, reference / ns);
+        }
+    }
+    bench_free(&b);
+    return 0;
+}

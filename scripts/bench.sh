@@ -1,0 +1,32 @@
+#!/bin/sh
+# Measures the operations, reading and generating at mamba-130m's shape (random weights), and the
+# limits of this machine in the same run. Prints JSON lines. Takes some minutes.
+#     scripts/bench.sh [BUILD]            DM_THREADS, DM_REPEATS, DM_CPU: see benchmarks/engine_bench.c
+set -eu
+build=${1:-build}
+ninja -C "$build" benchmarks/ops_bench benchmarks/engine_bench programs/decimamba >/dev/null
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+cat >"$folder/config.json" <<JSON
+{"d_model": 768, "n_layer": 24, "vocab_size": 50277, "ssm_cfg": {}, "rms_norm": true,
+ "residual_in_fp32": true, "fused_add_norm": true, "pad_vocab_size_multiple": 8}
+JSON
+"$build/programs/decimamba" init "$folder/config.json" "$folder/model" --seed 1 --dtype bf16
+
+"$build/benchmarks/ops_bench"
+for dtype in bf16 f32; do
+    export DM_DTYPE=$dtype
+    bench="$build/benchmarks/engine_bench $folder/model"
+    $bench limits 2048
+    $bench read 512
+    $bench read 2048
+    $bench read 16384
+    $bench read 16384 12
+    $bench generate 64
+    $bench generate 16 16
+done
+if [ "${DM_LONG:-0}" != 0 ]; then # memory does not grow with the text: ten minutes
+    export DM_DTYPE=bf16 DM_REPEATS=1
+    "$build/benchmarks/engine_bench" "$folder/model" read 100000 12
+    "$build/benchmarks/engine_bench" "$folder/model" read 1000000 12
+fi

@@ -1,0 +1,84 @@
+/* dm_sampler_* and dm_negative_log_likelihood: arguments are checked here. */
+#include "session/sampler.h"
+
+#include <math.h>
+
+#include "base/memory.h"
+#include "ops/cross_entropy/cross_entropy.h"
+
+static dm_status check_options(const dm_sampler_options *options, dm_error *error) {
+    if (options->struct_size != sizeof *options)
+        return dm_fail(error, DM_ERROR_ARGUMENT,
+                       "sampler options: struct_size must be sizeof(dm_sampler_options)");
+    if (!(options->temperature >= 0) || isinf(options->temperature))
+        return dm_fail(error, DM_ERROR_ARGUMENT, "temperature %g: must be >= 0 and finite",
+                       options->temperature);
+    if (!(options->top_p > 0 && options->top_p <= 1))
+        return dm_fail(error, DM_ERROR_ARGUMENT, "top_p %g: must be in (0, 1]", options->top_p);
+    if (!(options->min_p >= 0 && options->min_p <= 1))
+        return dm_fail(error, DM_ERROR_ARGUMENT, "min_p %g: must be in [0, 1]", options->min_p);
+    if (!(options->repetition_penalty > 0) || isinf(options->repetition_penalty))
+        return dm_fail(error, DM_ERROR_ARGUMENT, "repetition_penalty %g: must be > 0 and finite",
+                       options->repetition_penalty);
+    return DM_OK;
+}
+
+dm_status dm_sampler_new(size_t vocab_size, const dm_sampler_options *options, dm_sampler **sampler,
+                         dm_error *error) {
+    const dm_sampler_options defaults = DM_SAMPLER_OPTIONS_INIT;
+    if (!sampler)
+        return dm_fail(error, DM_ERROR_ARGUMENT, "dm_sampler_new: no place for the sampler");
+    if (vocab_size < 1 || vocab_size > INT32_MAX)
+        return dm_fail(error, DM_ERROR_ARGUMENT, "vocab_size %zu: must be in 1 .. %d", vocab_size,
+                       INT32_MAX);
+    if (!options)
+        options = &defaults;
+    dm_status status = check_options(options, error);
+    if (status)
+        return status;
+    struct dm_sampler *made = dm_memory_array(1, sizeof *made);
+    if (!made)
+        return dm_fail_memory(error, "a sampler");
+    status = dm_sampler_init(made, vocab_size, options, error);
+    if (status)
+        dm_memory_free(made);
+    else
+        *sampler = made;
+    return status;
+}
+
+void dm_sampler_free(dm_sampler *sampler) {
+    if (!sampler)
+        return;
+    dm_sampler_release(sampler);
+    dm_memory_free(sampler);
+}
+
+dm_status dm_sampler_accept(dm_sampler *sampler, const int32_t *ids, size_t n_id, dm_error *error) {
+    if (!sampler || (!ids && n_id))
+        return dm_fail(error, DM_ERROR_ARGUMENT, "dm_sampler_accept: no sampler or no ids");
+    for (size_t i = 0; i < n_id; i++)
+        if (ids[i] < 0 || (size_t)ids[i] >= sampler->vocab_size)
+            return dm_fail(error, DM_ERROR_ARGUMENT, "ids[%zu] = %d: must be in 0 .. %zu", i,
+                           (int)ids[i], sampler->vocab_size - 1);
+    for (size_t i = 0; i < n_id; i++)
+        sampler->seen[ids[i]] = true;
+    return DM_OK;
+}
+
+dm_status dm_sampler_draw(dm_sampler *sampler, const float *logits, size_t n_allowed, int32_t *id,
+                          dm_error *error) {
+    if (!sampler || !logits || !id)
+        return dm_fail(error, DM_ERROR_ARGUMENT,
+                       "dm_sampler_draw: no sampler, no logits or no place for the id");
+    if (n_allowed < 1 || n_allowed > sampler->vocab_size)
+        return dm_fail(error, DM_ERROR_ARGUMENT, "n_allowed %zu: must be in 1 .. %zu", n_allowed,
+                       sampler->vocab_size);
+    return dm_sampler_choose(sampler, logits, n_allowed, id, error);
+}
+
+double dm_negative_log_likelihood(const float *logits, size_t vocab_size, int32_t id) {
+    if (!logits || id < 0 || (size_t)id >= vocab_size)
+        return NAN;
+    return dm_cross_entropy(logits, vocab_size, id);
+}

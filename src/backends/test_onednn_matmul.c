@@ -1,0 +1,252 @@
+#include "base/test_support.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "backends/cpu.h"
+#include "backends/onednn_matmul.h"
+#include "base/half.h"
+#include "base/memory.h"
+#include "base/random.h"
+
+enum { most_rows = 200, guard = 16 };
+
+static const size_t widths[] = {1, 2, 7, 16, 31, 63, 64, 65, 129, 600};
+/* slices of these leave 1, 16, 32, 48 or 63 columns for the last one */
+static const size_t heights[] = {1, 3, 15, 63, 64, 65, 129, 513, 528, 544, 560, 575, 600, 1100};
+enum { n_width = sizeof widths / sizeof *widths, n_height = sizeof heights / sizeof *heights };
+
+static struct dm_threads *threads[3]; /* of 1, 2 and 5 */
+
+struct product {
+    size_t n_in, n_out;
+    dm_dtype compute;
+    float *weight;   /* [n_out, n_in], as the backend holds it */
+    float *x;        /* [most_rows, n_in], as the backend takes it */
+    float *expected; /* [most_rows, n_out] */
+    float *sizes;    /* [most_rows, n_out]: sum of magnitudes */
+};
+
+static void *some(size_t n, size_t size) {
+    void *pointer = calloc(n, size);
+    assert_non_null(pointer);
+    return pointer;
+}
+
+/* Values that are exact in the type of the product: then only sums can round. */
+static float draw(struct dm_random *random, dm_dtype compute) {
+    float value = (float)dm_random_normal(random);
+    return compute == DM_DTYPE_BF16 ? dm_bf16_to_float(dm_bf16_from_float(value)) : value;
+}
+
+static void make_product(struct dm_random *random, size_t n_in, size_t n_out, dm_dtype compute,
+                         struct product *product) {
+    *product = (struct product){n_in, n_out, compute, some(n_out * n_in, sizeof(float)),
+                                some(most_rows * n_in, sizeof(float)),
+                                some(most_rows * n_out, sizeof(float)),
+                                some(most_rows * n_out, sizeof(float))};
+    for (size_t i = 0; i < n_out * n_in; i++)
+        product->weight[i] = draw(random, compute);
+    for (size_t i = 0; i < most_rows * n_in; i++)
+        product->x[i] = draw(random, compute);
+    for (size_t t = 0; t < most_rows; t += 13) /* a sample of rows: the naive product is slow */
+        for (size_t o = 0; o < n_out; o++) {
+            double sum = 0, size = 0;
+            for (size_t i = 0; i < n_in; i++) {
+                double term = (double)product->x[t * n_in + i] * product->weight[o * n_in + i];
+                sum += term;
+                size += fabs(term);
+            }
+            product->expected[t * n_out + o] = (float)sum;
+            product->sizes[t * n_out + o] = (float)size;
+        }
+}
+
+static void free_product(struct product *product) {
+    free(product->weight);
+    free(product->x);
+    free(product->expected);
+    free(product->sizes);
+}
+
+/* Rows [row, row + n) into y, whose surroundings stay untouched. */
+static void multiply(const struct dm_matmul_backend *backend, const struct dm_matrix *matrix,
+                     const struct product *product, size_t row, size_t n, size_t thread,
+                     bool accumulate, float *y) {
+    size_t size = n * product->n_out;
+    float *room = some(size + 2 * guard, sizeof *room);
+    dm_error error;
+    for (int i = 0; i < guard; i++)
+        room[i] = room[guard + size + (size_t)i] = 12345;
+    memcpy(room + guard, y, size * sizeof *room);
+    const struct dm_matmul op = {n, product->x + row * product->n_in, matrix, room + guard,
+                                 accumulate};
+    if (backend->multiply(&op, threads[thread], &error))
+        fail_msg("%s", error.message);
+    for (int i = 0; i < guard; i++)
+        assert_true(room[i] == 12345 && room[guard + size + (size_t)i] == 12345);
+    memcpy(y, room + guard, size * sizeof *room);
+    free(room);
+}
+
+static void check_values(const struct product *product, const float *y) {
+    for (size_t t = 0; t < most_rows; t += 13)
+        for (size_t o = 0; o < product->n_out; o++) {
+            size_t at = t * product->n_out + o;
+            float apart = fabsf(y[at] - product->expected[at]);
+            if (!(apart <= 2e-6f * product->sizes[at] + 1e-30f))
+                fail_msg("%zu x %zu, row %zu, column %zu: %g instead of %g", product->n_in,
+                         product->n_out, t, o, y[at], product->expected[at]);
+        }
+}
+
+/* Any batch and any number of threads give a row the bits that it has in `y`. */
+static void check_batches(const struct dm_matmul_backend *backend, const struct dm_matrix *matrix,
+                          const struct product *product, const float *y, struct dm_random *random) {
+    float *part = some(most_rows * product->n_out, sizeof *part);
+    static const size_t lengths[] = {1, 2, 3, 17, 63, 64, 65, 127, 130, 200};
+    for (size_t k = 0; k < sizeof lengths / sizeof *lengths; k++) {
+        size_t row = dm_random_below(random, most_rows - lengths[k] + 1);
+        size_t thread = dm_random_below(random, 3);
+        multiply(backend, matrix, product, row, lengths[k], thread, false, part);
+        if (memcmp(part, y + row * product->n_out, lengths[k] * product->n_out * sizeof *y) != 0)
+            fail_msg("%zu x %zu: rows %zu to %zu have other bits in a batch of their own",
+                     product->n_in, product->n_out, row, row + lengths[k] - 1);
+    }
+    for (size_t i = 0; i < most_rows * product->n_out; i++)
+        part[i] = 1;
+    multiply(backend, matrix, product, 0, most_rows, 1, true, part);
+    for (size_t i = 0; i < most_rows * product->n_out; i++)
+        assert_true(part[i] == y[i] + 1);
+    free(part);
+}
+
+static void check_shape(const struct dm_matmul_backend *backend, size_t n_in, size_t n_out,
+                        dm_dtype compute, struct dm_random *random) {
+    struct product product;
+    struct dm_matrix *matrix;
+    dm_error error;
+    make_product(random, n_in, n_out, compute, &product);
+    unsigned char *stored = some(n_out * n_in * sizeof(float) + 1, 1); /* unaligned, as in a file */
+    memcpy(stored + 1, product.weight, n_out * n_in * sizeof(float));
+    const struct dm_matrix_source source = {stored + 1, DM_DTYPE_F32, n_out, n_in};
+    if (backend->matrix_new(backend->state, &source, compute, &matrix, &error))
+        fail_msg("%s", error.message);
+    free(stored); /* the matrix has its own copy */
+    assert_true(backend->matrix_bytes(matrix) >=
+                n_out * n_in * (compute == DM_DTYPE_BF16 ? 2 : 4));
+    float *y = some(most_rows * n_out, sizeof *y);
+    multiply(backend, matrix, &product, 0, most_rows, 0, false, y);
+    check_values(&product, y);
+    check_batches(backend, matrix, &product, y, random);
+    free(y);
+    backend->matrix_free(matrix);
+    free_product(&product);
+}
+
+static void check_type(dm_dtype compute) {
+    struct dm_matmul_backend backend;
+    struct dm_random random;
+    dm_error error;
+    size_t live = dm_memory_live();
+    dm_random_seed(&random, 17);
+    if (dm_onednn_matmul(&backend, &error))
+        fail_msg("%s", error.message);
+    if (compute == DM_DTYPE_BF16 && !backend.has_bf16(backend.state)) {
+        backend.free_state(backend.state);
+        skip();
+    }
+    /* Small ones first: each needs more room at a bench than those before it. */
+    for (size_t i = 0; i < n_width; i++)
+        for (size_t o = 0; o < n_height; o++)
+            if ((i + o) % 3 == 0 || widths[i] == 65)
+                check_shape(&backend, widths[i], heights[o], compute, &random);
+    backend.free_state(backend.state);
+    assert_int_equal(dm_memory_live(), live);
+}
+
+static void test_f32(void **state) {
+    (void)state;
+    check_type(DM_DTYPE_F32);
+}
+
+static void test_bf16(void **state) {
+    (void)state;
+    check_type(DM_DTYPE_BF16);
+}
+
+/* A weight is packed from any stored type; x is rounded to bf16 for a product in bf16. */
+static void test_rounding(void **state) {
+    (void)state;
+    struct dm_matmul_backend backend;
+    struct dm_matrix *matrix;
+    dm_error error;
+    uint16_t stored[3];
+    const float weight[3] = {1.5f, -2, 0.25f}, x[3] = {1.00390625f, 3, 1}; /* 1 + 2^-8 */
+    float y;
+    if (dm_onednn_matmul(&backend, &error))
+        fail_msg("%s", error.message);
+    for (int type = DM_DTYPE_F32; type <= DM_DTYPE_F16; type++)
+        for (int compute = DM_DTYPE_F32; compute <= DM_DTYPE_BF16; compute++) {
+            if (compute == DM_DTYPE_BF16 && !backend.has_bf16(backend.state))
+                continue;
+            for (int i = 0; i < 3; i++)
+                stored[i] = type == DM_DTYPE_BF16 ? dm_bf16_from_float(weight[i])
+                                                  : dm_f16_from_float(weight[i]);
+            const struct dm_matrix_source source = {
+                type == DM_DTYPE_F32 ? (const void *)weight : stored, (dm_dtype)type, 1, 3};
+            assert_int_equal(backend.matrix_new(backend.state, &source, (dm_dtype)compute, &matrix,
+                                                &error),
+                             DM_OK);
+            const struct dm_matmul op = {1, x, matrix, &y, false};
+            assert_int_equal(backend.multiply(&op, NULL, &error), DM_OK);
+            float first = compute == DM_DTYPE_BF16 ? 1.0f : x[0]; /* a tie goes to the even one */
+            assert_true(y == 1.5f * first - 6 + 0.25f);
+            backend.matrix_free(matrix);
+        }
+    backend.free_state(backend.state);
+}
+
+static void test_processors(void **state) {
+    (void)state;
+    struct dm_ops ops = {0};
+    dm_error error;
+    assert_int_equal(dm_cpu_ops("pentium", &ops, &error), DM_ERROR_ARGUMENT);
+    test_expect_error(&error, DM_ERROR_ARGUMENT, "pentium");
+    assert_null(ops.cpu);
+    dm_cpu_ops_free(&ops); /* harmless when nothing was filled in */
+    assert_int_equal(dm_cpu_ops("reference", &ops, &error), DM_OK);
+    assert_string_equal(ops.cpu, "reference");
+    assert_false(ops.matmul.has_bf16(ops.matmul.state));
+    dm_cpu_ops_free(&ops);
+    assert_int_equal(dm_cpu_ops(NULL, &ops, &error), DM_OK);
+    dm_cpu_ops_free(&ops);
+}
+
+static int set_up(void **state) {
+    (void)state;
+    static const size_t counts[] = {1, 2, 5};
+    for (int i = 0; i < 3; i++)
+        if (dm_threads_new(counts[i], &threads[i], NULL))
+            return -1;
+    return 0;
+}
+
+static int tear_down(void **state) {
+    (void)state;
+    for (int i = 0; i < 3; i++)
+        dm_threads_free(threads[i]);
+    return 0;
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_f32),
+        cmocka_unit_test(test_bf16),
+        cmocka_unit_test(test_rounding),
+        cmocka_unit_test(test_processors),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}

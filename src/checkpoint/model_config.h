@@ -8,12 +8,13 @@
 
 struct dm_model_config {
     size_t n_layer, d_model, d_inner, d_state, d_conv, dt_rank;
-    size_t vocab_size;    /* rows of the embedding, padding included */
-    double norm_epsilon;  /* of every RMSNorm over d_model */
-    bool tied_head;       /* the head is the embedding */
-    bool conv_bias;       /* conv1d has a bias */
-    bool projection_bias; /* in_proj and out_proj have one */
-    bool mixer_norms;     /* falcon-mamba: dt, B and C pass an RMSNorm without weight */
+    size_t vocab_size;           /* rows of the embedding, padding included */
+    double norm_epsilon;         /* of every RMSNorm over d_model */
+    bool tied_head;              /* the head is the embedding */
+    bool conv_bias;              /* conv1d has a bias */
+    bool projection_bias;        /* in_proj and out_proj have one */
+    bool projection_bias_unsaid; /* config.json is silent about it: the tensors decide */
+    bool mixer_norms;            /* falcon-mamba: dt, B and C pass an RMSNorm without weight */
     double mixer_norm_epsilon;
     int32_t bos_token_id, eos_token_id; /* -1: not said */
 };
@@ -25,6 +26,7 @@ struct dm_model_config {
  * DM_ERROR_UNSUPPORTED. */
 dm_status dm_model_config_from_json(const json_t *object, const char *name,
                                     struct dm_model_config *config, dm_error *error);
+dm_status dm_model_config_read(const char *path, struct dm_model_config *config, dm_error *error);
 /* A new object in transformers' dialect that AutoModelForCausalLM reads. NULL: memory is short. */
 json_t *dm_model_config_to_json(const struct dm_model_config *config, dm_dtype dtype);
 

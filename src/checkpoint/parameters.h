@@ -37,6 +37,7 @@ bool dm_parameter_exists(enum dm_parameter parameter, const struct dm_model_conf
 bool dm_parameter_is_matrix(enum dm_parameter parameter);
 struct dm_shape dm_parameter_shape(enum dm_parameter parameter,
                                    const struct dm_model_config *config);
+size_t dm_shape_n_element(struct dm_shape shape);
 /* The name in a file; `official`: state-spaces' spelling (backbone.embedding), else transformers'
  * (backbone.embeddings). They differ nowhere else. */
 void dm_parameter_name(enum dm_parameter parameter, size_t layer, bool official,

@@ -7,8 +7,8 @@
 /* The pickle is run by a machine that knows only what torch.save of a state dict writes
  * (torch._utils._rebuild_tensor_v2, collections.OrderedDict, torch.*Storage, persistent ids); it
  * refuses everything else and never calls anything. Tensors may share a storage, with offsets and
- * strides; `data` is contiguous, in the mapped file where the zip stores the bytes as they are, else
- * in a copy. Names and copies live in the struct. */
+ * strides; `data` is contiguous, in the mapped file where the zip stores the bytes as they are,
+ * else in a copy. Names and copies live in the struct. */
 struct dm_torch_bin {
     struct dm_mapped_file file;
     struct dm_named_tensor *tensors;

@@ -1,0 +1,243 @@
+#include "checkpoint/checkpoint.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define XXH_STATIC_LINKING_ONLY /* the state by value: no allocation that could fail */
+#include <xxhash.h>
+
+#include "base/half.h"
+#include "base/memory.h"
+#include "checkpoint/weight_files.h"
+
+struct dm_checkpoint {
+    struct dm_model_config config;
+    struct dm_weight_files files;
+    struct dm_weight *weights; /* [n_layer, DM_N_PARAMETER]; row 0 also holds what has no layer */
+    bool *used;                /* [files.n_entry]; only while opening */
+};
+
+enum { max_shape_text = 24 * DM_TENSOR_MAX_DIM };
+
+static void print_shape(const size_t *size, size_t n_dim, char text[max_shape_text]) {
+    size_t n = 0;
+    for (size_t i = 0; i < n_dim; i++)
+        n += (size_t)snprintf(text + n, max_shape_text - n, "%s%zu", i ? ", " : "[", size[i]);
+    snprintf(text + n, max_shape_text - n, n_dim ? "]" : "[]");
+}
+
+/* The tensor of a parameter; NULL: there is none. The embedding has two spellings. */
+static const struct dm_weight_entry *find(const struct dm_checkpoint *checkpoint,
+                                          enum dm_parameter parameter, size_t layer) {
+    char name[DM_MAX_NAME];
+    dm_parameter_name(parameter, layer, false, name);
+    const struct dm_weight_entry *entry = dm_weight_files_find(&checkpoint->files, name);
+    if (!entry && parameter == DM_EMBEDDING) {
+        dm_parameter_name(parameter, layer, true, name);
+        entry = dm_weight_files_find(&checkpoint->files, name);
+    }
+    return entry;
+}
+
+static dm_dtype dtype_of(enum dm_element element) {
+    switch (element) {
+    case DM_ELEMENT_F32:
+        return DM_DTYPE_F32;
+    case DM_ELEMENT_BF16:
+        return DM_DTYPE_BF16;
+    case DM_ELEMENT_F16:
+        return DM_DTYPE_F16;
+    default:
+        return DM_DTYPE_AUTO; /* none that a weight may have */
+    }
+}
+
+static dm_status check_shape(const struct dm_weight_entry *entry, struct dm_shape wanted,
+                             dm_error *error) {
+    const struct dm_named_tensor *tensor = entry->tensor;
+    if (tensor->n_dim == wanted.n_dim &&
+        !memcmp(tensor->shape, wanted.size, wanted.n_dim * sizeof *wanted.size))
+        return DM_OK;
+    char is[max_shape_text], should_be[max_shape_text];
+    print_shape(tensor->shape, tensor->n_dim, is);
+    print_shape(wanted.size, wanted.n_dim, should_be);
+    return dm_fail(error, DM_ERROR_FORMAT, "%s: tensor %s is %s, but config.json says %s",
+                   entry->path, tensor->name, is, should_be);
+}
+
+static dm_status bind(struct dm_checkpoint *checkpoint, enum dm_parameter parameter, size_t layer,
+                      dm_error *error) {
+    const struct dm_weight_entry *entry = find(checkpoint, parameter, layer);
+    if (!entry) {
+        char name[DM_MAX_NAME];
+        dm_parameter_name(parameter, layer, false, name);
+        return dm_fail(error, DM_ERROR_FORMAT, "%s: tensor %s is missing", checkpoint->files.path,
+                       name);
+    }
+    dm_status status =
+        check_shape(entry, dm_parameter_shape(parameter, &checkpoint->config), error);
+    if (status)
+        return status;
+    dm_dtype dtype = dtype_of(entry->tensor->element);
+    if (dtype == DM_DTYPE_AUTO)
+        return dm_fail(error, DM_ERROR_UNSUPPORTED, "%s: tensor %s is not of type F32, BF16 or F16",
+                       entry->path, entry->tensor->name);
+    checkpoint->used[entry - checkpoint->files.entries] = true;
+    checkpoint->weights[layer * DM_N_PARAMETER + parameter] =
+        (struct dm_weight){entry->tensor->data, dtype,
+                           entry->tensor->n_byte / dm_element_size(entry->tensor->element)};
+    return DM_OK;
+}
+
+/* A head of its own counts if it differs from the embedding, whatever config.json says: some
+ * fine-tuned models have one and do not say so. */
+static void decide_head(struct dm_checkpoint *checkpoint) {
+    const struct dm_weight_entry *head = find(checkpoint, DM_HEAD, 0),
+                                 *embedding = find(checkpoint, DM_EMBEDDING, 0);
+    if (!head || !embedding)
+        return;
+    const struct dm_named_tensor *a = head->tensor, *b = embedding->tensor;
+    bool same = a->element == b->element && a->n_byte == b->n_byte && a->n_dim == b->n_dim &&
+                !memcmp(a->shape, b->shape, a->n_dim * sizeof *a->shape) &&
+                (a->data == b->data || !memcmp(a->data, b->data, a->n_byte));
+    checkpoint->config.tied_head = same;
+    if (same)
+        checkpoint->used[head - checkpoint->files.entries] = true;
+}
+
+static dm_status check_no_others(const struct dm_checkpoint *checkpoint, dm_error *error) {
+    for (size_t i = 0; i < checkpoint->files.n_entry; i++)
+        if (!checkpoint->used[i]) {
+            const struct dm_weight_entry *entry = &checkpoint->files.entries[i];
+            return dm_fail(error, DM_ERROR_FORMAT,
+                           "%s: tensor %s belongs to no weight of the model in config.json",
+                           entry->path, entry->tensor->name);
+        }
+    return DM_OK;
+}
+
+static dm_status bind_all(struct dm_checkpoint *checkpoint, dm_error *error) {
+    struct dm_model_config *config = &checkpoint->config;
+    /* A damaged n_layer must not size an array: every layer has at least one tensor. */
+    if (config->n_layer > checkpoint->files.n_entry)
+        return dm_fail(error, DM_ERROR_FORMAT, "%s: %zu tensors, but config.json says %zu layers",
+                       checkpoint->files.path, checkpoint->files.n_entry, config->n_layer);
+    checkpoint->weights =
+        dm_memory_zeroed(config->n_layer, DM_N_PARAMETER * sizeof *checkpoint->weights);
+    checkpoint->used = dm_memory_zeroed(checkpoint->files.n_entry, sizeof *checkpoint->used);
+    if (!checkpoint->weights || !checkpoint->used)
+        return dm_fail_memory(error, checkpoint->files.path);
+    if (config->projection_bias_unsaid)
+        config->projection_bias = find(checkpoint, DM_IN_PROJ_BIAS, 0) != NULL;
+    config->projection_bias_unsaid = false;
+    decide_head(checkpoint);
+    for (enum dm_parameter p = 0; p < DM_N_PARAMETER; p++) {
+        size_t n_layer = dm_parameter_is_per_layer(p) ? config->n_layer : 1;
+        for (size_t layer = 0; dm_parameter_exists(p, config) && layer < n_layer; layer++) {
+            dm_status status = bind(checkpoint, p, layer, error);
+            if (status)
+                return status;
+        }
+    }
+    return check_no_others(checkpoint, error);
+}
+
+static dm_status read_config(const char *directory, struct dm_model_config *config,
+                             dm_error *error) {
+    char *path = dm_path_join(directory, "config.json");
+    if (!path)
+        return dm_fail_memory(error, "a file name");
+    dm_status status = dm_model_config_read(path, config, error);
+    dm_memory_free(path);
+    return status;
+}
+
+dm_status dm_checkpoint_open(const char *directory, struct dm_checkpoint **result,
+                             dm_error *error) {
+    struct dm_checkpoint *checkpoint = dm_memory_zeroed(1, sizeof *checkpoint);
+    if (!checkpoint)
+        return dm_fail_memory(error, directory);
+    dm_status status = read_config(directory, &checkpoint->config, error);
+    if (!status)
+        status = dm_weight_files_open(&checkpoint->files, directory, error);
+    if (!status)
+        status = bind_all(checkpoint, error);
+    dm_memory_free(checkpoint->used);
+    checkpoint->used = NULL;
+    if (status)
+        dm_checkpoint_close(checkpoint);
+    else
+        *result = checkpoint;
+    return status;
+}
+
+void dm_checkpoint_close(struct dm_checkpoint *checkpoint) {
+    if (!checkpoint)
+        return;
+    dm_weight_files_close(&checkpoint->files);
+    dm_memory_free(checkpoint->weights);
+    dm_memory_free(checkpoint);
+}
+
+const struct dm_model_config *dm_checkpoint_config(const struct dm_checkpoint *checkpoint) {
+    return &checkpoint->config;
+}
+
+struct dm_weight dm_checkpoint_weight(const struct dm_checkpoint *checkpoint,
+                                      enum dm_parameter parameter, size_t layer) {
+    return checkpoint->weights[layer * DM_N_PARAMETER + parameter];
+}
+
+void dm_checkpoint_forget_pages(const struct dm_checkpoint *checkpoint) {
+    dm_weight_files_forget_pages(&checkpoint->files);
+}
+
+void dm_weight_to_float(struct dm_weight weight, size_t first, size_t n, float *out) {
+    dm_floats_from(weight.data, weight.dtype, first, n, out);
+}
+
+/* Numbers enter the hash as 8 bytes, little-endian. */
+static void hash_number(XXH3_state_t *state, uint64_t number) {
+    unsigned char bytes[8];
+    for (int i = 0; i < 8; i++)
+        bytes[i] = (unsigned char)(number >> 8 * i);
+    XXH3_128bits_update(state, bytes, sizeof bytes);
+}
+
+static void hash_real(XXH3_state_t *state, double real) {
+    uint64_t bits;
+    memcpy(&bits, &real, sizeof bits);
+    hash_number(state, bits);
+}
+
+static void hash_config(XXH3_state_t *state, const struct dm_model_config *config) {
+    const size_t numbers[] = {config->n_layer,         config->d_model,    config->d_inner,
+                              config->d_state,         config->d_conv,     config->dt_rank,
+                              config->vocab_size,      config->tied_head,  config->conv_bias,
+                              config->projection_bias, config->mixer_norms};
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        hash_number(state, numbers[i]);
+    hash_real(state, config->norm_epsilon);
+    hash_real(state, config->mixer_norms ? config->mixer_norm_epsilon : 0);
+}
+
+void dm_checkpoint_hash(const struct dm_checkpoint *checkpoint, char hex[33]) {
+    XXH3_state_t state;
+    XXH3_INITSTATE(&state);
+    XXH3_128bits_reset(&state);
+    hash_config(&state, &checkpoint->config);
+    for (enum dm_parameter p = 0; p < DM_N_PARAMETER; p++) {
+        size_t n_layer = dm_parameter_is_per_layer(p) ? checkpoint->config.n_layer : 1;
+        for (size_t layer = 0; layer < n_layer; layer++) {
+            struct dm_weight weight = dm_checkpoint_weight(checkpoint, p, layer);
+            if (!weight.data)
+                continue;
+            hash_number(&state, weight.dtype);
+            XXH3_128bits_update(&state, weight.data,
+                                weight.n_element * dm_dtype_size(weight.dtype));
+        }
+    }
+    XXH128_hash_t hash = XXH3_128bits_digest(&state);
+    snprintf(hex, 33, "%016llx%016llx", (unsigned long long)hash.high64,
+             (unsigned long long)hash.low64);
+}

@@ -1,0 +1,64 @@
+/* dm_checkpoint_write_converted: the same model in transformers' dialect. */
+#include "base/file_writer.h"
+#include "base/mapped_file.h"
+#include "base/memory.h"
+#include "checkpoint/checkpoint.h"
+#include "checkpoint/model_writer.h"
+#include "checkpoint/output_directory.h"
+
+static void read_weight(void *context, enum dm_parameter parameter, size_t layer, size_t first,
+                        size_t n, float *out) {
+    dm_weight_to_float(dm_checkpoint_weight(context, parameter, layer), first, n, out);
+}
+
+static dm_status copy_file(const char *from, const char *to, dm_error *error) {
+    struct dm_mapped_file file;
+    if (!dm_path_exists(from))
+        return DM_OK;
+    dm_status status = dm_mapped_file_open(&file, from, error);
+    if (status)
+        return status;
+    status = dm_file_write(to, file.bytes, file.n_byte, error);
+    dm_mapped_file_close(&file);
+    return status;
+}
+
+/* What belongs to the model and does not change with its dialect, where the input has it. */
+static dm_status copy_companions(const char *input, const char *output, dm_error *error) {
+    static const char *const names[] = {"tokenizer.json", "tokenizer_config.json",
+                                        "special_tokens_map.json", "generation_config.json",
+                                        "decimamba.json"};
+    dm_status status = DM_OK;
+    for (size_t i = 0; !status && i < sizeof names / sizeof *names; i++) {
+        char *from = dm_path_join(input, names[i]), *to = dm_path_join(output, names[i]);
+        status = from && to ? copy_file(from, to, error) : dm_fail_memory(error, "a file name");
+        dm_memory_free(from);
+        dm_memory_free(to);
+    }
+    return status;
+}
+
+dm_status dm_checkpoint_write_converted(const char *input, const char *output, dm_dtype dtype,
+                                        dm_error *error) {
+    struct dm_checkpoint *checkpoint;
+    struct dm_output_directory directory;
+    dm_status status = dm_checkpoint_open(input, &checkpoint, error);
+    if (status)
+        return status;
+    if (dtype == DM_DTYPE_AUTO)
+        dtype = dm_checkpoint_weight(checkpoint, DM_EMBEDDING, 0).dtype;
+    status = dm_output_directory_open(&directory, output, error);
+    if (!status) {
+        struct dm_weight_source source = {read_weight, checkpoint};
+        status = dm_model_write(directory.temporary, dm_checkpoint_config(checkpoint), dtype,
+                                &source, error);
+        if (!status)
+            status = copy_companions(input, directory.temporary, error);
+        if (!status)
+            status = dm_output_directory_commit(&directory, error);
+        else
+            dm_output_directory_abort(&directory);
+    }
+    dm_checkpoint_close(checkpoint);
+    return status;
+}

@@ -1,0 +1,20 @@
+/* Writing a directory whole or not at all: its files go to a temporary directory beside it, which
+ * takes the final name when all of them are there. */
+#ifndef DM_CHECKPOINT_OUTPUT_DIRECTORY_H
+#define DM_CHECKPOINT_OUTPUT_DIRECTORY_H
+
+#include "base/status.h"
+
+struct dm_output_directory {
+    char *path, *temporary; /* files are written into `temporary` */
+};
+
+/* `path` must not exist, or be an empty directory. */
+dm_status dm_output_directory_open(struct dm_output_directory *output, const char *path,
+                                   dm_error *error);
+/* Gives it its name. Whatever is returned, the directory is closed afterwards. */
+dm_status dm_output_directory_commit(struct dm_output_directory *output, dm_error *error);
+/* Removes what was written; harmless after a commit. */
+void dm_output_directory_abort(struct dm_output_directory *output);
+
+#endif

@@ -1,0 +1,384 @@
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/test_support.h"
+
+#include "base/half.h"
+#include "base/memory.h"
+#include "checkpoint/checkpoint.h"
+#include "checkpoint/safetensors.h"
+
+static char directory[TEST_MAX_PATH];
+
+static const char *inside(const char *name) {
+    return test_join(directory, name);
+}
+
+static struct dm_checkpoint *open_sound(const char *path) {
+    struct dm_checkpoint *checkpoint = NULL;
+    dm_error error;
+    if (dm_checkpoint_open(path, &checkpoint, &error))
+        fail_msg("%s", error.message);
+    return checkpoint;
+}
+
+static void convert(const char *input, const char *output, dm_dtype dtype) {
+    dm_error error;
+    if (dm_checkpoint_write_converted(input, output, dtype, &error))
+        fail_msg("%s", error.message);
+}
+
+static void expect_same_hash(const char *a, const char *b, bool same) {
+    struct dm_checkpoint *x = open_sound(a), *y = open_sound(b);
+    char hash_x[33], hash_y[33];
+    dm_checkpoint_hash(x, hash_x);
+    dm_checkpoint_hash(y, hash_y);
+    assert_int_equal(!strcmp(hash_x, hash_y), same);
+    dm_checkpoint_close(x);
+    dm_checkpoint_close(y);
+}
+
+static void expect_same_file(const char *a, const char *b, const char *name) {
+    size_t n_a, n_b;
+    unsigned char *x = test_read_file(test_join(a, name), &n_a),
+                  *y = test_read_file(test_join(b, name), &n_b);
+    assert_int_equal(n_a, n_b);
+    assert_memory_equal(x, y, n_a);
+    free(x);
+    free(y);
+}
+
+/* Matrices have `dtype` and the values rounded to it; the rest is float32 and exact. */
+static void expect_converted(const char *input, const char *output, dm_dtype dtype) {
+    struct dm_checkpoint *from = open_sound(input), *to = open_sound(output);
+    const struct dm_model_config *config = dm_checkpoint_config(from);
+    assert_int_equal(dm_checkpoint_config(to)->tied_head, config->tied_head);
+    assert_int_equal(dm_checkpoint_config(to)->mixer_norms, config->mixer_norms);
+    assert_true(dm_checkpoint_config(to)->mixer_norm_epsilon == config->mixer_norm_epsilon);
+    assert_int_equal(dm_checkpoint_config(to)->eos_token_id, config->eos_token_id);
+    for (enum dm_parameter p = 0; p < DM_N_PARAMETER; p++)
+        for (size_t layer = 0; layer < config->n_layer; layer++) {
+            struct dm_weight a = dm_checkpoint_weight(from, p, layer),
+                             b = dm_checkpoint_weight(to, p, layer);
+            assert_int_equal(a.data != NULL, b.data != NULL);
+            if (!a.data)
+                continue;
+            assert_int_equal(b.dtype, dm_parameter_is_matrix(p) ? dtype : DM_DTYPE_F32);
+            assert_int_equal(a.n_element, b.n_element);
+            for (size_t i = 0; i < a.n_element; i++) {
+                float x, y;
+                dm_weight_to_float(a, i, 1, &x);
+                dm_weight_to_float(b, i, 1, &y);
+                if (b.dtype == DM_DTYPE_BF16)
+                    x = dm_bf16_to_float(dm_bf16_from_float(x));
+                else if (b.dtype == DM_DTYPE_F16)
+                    x = dm_f16_to_float(dm_f16_from_float(x));
+                assert_true(x == y);
+            }
+        }
+    dm_checkpoint_close(from);
+    dm_checkpoint_close(to);
+}
+
+static void converts_every_kind(void **state) {
+    static const struct {
+        const char *name;
+        dm_dtype stored;
+    } inputs[] = {
+        {"golden/tiny-a", DM_DTYPE_F32},
+        {"golden/tiny-b-odd", DM_DTYPE_F32},
+        {"checkpoints/mamba-sharded", DM_DTYPE_BF16},
+        {"checkpoints/falcon-mamba", DM_DTYPE_BF16},
+        {"checkpoints/mamba-biases-f16", DM_DTYPE_F16},
+        {"checkpoints/official-strided-bin", DM_DTYPE_F32},
+    };
+    char input[TEST_MAX_PATH], output[TEST_MAX_PATH];
+    for (size_t i = 0; i < sizeof inputs / sizeof *inputs; i++)
+        for (dm_dtype dtype = DM_DTYPE_AUTO; dtype <= DM_DTYPE_F16; dtype++) {
+            snprintf(input, sizeof input, "%s", test_data(inputs[i].name));
+            char name[] = {(char)('a' + i), (char)('0' + dtype), 0};
+            snprintf(output, sizeof output, "%s", inside(name));
+            convert(input, output, dtype);
+            expect_converted(input, output, dtype ? dtype : inputs[i].stored);
+            assert_int_equal(test_count_entries(output), 2);
+        }
+    assert_int_equal(test_count_entries(directory), 24); /* no temporary directory is left */
+    (void)state;
+}
+
+static void comes_back_unchanged(void **state) {
+    convert(test_data("golden/tiny-a"), inside("f32"), DM_DTYPE_F32);
+    convert(inside("f32"), inside("bf16"), DM_DTYPE_BF16);
+    convert(inside("bf16"), inside("f32-again"), DM_DTYPE_F32);
+    convert(inside("f32-again"), inside("bf16-again"), DM_DTYPE_BF16);
+    expect_same_hash(test_data("golden/tiny-a"), inside("f32"), true);
+    expect_same_hash(inside("f32"), inside("bf16"), false);
+    expect_same_hash(inside("bf16"), inside("bf16-again"), true);
+    expect_same_file(inside("bf16"), inside("bf16-again"), "model.safetensors");
+    expect_same_file(inside("bf16"), inside("bf16-again"), "config.json");
+    (void)state;
+}
+
+static void aligns_every_tensor(void **state) {
+    convert(test_data("golden/tiny-b-odd"), inside("out"), DM_DTYPE_BF16);
+    struct dm_safetensors tensors;
+    assert_int_equal(dm_safetensors_open(&tensors, inside("out/model.safetensors"), NULL), DM_OK);
+    assert_string_equal(dm_safetensors_metadata(&tensors, "format"), "pt");
+    assert_int_equal(tensors.n_tensor, 32);
+    for (size_t i = 0; i < tensors.n_tensor; i++)
+        assert_int_equal((tensors.tensors[i].data - tensors.file.bytes) %
+                             (ptrdiff_t)dm_element_size(tensors.tensors[i].element),
+                         0);
+    dm_safetensors_close(&tensors);
+    (void)state;
+}
+
+static void copies_companions(void **state) {
+    static const char *const names[] = {"tokenizer.json", "tokenizer_config.json",
+                                        "special_tokens_map.json", "generation_config.json",
+                                        "decimamba.json"};
+    mkdir(inside("in"), 0777);
+    test_copy_file(test_data("golden/tiny-a/config.json"), inside("in/config.json"));
+    test_copy_file(test_data("golden/tiny-a/model.safetensors"), inside("in/model.safetensors"));
+    for (size_t i = 0; i < 5; i++)
+        test_write_file(test_join(inside("in"), names[i]), names[i], i ? strlen(names[i]) : 0);
+    test_write_file(inside("in/notes.txt"), "x", 1);
+    mkdir(inside("out"), 0777); /* an empty directory is fine, a slash at the end too */
+    convert(inside("in"), inside("out/"), DM_DTYPE_AUTO);
+    assert_int_equal(test_count_entries(inside("out")), 7);
+    for (size_t i = 0; i < 5; i++)
+        expect_same_file(inside("in"), inside("out"), names[i]);
+    (void)state;
+}
+
+/* Fails with this, and leaves `n_entry` entries in the test's directory. */
+static void expect_failure(const char *input, const char *output, dm_dtype dtype, dm_status status,
+                           const char *part, size_t n_entry) {
+    dm_error error = {0};
+    size_t live = dm_memory_live();
+    dm_checkpoint_write_converted(input, output, dtype, &error);
+    test_expect_error(&error, status, part);
+    assert_int_equal(test_count_entries(directory), n_entry);
+    assert_int_equal(dm_memory_live(), live);
+}
+
+static void writes_nothing_it_cannot_finish(void **state) {
+    char input[TEST_MAX_PATH];
+    snprintf(input, sizeof input, "%s", test_data("golden/tiny-a"));
+    expect_failure(input, inside("missing/out"), 0, DM_ERROR_IO, "missing/out", 0);
+    expect_failure(test_data("golden"), inside("out"), 0, DM_ERROR_IO, "config.json", 0);
+    test_write_file(inside("file"), "x", 1);
+    expect_failure(input, inside("file"), 0, DM_ERROR_IO, "file", 1);
+    mkdir(inside("full"), 0777);
+    test_write_file(inside("full/x"), "x", 1);
+    expect_failure(input, inside("full"), 0, DM_ERROR_IO, "already exists", 2);
+    assert_int_equal(test_count_entries(inside("full")), 1);
+    expect_failure(input, "/proc/out", 0, DM_ERROR_IO, "/proc/out: cannot write", 2);
+    (void)state;
+}
+
+/* A limit on the size of files stands in for a full disk. */
+static void survives_a_full_disk(void **state) {
+    char input[TEST_MAX_PATH];
+    snprintf(input, sizeof input, "%s", test_data("golden/tiny-a"));
+    struct rlimit old, limit;
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
+    limit = old;
+    signal(SIGXFSZ, SIG_IGN);
+    for (rlim_t size = 0; size < 180000; size += 20001) {
+        limit.rlim_cur = size;
+        assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+        expect_failure(input, inside("out"), DM_DTYPE_F32, DM_ERROR_IO, "cannot write", 0);
+    }
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+    signal(SIGXFSZ, SIG_DFL);
+    (void)state;
+}
+
+static void refuses_values_beyond_the_range(void **state) {
+    struct dm_checkpoint *checkpoint = open_sound(test_data("golden/tiny-a"));
+    struct dm_weight weight = dm_checkpoint_weight(checkpoint, DM_OUT_PROJ, 2);
+    struct dm_weight d = dm_checkpoint_weight(checkpoint, DM_D, 1);
+    mkdir(inside("in"), 0777);
+    test_copy_file(test_data("golden/tiny-a/config.json"), inside("in/config.json"));
+    size_t n;
+    unsigned char *bytes = test_read_file(test_data("golden/tiny-a/model.safetensors"), &n);
+    float large = 65504, too_large = 65520;
+    for (size_t i = 0; i + d.n_element * 4 <= n; i++) /* D stays float32: any value will do */
+        if (!memcmp(bytes + i, d.data, d.n_element * 4))
+            memcpy(bytes + i, &too_large, 4);
+    size_t place = 0;
+    while (memcmp(bytes + place, weight.data, weight.n_element * 4) != 0)
+        place++;
+    dm_checkpoint_close(checkpoint);
+    memcpy(bytes + place + 40, &large, 4);
+    test_write_file(inside("in/model.safetensors"), bytes, n);
+    convert(inside("in"), inside("out"), DM_DTYPE_F16);
+    memcpy(bytes + place + 40, &too_large, 4);
+    test_write_file(inside("in/model.safetensors"), bytes, n);
+    expect_failure(inside("in"), inside("out2"), DM_DTYPE_F16, DM_ERROR_UNSUPPORTED,
+                   "backbone.layers.2.mixer.out_proj.weight", 2);
+    convert(inside("in"), inside("out2"), DM_DTYPE_BF16);
+    too_large = INFINITY; /* what is infinite already may stay so */
+    memcpy(bytes + place + 40, &too_large, 4);
+    test_write_file(inside("in/model.safetensors"), bytes, n);
+    convert(inside("in"), inside("out3"), DM_DTYPE_F16);
+    free(bytes);
+    (void)state;
+}
+
+static void survives_short_memory(void **state) {
+    char input[TEST_MAX_PATH];
+    snprintf(input, sizeof input, "%s", test_data("checkpoints/official-strided-bin"));
+    size_t live = dm_memory_live(), n = 1;
+    for (;; n++) {
+        dm_error error = {0};
+        dm_memory_fail_at(n);
+        dm_status status = dm_checkpoint_write_converted(input, inside("out"), 0, &error);
+        dm_memory_fail_at(0);
+        assert_int_equal(dm_memory_live(), live);
+        if (!status)
+            break;
+        assert_int_not_equal(error.status, DM_OK);
+        assert_int_equal(test_count_entries(directory), 0);
+    }
+    assert_true(n > 30);
+    (void)state;
+}
+
+static const char config_text[] =
+    "{\"d_model\": 48, \"n_layer\": 4, \"vocab_size\": 250, \"ssm_cfg\": {}}";
+
+static void initialize(const char *output, dm_dtype dtype, uint64_t seed) {
+    dm_error error;
+    test_write_file(inside("shape.json"), config_text, strlen(config_text));
+    if (dm_checkpoint_write_random(inside("shape.json"), output, dtype, seed, &error))
+        fail_msg("%s", error.message);
+}
+
+struct statistics {
+    double mean, deviation, low, high;
+};
+
+static struct statistics measure(const struct dm_checkpoint *checkpoint, enum dm_parameter p) {
+    struct statistics s = {0, 0, INFINITY, -INFINITY};
+    size_t n = 0;
+    for (size_t layer = 0; layer < (dm_parameter_is_per_layer(p) ? 4 : 1); layer++) {
+        struct dm_weight weight = dm_checkpoint_weight(checkpoint, p, layer);
+        for (size_t i = 0; i < weight.n_element; i++, n++) {
+            float x;
+            dm_weight_to_float(weight, i, 1, &x);
+            s.mean += x;
+            s.deviation += (double)x * x;
+            s.low = fmin(s.low, x);
+            s.high = fmax(s.high, x);
+        }
+    }
+    s.mean /= (double)n;
+    s.deviation = sqrt(s.deviation / (double)n - s.mean * s.mean);
+    return s;
+}
+
+static void expect_uniform(const struct dm_checkpoint *checkpoint, enum dm_parameter p,
+                           double bound) {
+    struct statistics s = measure(checkpoint, p);
+    assert_true(s.high <= bound && s.high > 0.95 * bound);
+    assert_true(s.low >= -bound && s.low < -0.95 * bound);
+    assert_true(fabs(s.mean) < 0.1 * bound);
+    assert_true(fabs(s.deviation * sqrt(3) / bound - 1) < 0.1);
+}
+
+static void draws_as_the_official_code(void **state) {
+    initialize(inside("out"), DM_DTYPE_AUTO, 1);
+    struct dm_checkpoint *checkpoint = open_sound(inside("out"));
+    const struct dm_model_config *config = dm_checkpoint_config(checkpoint);
+    assert_int_equal(config->vocab_size, 256);
+    assert_true(config->tied_head);
+    struct statistics s = measure(checkpoint, DM_EMBEDDING);
+    assert_true(fabs(s.mean) < 0.001 && fabs(s.deviation / 0.02 - 1) < 0.03);
+    assert_true(s.high > 0.06 && s.high < 0.12);
+    expect_uniform(checkpoint, DM_IN_PROJ, 1 / sqrt(48));
+    expect_uniform(checkpoint, DM_CONV_WEIGHT, 0.5);
+    expect_uniform(checkpoint, DM_CONV_BIAS, 0.5);
+    expect_uniform(checkpoint, DM_X_PROJ, 1 / sqrt(96));
+    expect_uniform(checkpoint, DM_DT_PROJ, 1 / sqrt(3));
+    expect_uniform(checkpoint, DM_OUT_PROJ, 1 / sqrt(96) / 2);
+    s = measure(checkpoint, DM_DT_BIAS);
+    assert_true(log1p(exp(s.low)) >= 0.00099 && log1p(exp(s.low)) < 0.0012);
+    assert_true(log1p(exp(s.high)) <= 0.1001 && log1p(exp(s.high)) > 0.09);
+    static const enum dm_parameter ones[] = {DM_D, DM_NORM, DM_FINAL_NORM};
+    for (size_t i = 0; i < 3; i++) {
+        s = measure(checkpoint, ones[i]);
+        assert_true(s.low == 1 && s.high == 1);
+    }
+    for (size_t i = 0; i < 96 * 16; i++) {
+        float x;
+        dm_weight_to_float(dm_checkpoint_weight(checkpoint, DM_A_LOG, 3), i, 1, &x);
+        assert_true(x == (float)log((double)(i % 16 + 1)));
+    }
+    dm_checkpoint_close(checkpoint);
+    (void)state;
+}
+
+static void draws_the_same_for_a_seed(void **state) {
+    initialize(inside("a"), DM_DTYPE_F32, 7);
+    initialize(inside("b"), DM_DTYPE_F32, 7);
+    initialize(inside("c"), DM_DTYPE_F32, 8);
+    initialize(inside("h"), DM_DTYPE_BF16, 7);
+    expect_same_file(inside("a"), inside("b"), "model.safetensors");
+    expect_same_hash(inside("a"), inside("c"), false);
+    expect_converted(inside("a"), inside("h"), DM_DTYPE_BF16); /* the same draws, rounded */
+    (void)state;
+}
+
+static void refuses_shapes_it_cannot_write(void **state) {
+    dm_error error = {0};
+    static const char huge[] =
+        "{\"d_model\": 2147483647, \"n_layer\": 1, \"vocab_size\": 2147483640, "
+        "\"ssm_cfg\": {\"expand\": 1}}";
+    test_write_file(inside("shape.json"), huge, strlen(huge));
+    dm_checkpoint_write_random(inside("shape.json"), inside("out"), 0, 1, &error);
+    test_expect_error(&error, DM_ERROR_ARGUMENT, "too large");
+    test_write_file(inside("shape.json"), "{}", 2);
+    dm_checkpoint_write_random(inside("shape.json"), inside("out"), 0, 1, &error);
+    test_expect_error(&error, DM_ERROR_FORMAT, "shape.json");
+    assert_int_equal(test_count_entries(directory), 1);
+    (void)state;
+}
+
+static int set_up(void **state) {
+    (void)state;
+    test_make_directory(directory);
+    return 0;
+}
+
+static int tear_down(void **state) {
+    (void)state;
+    test_remove_directory(directory);
+    return 0;
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        TEST(converts_every_kind),
+        TEST(comes_back_unchanged),
+        TEST(aligns_every_tensor),
+        TEST(copies_companions),
+        TEST(writes_nothing_it_cannot_finish),
+        TEST(survives_a_full_disk),
+        TEST(refuses_values_beyond_the_range),
+        TEST(survives_short_memory),
+        TEST(draws_as_the_official_code),
+        TEST(draws_the_same_for_a_seed),
+        TEST(refuses_shapes_it_cannot_write),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

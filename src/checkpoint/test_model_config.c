@@ -1,0 +1,187 @@
+#include <string.h>
+
+#include "base/test_support.h"
+
+#include "checkpoint/parameters.h"
+
+static dm_status parse(const char *text, struct dm_model_config *config, dm_error *error) {
+    json_t *object;
+    assert_int_equal(dm_json_parse(text, strlen(text), "c.json", &object, error), DM_OK);
+    dm_status status = dm_model_config_from_json(object, "c.json", config, error);
+    json_decref(object);
+    return status;
+}
+
+#define OFFICIAL "\"d_model\": 40, \"n_layer\": 3, \"vocab_size\": 101"
+#define HF "\"hidden_size\": 8, \"num_hidden_layers\": 2, \"vocab_size\": 16"
+#define MAMBA "\"model_type\": \"mamba\", " HF
+
+static void reads_the_official_dialect(void **state) {
+    struct dm_model_config c;
+    assert_int_equal(parse("{" OFFICIAL "}", &c, NULL), DM_OK);
+    assert_int_equal(c.d_model, 40);
+    assert_int_equal(c.n_layer, 3);
+    assert_int_equal(c.vocab_size, 104);
+    assert_int_equal(c.d_inner, 80);
+    assert_int_equal(c.d_state, 16);
+    assert_int_equal(c.d_conv, 4);
+    assert_int_equal(c.dt_rank, 3); /* ceil(40 / 16) */
+    assert_true(c.tied_head && c.conv_bias);
+    assert_false(c.projection_bias || c.projection_bias_unsaid || c.mixer_norms);
+    assert_int_equal(c.eos_token_id, -1);
+    assert_true(c.norm_epsilon == 1e-5);
+    assert_int_equal(parse("{" OFFICIAL ", \"ssm_cfg\": {\"d_state\": 8, \"expand\": 1.5, "
+                           "\"d_conv\": 3, \"dt_rank\": 5, \"conv_bias\": false, \"bias\": true, "
+                           "\"layer\": \"Mamba1\"}, \"tie_embeddings\": false, "
+                           "\"pad_vocab_size_multiple\": 1, \"attn_layer_idx\": []}",
+                           &c, NULL),
+                     DM_OK);
+    assert_int_equal(c.vocab_size, 101);
+    assert_int_equal(c.d_inner, 60);
+    assert_int_equal(c.d_state, 8);
+    assert_int_equal(c.d_conv, 3);
+    assert_int_equal(c.dt_rank, 5);
+    assert_true(c.projection_bias);
+    assert_false(c.tied_head || c.conv_bias);
+    (void)state;
+}
+
+static void reads_transformers_dialect(void **state) {
+    struct dm_model_config c;
+    assert_int_equal(
+        parse("{" MAMBA ", \"time_step_rank\": \"auto\", \"eos_token_id\": [5, 6]}", &c, NULL),
+        DM_OK);
+    assert_int_equal(c.d_inner, 16);
+    assert_int_equal(c.dt_rank, 1);
+    assert_int_equal(c.vocab_size, 16);
+    assert_int_equal(c.eos_token_id, 5);
+    assert_int_equal(c.bos_token_id, -1);
+    assert_true(c.projection_bias_unsaid && c.tied_head && c.conv_bias);
+    assert_int_equal(parse("{\"model_type\": \"falcon_mamba\", " HF ", \"expand\": 16, "
+                           "\"intermediate_size\": 24, \"mixer_rms_eps\": 1e-3, \"use_bias\": true,"
+                           "\"tie_word_embeddings\": false, \"layer_norm_epsilon\": 1e-4, "
+                           "\"bos_token_id\": 0, \"eos_token_id\": null}",
+                           &c, NULL),
+                     DM_OK);
+    assert_int_equal(c.d_inner, 24);
+    assert_true(c.mixer_norms && c.projection_bias);
+    assert_false(c.tied_head || c.projection_bias_unsaid);
+    assert_true(c.mixer_norm_epsilon == 1e-3 && c.norm_epsilon == 1e-4);
+    assert_int_equal(c.bos_token_id, 0);
+    assert_int_equal(c.eos_token_id, -1);
+    assert_int_equal(parse("{\"model_type\": \"falcon_mamba\", " HF "}", &c, NULL), DM_OK);
+    assert_true(c.mixer_norm_epsilon == 1e-6);
+    (void)state;
+}
+
+static void refuses_faulty_configs(void **state) {
+    static const struct {
+        const char *text;
+        dm_status status;
+        const char *part;
+    } cases[] = {
+        {"[]", DM_ERROR_FORMAT, "not a JSON object"},
+        {"{}", DM_ERROR_FORMAT, "neither"},
+        {"{\"model_type\": 3}", DM_ERROR_FORMAT, "model_type"},
+        {"{\"model_type\": \"mamba2\"}", DM_ERROR_UNSUPPORTED, "mamba2"},
+        {"{\"model_type\": \"llama\"}", DM_ERROR_UNSUPPORTED, "llama"},
+        {"{\"model_type\": \"mamba\"}", DM_ERROR_FORMAT, "\"hidden_size\" is missing"},
+        {"{\"d_model\": 4, \"vocab_size\": 5}", DM_ERROR_FORMAT, "\"n_layer\" is missing"},
+        {"{\"d_model\": 0, \"n_layer\": 1, \"vocab_size\": 5}", DM_ERROR_FORMAT, "d_model"},
+        {"{\"d_model\": null, \"n_layer\": 1, \"vocab_size\": 5}", DM_ERROR_FORMAT, "d_model"},
+        {"{\"d_model\": -1, \"n_layer\": 1, \"vocab_size\": 5}", DM_ERROR_FORMAT, "d_model"},
+        {"{\"d_model\": 2147483648, \"n_layer\": 1, \"vocab_size\": 5}", DM_ERROR_FORMAT, "2^31"},
+        {"{\"d_model\": 4, \"n_layer\": 1, \"vocab_size\": 2147483647}", DM_ERROR_FORMAT,
+         "padded vocabulary"},
+        {"{" OFFICIAL ", \"pad_vocab_size_multiple\": 0}", DM_ERROR_FORMAT, "pad_vocab"},
+        {"{" OFFICIAL ", \"ssm_cfg\": []}", DM_ERROR_FORMAT, "ssm_cfg"},
+        {"{" OFFICIAL ", \"ssm_cfg\": {\"layer\": \"Mamba2\"}}", DM_ERROR_UNSUPPORTED, "Mamba2"},
+        {"{" OFFICIAL ", \"ssm_cfg\": {\"expand\": 1e300}}", DM_ERROR_FORMAT, "expand"},
+        {"{" OFFICIAL ", \"ssm_cfg\": {\"expand\": -2}}", DM_ERROR_FORMAT, "expand"},
+        {"{" OFFICIAL ", \"ssm_cfg\": {\"dt_rank\": \"half\"}}", DM_ERROR_FORMAT, "dt_rank"},
+        {"{" OFFICIAL ", \"ssm_cfg\": {\"bias\": 1}}", DM_ERROR_FORMAT, "bias"},
+        {"{" OFFICIAL ", \"rms_norm\": false}", DM_ERROR_UNSUPPORTED, "rms_norm"},
+        {"{" OFFICIAL ", \"d_intermediate\": 64}", DM_ERROR_UNSUPPORTED, "d_intermediate"},
+        {"{" OFFICIAL ", \"attn_layer_idx\": [1]}", DM_ERROR_UNSUPPORTED, "attn_layer_idx"},
+        {"{" MAMBA ", \"hidden_act\": \"gelu\"}", DM_ERROR_UNSUPPORTED, "gelu"},
+        {"{" MAMBA ", \"intermediate_size\": 0}", DM_ERROR_FORMAT, "intermediate_size"},
+        {"{" MAMBA ", \"layer_norm_epsilon\": -1}", DM_ERROR_FORMAT, "layer_norm_epsilon"},
+        {"{" MAMBA ", \"eos_token_id\": 4294967296}", DM_ERROR_FORMAT, "eos_token_id"},
+        {"{" MAMBA ", \"bos_token_id\": \"<s>\"}", DM_ERROR_FORMAT, "bos_token_id"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct dm_model_config config = {.d_model = 77};
+        dm_error error;
+        dm_status status = parse(cases[i].text, &config, &error);
+        if (status != cases[i].status || !strstr(error.message, cases[i].part))
+            fail_msg("case %zu: %d %s", i, status, status ? error.message : "accepted");
+        assert_int_equal(config.d_model, 77); /* untouched */
+    }
+    (void)state;
+}
+
+static void writes_what_it_reads(void **state) {
+    struct dm_model_config config = {
+        .n_layer = 2,
+        .d_model = 8,
+        .d_inner = 20, /* no multiple of d_model */
+        .d_state = 4,
+        .d_conv = 3,
+        .dt_rank = 2,
+        .vocab_size = 17,
+        .norm_epsilon = 3e-5,
+        .mixer_norm_epsilon = 1e-6,
+        .bos_token_id = -1,
+        .eos_token_id = 0,
+    };
+    for (unsigned flags = 0; flags < 16; flags++) {
+        config.tied_head = flags & 1;
+        config.conv_bias = flags & 2;
+        config.projection_bias = flags & 4;
+        config.mixer_norms = flags & 8;
+        struct dm_model_config again;
+        memset(&again, 0, sizeof again);
+        json_t *object = dm_model_config_to_json(&config, DM_DTYPE_BF16);
+        assert_non_null(object);
+        assert_int_equal(dm_model_config_from_json(object, "c", &again, NULL), DM_OK);
+        json_decref(object);
+        assert_int_equal(again.d_inner, 20);
+        assert_int_equal(again.n_layer, 2);
+        assert_int_equal(again.d_model, 8);
+        assert_int_equal(again.d_state, 4);
+        assert_int_equal(again.d_conv, 3);
+        assert_int_equal(again.dt_rank, 2);
+        assert_int_equal(again.vocab_size, 17);
+        assert_true(again.norm_epsilon == config.norm_epsilon);
+        assert_true(again.mixer_norm_epsilon == config.mixer_norm_epsilon);
+        assert_int_equal(again.tied_head, config.tied_head);
+        assert_int_equal(again.conv_bias, config.conv_bias);
+        assert_int_equal(again.projection_bias, config.projection_bias);
+        assert_int_equal(again.mixer_norms, config.mixer_norms);
+        assert_int_equal(again.bos_token_id, -1);
+        assert_int_equal(again.eos_token_id, 0);
+    }
+    (void)state;
+}
+
+static void names_parameters(void **state) {
+    char name[DM_MAX_NAME];
+    dm_parameter_name(DM_EMBEDDING, 0, true, name);
+    assert_string_equal(name, "backbone.embedding.weight");
+    dm_parameter_name(DM_EMBEDDING, 0, false, name);
+    assert_string_equal(name, "backbone.embeddings.weight");
+    dm_parameter_name(DM_X_PROJ, 12, true, name);
+    assert_string_equal(name, "backbone.layers.12.mixer.x_proj.weight");
+    dm_parameter_name(DM_NORM, SIZE_MAX, false, name);
+    assert_string_equal(name, "backbone.layers.18446744073709551615.norm.weight");
+    (void)state;
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(reads_the_official_dialect), cmocka_unit_test(reads_transformers_dialect),
+        cmocka_unit_test(refuses_faulty_configs),     cmocka_unit_test(writes_what_it_reads),
+        cmocka_unit_test(names_parameters),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -9,5 +9,5 @@ double dm_cross_entropy(const float *logits, size_t vocab_size, int32_t id) {
     double sum = 0;
     for (size_t v = 0; v < vocab_size; v++)
         sum += exp((double)logits[v] - most);
-    return log(sum) + most - logits[id];
+    return log(sum) + ((double)most - logits[id]); /* the large ones first: they may cancel */
 }

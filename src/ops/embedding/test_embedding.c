@@ -1,0 +1,51 @@
+#include "ops/embedding/embedding.h"
+
+#include "ops/test_variants.h"
+
+enum { VOCAB = 9, WIDTH = 13, N_TOKEN = 5 };
+
+static const int32_t ids[N_TOKEN] = {8, 0, 3, 3, 7};
+
+/* A weight of `dtype` that starts at an odd address, its rows read back through `value`. */
+static void check(dm_dtype dtype, float (*value)(size_t element)) {
+    unsigned char bytes[VOCAB * WIDTH * 4 + 1];
+    for (size_t i = 0; i < VOCAB * WIDTH; i++) {
+        float exact = value(i);
+        uint16_t half =
+            dtype == DM_DTYPE_BF16 ? dm_bf16_from_float(exact) : dm_f16_from_float(exact);
+        memcpy(bytes + 1 + i * dm_dtype_size(dtype),
+               dtype == DM_DTYPE_F32 ? (const void *)&exact : (const void *)&half,
+               dm_dtype_size(dtype));
+    }
+    float *out = new_floats(N_TOKEN * WIDTH);
+    struct dm_embedding op = {WIDTH, bytes + 1, dtype, ids, out};
+    dm_embedding_forward(&op, 2, 0);
+    dm_embedding_forward(&op, 1, 3);
+    for (size_t i = 0; i < N_TOKEN * WIDTH; i++) {
+        size_t t = i / WIDTH;
+        if (t == 0 || t == N_TOKEN - 1)
+            assert_true(is_untouched(&out[i]));
+        else
+            assert_true(out[i] == value((size_t)ids[t] * WIDTH + i % WIDTH));
+    }
+    free_floats(out, N_TOKEN * WIDTH);
+}
+
+static float third(size_t element) {
+    return (float)element / 3;
+}
+static float eighth(size_t element) { /* exact in all types */
+    return (float)element / 8;
+}
+
+static void test_types(void **state) {
+    (void)state;
+    check(DM_DTYPE_F32, third);
+    check(DM_DTYPE_BF16, eighth);
+    check(DM_DTYPE_F16, eighth);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_types)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

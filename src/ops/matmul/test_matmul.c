@@ -1,0 +1,117 @@
+#include "ops/matmul/matmul.h"
+
+#include "ops/test_variants.h"
+
+static const struct dm_matmul_backend *const backend = &dm_matmul_reference;
+
+static struct dm_matrix *pack(const void *data, dm_dtype dtype, size_t n_out, size_t n_in) {
+    struct dm_matrix_source source = {data, dtype, n_out, n_in};
+    struct dm_matrix *matrix = NULL;
+    assert_int_equal(backend->matrix_new(backend->state, &source, DM_DTYPE_F32, &matrix, NULL),
+                     DM_OK);
+    return matrix;
+}
+
+/* Against sums in double, then once more on top of the result. */
+static void check(struct dm_random *random, size_t n_token, size_t n_in, size_t n_out) {
+    float *x = random_floats(random, n_token * n_in, 0, 1), *y = new_floats(n_token * n_out);
+    float *weight = random_floats(random, n_out * n_in, 0, 1);
+    struct dm_matrix *matrix = pack(weight, DM_DTYPE_F32, n_out, n_in);
+    assert_true(backend->matrix_bytes(matrix) >= n_out * n_in * sizeof(float));
+    struct dm_matmul op = {n_token, x, matrix, y, false};
+    for (int times = 1; times <= 2; times++) {
+        op.accumulate = times > 1;
+        assert_int_equal(backend->multiply(&op, NULL, NULL), DM_OK);
+        for (size_t i = 0; i < n_token * n_out; i++) {
+            double sum = 0, size = 0;
+            for (size_t j = 0; j < n_in; j++) {
+                double term = (double)x[i / n_out * n_in + j] * weight[i % n_out * n_in + j];
+                sum += term;
+                size += fabs(term);
+            }
+            check_near("matmul", y[i], times * sum, 1e-6 * times * size);
+        }
+    }
+    backend->matrix_free(matrix);
+    free_floats(x, n_token * n_in);
+    free_floats(y, n_token * n_out);
+    free_floats(weight, n_out * n_in);
+}
+
+static void test_formula(void **state) {
+    (void)state;
+    struct dm_random random;
+    dm_random_seed(&random, 15);
+    check(&random, 0, 5, 7);
+    check(&random, 1, 1, 1);
+    check(&random, 1, 67, 33);
+    check(&random, 13, 48, 96);
+    check(&random, 7, 33, 65);
+}
+
+/* The same bits for any number of threads and any set of neighbours. */
+static void test_rows(void **state) {
+    (void)state;
+    enum { N_TOKEN = 23, N_IN = 31, N_OUT = 17 };
+    struct dm_random random;
+    dm_random_seed(&random, 16);
+    float *x = random_floats(&random, N_TOKEN * N_IN, 0, 1);
+    float *weight = random_floats(&random, N_OUT * N_IN, 0, 1), row[N_OUT];
+    float *y = new_floats(N_TOKEN * N_OUT);
+    struct dm_matrix *matrix = pack(weight, DM_DTYPE_F32, N_OUT, N_IN);
+    for (size_t n_thread = 1; n_thread <= 7; n_thread += 3) {
+        struct dm_threads *threads;
+        assert_int_equal(dm_threads_new(n_thread, &threads, NULL), DM_OK);
+        struct dm_matmul op = {N_TOKEN, x, matrix, y, false};
+        assert_int_equal(backend->multiply(&op, threads, NULL), DM_OK);
+        for (size_t t = 0; t < N_TOKEN; t++) {
+            op = (struct dm_matmul){1, x + t * N_IN, matrix, row, false};
+            assert_int_equal(backend->multiply(&op, threads, NULL), DM_OK);
+            assert_memory_equal(row, y + t * N_OUT, sizeof row);
+        }
+        dm_threads_free(threads);
+    }
+    backend->matrix_free(matrix);
+    free_floats(x, N_TOKEN * N_IN);
+    free_floats(weight, N_OUT * N_IN);
+    free_floats(y, N_TOKEN * N_OUT);
+}
+
+/* Stored types, at an odd address; and no memory. */
+static void test_packing(void **state) {
+    (void)state;
+    unsigned char bytes[1 + 4];
+    const uint16_t f16[] = {dm_f16_from_float(1.5f), dm_f16_from_float(-2)};
+    const uint16_t bf16[] = {dm_bf16_from_float(1.5f), dm_bf16_from_float(-2)};
+    const float x[] = {2, 5};
+    for (int is_bf16 = 0; is_bf16 < 2; is_bf16++) {
+        float y;
+        memcpy(bytes + 1, is_bf16 ? bf16 : f16, 4);
+        struct dm_matrix *matrix = pack(bytes + 1, is_bf16 ? DM_DTYPE_BF16 : DM_DTYPE_F16, 1, 2);
+        struct dm_matmul op = {1, x, matrix, &y, false};
+        assert_int_equal(backend->multiply(&op, NULL, NULL), DM_OK);
+        assert_true(y == -7);
+        backend->matrix_free(matrix);
+    }
+    size_t live = dm_memory_live();
+    for (size_t n = 1; n <= 2; n++) {
+        struct dm_matrix_source source = {x, DM_DTYPE_F32, 1, 2};
+        struct dm_matrix *matrix = NULL;
+        dm_memory_fail_at(n);
+        assert_int_equal(backend->matrix_new(NULL, &source, DM_DTYPE_F32, &matrix, NULL),
+                         DM_ERROR_MEMORY);
+        dm_memory_fail_at(0);
+        assert_null(matrix);
+        assert_int_equal(dm_memory_live(), live);
+    }
+    backend->matrix_free(NULL);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_formula),
+        cmocka_unit_test(test_rows),
+        cmocka_unit_test(test_packing),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,69 @@
+#include "ops/simd_math.h"
+#include "ops/simd_ops.h"
+
+/* One vector of channels goes through TOKENS tokens before the next, so that its states stay near
+ * and the rows do not leave the cache; the states go by STATES, the sums over them wait in between.
+ * A lane's arithmetic is the same whatever the piece that it falls into. */
+enum { TOKENS = 32, STATES = 16 };
+
+/* The vector's place: n lanes from channel c, tokens t .. t + n_token. */
+struct piece {
+    size_t c, n, t, n_token;
+};
+
+/* sum[i] += sum_n C[n] * h[n] of token i, for n_state states from `first`. */
+static void scan_states(const struct dm_selective_scan *op, const struct piece *at, float *state,
+                        size_t first, size_t n_state, vf *sum) {
+    vf log2e = vf_set1(0x1.715476p+0f), A[STATES], h[STATES];
+    for (size_t n = 0; n < n_state; n++) {
+        size_t row = (first + n) * op->d_inner + at->c;
+        A[n] = vf_mul(vf_load(op->A + row, at->n), log2e);
+        h[n] = vf_load(state + row, at->n);
+    }
+    for (size_t i = 0; i < at->n_token; i++) {
+        size_t t = at->t + i, row = t * op->d_inner + at->c;
+        const float *B = op->BC + t * 2 * op->d_state + first, *C = B + op->d_state;
+        vf delta = vf_load(op->delta + row, at->n);
+        vf delta_u = vf_mul(delta, vf_load(op->u + row, at->n)), y = sum[i];
+        for (size_t n = 0; n < n_state; n++) {
+            vf A_bar = vf_exp2(vf_mul(delta, A[n]));
+            h[n] = vf_fma(A_bar, h[n], vf_mul(delta_u, vf_set1(B[n])));
+            y = vf_fma(vf_set1(C[n]), h[n], y);
+        }
+        sum[i] = y;
+    }
+    for (size_t n = 0; n < n_state; n++)
+        vf_store(state + (first + n) * op->d_inner + at->c, at->n, h[n]);
+}
+
+static void scan_piece(const struct dm_selective_scan *op, const struct piece *at, float *state) {
+    vf sum[TOKENS];
+    for (size_t i = 0; i < at->n_token; i++)
+        sum[i] = vf_set1(0);
+    for (size_t first = 0, n; first < op->d_state; first += n) {
+        n = op->d_state - first < STATES ? op->d_state - first : STATES;
+        scan_states(op, at, state, first, n, sum);
+    }
+    vf D = vf_load(op->D + at->c, at->n);
+    for (size_t i = 0; i < at->n_token; i++) {
+        size_t row = (at->t + i) * op->d_inner + at->c;
+        vf y = vf_fma(D, vf_load(op->u + row, at->n), sum[i]);
+        vf_store(op->y + row, at->n, vf_mul(y, vf_silu(vf_load(op->z + row, at->n))));
+    }
+}
+
+void DM_VARIANT(dm_selective_scan)(const struct dm_selective_scan *op, size_t channel,
+                                   size_t n_channel) {
+    for (size_t s = 0; s < op->n_sequence; s++) {
+        struct piece at = {.t = op->start[s]};
+        for (; at.t < op->start[s + 1]; at.t += at.n_token) {
+            size_t left = op->start[s + 1] - at.t;
+            at.n_token = left < TOKENS ? left : TOKENS;
+            for (size_t i = 0; i < n_channel; i += at.n) {
+                at.c = channel + i;
+                at.n = dm_simd_lanes(n_channel - i);
+                scan_piece(op, &at, op->ssm_state[s]);
+            }
+        }
+    }
+}

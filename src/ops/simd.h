@@ -1,0 +1,212 @@
+/* The vector names that the X_simd.c are written on, for the instruction set that this translation
+ * unit is compiled for. Nothing else in the library knows about instruction sets.
+ *
+ * vf holds VF_LANES floats, vd as many doubles. A load or store takes the first n lanes, n at most
+ * VF_LANES; the others read as 0 and are never touched in memory. Arithmetic is that of the lane
+ * alone, so a value does not depend on which lane, or on how full a vector, it was computed in. */
+#ifndef DM_OPS_SIMD_H
+#define DM_OPS_SIMD_H
+
+#include <immintrin.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(DM_SIMD_AVX512)
+
+#define DM_VARIANT(name) name##_avx512
+#define DM_SIMD_NAME "avx512"
+#define VF_LANES 16
+
+typedef __m512 vf;
+typedef struct {
+    __m512d low, high;
+} vd;
+
+static inline __mmask16 vf_lanes(size_t n) {
+    return (__mmask16)((1u << n) - 1);
+}
+static inline vf vf_load(const float *p, size_t n) {
+    return n == VF_LANES ? _mm512_loadu_ps(p) : _mm512_maskz_loadu_ps(vf_lanes(n), p);
+}
+static inline void vf_store(float *p, size_t n, vf a) {
+    if (n == VF_LANES)
+        _mm512_storeu_ps(p, a);
+    else
+        _mm512_mask_storeu_ps(p, vf_lanes(n), a);
+}
+/* p[index[0]], p[index[1]], ... */
+static inline vf vf_gather(const float *p, const uint32_t *index, size_t n) {
+    __m512i at = _mm512_maskz_loadu_epi32(vf_lanes(n), index);
+    return _mm512_mask_i32gather_ps(_mm512_setzero_ps(), vf_lanes(n), at, p, sizeof(float));
+}
+static inline vf vf_set1(float a) {
+    return _mm512_set1_ps(a);
+}
+static inline vf vf_add(vf a, vf b) {
+    return _mm512_add_ps(a, b);
+}
+static inline vf vf_sub(vf a, vf b) {
+    return _mm512_sub_ps(a, b);
+}
+static inline vf vf_mul(vf a, vf b) {
+    return _mm512_mul_ps(a, b);
+}
+static inline vf vf_div(vf a, vf b) {
+    return _mm512_div_ps(a, b);
+}
+static inline vf vf_fma(vf a, vf b, vf c) { /* a * b + c, rounded once */
+    return _mm512_fmadd_ps(a, b, c);
+}
+static inline vf vf_fms(vf a, vf b, vf c) { /* a * b - c */
+    return _mm512_fmsub_ps(a, b, c);
+}
+static inline vf vf_max(vf a, vf b) { /* b where either is a NaN */
+    return _mm512_max_ps(a, b);
+}
+static inline vf vf_min(vf a, vf b) {
+    return _mm512_min_ps(a, b);
+}
+static inline vf vf_negate(vf a) {
+    return _mm512_xor_ps(a, _mm512_set1_ps(-0.0f));
+}
+static inline vf vf_abs(vf a) {
+    return _mm512_andnot_ps(_mm512_set1_ps(-0.0f), a);
+}
+static inline vf vf_round(vf a) {
+    return _mm512_roundscale_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+}
+/* a * 2^n for a whole n in [-150, 129], a in [0.5, 2]: correctly rounded, denormals too. */
+static inline vf vf_scale(vf a, vf n) {
+    return _mm512_scalef_ps(a, n);
+}
+/* The same in fewer steps, for any n that vf_limit_exponent let through; below 2^-126 the result
+ * may be 0. */
+static inline vf vf_scale_normal(vf a, vf n) {
+    return _mm512_scalef_ps(a, n);
+}
+static inline vf vf_limit_exponent(vf t) {
+    return t;
+}
+
+static inline vd vd_zero(void) {
+    return (vd){_mm512_setzero_pd(), _mm512_setzero_pd()};
+}
+static inline vd vd_widen(vf a) {
+    return (vd){_mm512_cvtps_pd(_mm512_castps512_ps256(a)),
+                _mm512_cvtps_pd(_mm512_extractf32x8_ps(a, 1))};
+}
+static inline vd vd_add(vd a, vd b) {
+    return (vd){_mm512_add_pd(a.low, b.low), _mm512_add_pd(a.high, b.high)};
+}
+static inline vd vd_fma(vd a, vd b, vd c) {
+    return (vd){_mm512_fmadd_pd(a.low, b.low, c.low), _mm512_fmadd_pd(a.high, b.high, c.high)};
+}
+static inline double vd_sum(vd a) {
+    return _mm512_reduce_add_pd(_mm512_add_pd(a.low, a.high));
+}
+
+#elif defined(DM_SIMD_AVX2)
+
+#define DM_VARIANT(name) name##_avx2
+#define DM_SIMD_NAME "avx2"
+#define VF_LANES 8
+
+typedef __m256 vf;
+typedef struct {
+    __m256d low, high;
+} vd;
+
+static inline __m256i vf_lanes(size_t n) {
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32((int)n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+static inline vf vf_load(const float *p, size_t n) {
+    return n == VF_LANES ? _mm256_loadu_ps(p) : _mm256_maskload_ps(p, vf_lanes(n));
+}
+static inline void vf_store(float *p, size_t n, vf a) {
+    if (n == VF_LANES)
+        _mm256_storeu_ps(p, a);
+    else
+        _mm256_maskstore_ps(p, vf_lanes(n), a);
+}
+static inline vf vf_gather(const float *p, const uint32_t *index, size_t n) {
+    __m256i at = _mm256_maskload_epi32((const int *)index, vf_lanes(n));
+    return _mm256_mask_i32gather_ps(_mm256_setzero_ps(), p, at, _mm256_castsi256_ps(vf_lanes(n)),
+                                    sizeof(float));
+}
+static inline vf vf_set1(float a) {
+    return _mm256_set1_ps(a);
+}
+static inline vf vf_add(vf a, vf b) {
+    return _mm256_add_ps(a, b);
+}
+static inline vf vf_sub(vf a, vf b) {
+    return _mm256_sub_ps(a, b);
+}
+static inline vf vf_mul(vf a, vf b) {
+    return _mm256_mul_ps(a, b);
+}
+static inline vf vf_div(vf a, vf b) {
+    return _mm256_div_ps(a, b);
+}
+static inline vf vf_fma(vf a, vf b, vf c) {
+    return _mm256_fmadd_ps(a, b, c);
+}
+static inline vf vf_fms(vf a, vf b, vf c) {
+    return _mm256_fmsub_ps(a, b, c);
+}
+static inline vf vf_max(vf a, vf b) {
+    return _mm256_max_ps(a, b);
+}
+static inline vf vf_min(vf a, vf b) {
+    return _mm256_min_ps(a, b);
+}
+static inline vf vf_negate(vf a) {
+    return _mm256_xor_ps(a, _mm256_set1_ps(-0.0f));
+}
+static inline vf vf_abs(vf a) {
+    return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), a);
+}
+static inline vf vf_round(vf a) {
+    return _mm256_round_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+}
+/* 2^n for a whole n in [-127, 128], 0 and infinity at its ends: the sum's lowest bits are n + 127,
+ * a float's exponent. */
+static inline vf vf_power(vf n) {
+    __m256i bits = _mm256_castps_si256(_mm256_add_ps(n, _mm256_set1_ps(0x1.8p23f + 127)));
+    return _mm256_castsi256_ps(_mm256_slli_epi32(bits, 23));
+}
+static inline vf vf_scale(vf a, vf n) { /* in two steps, as 2^n may not be a float */
+    vf half = _mm256_floor_ps(_mm256_mul_ps(n, _mm256_set1_ps(0.5f)));
+    return _mm256_mul_ps(_mm256_mul_ps(a, vf_power(half)), vf_power(_mm256_sub_ps(n, half)));
+}
+static inline vf vf_scale_normal(vf a, vf n) {
+    return _mm256_mul_ps(a, vf_power(n));
+}
+static inline vf vf_limit_exponent(vf t) {
+    return vf_min(vf_set1(128), vf_max(vf_set1(-127), t));
+}
+
+static inline vd vd_zero(void) {
+    return (vd){_mm256_setzero_pd(), _mm256_setzero_pd()};
+}
+static inline vd vd_widen(vf a) {
+    return (vd){_mm256_cvtps_pd(_mm256_castps256_ps128(a)),
+                _mm256_cvtps_pd(_mm256_extractf128_ps(a, 1))};
+}
+static inline vd vd_add(vd a, vd b) {
+    return (vd){_mm256_add_pd(a.low, b.low), _mm256_add_pd(a.high, b.high)};
+}
+static inline vd vd_fma(vd a, vd b, vd c) {
+    return (vd){_mm256_fmadd_pd(a.low, b.low, c.low), _mm256_fmadd_pd(a.high, b.high, c.high)};
+}
+static inline double vd_sum(vd a) {
+    __m256d sum = _mm256_add_pd(a.low, a.high);
+    __m128d half = _mm_add_pd(_mm256_castpd256_pd128(sum), _mm256_extractf128_pd(sum, 1));
+    return _mm_cvtsd_f64(_mm_add_sd(half, _mm_unpackhi_pd(half, half)));
+}
+
+#else
+#error "DM_SIMD_AVX2 or DM_SIMD_AVX512 must say which instruction set this is compiled for"
+#endif
+
+#endif

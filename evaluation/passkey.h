@@ -1,0 +1,50 @@
+/* The pass-key task on a token stream: a five-digit key hidden in a long text, asked for at its
+ * end.
+ *
+ *     Find the pass key:\n<context>\nAnswer:<space>
+ *
+ * The context is a passage of a given text with the fact " The pass key is K. Remember it. K is the
+ * pass key. " at a depth between 0 (its beginning) and 1 (its end). A prompt has exactly the wanted
+ * number of tokens: bytes, for a byte-level model. */
+#ifndef DECIMAMBA_EVALUATION_PASSKEY_H
+#define DECIMAMBA_EVALUATION_PASSKEY_H
+
+#include "decimamba.h"
+
+struct passkey_prompt {
+    size_t length; /* tokens */
+    double depth;
+    size_t number; /* which of the keys at this length and depth */
+    size_t start;  /* of the passage in the text */
+    char key[6];
+    char answer[64]; /* what the model said, cut to fit */
+    int right;
+};
+
+struct passkey_task {
+    const dm_tokenizer *tokenizer;
+    const int32_t *text; /* [n_text] */
+    size_t n_text;
+    uint64_t seed;
+};
+
+/* Draws the key and the passage: they depend on the seed, length, depth and number alone, and on
+ * how long the text is. DM_ERROR_ARGUMENT where the text or the length is too short. */
+dm_status passkey_draw(const struct passkey_task *task, size_t length, double depth, size_t number,
+                       struct passkey_prompt *prompt, dm_error *error);
+
+/* Reads the prompts (all of one length) by a session each, as one packed batch, and continues them
+ * greedily; fills their `answer` and `right`. The sessions are reset first. `vocab_size` is the
+ * model's; `progress` hears how many tokens of the batch have been read. */
+struct passkey_batch {
+    dm_session *const *sessions;
+    struct passkey_prompt *prompts;
+    size_t n; /* of both */
+    size_t vocab_size;
+    void (*progress)(size_t n_read, void *user);
+    void *user;
+};
+dm_status passkey_answer(const struct passkey_task *task, const struct passkey_batch *batch,
+                         dm_error *error);
+
+#endif

@@ -1,0 +1,42 @@
+/* decimamba convert: a checkpoint in transformers' dialect, with its weights in another type. */
+#include <stdlib.h>
+
+#include "commands.h"
+#include "decimamba.h"
+#include "fail.h"
+
+static int run(int n_argument, char **arguments) {
+    static const char *const dtype_names[] = {"auto", "f32", "bf16", "f16", NULL};
+    const dm_dtype dtypes[] = {DM_DTYPE_AUTO, DM_DTYPE_F32, DM_DTYPE_BF16, DM_DTYPE_F16};
+    int dtype = 0;
+    const struct option options[] = {
+        {OPTION_CHOICE, "dtype", &dtype, "TYPE",
+         "of the large matrices and the embedding: f32, bf16, f16, or auto: as they are stored",
+         .choices = dtype_names},
+        {.kind = OPTION_END},
+    };
+    const struct option_group groups[] = {{"Options", options}, {0}};
+    const char *operands[2];
+    dm_error error;
+    enum options_result result =
+        options_read(&convert_command, groups, n_argument, arguments, operands);
+    if (result != OPTIONS_READ)
+        return options_status(result);
+    if (dm_checkpoint_convert(operands[0], operands[1], dtypes[dtype], &error)) {
+        complain("%s", error.message);
+        return EXIT_FAILURE;
+    }
+    return EXIT_SUCCESS;
+}
+
+const struct command convert_command = {
+    .name = "convert",
+    .operands = "IN OUT",
+    .summary = "Writes a checkpoint directory in transformers' dialect.",
+    .notes = "OUT must not exist, or be an empty directory. Tokenizer files and decimamba.json are "
+             "copied where IN has them.",
+    .example = "decimamba convert mamba-130m mamba-130m-bf16 --dtype bf16",
+    .min_operand = 2,
+    .max_operand = 2,
+    .run = run,
+};

@@ -1,0 +1,307 @@
+/* decimamba generate: reads a prompt of any length and continues it. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "commands.h"
+#include "context_flags.h"
+#include "decimamba.h"
+#include "fail.h"
+#include "generation.h"
+#include "json_output.h"
+#include "model_flags.h"
+#include "output_file.h"
+#include "read_input.h"
+#include "read_tokens.h"
+
+struct settings {
+    const char *directory, *prompt, *file, *ids, *save_session, *load_session;
+    size_t max_tokens;
+    dm_sampler_options sampler;
+    struct text_list stops;
+    bool ignore_end, json, print_ids;
+    struct model_flags model;
+    struct context_flags context;
+};
+
+/* What one run holds. */
+struct work {
+    const struct settings *settings;
+    dm_tokenizer *tokenizer;
+    dm_model *model;
+    dm_model_info info;
+    dm_decoder *decoder;
+    struct token_ids prompt;
+    struct generation generation;
+    double read_seconds;
+    char *text; /* with --json: what would have been printed */
+    size_t n_byte, capacity;
+    bool unended; /* the text printed so far lacks a line's end */
+};
+
+static bool show_id(int32_t id, void *user) {
+    struct work *work = user;
+    if (!work->settings->print_ids || work->settings->json)
+        return true;
+    printf("%s%d", work->generation.n_id > 1 ? " " : "", (int)id);
+    return flush_output();
+}
+
+static bool show_text(const char *text, size_t n_byte, void *user) {
+    struct work *work = user;
+    if (work->settings->json) {
+        if (n_byte > work->capacity - work->n_byte) {
+            size_t capacity = 2 * (work->n_byte + n_byte);
+            char *larger = realloc(work->text, capacity);
+            if (!larger)
+                return fail_memory();
+            work->text = larger;
+            work->capacity = capacity;
+        }
+        memcpy(work->text + work->n_byte, text, n_byte);
+        work->n_byte += n_byte;
+        return true;
+    }
+    if (work->settings->print_ids)
+        return true;
+    fwrite(text, 1, n_byte, stdout);
+    work->unended = text[n_byte - 1] != '\n';
+    return flush_output();
+}
+
+/* The prompt's ids, from --ids or from text. */
+static bool read_prompt(struct work *work) {
+    const struct settings *settings = work->settings;
+    struct text text;
+    dm_error error;
+    int32_t *ids;
+    size_t n_id;
+    if (settings->ids)
+        return read_ids(settings->ids, work->info.vocab_size, &work->prompt);
+    if (settings->load_session && !settings->prompt && !settings->file)
+        return true; /* nothing to add */
+    if (!read_text("prompt", settings->prompt, settings->file, &text))
+        return false;
+    bool fine = true;
+    if (dm_tokenizer_encode(work->tokenizer, text.bytes, text.n_byte, &ids, &n_id, &error)) {
+        fine = fail("%s: %s", text.name, error.message);
+    } else {
+        work->prompt.items = malloc((n_id ? n_id : 1) * sizeof *ids);
+        fine = work->prompt.items || fail_memory();
+        if (fine && n_id)
+            memcpy(work->prompt.items, ids, n_id * sizeof *ids);
+        work->prompt.n = n_id;
+        dm_free(ids);
+    }
+    free(text.bytes);
+    return fine;
+}
+
+static bool open_tokenizer(struct work *work) {
+    const struct settings *settings = work->settings;
+    if (!settings->ids)
+        return load_tokenizer(settings->directory, &work->tokenizer);
+    if (!load_tokenizer_if_any(settings->directory, &work->tokenizer))
+        return false;
+    if (!work->tokenizer && settings->stops.n)
+        return fail("--stop: %s has no tokenizer.json, so there is no text", settings->directory);
+    return work->tokenizer || settings->print_ids || settings->json ||
+           fail("%s has no tokenizer.json: ask for ids with --print-ids", settings->directory);
+}
+
+static bool open_session(struct work *work) {
+    const struct settings *settings = work->settings;
+    dm_context_options context;
+    dm_error error;
+    if (settings->load_session) {
+        if (dm_session_restore(work->model, settings->load_session, &work->generation.session,
+                               &error))
+            return fail("%s", error.message);
+        return true;
+    }
+    return context_flags_resolve(&settings->context, work->model, &context) &&
+           (dm_session_new(work->model, &context, &work->generation.session, &error) == DM_OK ||
+            fail("%s", error.message));
+}
+
+static bool prepare(struct work *work) {
+    const struct settings *settings = work->settings;
+    struct generation *generation = &work->generation;
+    dm_error error;
+    if (!load_model(settings->directory, &settings->model, &work->model, &work->info) ||
+        !open_tokenizer(work) || !read_prompt(work) || !open_session(work))
+        return false;
+    if (!work->prompt.n && !dm_session_n_token(generation->session))
+        return fail("the prompt is empty");
+    if (dm_sampler_new(work->info.vocab_size, &settings->sampler, &generation->sampler, &error) ||
+        dm_sampler_accept(generation->sampler, work->prompt.items, work->prompt.n, &error) ||
+        (work->tokenizer && dm_decoder_new(work->tokenizer, 0, &work->decoder, &error)))
+        return fail("%s", error.message);
+    generation->decoder = work->decoder;
+    generation->vocab_size = work->info.vocab_size;
+    generation->n_allowed = shared_vocabulary(work->tokenizer, &work->info);
+    generation->max_tokens = settings->max_tokens;
+    generation->end_id = work->tokenizer && !settings->ignore_end
+                             ? dm_tokenizer_find(work->tokenizer, "<|endoftext|>")
+                             : -1;
+    generation->show_id = show_id;
+    generation->show_text = show_text;
+    generation->user = work;
+    stop_strings_init(&generation->stops, &settings->stops);
+    return true;
+}
+
+static bool print_result(const struct work *work) {
+    static const char *const reasons[] = {"length", "end_token", "stop_string", "interrupted"};
+    const struct generation *generation = &work->generation;
+    double read_seconds = work->read_seconds + generation->close_seconds;
+    json_t *text =
+        work->tokenizer ? json_stringn(work->text ? work->text : "", work->n_byte) : json_null();
+    json_t *stop = generation->stops.found ? json_string(generation->stops.found) : json_null();
+    return print_json(json_pack(
+        "{so so so so ss so so so so so so so}", "text", text, "ids",
+        json_ids(generation->ids, generation->n_id), "prompt_tokens", json_size(work->prompt.n),
+        "generated_tokens", json_size(generation->n_id), "stop_reason", reasons[generation->reason],
+        "stop_string", stop, "session_tokens", json_size(dm_session_n_token(generation->session)),
+        "session_bytes", json_size(dm_session_memory(generation->session)), "read_seconds",
+        json_number_or_null(read_seconds), "read_tokens_per_second",
+        json_number_or_null((double)work->prompt.n / read_seconds), "generate_seconds",
+        json_number_or_null(generation->seconds), "generate_tokens_per_second",
+        json_number_or_null((double)generation->n_id / generation->seconds)));
+}
+
+/* Reads the prompt and continues it. */
+static bool run_work(struct work *work) {
+    const struct settings *settings = work->settings;
+    struct generation *generation = &work->generation;
+    struct progress progress;
+    dm_error error;
+    if (!prepare(work))
+        return false;
+    catch_interrupt();
+    double started = seconds_now();
+    progress_start(&progress, "reading", work->prompt.n);
+    bool fine = read_tokens(generation->session, work->prompt.items, work->prompt.n, &progress, 0);
+    progress_clear(&progress);
+    work->read_seconds = seconds_now() - started;
+    if (!fine)
+        return false;
+    bool whole = !interrupted();
+    if (whole)
+        fine = generation_run(generation);
+    else
+        generation->reason = END_INTERRUPTED;
+    if (settings->json)
+        fine = fine && print_result(work);
+    else if (settings->print_ids || (isatty(STDOUT_FILENO) && work->unended))
+        putchar('\n');
+    fine = fine && flush_output();
+    if (fine && whole && settings->save_session &&
+        dm_session_save(generation->session, settings->save_session, &error))
+        fine = fail("%s", error.message);
+    return fine;
+}
+
+static void release(struct work *work) {
+    dm_session_free(work->generation.session);
+    dm_sampler_free(work->generation.sampler);
+    generation_free(&work->generation);
+    dm_decoder_free(work->decoder);
+    dm_model_free(work->model);
+    dm_tokenizer_free(work->tokenizer);
+    free(work->prompt.items);
+    free(work->text);
+}
+
+static bool check(const struct settings *settings) {
+    if (settings->ids && (settings->prompt || settings->file))
+        return fail("generate: the prompt is given twice: as ids and as text");
+    if (settings->load_session && context_flags_any(&settings->context))
+        return fail("generate: a loaded session keeps its own context settings: drop those flags");
+    for (size_t i = 0; i < settings->stops.n; i++) {
+        json_t *text = json_string(settings->stops.items[i]); /* NULL where it is not UTF-8 */
+        json_decref(text);
+        if (!text || !*settings->stops.items[i])
+            return fail("generate: --stop: the text is %s", text ? "empty" : "not UTF-8");
+    }
+    return !settings->save_session || output_possible(settings->save_session);
+}
+
+static int run(int n_argument, char **arguments) {
+    struct settings settings = {.max_tokens = 128, .sampler = DM_SAMPLER_OPTIONS_INIT};
+    dm_sampler_options *sampler = &settings.sampler;
+    struct option model_options[n_model_option], context_options[n_context_option];
+    model_flags_table(&settings.model, model_options);
+    context_flags_table(&settings.context, context_options);
+    const struct option input_options[] = {
+        {OPTION_TEXT, "file", &settings.file, "FILE",
+         .help = "read the prompt from here; -: standard input"},
+        {OPTION_TEXT, "ids", &settings.ids, "FILE",
+         .help = "the prompt as decimal ids with white space between"},
+        {OPTION_TEXT, "load-session", &settings.load_session, "FILE",
+         .help = "go on from a saved session; the prompt is what comes next, and may be left out"},
+        {OPTION_TEXT, "save-session", &settings.save_session, "FILE",
+         .help = "save the session at the end: the prompt and every generated token"},
+        {.kind = OPTION_END},
+    };
+    const struct option output_options[] = {
+        {OPTION_SIZE, "max-tokens", &settings.max_tokens, "N", "tokens to generate at most",
+         .most = 1e9},
+        {OPTION_TEXTS, "stop", &settings.stops, "TEXT",
+         .help = "end before this text; may be repeated"},
+        {OPTION_FLAG, "ignore-eos", &settings.ignore_end,
+         .help = "do not end at the tokenizer's <|endoftext|>"},
+        {OPTION_FLAG, "json", &settings.json,
+         .help = "print one JSON object at the end: text, ids, why it ended, timing"},
+        {OPTION_FLAG, "print-ids", &settings.print_ids,
+         .help = "print the new ids instead of their text"},
+        {.kind = OPTION_END},
+    };
+    const struct option sampling_options[] = {
+        {OPTION_REAL, "temperature", &sampler->temperature, "X", "0: the best token, always",
+         .most = 1e6},
+        {OPTION_SIZE, "top-k", &sampler->top_k, "N", .help = "draw from the N best; 0: off"},
+        {OPTION_REAL, "top-p", &sampler->top_p, "X",
+         "draw from the best that together have this probability; 1: off", .least = 1e-9,
+         .most = 1},
+        {OPTION_REAL, "min-p", &sampler->min_p, "X",
+         "drop what is less likely than X times the best; 0: off", .most = 1},
+        {OPTION_REAL, "repetition-penalty", &sampler->repetition_penalty, "X",
+         "divides the logits of tokens in the prompt and the answer; 1: off", .least = 1e-6,
+         .most = 1e6},
+        {OPTION_SEED, "seed", &sampler->seed, "S", .help = "the same seed gives the same text"},
+        {.kind = OPTION_END},
+    };
+    const struct option_group groups[] = {
+        {"Input", input_options},       {"Output", output_options},
+        {"Sampling", sampling_options}, {CONTEXT_TITLE, context_options},
+        {"Model", model_options},       {0}};
+    const char *operands[2];
+    enum options_result result =
+        options_read(&generate_command, groups, n_argument, arguments, operands);
+    if (result != OPTIONS_READ)
+        return options_status(result);
+    settings.directory = operands[0];
+    settings.prompt = operands[1];
+    if (!check(&settings))
+        return EXIT_FAILURE;
+    struct work work = {.settings = &settings};
+    bool fine = run_work(&work);
+    release(&work);
+    return !fine ? EXIT_FAILURE : interrupted() ? EXIT_INTERRUPTED : EXIT_SUCCESS;
+}
+
+const struct command generate_command = {
+    .name = "generate",
+    .operands = "MODEL [PROMPT]",
+    .summary = "Continues a prompt, printing the text as it comes.",
+    .notes = "The prompt is PROMPT, or a file, or standard input, byte for byte. Ctrl-C ends the "
+             "text early, with exit status 130. Context flags that are not given take the values "
+             "in the model's decimamba.json.",
+    .example = "decimamba generate mamba-130m 'The quick brown' --max-tokens 20\n"
+               "decimamba generate mamba-130m --file book.txt --layers 12 --base-length 2000",
+    .min_operand = 1,
+    .max_operand = 2,
+    .run = run,
+};

@@ -1,0 +1,151 @@
+/* decimamba info: what a checkpoint is, and what it takes to run it. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "commands.h"
+#include "context_flags.h"
+#include "decimamba.h"
+#include "fail.h"
+#include "json_output.h"
+#include "model_flags.h"
+
+struct report {
+    const dm_model_info *info;
+    dm_context_options context;
+    size_t session_bytes; /* before the first token */
+    size_t session_bound; /* about the most that it grows to */
+};
+
+/* A session that drops tokens keeps up to twice the base length of candidates (and 256 more at
+ * least) and the tail: for each, the first decimating layer's x and z, the residual, dt, B, C and
+ * its place. */
+static size_t session_bound(const dm_model_info *info, const dm_context_options *context,
+                            size_t session_bytes) {
+    if (context->method == DM_CONTEXT_NONE)
+        return session_bytes;
+    size_t most =
+        context->base_length > context->min_length ? context->base_length : context->min_length;
+    size_t values = 2 * info->d_inner + info->d_model + info->dt_rank + 2 * info->d_state + 8;
+    size_t n_token, bytes;
+    if (__builtin_add_overflow(most, most > 256 ? most : 256, &n_token) ||
+        __builtin_add_overflow(n_token, context->keep_tail, &n_token) ||
+        __builtin_mul_overflow(n_token, values * sizeof(float), &bytes) ||
+        __builtin_add_overflow(bytes, session_bytes, &bytes))
+        return SIZE_MAX;
+    return bytes;
+}
+
+static void print_bytes(const char *label, size_t n_byte) {
+    static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+    double amount = (double)n_byte;
+    int unit = 0;
+    while (amount >= 1024 && unit < 6) {
+        amount /= 1024;
+        unit++;
+    }
+    printf(unit ? "%-20s%.1f %s\n" : "%-20s%.0f %s\n", label, amount, units[unit]);
+}
+
+static void print_context(const dm_context_options *context) {
+    printf("%-20s%s", "context", method_name(context->method));
+    if (context->method == DM_CONTEXT_NONE) {
+        printf(" (plain Mamba)\n");
+        return;
+    }
+    printf(", layers ");
+    for (size_t i = 0; i < context->n_layer; i++)
+        printf("%s%zu", i ? "," : "", context->layers[i]);
+    printf(", base length %zu, beta %g, min length %zu, keep tail %zu", context->base_length,
+           context->beta, context->min_length, context->keep_tail);
+    if (context->method == DM_CONTEXT_DECIMATE)
+        printf(", score %s", score_name(context->score));
+    putchar('\n');
+}
+
+static bool print_text(const struct report *report) {
+    const dm_model_info *info = report->info;
+    printf("%-20s%zu\n", "layers", info->n_layer);
+    printf("%-20s%zu (inner %zu, state %zu, convolution %zu, dt rank %zu)\n", "width",
+           info->d_model, info->d_inner, info->d_state, info->d_conv, info->dt_rank);
+    printf("%-20s%zu (%s head)\n", "vocabulary", info->vocab_size,
+           info->tied_head ? "tied" : "separate");
+    printf("%-20s%zu\n", "parameters", info->n_parameter);
+    printf("%-20s%s stored, %s computed (%s, %zu thread%s)\n", "type",
+           dtype_name(info->stored_dtype), dtype_name(info->compute_dtype), info->cpu,
+           info->n_thread, info->n_thread == 1 ? "" : "s");
+    print_bytes("weights, stored", info->weight_bytes);
+    print_bytes("weights, packed", info->packed_bytes);
+    print_bytes("workspace", info->workspace_bytes);
+    print_bytes("session, new", report->session_bytes);
+    print_bytes("session, at most", report->session_bound);
+    print_context(&report->context);
+    printf("%-20s%s\n", "decimamba.json", info->has_defaults ? "yes" : "no");
+    return flush_output();
+}
+
+static bool print_object(const struct report *report) {
+    const dm_model_info *info = report->info;
+    return print_json(json_pack(
+        "{so so so so so so so so so so so ss ss ss so so so sb sb so}", "n_layer",
+        json_size(info->n_layer), "d_model", json_size(info->d_model), "d_inner",
+        json_size(info->d_inner), "d_state", json_size(info->d_state), "d_conv",
+        json_size(info->d_conv), "dt_rank", json_size(info->dt_rank), "vocab_size",
+        json_size(info->vocab_size), "n_parameter", json_size(info->n_parameter), "weight_bytes",
+        json_size(info->weight_bytes), "packed_bytes", json_size(info->packed_bytes),
+        "workspace_bytes", json_size(info->workspace_bytes), "stored_dtype",
+        dtype_name(info->stored_dtype), "compute_dtype", dtype_name(info->compute_dtype), "cpu",
+        info->cpu, "n_thread", json_size(info->n_thread), "session_bytes",
+        json_size(report->session_bytes), "session_bytes_at_most", json_size(report->session_bound),
+        "tied_head", info->tied_head, "has_defaults", info->has_defaults, "context",
+        context_to_json(&report->context)));
+}
+
+static int run(int n_argument, char **arguments) {
+    struct model_flags model_flags;
+    struct context_flags context_flags;
+    struct option model_options[n_model_option], context_options[n_context_option];
+    bool json = false;
+    model_flags_table(&model_flags, model_options);
+    context_flags_table(&context_flags, context_options);
+    const struct option options[] = {
+        {OPTION_FLAG, "json", &json, .help = "print one JSON object"},
+        {.kind = OPTION_END},
+    };
+    const struct option_group groups[] = {
+        {"Options", options}, {CONTEXT_TITLE, context_options}, {"Model", model_options}, {0}};
+    const char *operands[1];
+    enum options_result result =
+        options_read(&info_command, groups, n_argument, arguments, operands);
+    if (result != OPTIONS_READ)
+        return options_status(result);
+
+    dm_model *model = NULL;
+    dm_session *session = NULL;
+    dm_model_info info;
+    struct report report = {.info = &info};
+    dm_error error;
+    bool fine = load_model(operands[0], &model_flags, &model, &info) &&
+                context_flags_resolve(&context_flags, model, &report.context);
+    if (fine && dm_session_new(model, &report.context, &session, &error))
+        fine = fail("%s", error.message);
+    if (fine) {
+        report.session_bytes = dm_session_memory(session);
+        report.session_bound = session_bound(&info, &report.context, report.session_bytes);
+        fine = (json ? print_object : print_text)(&report);
+    }
+    dm_session_free(session);
+    dm_model_free(model);
+    return fine ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+const struct command info_command = {
+    .name = "info",
+    .operands = "MODEL",
+    .summary = "Shows a model's sizes, and the memory that it takes to run.",
+    .notes = "Context flags show what a session with these settings would take.",
+    .example = "decimamba info mamba-130m\n"
+               "decimamba info mamba-130m --layers 12 --base-length 4000",
+    .min_operand = 1,
+    .max_operand = 1,
+    .run = run,
+};

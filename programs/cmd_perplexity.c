@@ -1,0 +1,203 @@
+/* decimamba perplexity: how well a model predicts a text. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "commands.h"
+#include "context_flags.h"
+#include "decimamba.h"
+#include "fail.h"
+#include "json_output.h"
+#include "model_flags.h"
+#include "perplexity.h"
+#include "progress.h"
+#include "read_input.h"
+
+struct settings {
+    const char *directory, *file, *ids;
+    size_t window, stride, target;
+    bool stream, window_given, stride_given, json;
+    struct model_flags model;
+    struct context_flags context;
+};
+
+static void show_progress(size_t n_read, void *user) {
+    progress_update(user, n_read);
+}
+
+static bool print_result(const struct settings *settings, const dm_context_options *context,
+                         size_t n_id, const struct perplexity_result *result, double seconds) {
+    double mean = result->sum / (double)result->n_loss;
+    double bits = result->n_byte ? result->sum / log(2) / (double)result->n_byte : NAN;
+    if (settings->json)
+        return print_json(json_pack(
+            "{so so so so so so so so so so so}", "text_tokens", json_size(n_id), "scored_tokens",
+            json_size(result->n_loss), "scored_bytes",
+            result->n_byte ? json_size(result->n_byte) : json_null(), "windows",
+            result->n_window ? json_size(result->n_window) : json_null(), "window",
+            result->n_window ? json_size(settings->window) : json_null(), "target",
+            json_size(settings->target), "nats_per_token", json_number_or_null(mean), "perplexity",
+            json_number_or_null(exp(mean)), "bits_per_byte", json_number_or_null(bits), "context",
+            context_to_json(context), "seconds", json_number_or_null(seconds)));
+    printf("tokens          %zu\n", result->n_loss);
+    if (result->n_window)
+        printf("windows         %zu\n", result->n_window);
+    printf("nats per token  %.5f\n", mean);
+    printf("perplexity      %.4f\n", exp(mean));
+    if (result->n_byte)
+        printf("bits per byte   %.5f\n", bits);
+    return flush_output();
+}
+
+static bool check_lengths(const struct settings *settings, const char *name, size_t n_id) {
+    if (n_id < 2)
+        return fail("%s: %zu token%s: at least 2 are needed", name, n_id, n_id == 1 ? "" : "s");
+    if (!settings->window_given)
+        return true;
+    if (settings->window <= settings->target)
+        return fail("--window %zu must be larger than --target %zu", settings->window,
+                    settings->target);
+    if (settings->window > n_id)
+        return fail("%s: %zu tokens, fewer than --window %zu", name, n_id, settings->window);
+    return true;
+}
+
+static bool measure(const struct settings *settings, const dm_model *model,
+                    const dm_model_info *info, const int32_t *ids, size_t n_id,
+                    const size_t *byte_ends) {
+    dm_context_options context;
+    struct progress progress;
+    dm_error error;
+    if (!context_flags_resolve(&settings->context, model, &context) ||
+        !context_flags_need_tail(&settings->context, settings->target + 1, &context))
+        return false;
+    const struct perplexity task = {.model = model,
+                                    .context = &context,
+                                    .vocab_size = info->vocab_size,
+                                    .ids = ids,
+                                    .n_id = n_id,
+                                    .byte_ends = byte_ends,
+                                    .target = settings->target,
+                                    .progress = show_progress,
+                                    .user = &progress};
+    struct perplexity_result result;
+    dm_status status;
+    double started = seconds_now();
+    if (settings->window_given) {
+        size_t stride =
+            settings->stride_given ? settings->stride : perplexity_stride(n_id, settings->window);
+        size_t n_window = perplexity_window_count(n_id, settings->window, stride);
+        progress_start(&progress, "reading", n_window * settings->window);
+        status = perplexity_windows(&task, settings->window, stride, &result, &error);
+    } else {
+        progress_start(&progress, "reading", n_id - 1);
+        status = perplexity_stream(&task, &result, &error);
+    }
+    progress_clear(&progress);
+    if (status)
+        return fail("%s", error.message);
+    return print_result(settings, &context, n_id, &result, seconds_now() - started);
+}
+
+static bool measure_text(const struct settings *settings, const dm_model *model,
+                         const dm_model_info *info, const dm_tokenizer *tokenizer) {
+    struct text text;
+    int32_t *ids;
+    size_t n_id;
+    dm_error error;
+    if (!read_text("text", NULL, settings->file, &text))
+        return false;
+    dm_status status = dm_tokenizer_encode(tokenizer, text.bytes, text.n_byte, &ids, &n_id, &error);
+    free(text.bytes);
+    if (status)
+        return fail("%s: %s", text.name, error.message);
+    size_t *byte_ends = malloc((n_id + 1) * sizeof *byte_ends);
+    bool fine = (byte_ends || fail_memory()) && check_lengths(settings, text.name, n_id);
+    if (fine && perplexity_byte_ends(tokenizer, ids, n_id, byte_ends, &error))
+        fine = fail("%s", error.message);
+    fine = fine && measure(settings, model, info, ids, n_id, byte_ends);
+    free(byte_ends);
+    dm_free(ids);
+    return fine;
+}
+
+static bool measure_ids(const struct settings *settings, const dm_model *model,
+                        const dm_model_info *info) {
+    struct token_ids ids;
+    if (!read_ids(settings->ids, info->vocab_size, &ids))
+        return false;
+    bool fine = check_lengths(settings, settings->ids, ids.n) &&
+                measure(settings, model, info, ids.items, ids.n, NULL);
+    free(ids.items);
+    return fine;
+}
+
+static bool check(const struct settings *settings) {
+    if (!settings->file == !settings->ids)
+        return fail("perplexity: give %s--file or --ids", settings->file ? "only one of " : "");
+    if (settings->stream && settings->window_given)
+        return fail("perplexity: --stream reads the text once, --window in windows: give one");
+    return !settings->stride_given || settings->window_given ||
+           fail("perplexity: --stride has no meaning without --window");
+}
+
+static int run(int n_argument, char **arguments) {
+    struct settings settings = {.target = 100};
+    struct option model_options[n_model_option], context_options[n_context_option];
+    model_flags_table(&settings.model, model_options);
+    context_flags_table(&settings.context, context_options);
+    const struct option options[] = {
+        {OPTION_TEXT, "file", &settings.file, "FILE", .help = "the text; -: standard input"},
+        {OPTION_TEXT, "ids", &settings.ids, "FILE",
+         .help = "the text as decimal ids with white space between"},
+        {OPTION_FLAG, "stream", &settings.stream,
+         .help = "read the text once, from end to end, and score every token but the first (the "
+                 "default)"},
+        {OPTION_SIZE, "window", &settings.window, "N",
+         "read windows of N tokens, each afresh, and score only the last ones of each", .least = 2,
+         .most = 1e15, .given = &settings.window_given},
+        {OPTION_SIZE, "stride", &settings.stride, "N",
+         "from one window's first token to the next one's (default a tenth of what a window leaves "
+         "of the text, and at least 10)",
+         .least = 1, .most = 1e15, .given = &settings.stride_given},
+        {OPTION_SIZE, "target", &settings.target, "N",
+         "tokens scored at a time: in each window, or at each stop of the stream; --keep-tail is "
+         "N + 1 unless it is given",
+         .least = 1, .most = 1e9},
+        {OPTION_FLAG, "json", &settings.json, .help = "print one JSON object"},
+        {.kind = OPTION_END},
+    };
+    const struct option_group groups[] = {
+        {"Options", options}, {CONTEXT_TITLE, context_options}, {"Model", model_options}, {0}};
+    const char *operands[1];
+    enum options_result result =
+        options_read(&perplexity_command, groups, n_argument, arguments, operands);
+    if (result != OPTIONS_READ)
+        return options_status(result);
+    settings.directory = operands[0];
+    if (!check(&settings))
+        return EXIT_FAILURE;
+    dm_model *model = NULL;
+    dm_model_info info;
+    dm_tokenizer *tokenizer = NULL;
+    bool fine = load_model(settings.directory, &settings.model, &model, &info);
+    if (fine && settings.file)
+        fine = load_tokenizer(settings.directory, &tokenizer) &&
+               measure_text(&settings, model, &info, tokenizer);
+    else if (fine)
+        fine = measure_ids(&settings, model, &info);
+    dm_tokenizer_free(tokenizer);
+    dm_model_free(model);
+    return fine ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+const struct command perplexity_command = {
+    .name = "perplexity",
+    .operands = "MODEL --file FILE",
+    .summary = "Measures how well a model predicts a text.",
+    .example = "decimamba perplexity mamba-130m --file book.txt --layers 12,13 --beta 0.83\n"
+               "decimamba perplexity mamba-130m --file book.txt --window 10000",
+    .min_operand = 1,
+    .max_operand = 1,
+    .run = run,
+};

@@ -1,0 +1,13 @@
+/* The sub-commands, one file each. */
+#ifndef DECIMAMBA_PROGRAMS_COMMANDS_H
+#define DECIMAMBA_PROGRAMS_COMMANDS_H
+
+#include "options.h"
+
+extern const struct command generate_command, tokenize_command, perplexity_command, info_command,
+    convert_command, init_command, calibrate_command, logits_command, evaluate_command;
+
+/* Exit status of a command that Ctrl-C ended. */
+enum { EXIT_INTERRUPTED = 130 };
+
+#endif

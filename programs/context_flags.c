@@ -1,0 +1,146 @@
+#include "context_flags.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "fail.h"
+
+/* In the order of dm_context_method and dm_score. */
+static const char *const method_names[] = {"none", "decimate", "keep-last", NULL};
+static const char *const score_names[] = {"norm", "mean", "global", NULL};
+
+void context_flags_table(struct context_flags *flags, struct option table[n_context_option]) {
+    *flags = (struct context_flags){0};
+    const struct option options[n_context_option] = {
+        {OPTION_CHOICE, "context", &flags->method, "METHOD",
+         "decimate, keep-last, or none for plain Mamba", .choices = method_names,
+         .given = &flags->method_given},
+        {OPTION_SIZES, "layers", &flags->layers, "LIST",
+         "layers where tokens are dropped, as 12 or 12,13; implies --context decimate",
+         .given = &flags->layers_given},
+        {OPTION_SIZE, "base-length", &flags->base_length, "N",
+         "most tokens kept at the first of these layers (default 2000)", .least = 1,
+         .most = INFINITY, .given = &flags->base_length_given},
+        {OPTION_REAL, "beta", &flags->beta, "X",
+         "each next layer keeps this share of it, in (0, 1] (default 0.5)", .least = 1e-9,
+         .most = 1, .given = &flags->beta_given},
+        {OPTION_SIZE, "min-length", &flags->min_length, "N",
+         "no layer keeps fewer than this (default 20)", .given = &flags->min_length_given},
+        {OPTION_SIZE, "keep-tail", &flags->keep_tail, "N",
+         "so many last tokens are always kept (default 1)", .least = 1, .most = INFINITY,
+         .given = &flags->keep_tail_given},
+        {OPTION_CHOICE, "score", &flags->score, "NAME",
+         "what decides which tokens stay: norm of Delta, mean of Delta, or its norm over the "
+         "global channels (default norm)",
+         .choices = score_names, .given = &flags->score_given},
+        {.kind = OPTION_END},
+    };
+    memcpy(table, options, sizeof options);
+}
+
+static bool check_layers(const dm_context_options *context, size_t n_layer) {
+    for (size_t i = 0; i < context->n_layer; i++) {
+        if (context->layers[i] >= n_layer)
+            return fail("--layers: there is no layer %zu: the model has layers 0 to %zu",
+                        context->layers[i], n_layer - 1);
+        for (size_t j = 0; j < i; j++)
+            if (context->layers[j] == context->layers[i])
+                return fail("--layers: layer %zu is named twice", context->layers[i]);
+    }
+    return true;
+}
+
+/* Which method and which layers. */
+static bool apply_method(const struct context_flags *flags, dm_context_options *context) {
+    dm_context_method before = context->method;
+    if (flags->method_given)
+        context->method = (dm_context_method)flags->method;
+    else if (flags->layers_given)
+        context->method = DM_CONTEXT_DECIMATE;
+    if (context->method == DM_CONTEXT_NONE && flags->layers_given)
+        return fail("--layers: --context none drops no tokens");
+    if (context->method == DM_CONTEXT_NONE) {
+        context->layers = NULL;
+        context->n_layer = 0;
+    } else if (flags->layers_given) {
+        context->layers = flags->layers.items;
+        context->n_layer = flags->layers.n;
+    } else if (context->method == DM_CONTEXT_KEEP_LAST && before != DM_CONTEXT_KEEP_LAST) {
+        context->layers = &flags->first_layer;
+        context->n_layer = 1;
+    }
+    if (context->method == DM_CONTEXT_DECIMATE && !context->n_layer)
+        return fail("--context decimate: --layers is missing, and the model has no default");
+    return true;
+}
+
+bool context_flags_apply(const struct context_flags *flags, size_t n_layer,
+                         dm_context_options *context) {
+    if (!apply_method(flags, context) || !check_layers(context, n_layer))
+        return false;
+    if (flags->score_given)
+        context->score = (dm_score)flags->score;
+    if (flags->base_length_given)
+        context->base_length = flags->base_length;
+    if (flags->beta_given)
+        context->beta = flags->beta;
+    if (flags->min_length_given)
+        context->min_length = flags->min_length;
+    if (flags->keep_tail_given)
+        context->keep_tail = flags->keep_tail;
+    if (context->method != DM_CONTEXT_NONE)
+        return true;
+    const char *idle = flags->score_given         ? "score"
+                       : flags->base_length_given ? "base-length"
+                       : flags->beta_given        ? "beta"
+                       : flags->min_length_given  ? "min-length"
+                                                  : NULL;
+    return !idle || fail("--%s: nothing is dropped without --layers or --context keep-last", idle);
+}
+
+bool context_flags_resolve(const struct context_flags *flags, const dm_model *model,
+                           dm_context_options *context) {
+    dm_model_info info = DM_MODEL_INFO_INIT;
+    dm_error error;
+    *context = (dm_context_options)DM_CONTEXT_OPTIONS_INIT;
+    if (dm_model_default_context(model, context, &error) || dm_model_get_info(model, &info, &error))
+        return fail("%s", error.message);
+    return context_flags_apply(flags, info.n_layer, context);
+}
+
+bool context_flags_need_tail(const struct context_flags *flags, size_t needed,
+                             dm_context_options *context) {
+    if (!flags->keep_tail_given)
+        context->keep_tail = needed;
+    return context->keep_tail >= needed ||
+           fail("--keep-tail %zu: the last %zu tokens are looked at", context->keep_tail, needed);
+}
+
+bool context_flags_any(const struct context_flags *flags) {
+    return flags->method_given || flags->score_given || flags->layers_given ||
+           flags->base_length_given || flags->beta_given || flags->min_length_given ||
+           flags->keep_tail_given;
+}
+
+const char *method_name(dm_context_method method) {
+    return method_names[method];
+}
+
+const char *score_name(dm_score score) {
+    return score_names[score];
+}
+
+json_t *context_to_json(const dm_context_options *context) {
+    if (context->method == DM_CONTEXT_NONE)
+        return json_pack("{ss}", "method", "none");
+    json_t *layers = json_array();
+    for (size_t i = 0; i < context->n_layer; i++)
+        json_array_append_new(layers, json_integer((json_int_t)context->layers[i]));
+    json_t *object = json_pack("{ss so sI sf sI sI}", "method", method_name(context->method),
+                               "layers", layers, "base_length", (json_int_t)context->base_length,
+                               "beta", context->beta, "min_length", (json_int_t)context->min_length,
+                               "keep_tail", (json_int_t)context->keep_tail);
+    if (context->method == DM_CONTEXT_DECIMATE)
+        json_object_set_new(object, "score", json_string(score_name(context->score)));
+    return object;
+}

@@ -1,0 +1,41 @@
+/* The flags that say how a long text is kept within a model's reach. */
+#ifndef DECIMAMBA_PROGRAMS_CONTEXT_FLAGS_H
+#define DECIMAMBA_PROGRAMS_CONTEXT_FLAGS_H
+
+#include <jansson.h>
+
+#include "decimamba.h"
+#include "options.h"
+
+struct context_flags {
+    int method, score;
+    struct size_list layers;
+    size_t base_length, min_length, keep_tail;
+    double beta;
+    bool method_given, score_given, layers_given, base_length_given, beta_given, min_length_given,
+        keep_tail_given;
+    size_t first_layer; /* 0: the list of keep-last without --layers */
+};
+
+enum { n_context_option = 8 };
+#define CONTEXT_TITLE \
+    "Context (what is not given is as in the model's decimamba.json, or its default)"
+void context_flags_table(struct context_flags *flags, struct option table[n_context_option]);
+
+/* Lays the flags that were given over `context`; its layers may point into `flags` afterwards.
+ * `n_layer` is the model's. */
+bool context_flags_apply(const struct context_flags *flags, size_t n_layer,
+                         dm_context_options *context);
+/* The model's defaults with the flags laid over them. */
+bool context_flags_resolve(const struct context_flags *flags, const dm_model *model,
+                           dm_context_options *context);
+/* Sets keep_tail to `needed`, or fails where the flag asks for less. */
+bool context_flags_need_tail(const struct context_flags *flags, size_t needed,
+                             dm_context_options *context);
+bool context_flags_any(const struct context_flags *flags);
+
+const char *method_name(dm_context_method method);
+const char *score_name(dm_score score);
+json_t *context_to_json(const dm_context_options *context);
+
+#endif

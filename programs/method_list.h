@@ -1,0 +1,25 @@
+/* Methods to compare, as a user names them: "keep-last:base-length=512". */
+#ifndef DECIMAMBA_PROGRAMS_METHOD_LIST_H
+#define DECIMAMBA_PROGRAMS_METHOD_LIST_H
+
+#include "context_flags.h"
+
+struct method {
+    char *name;                 /* as it was given; allocated */
+    dm_context_options context; /* its layers may point into `flags` */
+    struct context_flags flags;
+};
+
+struct method_list {
+    struct method *items; /* allocated */
+    size_t n;
+};
+
+/* Those in `list` (NULL: none; blanks or semicolons between), then the `single` ones; where both
+ * are empty, "none", and "default" when the model has defaults. Faults print their line; the list
+ * can be freed either way. */
+bool method_list_read(struct method_list *methods, const char *list, const struct text_list *single,
+                      const dm_model *model, const dm_model_info *info);
+void method_list_free(struct method_list *methods);
+
+#endif

@@ -1,0 +1,70 @@
+#include "model_flags.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "fail.h"
+
+static const char *const dtype_names[] = {"auto", "f32", "bf16", NULL};
+
+void model_flags_table(struct model_flags *flags, struct option table[n_model_option]) {
+    *flags = (struct model_flags){0};
+    const struct option options[n_model_option] = {
+        {OPTION_SIZE, "threads", &flags->n_thread, "N",
+         "threads to use; 0: as many as the process may run on", .most = 1024},
+        {OPTION_CHOICE, "dtype", &flags->dtype, "TYPE",
+         "of the large matrix products: f32, bf16, or auto: bf16 where the checkpoint is bf16 and "
+         "the processor has it",
+         .choices = dtype_names},
+        {OPTION_TEXT, "cpu", &flags->cpu, "NAME",
+         .help = "instruction set: reference, avx2 or avx512 (default the best there is)"},
+        {.kind = OPTION_END},
+    };
+    memcpy(table, options, sizeof options);
+}
+
+bool load_model(const char *directory, const struct model_flags *flags, dm_model **model,
+                dm_model_info *info) {
+    const dm_dtype dtypes[] = {DM_DTYPE_AUTO, DM_DTYPE_F32, DM_DTYPE_BF16};
+    dm_model_options options = DM_MODEL_OPTIONS_INIT;
+    dm_error error;
+    options.n_thread = flags->n_thread;
+    options.dtype = dtypes[flags->dtype];
+    options.cpu = flags->cpu;
+    *info = (dm_model_info)DM_MODEL_INFO_INIT;
+    if (dm_model_load(directory, &options, model, &error))
+        return fail("%s", error.message);
+    if (dm_model_get_info(*model, info, &error))
+        return fail("%s", error.message);
+    return true;
+}
+
+bool load_tokenizer(const char *path, dm_tokenizer **tokenizer) {
+    dm_error error;
+    return dm_tokenizer_load(path, tokenizer, &error) == DM_OK || fail("%s", error.message);
+}
+
+bool load_tokenizer_if_any(const char *directory, dm_tokenizer **tokenizer) {
+    size_t size = strlen(directory) + sizeof "/tokenizer.json";
+    char *path = malloc(size);
+    if (!path)
+        return fail_memory();
+    snprintf(path, size, "%s/tokenizer.json", directory);
+    bool fine = access(path, F_OK) != 0 || load_tokenizer(path, tokenizer);
+    free(path);
+    return fine;
+}
+
+size_t shared_vocabulary(const dm_tokenizer *tokenizer, const dm_model_info *info) {
+    size_t n = tokenizer ? dm_tokenizer_vocab_size(tokenizer) : info->vocab_size;
+    return n < info->vocab_size ? n : info->vocab_size;
+}
+
+const char *dtype_name(dm_dtype dtype) {
+    return dtype == DM_DTYPE_F32    ? "f32"
+           : dtype == DM_DTYPE_BF16 ? "bf16"
+           : dtype == DM_DTYPE_F16  ? "f16"
+                                    : "auto";
+}

@@ -1,0 +1,28 @@
+/* The flags that say how a model runs, and opening what a command works with. */
+#ifndef DECIMAMBA_PROGRAMS_MODEL_FLAGS_H
+#define DECIMAMBA_PROGRAMS_MODEL_FLAGS_H
+
+#include "decimamba.h"
+#include "options.h"
+
+struct model_flags {
+    size_t n_thread;
+    int dtype;
+    const char *cpu;
+};
+
+enum { n_model_option = 4 };
+void model_flags_table(struct model_flags *flags, struct option table[n_model_option]);
+
+bool load_model(const char *directory, const struct model_flags *flags, dm_model **model,
+                dm_model_info *info);
+bool load_tokenizer(const char *path, dm_tokenizer **tokenizer);
+/* The same, but NULL and no fault where the directory holds no tokenizer.json. */
+bool load_tokenizer_if_any(const char *directory, dm_tokenizer **tokenizer);
+
+/* Ids that a tokenizer (may be NULL) and a model both know. */
+size_t shared_vocabulary(const dm_tokenizer *tokenizer, const dm_model_info *info);
+
+const char *dtype_name(dm_dtype dtype);
+
+#endif

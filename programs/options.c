@@ -1,0 +1,283 @@
+#include "options.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fail.h"
+#include "options_help.h"
+
+static bool is_number(enum option_kind kind) {
+    return kind == OPTION_SIZE || kind == OPTION_SEED || kind == OPTION_REAL ||
+           kind == OPTION_SIZES;
+}
+
+bool read_whole(const char *text, size_t length, uint64_t *number) {
+    uint64_t value = 0;
+    if (!length)
+        return false;
+    for (size_t i = 0; i < length; i++)
+        if (text[i] < '0' || text[i] > '9' || __builtin_mul_overflow(value, 10, &value) ||
+            __builtin_add_overflow(value, (uint64_t)(text[i] - '0'), &value))
+            return false;
+    *number = value;
+    return true;
+}
+
+static bool read_real(const char *text, double *number) {
+    char *end;
+    if (!*text || text[strspn(text, "+-.0123456789eE")])
+        return false;
+    *number = strtod(text, &end);
+    return !*end && isfinite(*number);
+}
+
+static bool in_range(const struct option *option, double number) {
+    if (option->least == 0 && option->most == 0)
+        return number >= 0;
+    return number >= option->least && number <= option->most;
+}
+
+/* The range in words, for messages. */
+static const char *range_text(const struct option *option, char *text, size_t size) {
+    if (option->least == 0 && option->most == 0)
+        snprintf(text, size, "0 or more");
+    else if (isinf(option->most))
+        snprintf(text, size, "%.15g or more", option->least);
+    else
+        snprintf(text, size, "%.15g to %.15g", option->least, option->most);
+    return text;
+}
+
+static bool refuse(const struct option *option, const char *value, char *message, size_t size) {
+    char range[80];
+    if (is_number(option->kind))
+        snprintf(message, size, "--%s: '%s' is not a %s in the range %s", option->name, value,
+                 option->kind == OPTION_REAL    ? "number"
+                 : option->kind == OPTION_SIZES ? "list of whole numbers"
+                                                : "whole number",
+                 range_text(option, range, sizeof range));
+    else
+        snprintf(message, size, "--%s: given more than %d times", option->name, (int)list_capacity);
+    return false;
+}
+
+static bool read_size(const struct option *option, const char *text, size_t length, size_t *size) {
+    uint64_t number;
+    if (!read_whole(text, length, &number) || number > SIZE_MAX ||
+        !in_range(option, (double)number))
+        return false;
+    *size = (size_t)number;
+    return true;
+}
+
+static bool read_sizes(const struct option *option, const char *text, struct size_list *list) {
+    list->n = 0;
+    for (;; text++) {
+        size_t length = strcspn(text, ",");
+        if (list->n == list_capacity || !read_size(option, text, length, &list->items[list->n]))
+            return false;
+        list->n++;
+        text += length;
+        if (!*text)
+            return true;
+    }
+}
+
+static bool choose(const struct option *option, const char *value, char *message, size_t size) {
+    for (int i = 0; option->choices[i]; i++)
+        if (!strcmp(option->choices[i], value)) {
+            *(int *)option->value = i;
+            return true;
+        }
+    int n = snprintf(message, size, "--%s: '%.80s' is not one of", option->name, value);
+    for (int i = 0; option->choices[i] && n > 0 && (size_t)n < size; i++)
+        n += snprintf(message + n, size - (size_t)n, "%s %s", i ? "," : "", option->choices[i]);
+    return false;
+}
+
+/* Converts `value` and stores it where the option says. */
+static bool store(const struct option *option, const char *value, char *message, size_t size) {
+    bool fine = true;
+    uint64_t seed;
+    double real;
+    switch (option->kind) {
+    case OPTION_FLAG:
+        *(bool *)option->value = true;
+        break;
+    case OPTION_SIZE:
+        fine = read_size(option, value, strlen(value), option->value);
+        break;
+    case OPTION_SEED:
+        if ((fine = read_whole(value, strlen(value), &seed)))
+            *(uint64_t *)option->value = seed;
+        break;
+    case OPTION_REAL:
+        if ((fine = read_real(value, &real) && in_range(option, real)))
+            *(double *)option->value = real;
+        break;
+    case OPTION_SIZES:
+        fine = read_sizes(option, value, option->value);
+        break;
+    case OPTION_TEXT:
+        *(const char **)option->value = value;
+        break;
+    case OPTION_TEXTS: {
+        struct text_list *list = option->value;
+        if ((fine = list->n < list_capacity))
+            list->items[list->n++] = value;
+        break;
+    }
+    case OPTION_CHOICE:
+        if (!choose(option, value, message, size))
+            return false;
+        break;
+    case OPTION_END:
+        break;
+    }
+    if (!fine)
+        return refuse(option, value, message, size);
+    if (option->given)
+        *option->given = true;
+    return true;
+}
+
+/* The i-th option of all groups, or NULL past the last. */
+static const struct option *option_at(const struct option_group *groups, size_t i) {
+    for (; groups->title; groups++)
+        for (const struct option *option = groups->options; option->kind != OPTION_END; option++)
+            if (i-- == 0)
+                return option;
+    return NULL;
+}
+
+static const char *option_name_at(size_t i, const void *groups) {
+    const struct option *option = option_at(groups, i);
+    return option ? option->name : "help";
+}
+
+static const struct option *find(const struct option_group *groups, const char *name, size_t length,
+                                 char *message, size_t size) {
+    const struct option *option;
+    size_t n = 0;
+    for (; (option = option_at(groups, n)); n++)
+        if (strlen(option->name) == length && !memcmp(option->name, name, length))
+            return option;
+    const char *nearest = nearest_name(name, length, n + 1, option_name_at, groups);
+    snprintf(message, size, "unknown flag --%.*s%s%s%s", (int)(length < 80 ? length : 80), name,
+             nearest ? " (did you mean --" : "", nearest ? nearest : "", nearest ? "?)" : "");
+    return NULL;
+}
+
+bool options_set(const struct option_group *groups, const char *name, size_t name_length,
+                 const char *value, char *message, size_t message_size) {
+    const struct option *option = find(groups, name, name_length, message, message_size);
+    return option && store(option, value, message, message_size);
+}
+
+/* Reads the flag at arguments[*i], and its argument, which may be the next word. */
+static bool read_flag(const struct option_group *groups, int n_argument, char **arguments, int *i,
+                      char *message, size_t size) {
+    const char *name = arguments[*i] + 2, *equals = strchr(name, '=');
+    size_t length = equals ? (size_t)(equals - name) : strlen(name);
+    const struct option *option = find(groups, name, length, message, size);
+    if (!option)
+        return false;
+    if (option->kind == OPTION_FLAG && equals) {
+        snprintf(message, size, "--%s takes no value", option->name);
+        return false;
+    }
+    const char *value = equals ? equals + 1 : "";
+    if (option->kind != OPTION_FLAG && !equals) {
+        if (*i + 1 == n_argument) {
+            snprintf(message, size, "--%s: its %s is missing", option->name, option->argument);
+            return false;
+        }
+        value = arguments[++*i];
+    }
+    return store(option, value, message, size);
+}
+
+enum options_result options_read(const struct command *command, const struct option_group *groups,
+                                 int n_argument, char **arguments, const char **operands) {
+    char message[512];
+    bool flags_ended = false;
+    size_t n_operand = 0;
+    for (size_t i = 0; i < command->max_operand; i++)
+        operands[i] = NULL;
+    for (int i = 1; i < n_argument; i++) {
+        const char *word = arguments[i];
+        if (!flags_ended && !strcmp(word, "--")) {
+            flags_ended = true;
+        } else if (!flags_ended && (!strcmp(word, "--help") || !strcmp(word, "-h"))) {
+            print_command_help(command, groups);
+            return OPTIONS_HELP;
+        } else if (!flags_ended && word[0] == '-' && word[1] == '-') {
+            if (!read_flag(groups, n_argument, arguments, &i, message, sizeof message)) {
+                complain("%s: %s; see 'decimamba %s --help'", command->name, message,
+                         command->name);
+                return OPTIONS_FAILED;
+            }
+        } else if (!flags_ended && word[0] == '-' && word[1]) {
+            complain(
+                "%s: unknown flag %s (flags begin with two dashes; a text that begins with one "
+                "follows '--')",
+                command->name, word);
+            return OPTIONS_FAILED;
+        } else if (n_operand == command->max_operand) {
+            complain("%s: '%.80s' is one argument too many; the usage is: decimamba %s %s",
+                     command->name, word, command->name, command->operands);
+            return OPTIONS_FAILED;
+        } else {
+            operands[n_operand++] = word;
+        }
+    }
+    if (n_operand >= command->min_operand)
+        return OPTIONS_READ;
+    complain("%s: an argument is missing; the usage is: decimamba %s %s", command->name,
+             command->name, command->operands);
+    return OPTIONS_FAILED;
+}
+
+int options_status(enum options_result result) {
+    return result == OPTIONS_FAILED ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+/* Edit distance (Levenshtein); words longer than the row are as far as can be. */
+static size_t distance(const char *a, size_t n_a, const char *b) {
+    enum { capacity = 64 };
+    size_t n_b = strlen(b), row[capacity];
+    if (n_a >= capacity || n_b >= capacity)
+        return SIZE_MAX;
+    for (size_t j = 0; j <= n_b; j++)
+        row[j] = j;
+    for (size_t i = 1; i <= n_a; i++) {
+        size_t diagonal = row[0];
+        row[0] = i;
+        for (size_t j = 1; j <= n_b; j++) {
+            size_t replaced = diagonal + (a[i - 1] != b[j - 1]);
+            diagonal = row[j];
+            size_t edited = (row[j] < row[j - 1] ? row[j] : row[j - 1]) + 1;
+            row[j] = replaced < edited ? replaced : edited;
+        }
+    }
+    return row[n_b];
+}
+
+const char *nearest_name(const char *wrong, size_t length, size_t count,
+                         const char *(*name_at)(size_t i, const void *context),
+                         const void *context) {
+    const char *nearest = NULL;
+    size_t least = length / 3 + 2; /* farther is another word */
+    for (size_t i = 0; i < count; i++) {
+        const char *name = name_at(i, context);
+        size_t d = distance(wrong, length, name);
+        if (d < least) {
+            least = d;
+            nearest = name;
+        }
+    }
+    return nearest;
+}

@@ -1,0 +1,80 @@
+/* A small declarative reader of command lines: a command describes its flags in tables, from which
+ * both the reading and the --help text are made. */
+#ifndef DECIMAMBA_PROGRAMS_OPTIONS_H
+#define DECIMAMBA_PROGRAMS_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum option_kind {
+    OPTION_END,    /* closes a table */
+    OPTION_FLAG,   /* bool */
+    OPTION_SIZE,   /* size_t */
+    OPTION_SEED,   /* uint64_t */
+    OPTION_REAL,   /* double */
+    OPTION_TEXT,   /* const char * */
+    OPTION_TEXTS,  /* struct text_list: the flag may be repeated */
+    OPTION_SIZES,  /* struct size_list: numbers with commas between */
+    OPTION_CHOICE, /* int: a place in `choices` */
+};
+
+enum { list_capacity = 64 };
+struct text_list {
+    const char *items[list_capacity];
+    size_t n;
+};
+struct size_list {
+    size_t items[list_capacity];
+    size_t n;
+};
+
+struct option {
+    enum option_kind kind;
+    const char *name;     /* without the dashes */
+    void *value;          /* as `kind` says; it holds the default */
+    const char *argument; /* how --help calls the argument */
+    const char *help;
+    double least, most;         /* range of a number (of each, in a list); both 0: any >= 0 */
+    const char *const *choices; /* ended by NULL */
+    bool *given;                /* set when the flag appears; --help then shows no default */
+};
+
+struct option_group {
+    const char *title;
+    const struct option *options;
+};
+
+struct command {
+    const char *name, *operands, *summary;
+    const char *notes;   /* paragraphs under the summary, or NULL */
+    const char *example; /* lines, each a command */
+    size_t min_operand, max_operand;
+    int (*run)(int n_argument, char **arguments); /* exit status */
+};
+
+enum options_result { OPTIONS_FAILED, OPTIONS_HELP, OPTIONS_READ };
+
+/* Reads the arguments (arguments[0] is the command's name): sets values, and puts the operands into
+ * operands[0 .. command->max_operand), NULL where there are fewer. --help prints and gives
+ * OPTIONS_HELP; a fault prints its line and gives OPTIONS_FAILED. `groups` end with a NULL title.
+ */
+enum options_result options_read(const struct command *command, const struct option_group *groups,
+                                 int n_argument, char **arguments, const char **operands);
+/* The exit status of a command that got no further than its arguments. */
+int options_status(enum options_result result);
+
+/* Reads one "name=value" or "name"; on a fault the line is in `message`. */
+bool options_set(const struct option_group *groups, const char *name, size_t name_length,
+                 const char *value, char *message, size_t message_size);
+
+/* Of `count` names (the i-th is name_at(i, context)) the one closest to `wrong`, or NULL when none
+ * is close. */
+const char *nearest_name(const char *wrong, size_t length, size_t count,
+                         const char *(*name_at)(size_t i, const void *context),
+                         const void *context);
+
+/* A whole number in decimal digits and nothing else. */
+bool read_whole(const char *text, size_t length, uint64_t *number);
+
+#endif

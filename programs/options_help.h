@@ -1,0 +1,9 @@
+/* The --help text of a command, made from its tables. */
+#ifndef DECIMAMBA_PROGRAMS_OPTIONS_HELP_H
+#define DECIMAMBA_PROGRAMS_OPTIONS_HELP_H
+
+#include "options.h"
+
+void print_command_help(const struct command *command, const struct option_group *groups);
+
+#endif

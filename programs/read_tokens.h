@@ -1,0 +1,21 @@
+/* Feeding a session in pieces, so that the progress shows and Ctrl-C is heard. */
+#ifndef DECIMAMBA_PROGRAMS_READ_TOKENS_H
+#define DECIMAMBA_PROGRAMS_READ_TOKENS_H
+
+#include <stdbool.h>
+
+#include "decimamba.h"
+#include "progress.h"
+
+enum { tokens_per_piece = 4096 };
+
+/* From now on the first Ctrl-C only makes interrupted() true; a second one ends the program. */
+void catch_interrupt(void);
+bool interrupted(void);
+
+/* Appends the ids; `done` tokens of the progress came before them. Ends early, without a fault,
+ * when interrupted. */
+bool read_tokens(dm_session *session, const int32_t *ids, size_t n_id, struct progress *progress,
+                 size_t done);
+
+#endif

@@ -1,0 +1,88 @@
+# What the tests of the program share. Each is called as: test_x.sh PROGRAM SOURCE_ROOT
+#
+#   run STATUS arguments...   runs decimamba; its exit status must be STATUS. A run with status 1
+#                             must print one line on standard error, others none
+#   prints TEXT               what it printed on standard output contains TEXT
+#   printed_exactly TEXT      ... is TEXT and a newline
+#   complains TEXT            the line on standard error contains TEXT
+#   same A B                  two files are equal
+#   absent PATH...            nothing is there
+set -u
+program=$(realpath "$1")
+root=$2
+golden=$root/tests/data/golden/tiny-a
+here=$root/tests/cli
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work" || exit 1
+n_failed=0
+last=
+
+failed() {
+    n_failed=$((n_failed + 1))
+    echo "FAILED: $1"
+    echo "    after: decimamba $last"
+}
+
+check_streams() {
+    [ "$1" -eq "$2" ] || failed "exit status $1 instead of $2: $(cat "$work/err")"
+    lines=$(wc -l < "$work/err")
+    if [ "$2" -eq 1 ]; then
+        [ "$lines" -eq 1 ] || failed "$lines lines on standard error instead of 1"
+        grep -q '^decimamba: ' "$work/err" || failed "the line does not begin with 'decimamba: '"
+    else
+        [ "$lines" -eq 0 ] || failed "standard error: $(cat "$work/err")"
+    fi
+}
+
+run() {
+    expected=$1
+    shift
+    last=$*
+    "$program" "$@" > "$work/out" 2> "$work/err" < "${input:-/dev/null}"
+    check_streams $? "$expected"
+}
+
+prints() {
+    grep -qF -e "$1" "$work/out" || failed "standard output lacks: $1"
+}
+
+printed_exactly() {
+    [ "$(cat "$work/out")" = "$1" ] || failed "printed '$(cat "$work/out")' instead of '$1'"
+}
+
+complains() {
+    grep -qF -e "$1" "$work/err" || failed "'$(cat "$work/err")' lacks: $1"
+}
+
+same() {
+    cmp -s "$1" "$2" || failed "$1 and $2 differ"
+}
+
+absent() {
+    for path in "$@"; do
+        [ ! -e "$path" ] || failed "$path is there"
+    done
+}
+
+# A small model with random weights and a token per ASCII byte.
+make_model() {
+    run 0 init "$here/ascii/config.json" model --seed 3
+    cp "$here/ascii/tokenizer.json" model/
+}
+
+# The ids of the golden file, with blanks between.
+golden_ids() {
+    tr -d '\n' < "$golden/expected.json" |
+        sed 's/.*"input_ids": *\[\([^]]*\)\].*/\1/' | tr ',' ' '
+}
+
+# The generated ids of a --json output.
+json_ids() {
+    sed 's/.*"ids":\[\([^]]*\)\].*/\1/' "$work/out"
+}
+
+finish() {
+    [ "$n_failed" -eq 0 ] || exit 1
+    exit 0
+}

@@ -1,0 +1,122 @@
+#!/bin/sh
+# info, init, convert, calibrate and logits: what they write, and that nothing is left half-written.
+. "$(dirname "$0")/common.sh"
+make_model
+
+run 0 info model
+prints 'layers              4'
+prints 'vocabulary          128 (tied head)'
+prints 'context             none (plain Mamba)'
+run 0 info model --layers 1,2 --base-length 100 --score mean
+prints 'context             decimate, layers 1,2, base length 100, beta 0.5,'
+run 0 info "$golden" --json
+prints '"vocab_size":96,"n_parameter":'
+prints '"tied_head":false,"has_defaults":false,"context":{"method":"none"}'
+run 1 info nowhere
+complains nowhere
+# a session stays within the bound that info gives
+head -c 3000 "$root/include/decimamba.h" > text
+settings='--layers 1 --base-length 300'
+run 0 info model $settings --json
+bound=$(sed 's/.*"session_bytes_at_most":\([0-9]*\).*/\1/' out)
+run 0 generate model --file text $settings --max-tokens 1 --json
+used=$(sed 's/.*"session_bytes":\([0-9]*\).*/\1/' out)
+[ "$used" -le "$bound" ] && [ "$used" -gt $((bound / 2)) ] || failed "$used bytes, bound $bound"
+
+# init
+run 0 init "$here/ascii/config.json" again --seed 3
+same model/model.safetensors again/model.safetensors
+run 0 init "$here/ascii/config.json" other --seed 4
+! cmp -s model/model.safetensors other/model.safetensors || failed 'another seed, the same weights'
+run 0 init "$here/ascii/config.json" half --dtype bf16
+run 0 info half
+prints 'bf16 stored'
+run 1 init "$here/ascii/config.json" again
+complains again
+run 1 init nowhere.json new
+complains nowhere.json
+printf '{"d_model": 32' > broken.json
+run 1 init broken.json new
+complains broken.json
+run 1 init "$here/ascii/config.json" missing/new
+complains missing
+absent new missing
+
+# convert
+run 0 convert model converted --dtype bf16
+run 0 info converted
+prints 'bf16 stored'
+[ -f converted/tokenizer.json ] || failed 'the tokenizer was not copied'
+run 0 convert "$golden" plain
+printf '1 2 3 4 5' > ids
+run 0 generate "$golden" --ids ids --print-ids --max-tokens 9
+cp out before
+run 0 generate plain --ids ids --print-ids --max-tokens 9
+same out before
+run 1 convert model converted
+complains converted
+run 1 convert nowhere new
+complains nowhere
+run 1 convert model new --dtype f64
+complains "'f64' is not one of auto, f32, bf16, f16"
+run 1 convert model missing/new
+complains missing
+absent new missing
+
+# calibrate
+run 0 calibrate model --text text --length 256
+run 0 info model
+prints 'decimamba.json      yes'
+prints 'context             decimate, layers 2, base length 256, beta 0.5, min length 20, keep tail 1, score global'
+run 0 calibrate model --text text --length 256 --share 0.5 --passages 2 --layers 1,3 --score norm
+run 0 info model
+prints 'context             decimate, layers 1,3, base length 256, beta 0.5, min length 20, keep tail 1, score norm'
+run 0 info model --context keep-last
+prints 'context             keep-last, layers 0,'
+run 0 info model --context none
+prints 'context             none'
+cp model/decimamba.json before
+run 1 calibrate model --text text --length 100000
+run 1 calibrate model --text nowhere
+complains nowhere
+run 1 calibrate model --text text --length 256 --layers 9
+complains 'there is no layer 9'
+same model/decimamba.json before
+run 1 calibrate "$golden" --text text
+complains tokenizer.json
+absent "$golden/decimamba.json"
+
+# logits
+golden_ids > ids
+run 0 logits "$golden" --ids ids --last 1 --layers 1 --base-length 24 --min-length 4 --output o
+head -c 8 o | od -An -t u8 | tr -d ' ' > length
+header=$(head -c $((8 + $(cat length))) o | tail -c +9)
+expected='{"kept.1":{"dtype":"I64","shape":[25],"data_offsets":[0,200]},"logits":{"dtype":"F32","shape":[1,96],"data_offsets":[200,584]}}'
+[ "$(echo "$header" | sed 's/ *$//')" = "$expected" ] || failed "the header is $header"
+[ $(($(cat length) % 8)) -eq 0 ] || failed 'the header is not padded to 8 bytes'
+[ "$(wc -c < o)" -eq $((8 + $(cat length) + 584)) ] || failed 'the size of the file'
+kept=$(tail -c 584 o | head -c 200 | od -An -v -w200 -t d8 | tr -s ' ')
+expected=' 5 8 19 21 22 29 41 42 52 56 60 65 67 68 70 72 73 76 77 78 83 84 91 92 95'
+[ "$kept" = "$expected" ] || failed "kept$kept" # as the official implementation does
+run 0 logits "$golden" --ids ids --last 96 --output o
+[ "$(tail -c 384 o | od -An -v -w4 -t f4 | sort -g | tail -1)" != "$(tail -c 768 o |
+    head -c 384 | od -An -v -w4 -t f4 | sort -g | tail -1)" ] || failed 'two rows are the same'
+cp o before
+run 1 logits "$golden" --ids ids --last 97 --output o
+complains 'ids: 96 ids, fewer than --last 97'
+same o before
+run 1 logits "$golden" --ids ids --last 4 --keep-tail 3 --output new
+complains '--keep-tail 3'
+run 1 logits "$golden" --ids ids --output missing/new
+complains 'missing/new: cannot write: No such file'
+run 1 logits "$golden" --ids ids --output .
+complains '.: cannot write'
+run 1 logits "$golden" --ids ids --last 96 --output /dev/full
+complains '/dev/full: cannot write: No space left'
+[ -c /dev/full ] || failed '/dev/full is gone'
+printf '1 2 96' > bad
+run 1 logits "$golden" --ids bad --output new
+complains 'bad: id 3 is 96: the vocabulary ends at 95'
+absent new missing
+[ -z "$(find . -name '*.tmp')" ] || failed "left: $(find . -name '*.tmp')"
+finish

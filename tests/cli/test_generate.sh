@@ -1,0 +1,170 @@
+#!/bin/sh
+# generate, and the session files that it writes and reads.
+. "$(dirname "$0")/common.sh"
+make_model
+golden_ids > ids
+
+# the official implementation's greedy tokens
+run 0 generate "$golden" --ids ids --print-ids --max-tokens 24
+printed_exactly '74 76 78 7 0 51 38 90 64 58 58 58 58 58 58 58 58 58 58 58 58 58 58 58'
+run 0 generate "$golden" --ids ids --print-ids --max-tokens 24 \
+    --layers 1,2 --base-length 40 --min-length 4
+printed_exactly '74 76 58 58 16 82 75 36 12 74 76 82 73 78 8 93 54 25 12 74 72 15 57 25'
+cp out decimated
+run 0 generate "$golden" --ids ids --print-ids --max-tokens 24 --context decimate \
+    --layers 1,2 --base-length 40 --min-length 4 --beta=0.5 --score norm --keep-tail 1 --threads 1
+same out decimated
+
+# a saved session goes on as if it had never stopped
+run 0 generate "$golden" --ids ids --print-ids --max-tokens 0 --save-session session \
+    --layers 1,2 --base-length 40 --min-length 4
+printed_exactly ''
+run 0 generate "$golden" --load-session session --ids /dev/null --print-ids --max-tokens 24
+same out decimated
+run 0 generate model 'Once upon' --max-tokens 30 --json
+json_ids > whole
+run 0 generate model 'Once upon' --max-tokens 13 --save-session session --json
+first=$(json_ids)
+prints '"session_tokens":22,'
+run 0 generate model --load-session session --max-tokens 17 --json
+rest=$(json_ids)
+[ "$first,$rest" = "$(cat whole)" ] || failed "$first,$rest instead of $(cat whole)"
+run 0 generate model Once --max-tokens 0 --save-session session
+run 0 generate model ' upon' --load-session session --max-tokens 30 --json
+[ "$(json_ids)" = "$(cat whole)" ] || failed 'the split prompt'
+run 1 generate "$golden" --load-session session --ids ids --print-ids
+complains session
+run 1 generate model x --load-session nowhere
+complains nowhere
+head -c 100 session > damaged
+run 1 generate model x --load-session damaged
+complains damaged
+cp session before
+run 1 generate model x --max-tokens 1 --save-session missing/session
+complains missing/session
+run 1 generate model '' --save-session session
+complains 'the prompt is empty'
+same session before
+
+# text, ids and JSON tell the same
+sample='--temperature 1.5 --seed 4 --max-tokens 60'
+run 0 generate model 'Once upon' $sample
+cp out text
+run 0 generate model 'Once upon' $sample --print-ids
+run 0 tokenize model --decode "$(cat out)"
+same out text
+printf 'Once upon' > prompt
+run 0 generate model --file prompt $sample --threads 1
+same out text
+input=prompt run 0 generate model $sample
+same out text
+run 0 generate model 'Once upon' $sample --seed 5
+! cmp -s out text || failed 'another seed, the same text'
+run 0 generate model 'Once upon' $sample --json
+prints '"prompt_tokens":9,"generated_tokens":60,"stop_reason":"length","stop_string":null'
+run 0 generate model 'Once upon' --temperature 5 --top-k 1 --max-tokens 30 --json
+[ "$(json_ids)" = "$(cat whole)" ] || failed '--top-k 1 is greedy'
+
+# a stop string, of several tokens: the text before its first place. The text is one that ends in
+# two letters or digits
+seed=0
+while ! tail -c 2 text | grep -aqx '[0-9A-Za-z][0-9A-Za-z]'; do
+    seed=$((seed + 1))
+    run 0 generate model 'Once upon' $sample --seed $seed
+    cp out text
+done
+sample="$sample --seed $seed"
+stop=$(grep -ao '[0-9A-Za-z][0-9A-Za-z]' text | sed -n 3p)
+offset=$(grep -abo "$stop" text | head -1)
+head -c "${offset%%:*}" text > cut
+run 0 generate model 'Once upon' $sample --stop never --stop "$stop"
+same out cut
+run 0 generate model 'Once upon' $sample --stop "$stop" --json
+prints "\"stop_reason\":\"stop_string\",\"stop_string\":\"$stop\""
+run 0 generate model 'Once upon' $sample --stop "$(tail -c 2 text)x"
+same out text # a beginning held back to the end is shown at last
+run 0 generate model 'Once upon' $sample --stop "$(tail -c 2 text)"
+[ "$(wc -c < out)" -le 58 ] || failed 'a stop string that ends the text was printed'
+
+# a token that was seen, in the prompt or since, is not taken again under a heavy penalty
+run 0 generate model abcdefgh --max-tokens 20 --repetition-penalty 100000 --print-ids
+[ "$(echo "97 98 99 100 101 102 103 104 $(cat out)" | tr ' ' '\n' | sort -u | wc -l)" -eq 28 ] ||
+    failed "tokens are repeated: $(cat out)"
+
+# the end token
+sed 's/"z"/"<|endoftext|>"/' "$here/ascii/tokenizer.json" > model/tokenizer.json
+run 0 generate model 'Once upon' --temperature 1.5 --seed 4 --max-tokens 2000 --json
+prints '"stop_reason":"end_token"'
+case ,$(json_ids), in
+*,122,*) failed 'the end token is among the ids' ;;
+esac
+run 0 generate model 'Once upon' --temperature 1.5 --seed 4 --max-tokens 2000 --json --ignore-eos
+prints '"generated_tokens":2000,"stop_reason":"length"'
+cp "$here/ascii/tokenizer.json" model/
+
+# what cannot be
+printf '5 96 7' > bad
+run 1 generate "$golden" --ids bad --print-ids
+complains 'bad: id 2 is 96: the vocabulary ends at 95'
+run 1 generate "$golden" --ids /dev/null --print-ids
+complains 'the prompt is empty'
+run 1 generate model ''
+complains 'the prompt is empty'
+run 1 generate "$golden" --ids ids
+complains 'ask for ids with --print-ids'
+run 1 generate "$golden" --ids ids --json --stop x
+complains 'there is no text'
+run 1 generate "$golden" text
+complains tokenizer.json
+run 1 generate nowhere text
+complains nowhere
+run 1 generate model text --file prompt
+complains 'the prompt is given twice'
+run 1 generate model --file nowhere
+complains 'nowhere: cannot read'
+run 1 generate model text --layers 4
+complains 'there is no layer 4: the model has layers 0 to 3'
+run 1 generate model text --layers 1,2,1
+complains 'layer 1 is named twice'
+run 1 generate model text --context decimate
+complains '--layers is missing'
+run 1 generate model text --base-length 5
+complains '--base-length: nothing is dropped'
+run 1 generate model text --context none --layers 1
+complains '--context none drops no tokens'
+run 1 generate model text --cpu quantum
+complains quantum
+run 1 generate model text --layers 1 --score global
+complains calibrat
+run 0 generate model text --context keep-last --base-length 3 --min-length 1 --max-tokens 3
+
+# output that nobody takes
+"$program" generate model text > /dev/full 2> err
+check_streams $? 1
+complains 'standard output: cannot write: No space left'
+"$program" generate model text --json > /dev/full 2> err
+check_streams $? 1
+(trap '' PIPE; "$program" generate model text --ignore-eos --max-tokens 1000000 2> err
+    echo $? > status) | head -c 1 > one
+check_streams "$(cat status)" 1
+complains 'standard output: cannot write: Broken pipe'
+
+# Ctrl-C: what was generated stays, and the session can be saved
+rm out err
+"$program" generate model text --max-tokens 100000000 --save-session interrupted > out 2> err &
+while [ ! -s out ]; do sleep 0.02; done
+kill -INT $!
+wait $!
+check_streams $? 130
+[ -s interrupted ] || failed 'no session after Ctrl-C'
+# ... while the prompt is read, which starts when the signal (bit 1 of the mask) is caught
+head -c 8000000 /dev/zero | tr '\0' a > long
+"$program" generate model --file long --save-session half --json > out 2> err &
+until [ "$(readlink /proc/$!/exe)" = "$program" ] &&
+    grep -q 'SigCgt:.*[2367abef]$' /proc/$!/status; do sleep 0.02; done
+kill -INT $!
+wait $!
+check_streams $? 130
+prints '"stop_reason":"interrupted"'
+absent half
+finish

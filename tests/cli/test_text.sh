@@ -1,0 +1,99 @@
+#!/bin/sh
+# tokenize and perplexity.
+. "$(dirname "$0")/common.sh"
+make_model
+tokenizer=$here/ascii/tokenizer.json
+
+run 0 tokenize "$tokenizer" 'Ab c'
+printed_exactly '65 98 32 99'
+run 0 tokenize model 'Ab c' --count
+printed_exactly 4
+run 0 tokenize model "a
+	\\" --pieces
+printed_exactly '97	a
+10	\n
+9	\t
+92	\\'
+printf 'from a pipe' > text
+input=text run 0 tokenize model --count
+printed_exactly 11
+run 0 tokenize model --file text --count
+printed_exactly 11
+input=text run 0 tokenize model --file - --count
+printed_exactly 11
+run 0 tokenize model ''
+printed_exactly ''
+run 0 tokenize model '104 105	33' --decode
+printed_exactly 'hi!'
+run 0 tokenize model 'Grüße, 世界'
+cp out ids
+run 0 tokenize model --decode --file ids
+printed_exactly 'Grüße, 世界'
+run 1 tokenize model '1 256' --decode
+complains 'the argument: id 2 is 256: the vocabulary ends at 255'
+run 1 tokenize model '1 -1' --decode
+complains "the argument: id 2, '-1', is not a whole number"
+printf '7 seven' > ids
+run 1 tokenize model --file ids --decode
+complains "ids: id 2, 'seven', is not a whole number"
+printf '7 \0 8' > ids
+run 1 tokenize model --file ids --decode
+complains 'ids: byte 2 is 0'
+run 1 tokenize model abc --file text
+complains 'the text is given twice'
+run 1 tokenize model --file nowhere
+complains 'nowhere: cannot read: No such file'
+run 1 tokenize model --file .
+complains '.: cannot read: Is a directory'
+run 1 tokenize "$golden" abc
+complains tokenizer.json
+run 1 tokenize model "$(printf 'a\377')"
+complains 'the argument: '
+
+# the losses of the official implementation's logits of all positions, run 0 of the golden file
+golden_ids > ids
+for target in 1 7 94 95 100; do
+    run 0 perplexity "$golden" --ids ids --target "$target"
+    prints 'tokens          95'
+    prints 'nats per token  6.13870'
+done
+run 0 perplexity "$golden" --ids ids --window 96 --target 10
+prints 'windows         1'
+prints 'nats per token  5.48697'
+run 0 perplexity "$golden" --ids ids --window 40 --target 10
+prints 'windows         6' # at 0 10 20 30 40 50: before 96 - 40
+prints 'tokens          60'
+run 0 perplexity "$golden" --ids ids --window 40 --target 10 --stride 28 --json
+prints '"windows":2,"window":40'
+prints '"scored_tokens":20,'
+prints '"bits_per_byte":null'
+# of a token per byte: bits per byte are nats per token / ln 2
+printf 'Plain text, some of it; then more of it, and more.' > text
+run 0 perplexity model --file text
+nats=$(awk '/nats/ { print $4 }' out)
+bits=$(awk '/bits/ { print $4 }' out)
+awk "BEGIN { d = $nats / log(2) - $bits; exit !(d * d < 1e-8) }" || failed "$nats nats, $bits bits"
+run 0 perplexity model --file text --json
+prints '"scored_tokens":49,"scored_bytes":49'
+# where nothing is dropped, decimation changes nothing; where much is, it does
+run 0 perplexity model --file text --layers 2
+prints "nats per token  $nats"
+run 0 perplexity model --file text --layers 2 --base-length 5 --min-length 1 --target 5
+! grep -qF "nats per token  $nats" out || failed 'decimation changed nothing'
+run 1 perplexity model --file text --layers 2 --target 5 --keep-tail 5
+complains '--keep-tail 5: the last 6 tokens are looked at'
+run 1 perplexity model --file text --window 51
+complains 'must be larger than --target 100'
+run 1 perplexity model --file text --window 51 --target 10
+complains 'text: 50 tokens, fewer than --window 51'
+printf 'a' > one
+run 1 perplexity model --file one
+complains 'one: 1 token: at least 2 are needed'
+run 1 perplexity model --file /dev/null
+complains '/dev/null: 0 tokens'
+printf '1 95 96' > ids
+run 1 perplexity "$golden" --ids ids
+complains 'ids: id 3 is 96: the vocabulary ends at 95'
+run 1 perplexity "$golden" --file text
+complains tokenizer.json
+finish

@@ -1,0 +1,168 @@
+/* For the tests of the whole engine: small random models, texts, and what a reading gave. */
+#ifndef DM_TESTS_ENGINE_H
+#define DM_TESTS_ENGINE_H
+
+#include "base/test_support.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cpu_features.h"
+#include "base/random.h"
+#include "decimamba.h"
+
+struct shape {
+    const char *name;
+    unsigned n_layer, d_model, expand, d_state, d_conv, dt_rank, vocab_size;
+    bool tied;
+};
+
+enum { MAX_STAGE = 4 };
+
+/* What a session gives at a close. */
+struct outcome {
+    size_t n_stage, n_kept[MAX_STAGE];
+    size_t *kept[MAX_STAGE];
+    size_t n_logit;
+    float *logits;
+};
+
+static inline void require(dm_status status, const dm_error *error) {
+    if (status)
+        fail_msg("status %d: %s", status, error->message);
+}
+
+static inline void *some(size_t n, size_t size) {
+    void *pointer = calloc(n ? n : 1, size);
+    assert_non_null(pointer);
+    return pointer;
+}
+
+static inline const char *make_checkpoint(const char *parent, const struct shape *shape,
+                                          uint64_t seed) {
+    char config[512], config_path[TEST_MAX_PATH];
+    dm_error error;
+    int n = snprintf(config, sizeof config,
+                     "{\"model_type\": \"mamba\", \"hidden_size\": %u, \"num_hidden_layers\": %u, "
+                     "\"state_size\": %u, \"conv_kernel\": %u, \"expand\": %u, "
+                     "\"intermediate_size\": %u, \"time_step_rank\": %u, \"vocab_size\": %u, "
+                     "\"use_bias\": false, \"use_conv_bias\": true, \"tie_word_embeddings\": %s}",
+                     shape->d_model, shape->n_layer, shape->d_state, shape->d_conv, shape->expand,
+                     shape->d_model * shape->expand, shape->dt_rank, shape->vocab_size,
+                     shape->tied ? "true" : "false");
+    snprintf(config_path, sizeof config_path, "%s.json", test_join(parent, shape->name));
+    test_write_file(config_path, config, (size_t)n);
+    const char *path = test_join(parent, shape->name);
+    require(dm_checkpoint_init(config_path, path, DM_DTYPE_F32, seed, &error), &error);
+    return path;
+}
+
+static inline dm_model *load_model(const char *path, const char *cpu, size_t n_thread) {
+    dm_model_options options = DM_MODEL_OPTIONS_INIT;
+    dm_model *model;
+    dm_error error;
+    options.cpu = cpu;
+    options.n_thread = n_thread;
+    require(dm_model_load(path, &options, &model, &error), &error);
+    return model;
+}
+
+static inline dm_session *new_session(const dm_model *model, const dm_context_options *context) {
+    dm_session *session;
+    dm_error error;
+    require(dm_session_new(model, context, &session, &error), &error);
+    return session;
+}
+
+static inline size_t vocab_of(const dm_model *model) {
+    dm_model_info info = DM_MODEL_INFO_INIT;
+    dm_error error;
+    require(dm_model_get_info(model, &info, &error), &error);
+    return info.vocab_size;
+}
+
+static inline bool has_cpu(const char *cpu) {
+    unsigned flags = dm_cpu_features();
+    return strcmp(cpu, "reference") == 0 || (strcmp(cpu, "avx2") == 0 && (flags & DM_CPU_AVX2)) ||
+           (strcmp(cpu, "avx512") == 0 && (flags & DM_CPU_AVX512));
+}
+
+/* Ids with runs that repeat: equal contexts give equal scores. */
+static inline int32_t *random_ids(struct dm_random *random, size_t n, size_t vocab_size) {
+    int32_t *ids = some(n, sizeof *ids);
+    for (size_t i = 0; i < n; i++)
+        ids[i] = i > 8 && dm_random_below(random, 4) == 0
+                     ? ids[i - 8]
+                     : (int32_t)dm_random_below(random, vocab_size);
+    return ids;
+}
+
+static inline void read_text(dm_session *session, const int32_t *ids, size_t n) {
+    dm_error error;
+    require(dm_session_append(session, ids, n, &error), &error);
+}
+
+static inline void close_text(dm_session *session, size_t n_last, float *logits) {
+    dm_error error;
+    require(dm_session_logits(session, n_last, logits, &error), &error);
+}
+
+/* Closes the text; `context` says which layers decimate. */
+static inline struct outcome outcome_of(dm_session *session, const dm_context_options *context,
+                                        size_t vocab_size) {
+    struct outcome outcome = {0};
+    size_t n = dm_session_n_token(session);
+    size_t n_last = n < context->keep_tail ? n : context->keep_tail;
+    dm_error error;
+    outcome.n_logit = n_last * vocab_size;
+    outcome.logits = some(outcome.n_logit, sizeof(float));
+    close_text(session, n_last, outcome.logits);
+    if (context->method == DM_CONTEXT_NONE)
+        return outcome;
+    outcome.n_stage = context->n_layer;
+    for (size_t i = 0; i < context->n_layer; i++) {
+        const size_t *kept;
+        require(dm_session_kept(session, context->layers[i], &kept, &outcome.n_kept[i], &error),
+                &error);
+        outcome.kept[i] = some(outcome.n_kept[i], sizeof *kept);
+        memcpy(outcome.kept[i], kept, outcome.n_kept[i] * sizeof *kept);
+    }
+    return outcome;
+}
+
+static inline void free_outcome(struct outcome *outcome) {
+    for (size_t i = 0; i < outcome->n_stage; i++)
+        free(outcome->kept[i]);
+    free(outcome->logits);
+}
+
+/* The largest difference, relative to the largest magnitude in `expected`. */
+static inline double difference(const float *actual, const float *expected, size_t n) {
+    double largest = 0, most = 0;
+    for (size_t i = 0; i < n; i++) {
+        double apart = fabs((double)actual[i] - expected[i]);
+        if (!(apart <= most))
+            most = apart;
+        largest = fmax(largest, fabs((double)expected[i]));
+    }
+    return largest > 0 ? most / largest : most;
+}
+
+static inline void expect_same_kept(const struct outcome *actual, const struct outcome *expected) {
+    assert_int_equal(actual->n_stage, expected->n_stage);
+    for (size_t i = 0; i < expected->n_stage; i++) {
+        assert_int_equal(actual->n_kept[i], expected->n_kept[i]);
+        assert_memory_equal(actual->kept[i], expected->kept[i],
+                            expected->n_kept[i] * sizeof *expected->kept[i]);
+    }
+}
+
+static inline void expect_same_bits(const struct outcome *actual, const struct outcome *expected) {
+    expect_same_kept(actual, expected);
+    assert_int_equal(actual->n_logit, expected->n_logit);
+    assert_memory_equal(actual->logits, expected->logits, expected->n_logit * sizeof(float));
+}
+
+#endif

@@ -7,7 +7,7 @@ log=$build/meson-logs/testlog.txt
 meson test -C "$build" --no-rebuild --print-errorlogs
 status=$?
 
-passed=$(sed -n 's/^Ok: *//p' "$log" | tail -n 1)
+passed=$(awk '/^Ok: / { n = $NF } END { print n + 0 }' "$log")
 failed=$(awk '/^(Fail|Timeout|Unexpected Pass): / { n += $NF } END { print n + 0 }' "$log")
-echo "${passed:-0} passed, $failed failed"
+echo "$passed passed, $failed failed"
 exit $status

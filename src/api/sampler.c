@@ -3,8 +3,9 @@
 
 #include <math.h>
 
+#include "backends/cpu.h"
+#include "base/cpu_features.h"
 #include "base/memory.h"
-#include "ops/cross_entropy/cross_entropy.h"
 
 static dm_status check_options(const dm_sampler_options *options, dm_error *error) {
     if (options->struct_size != sizeof *options)
@@ -80,5 +81,7 @@ dm_status dm_sampler_draw(dm_sampler *sampler, const float *logits, size_t n_all
 double dm_negative_log_likelihood(const float *logits, size_t vocab_size, int32_t id) {
     if (!logits || id < 0 || (size_t)id >= vocab_size)
         return NAN;
-    return dm_cross_entropy(logits, vocab_size, id);
+    struct dm_ops ops;
+    dm_cpu_plain_ops(&ops, dm_cpu_features());
+    return ops.cross_entropy(logits, vocab_size, id);
 }

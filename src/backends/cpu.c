@@ -26,18 +26,24 @@ static dm_status choose(const char *cpu, unsigned *flags, dm_error *error) {
     return dm_fail(error, DM_ERROR_ARGUMENT, "cpu \"%s\": must be reference, avx2 or avx512", cpu);
 }
 
-dm_status dm_cpu_ops(const char *cpu, struct dm_ops *ops, dm_error *error) {
-    unsigned flags = 0;
-    dm_status status = choose(cpu, &flags, error);
-    if (status)
-        return status;
+void dm_cpu_plain_ops(struct dm_ops *ops, unsigned flags) {
     dm_reference_ops(ops);
 #if defined(__x86_64__)
     if (flags & DM_CPU_AVX2)
         dm_ops_avx2(ops);
     if (flags & DM_CPU_AVX512)
         dm_ops_avx512(ops);
+#else
+    (void)flags;
 #endif
+}
+
+dm_status dm_cpu_ops(const char *cpu, struct dm_ops *ops, dm_error *error) {
+    unsigned flags = 0;
+    dm_status status = choose(cpu, &flags, error);
+    if (status)
+        return status;
+    dm_cpu_plain_ops(ops, flags);
     return flags ? dm_onednn_matmul(&ops->matmul, error) : DM_OK;
 }
 

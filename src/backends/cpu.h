@@ -7,6 +7,8 @@
 /* `cpu`: "reference" (plain loops for everything), "avx2" or "avx512"; NULL: the best there is. One
  * that this processor lacks is DM_ERROR_ARGUMENT. Released by dm_cpu_ops_free. */
 dm_status dm_cpu_ops(const char *cpu, struct dm_ops *ops, dm_error *error);
+/* The operations without matrix products, for the processor's flags (base/cpu_features.h). */
+void dm_cpu_plain_ops(struct dm_ops *ops, unsigned flags);
 void dm_cpu_ops_free(struct dm_ops *ops);
 
 #endif

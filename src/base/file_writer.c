@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -17,10 +18,8 @@ static int open_temporary(struct dm_file_writer *writer) {
     static atomic_uint serial;
     size_t size = strlen(writer->path) + 48;
     writer->temporary = dm_memory_array(size, 1);
-    if (!writer->temporary) {
-        errno = ENOMEM;
+    if (!writer->temporary)
         return -1;
-    }
     for (int attempt = 0; attempt < n_attempt; attempt++) {
         snprintf(writer->temporary, size, "%s.%ld-%u.tmp", writer->path, (long)getpid(),
                  atomic_fetch_add(&serial, 1));
@@ -31,15 +30,25 @@ static int open_temporary(struct dm_file_writer *writer) {
     return -1;
 }
 
+/* A device or a pipe would be replaced by the rename, not written to. */
+static bool is_special(const char *path) {
+    struct stat status;
+    return stat(path, &status) == 0 && !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode);
+}
+
 dm_status dm_file_writer_open(struct dm_file_writer *writer, const char *path, dm_error *error) {
     *writer = (struct dm_file_writer){.descriptor = -1};
+    if (is_special(path))
+        return dm_fail(error, DM_ERROR_IO, "%s: cannot write: not a regular file", path);
     writer->path = dm_memory_text(path);
     writer->buffer = dm_memory_array(buffer_size, 1);
     dm_status status = DM_OK;
     if (!writer->path || !writer->buffer)
         status = dm_fail_memory(error, "a file's buffer");
     else if ((writer->descriptor = open_temporary(writer)) < 0)
-        status = dm_fail(error, DM_ERROR_IO, "%s: cannot write: %s", path, strerror(errno));
+        status = writer->temporary
+                     ? dm_fail(error, DM_ERROR_IO, "%s: cannot write: %s", path, strerror(errno))
+                     : dm_fail_memory(error, "a file's name");
     if (status) {
         dm_memory_free(writer->temporary); /* it was never made: nothing to remove */
         writer->temporary = NULL;

@@ -91,6 +91,7 @@ static void names_the_file_that_fails(void **state) {
     expect_failure("/proc/file", "/proc/file: cannot write");
     assert_int_equal(test_count_entries(directory), 1);
     (void)state;
+    expect_failure("/dev/null", "not a regular file");
 }
 
 static void survives_a_full_disk(void **state) {

@@ -9,6 +9,7 @@
 #define DM_OPS_OPS_H
 
 #include "ops/causal_conv1d/causal_conv1d.h"
+#include "ops/cross_entropy/cross_entropy.h"
 #include "ops/matmul/matmul.h"
 #include "ops/rms_norm/rms_norm.h"
 #include "ops/select_tokens/token_score.h"
@@ -20,6 +21,7 @@ struct dm_ops {
     void (*rms_norm)(const struct dm_rms_norm *op, size_t token, size_t n_token);
     void (*softplus)(const struct dm_softplus *op, size_t token, size_t n_token);
     void (*token_score)(const struct dm_token_score *op, size_t token, size_t n_token);
+    double (*cross_entropy)(const float *logits, size_t vocab_size, int32_t id);
     void (*causal_conv1d)(const struct dm_causal_conv1d *op, size_t channel, size_t n_channel);
     void (*selective_scan)(const struct dm_selective_scan *op, size_t channel, size_t n_channel);
     struct dm_matmul_backend matmul;

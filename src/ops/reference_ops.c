@@ -6,6 +6,7 @@ void dm_reference_ops(struct dm_ops *ops) {
         .rms_norm = dm_rms_norm_reference,
         .softplus = dm_softplus_reference,
         .token_score = dm_token_score_reference,
+        .cross_entropy = dm_cross_entropy_reference,
         .causal_conv1d = dm_causal_conv1d_reference,
         .selective_scan = dm_selective_scan_reference,
         .matmul = dm_matmul_reference,

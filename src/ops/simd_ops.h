@@ -8,6 +8,7 @@
 void DM_VARIANT(dm_rms_norm)(const struct dm_rms_norm *op, size_t token, size_t n_token);
 void DM_VARIANT(dm_softplus)(const struct dm_softplus *op, size_t token, size_t n_token);
 void DM_VARIANT(dm_token_score)(const struct dm_token_score *op, size_t token, size_t n_token);
+double DM_VARIANT(dm_cross_entropy)(const float *logits, size_t vocab_size, int32_t id);
 void DM_VARIANT(dm_causal_conv1d)(const struct dm_causal_conv1d *op, size_t channel,
                                   size_t n_channel);
 void DM_VARIANT(dm_selective_scan)(const struct dm_selective_scan *op, size_t channel,

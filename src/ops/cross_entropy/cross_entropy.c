@@ -2,7 +2,7 @@
 
 #include <math.h>
 
-double dm_cross_entropy(const float *logits, size_t vocab_size, int32_t id) {
+double dm_cross_entropy_reference(const float *logits, size_t vocab_size, int32_t id) {
     float most = logits[0];
     for (size_t v = 1; v < vocab_size; v++)
         most = logits[v] > most ? logits[v] : most;

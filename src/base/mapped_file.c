@@ -58,7 +58,7 @@ char *dm_path_join(const char *directory, const char *name) {
     char *path = dm_memory_array(n_directory + n_name + 2, 1);
     if (!path)
         return NULL;
-    memcpy(path, directory, n_directory);
+    memcpy(path, directory, n_directory + 1);
     path[n_directory] = '/';
     memcpy(path + n_directory + 1, name, n_name + 1);
     return path;

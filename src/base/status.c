@@ -3,9 +3,9 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-dm_status dm_fail(dm_error *error, dm_status status, const char *format, ...) {
+void dm_error_set(dm_error *error, dm_status status, const char *format, ...) {
     if (!error)
-        return status;
+        return;
     error->status = status;
     va_list arguments;
     va_start(arguments, format);
@@ -14,9 +14,4 @@ dm_status dm_fail(dm_error *error, dm_status status, const char *format, ...) {
     for (char *c = error->message; *c; c++)
         if ((unsigned char)*c < 0x20 || *c == 0x7f)
             *c = '?';
-    return status;
-}
-
-dm_status dm_fail_memory(dm_error *error, const char *what) {
-    return dm_fail(error, DM_ERROR_MEMORY, "not enough memory for %s", what);
 }

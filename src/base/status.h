@@ -4,12 +4,17 @@
 
 #include "decimamba.h"
 
-/* Writes `status` and the formatted line into `error` (may be NULL); returns `status`. Control
- * characters (an untrusted name may hold any) are shown as '?', an over-long line is cut. */
-dm_status dm_fail(dm_error *error, dm_status status, const char *format, ...)
+/* Writes `status` and the formatted line into `error` (may be NULL). Control characters (an
+ * untrusted name may hold any) are shown as '?', an over-long line is cut. */
+void dm_error_set(dm_error *error, dm_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* The line for a failed allocation of `n_byte` bytes for `what`. */
-dm_status dm_fail_memory(dm_error *error, const char *what);
+/* The same as an expression whose value is `status`, which compilers and checkers then see. */
+#define dm_fail(error, status, ...) (dm_error_set(error, status, __VA_ARGS__), (status))
+
+/* The line for a failed allocation for `what`. */
+static inline dm_status dm_fail_memory(dm_error *error, const char *what) {
+    return dm_fail(error, DM_ERROR_MEMORY, "not enough memory for %s", what);
+}
 
 #endif

@@ -80,7 +80,7 @@ static void shows_control_characters(void **state) {
     char text[1000];
     memset(text, 'x', sizeof text);
     text[999] = 0;
-    dm_fail(&error, DM_ERROR_IO, "%s", text);
+    dm_error_set(&error, DM_ERROR_IO, "%s", text);
     assert_int_equal(strlen(error.message), sizeof error.message - 1);
     assert_int_equal(dm_fail(NULL, DM_ERROR_IO, "x"), DM_ERROR_IO);
     (void)state;

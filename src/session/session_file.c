@@ -97,9 +97,12 @@ static void set_size(json_t *metadata, const char *key, size_t value) {
     set_text(metadata, key, text);
 }
 
+/* A double by its bits: text would depend on the locale. */
 static void set_real(json_t *metadata, const char *key, double value) {
-    char text[40];
-    snprintf(text, sizeof text, "%a", value);
+    uint64_t bits;
+    char text[32];
+    memcpy(&bits, &value, sizeof bits);
+    snprintf(text, sizeof text, "%016" PRIx64, bits);
     set_text(metadata, key, text);
 }
 
@@ -205,9 +208,11 @@ static dm_status get_flag(const struct reader *reader, const char *key, bool *va
 
 static dm_status get_real(const struct reader *reader, const char *key, double *value) {
     const char *text = get_text(reader, key);
-    char *end;
-    *value = strtod(text, &end);
-    return !*text || *end ? bad(reader, key) : DM_OK;
+    if (strlen(text) != 16 || strspn(text, "0123456789abcdef") != 16)
+        return bad(reader, key);
+    uint64_t bits = strtoull(text, NULL, 16);
+    memcpy(value, &bits, sizeof bits);
+    return DM_OK;
 }
 
 static dm_status check_origin(const struct reader *reader, const struct dm_model *model) {
@@ -299,12 +304,9 @@ static dm_status read_state(const struct reader *reader, struct dm_session *sess
     size_t n = session->n_token < tail->capacity ? session->n_token : tail->capacity;
     if (tensor->shape[0] > tail->capacity || (session->closed && tensor->shape[0] != n))
         return bad(reader, "tail");
-    for (size_t i = 0; i < tensor->shape[0]; i++) { /* row by row: the file may be unaligned */
-        memcpy(tail->rows + i * tail->width, tensor->data + i * tail->width * sizeof(float),
-               tail->width * sizeof(float));
-        tail->n++;
-    }
-    tail->next = tail->n % tail->capacity;
+    memcpy(tail->rows, tensor->data, tensor->n_byte);
+    tail->n = tensor->shape[0];
+    tail->next = tail->n == tail->capacity ? 0 : tail->n;
     return DM_OK;
 }
 

@@ -101,9 +101,9 @@ static void test_context(void **state) {
     size_t live = dm_memory_live();
     REFUSED(dm_session_new(NULL, &context, &made, &error), "model");
     REFUSED(dm_session_new(model, &context, NULL, &error), "session");
-#define WITH(change, part)                                                                         \
-    context = decimating(layers, 2);                                                               \
-    change;                                                                                        \
+#define WITH(change, part)           \
+    context = decimating(layers, 2); \
+    change;                          \
     REFUSED(dm_session_new(model, &context, &made, &error), part)
     WITH(context.struct_size = 0, "struct_size");
     WITH(context.n_layer = 3, "twice");
@@ -197,14 +197,14 @@ static void test_sessions(void **state) {
         assert_int_equal(dm_session_n_token(session), dm_session_n_token(twin));
         if (round == 0) {
             assert_int_equal(dm_memory_live(), live);
-            close_text(session, 3, logits + 3 * vocab_size);
+            close_text(session, 3, logits + (size_t)3 * vocab_size);
             close_text(twin, 3, logits);
         } else {
-            require(dm_session_step(session, 4, logits + 3 * vocab_size, &error), &error);
+            require(dm_session_step(session, 4, logits + (size_t)3 * vocab_size, &error), &error);
             require(dm_session_step(twin, 4, logits, &error), &error);
         }
-        assert_memory_equal(logits, logits + 3 * vocab_size,
-                            (round ? 1 : 3) * vocab_size * sizeof *logits);
+        assert_memory_equal(logits, logits + (size_t)3 * vocab_size,
+                            (round ? 1U : 3U) * vocab_size * sizeof *logits);
         memcpy(logits, before, sizeof logits);
         error = (dm_error){0};
     }
@@ -226,12 +226,12 @@ static void test_calibrate(void **state) {
     memcpy(text, ids, sizeof text);
     test_make_directory(directory);
     options.length = 20;
-#define WITH(change, part)                                                                         \
-    {                                                                                              \
-        dm_calibration_options saved = options;                                                    \
-        change;                                                                                    \
-        REFUSED(dm_calibrate(model, text, n_id, &options, directory, &error), part);               \
-        options = saved;                                                                           \
+#define WITH(change, part)                                                           \
+    {                                                                                \
+        dm_calibration_options saved = options;                                      \
+        change;                                                                      \
+        REFUSED(dm_calibrate(model, text, n_id, &options, directory, &error), part); \
+        options = saved;                                                             \
     }
     REFUSED(dm_calibrate(NULL, ids, n_id, &options, directory, &error), "model");
     REFUSED(dm_calibrate(model, NULL, n_id, &options, directory, &error), "ids");
@@ -257,8 +257,8 @@ static void test_calibrate(void **state) {
     WITH((void)0, "id 32");
 #undef WITH
     assert_int_equal(test_count_entries(directory), 0);
-    assert_int_not_equal(dm_calibrate(model, ids, n_id, &options, test_join(directory, "none"), &error),
-                         DM_OK);
+    assert_int_not_equal(
+        dm_calibrate(model, ids, n_id, &options, test_join(directory, "none"), &error), DM_OK);
     test_remove_directory(directory);
 }
 
@@ -313,8 +313,8 @@ static void test_settings_files(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_models),        cmocka_unit_test(test_context),
-        cmocka_unit_test(test_sessions),      cmocka_unit_test(test_calibrate),
+        cmocka_unit_test(test_models),         cmocka_unit_test(test_context),
+        cmocka_unit_test(test_sessions),       cmocka_unit_test(test_calibrate),
         cmocka_unit_test(test_settings_files),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

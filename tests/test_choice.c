@@ -14,8 +14,9 @@ static int set_up(void **state) {
     (void)state;
     struct dm_random random;
     char text[4096];
-    int n = snprintf(text, sizeof text, "{\"version\": 1, \"context\": \"none\", "
-                                        "\"global_channels\": {");
+    int n = snprintf(text, sizeof text,
+                     "{\"version\": 1, \"context\": \"none\", "
+                     "\"global_channels\": {");
     dm_random_seed(&random, 5);
     test_make_directory(parent);
     const char *path = make_checkpoint(parent, &shape, 77);

@@ -161,10 +161,9 @@ static size_t try_call(dm_status (*call)(dm_session *session, dm_error *error), 
             dm_session_reset(session);
             read_text(session, ids, n_id);
         } else {
-            assert_int_equal(dm_session_n_token(session),
-                             status || !changes_text ? n_read
-                             : call == append        ? n_id
-                                                     : n_read + 1);
+            assert_int_equal(dm_session_n_token(session), status || !changes_text ? n_read
+                                                          : call == append        ? n_id
+                                                                                  : n_read + 1);
             if (status && call == append)
                 require(append(session, &error), &error);
         }
@@ -253,9 +252,9 @@ static void test_calibrate(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_makers), cmocka_unit_test(test_append),
-        cmocka_unit_test(test_logits), cmocka_unit_test(test_step),
-        cmocka_unit_test(test_save),   cmocka_unit_test(test_batch),
+        cmocka_unit_test(test_makers),    cmocka_unit_test(test_append),
+        cmocka_unit_test(test_logits),    cmocka_unit_test(test_step),
+        cmocka_unit_test(test_save),      cmocka_unit_test(test_batch),
         cmocka_unit_test(test_calibrate),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -6,10 +6,8 @@
 
 static const struct shape shapes[] = {
     /* layers, d_model, expand, d_state, d_conv, dt_rank, vocabulary */
-    {"one-state", 4, 12, 1, 1, 1, 1, 17, true},
-    {"odd", 5, 21, 3, 5, 3, 2, 101, false},
-    {"usual", 5, 32, 2, 16, 4, 2, 300, true},
-    {"wide-state", 4, 17, 2, 33, 5, 3, 64, false},
+    {"one-state", 4, 12, 1, 1, 1, 1, 17, true}, {"odd", 5, 21, 3, 5, 3, 2, 101, false},
+    {"usual", 5, 32, 2, 16, 4, 2, 300, true},   {"wide-state", 4, 17, 2, 33, 5, 3, 64, false},
     {"short", 4, 40, 2, 16, 2, 5, 97, true},
 };
 enum { n_shape = sizeof shapes / sizeof *shapes, max_sessions = 1400 };
@@ -61,8 +59,7 @@ static void draw_settings(struct dm_random *random, size_t n_layer, struct setti
     size_t n = dm_random_below(random, MAX_STAGE + 1);
     if (n == 0)
         return;
-    context->method =
-        dm_random_below(random, 5) == 0 ? DM_CONTEXT_KEEP_LAST : DM_CONTEXT_DECIMATE;
+    context->method = dm_random_below(random, 5) == 0 ? DM_CONTEXT_KEEP_LAST : DM_CONTEXT_DECIMATE;
     context->score = (dm_score)dm_random_below(random, 3);
     context->base_length = 1 + dm_random_below(random, 200);
     context->beta = dm_random_below(random, 3) ? 0.3 + 0.7 * dm_random_uniform(random) : 1.0;
@@ -102,7 +99,8 @@ static void draw_scene(struct dm_random *random, size_t shape, size_t longest,
     scene->shape = &shapes[shape];
     scene->model = models[shape];
     draw_settings(random, scene->shape->n_layer, &scene->settings);
-    scene->settings.context.layers = scene->settings.context.n_layer ? scene->settings.layers : NULL;
+    scene->settings.context.layers =
+        scene->settings.context.n_layer ? scene->settings.layers : NULL;
     scene->n_id = 1 + dm_random_below(random, dm_random_below(random, 3) ? 200 : longest);
     scene->ids = random_ids(random, scene->n_id, scene->shape->vocab_size);
     scene->whole = read_whole(scene, scene->model);
@@ -132,8 +130,7 @@ static void expect_close(struct outcome *actual, const struct outcome *expected)
     if (!(apart <= 1e-4))
         fail_msg("logits are %g apart", apart);
     n_compared++;
-    n_same_bits +=
-        memcmp(actual->logits, expected->logits, expected->n_logit * sizeof(float)) == 0;
+    n_same_bits += memcmp(actual->logits, expected->logits, expected->n_logit * sizeof(float)) == 0;
     free_outcome(actual);
 }
 
@@ -392,8 +389,8 @@ static void *read_again(void *argument) {
     const struct scene *scene = argument;
     for (int i = 0; i < n_repeat; i++) {
         struct outcome outcome = read_whole(scene, scene->model);
-        bool same = memcmp(outcome.logits, scene->whole.logits,
-                           outcome.n_logit * sizeof(float)) == 0;
+        bool same =
+            memcmp(outcome.logits, scene->whole.logits, outcome.n_logit * sizeof(float)) == 0;
         free_outcome(&outcome);
         if (!same)
             return argument;

@@ -1,7 +1,9 @@
 /* Weights are packed once into the layout that oneDNN prefers. A product is cut into pieces that
  * our own threads take: tiles of rows when there are many rows, slices of columns when there are
  * few. Every piece is a single-threaded oneDNN primitive whose shape does not depend on the number
- * of threads; oneDNN's packed kernels give a row the same bits whatever the rows beside it. */
+ * of threads. oneDNN's packed kernels (AVX-512) give a row the same bits whatever the rows beside
+ * it; its plain ones do so for products of 4, 16 and 64 rows only (measured, with 2.6.3), so where
+ * it prefers the plain layout other sizes are not used, and up to 3 rows of zeros fill the last. */
 #include "backends/onednn_matmul.h"
 
 #include <oneapi/dnnl/dnnl.h>
@@ -56,6 +58,7 @@ struct dm_matrix {
     struct state *state;
     size_t n_in, n_out, n_slice, slice_columns, slice_bytes, n_byte;
     dm_dtype compute;
+    bool blocked; /* else the weight lies plain, inputs outermost */
     const struct kernel *whole, *slice, *last_slice;
     unsigned char *packed;
 };
@@ -190,10 +193,12 @@ static void choose_slices(struct dm_matrix *matrix) {
         return;
     size_t columns = (matrix->n_out / n_slice_aim + block - 1) / block * block;
     columns = columns < block ? block : columns > max_slice ? max_slice : columns;
-    if (columns >= matrix->n_out)
+    /* a plain kernel rounds a narrow slice its own way: the last one takes what is left over */
+    size_t n_slice = (matrix->n_out + (matrix->blocked ? columns - 1 : 0)) / columns;
+    if (n_slice < 2)
         return;
     matrix->slice_columns = columns;
-    matrix->n_slice = (matrix->n_out + columns - 1) / columns;
+    matrix->n_slice = n_slice;
     matrix->slice_bytes = columns / block * block_bytes;
 }
 
@@ -212,13 +217,13 @@ static dm_status plan(struct state *state, struct dm_matrix *matrix, dm_error *e
         find_kernel(state, matrix->n_in, matrix->n_out, 0, matrix->compute, &matrix->whole, error);
     if (status)
         return status;
+    matrix->blocked = matrix->whole->weight.format_desc.blocking.inner_nblks > 0;
     choose_slices(matrix);
     if (matrix->n_slice == 1) {
         matrix->slice = matrix->last_slice = matrix->whole;
         return DM_OK;
     }
-    bool plain = matrix->whole->weight.format_desc.blocking.inner_nblks == 0;
-    size_t stride = plain ? matrix->n_out : 0;
+    size_t stride = matrix->blocked ? 0 : matrix->n_out;
     status = find_kernel(state, matrix->n_in, matrix->slice_columns, stride, matrix->compute,
                          &matrix->slice, error);
     if (!status)
@@ -261,7 +266,9 @@ static dnnl_status_t reorder(struct state *state, const dnnl_memory_desc_t *from
 /* Packs slice by slice, through float32: no second copy of the whole weight at any time. */
 static dm_status pack(struct dm_matrix *matrix, const struct dm_matrix_source *source,
                       dm_error *error) {
-    float *rows = dm_memory_array(matrix->slice_columns, matrix->n_in * sizeof(float));
+    size_t last = columns_of_slice(matrix, matrix->n_slice - 1);
+    size_t widest = last > matrix->slice_columns ? last : matrix->slice_columns;
+    float *rows = dm_memory_array(widest, matrix->n_in * sizeof(float));
     if (!rows)
         return dm_fail_memory(error, "a weight");
     dnnl_status_t status = dnnl_success;
@@ -294,7 +301,8 @@ static size_t round_up(size_t n) {
     return (n + 63) / 64 * 64;
 }
 
-/* Bytes at a bench for one piece: x in bf16, y where it cannot be written at once, oneDNN's own. */
+/* Bytes at a bench for one piece: x in bf16 (or a few padded rows of it), y where it cannot be
+ * written at once, oneDNN's own. */
 static size_t bench_need(const struct dm_matrix *matrix) {
     size_t scratch = 0;
     const struct kernel *kernels[] = {matrix->whole, matrix->slice, matrix->last_slice};
@@ -366,6 +374,10 @@ static struct bench *take_bench(struct state *state) {
     if (bench)
         state->benches = bench->next;
     pthread_mutex_unlock(&state->mutex);
+    if (bench && bench->n_byte < state->bench_bytes) { /* a larger matrix was made since */
+        free_bench(bench);
+        bench = NULL;
+    }
     return bench ? bench : new_bench(state);
 }
 
@@ -407,9 +419,18 @@ struct job {
     dnnl_status_t *failure;
 };
 
-static void to_bf16(const float *x, size_t n, uint16_t *out) {
-    for (size_t i = 0; i < n; i++)
-        out[i] = dm_bf16_from_float(x[i]);
+/* x [n] as the product takes it, and zeros up to `n_padded`. */
+static void copy_x(const float *x, size_t n, size_t n_padded, dm_dtype compute, void *out) {
+    if (compute == DM_DTYPE_BF16) {
+        uint16_t *halves = out;
+        for (size_t i = 0; i < n; i++)
+            halves[i] = dm_bf16_from_float(x[i]);
+        memset(halves + n, 0, (n_padded - n) * sizeof *halves);
+    } else {
+        float *floats = out;
+        memcpy(floats, x, n * sizeof *floats);
+        memset(floats + n, 0, (n_padded - n) * sizeof *floats);
+    }
 }
 
 static void put_rows(const struct dm_matmul *op, const float *from, size_t n_row, size_t row,
@@ -425,22 +446,23 @@ static void put_rows(const struct dm_matmul *op, const float *from, size_t n_row
     }
 }
 
-/* Rows [row, row + 2^i) of one slice (or, of the whole matrix, all columns). */
-static dnnl_status_t multiply_block(const struct job *job, struct bench *bench, size_t row, int i,
-                                    size_t slice) {
+/* Rows [row, row + n_row), n_row <= 2^i, of one slice (or, of the whole matrix, all columns). */
+static dnnl_status_t multiply_block(const struct job *job, struct bench *bench, size_t row,
+                                    size_t n_row, int i, size_t slice) {
     const struct dm_matmul *op = job->op;
     const struct dm_matrix *matrix = op->weight;
     const struct kernel *kernel = job->by_columns ? kernel_of_slice(matrix, slice) : matrix->whole;
-    size_t n_row = (size_t)1 << i, column = slice * matrix->slice_columns;
+    size_t n_padded = (size_t)1 << i, column = slice * matrix->slice_columns;
     unsigned char *bytes = bench->bytes;
     void *x = (void *)(uintptr_t)(op->x + row * matrix->n_in);
-    if (matrix->compute == DM_DTYPE_BF16) {
-        to_bf16(x, n_row * matrix->n_in, (uint16_t *)bytes);
+    if (matrix->compute == DM_DTYPE_BF16 || n_row < n_padded) {
+        copy_x(x, n_row * matrix->n_in, n_padded * matrix->n_in, matrix->compute, bytes);
         x = bytes;
-        bytes += round_up(tile_rows * matrix->n_in * sizeof(uint16_t));
     }
+    bytes += round_up(tile_rows * matrix->n_in * sizeof(uint16_t));
     /* a slice of several rows is not contiguous in y */
-    bool direct = !op->accumulate && (n_row == 1 || kernel->n_out == matrix->n_out);
+    bool direct =
+        !op->accumulate && n_row == n_padded && (n_row == 1 || kernel->n_out == matrix->n_out);
     float *y = direct ? op->y + row * matrix->n_out + column : (float *)bytes;
     void *scratch = bytes + round_up(tile_rows * matrix->n_out * sizeof(float));
     dnnl_status_t status = execute(matrix, kernel, i, bench, x, slice, y, scratch);
@@ -459,13 +481,16 @@ static void multiply_piece(void *context, size_t piece) {
     dnnl_status_t status = bench ? dnnl_success : dnnl_out_of_memory;
     int n_thread = omp_get_max_threads();
     omp_set_num_threads(1);
+    int step = job->op->weight->blocked ? 1 : 2, least = job->op->weight->blocked ? 0 : 2;
     for (int i = tile_log2; row < end && !status;) {
-        if (row + ((size_t)1 << i) > end) {
-            i--;
+        size_t n_row = (size_t)1 << i;
+        if (n_row > end - row && i > least) {
+            i -= step;
             continue;
         }
-        status = multiply_block(job, bench, row, i, job->by_columns ? piece : 0);
-        row += (size_t)1 << i;
+        n_row = n_row < end - row ? n_row : end - row;
+        status = multiply_block(job, bench, row, n_row, i, job->by_columns ? piece : 0);
+        row += n_row;
     }
     omp_set_num_threads(n_thread);
     if (bench)

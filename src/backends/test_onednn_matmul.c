@@ -43,7 +43,10 @@ static float draw(struct dm_random *random, dm_dtype compute) {
 
 static void make_product(struct dm_random *random, size_t n_in, size_t n_out, dm_dtype compute,
                          struct product *product) {
-    *product = (struct product){n_in, n_out, compute, some(n_out * n_in, sizeof(float)),
+    *product = (struct product){n_in,
+                                n_out,
+                                compute,
+                                some(n_out * n_in, sizeof(float)),
                                 some(most_rows * n_in, sizeof(float)),
                                 some(most_rows * n_out, sizeof(float)),
                                 some(most_rows * n_out, sizeof(float))};
@@ -76,7 +79,7 @@ static void multiply(const struct dm_matmul_backend *backend, const struct dm_ma
                      const struct product *product, size_t row, size_t n, size_t thread,
                      bool accumulate, float *y) {
     size_t size = n * product->n_out;
-    float *room = some(size + 2 * guard, sizeof *room);
+    float *room = some(size + (size_t)2 * guard, sizeof *room);
     dm_error error;
     for (int i = 0; i < guard; i++)
         room[i] = room[guard + size + (size_t)i] = 12345;
@@ -135,8 +138,7 @@ static void check_shape(const struct dm_matmul_backend *backend, size_t n_in, si
     if (backend->matrix_new(backend->state, &source, compute, &matrix, &error))
         fail_msg("%s", error.message);
     free(stored); /* the matrix has its own copy */
-    assert_true(backend->matrix_bytes(matrix) >=
-                n_out * n_in * (compute == DM_DTYPE_BF16 ? 2 : 4));
+    assert_true(backend->matrix_bytes(matrix) >= n_out * n_in * (compute == DM_DTYPE_BF16 ? 2 : 4));
     float *y = some(most_rows * n_out, sizeof *y);
     multiply(backend, matrix, &product, 0, most_rows, 0, false, y);
     check_values(&product, y);
@@ -197,9 +199,9 @@ static void test_rounding(void **state) {
                                                   : dm_f16_from_float(weight[i]);
             const struct dm_matrix_source source = {
                 type == DM_DTYPE_F32 ? (const void *)weight : stored, (dm_dtype)type, 1, 3};
-            assert_int_equal(backend.matrix_new(backend.state, &source, (dm_dtype)compute, &matrix,
-                                                &error),
-                             DM_OK);
+            assert_int_equal(
+                backend.matrix_new(backend.state, &source, (dm_dtype)compute, &matrix, &error),
+                DM_OK);
             const struct dm_matmul op = {1, x, matrix, &y, false};
             assert_int_equal(backend.multiply(&op, NULL, &error), DM_OK);
             float first = compute == DM_DTYPE_BF16 ? 1.0f : x[0]; /* a tie goes to the even one */

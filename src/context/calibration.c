@@ -32,13 +32,15 @@ void dm_calibration_free(struct dm_calibration *calibration) {
 
 dm_status dm_calibration_set_context(struct dm_calibration *calibration,
                                      const dm_context_options *context, dm_error *error) {
-    size_t *layers = dm_memory_array(context->n_layer, sizeof *layers);
+    size_t n_layer = context->layers ? context->n_layer : 0;
+    size_t *layers = dm_memory_array(n_layer, sizeof *layers);
     if (!layers)
         return dm_fail_memory(error, "a calibration");
-    if (context->n_layer)
-        memcpy(layers, context->layers, context->n_layer * sizeof *layers);
+    if (n_layer)
+        memcpy(layers, context->layers, n_layer * sizeof *layers);
     dm_memory_free(calibration->context_layers);
     calibration->context = *context;
+    calibration->context.n_layer = n_layer;
     calibration->context.layers = calibration->context_layers = layers;
     return DM_OK;
 }

@@ -105,6 +105,15 @@ static dm_status read_channels(const json_t *object, const char *path, size_t d_
     return DM_OK;
 }
 
+/* A missing key, or an object. */
+static dm_status check_object(const json_t *object, const char *key, const char *path,
+                              dm_error *error) {
+    const json_t *value = json_object_get(object, key);
+    if (value && !json_is_object(value))
+        return dm_fail(error, DM_ERROR_FORMAT, "%s: \"%s\" must be an object", path, key);
+    return DM_OK;
+}
+
 static dm_status read_calibration(const json_t *object, const char *path, size_t d_inner,
                                   struct dm_calibration *calibration, dm_error *error) {
     size_t found = 0;
@@ -115,6 +124,10 @@ static dm_status read_calibration(const json_t *object, const char *path, size_t
         status = dm_fail(error, DM_ERROR_UNSUPPORTED, "%s: version %zu, this library reads %d",
                          path, found, version);
     const json_t *measured = json_object_get(object, "calibration");
+    if (!status)
+        status = check_object(object, "calibration", path, error);
+    if (!status)
+        status = check_object(object, "global_channels", path, error);
     if (!status)
         status = dm_json_get_size(measured, "length", path, &calibration->length, error);
     if (!status)
@@ -178,6 +191,12 @@ static json_t *channels_to_json(const struct dm_calibration *calibration) {
 dm_status dm_calibration_write(const struct dm_calibration *calibration, const char *path,
                                dm_error *error) {
     const dm_context_options *context = &calibration->context;
+    const size_t sizes[] = {context->base_length, context->min_length, context->keep_tail};
+    static const char *const names[] = {"base_length", "min_length", "keep_tail"};
+    for (int i = 0; i < 3; i++)
+        if (sizes[i] > INT64_MAX) /* JSON as jansson reads it ends there */
+            return dm_fail(error, DM_ERROR_ARGUMENT, "%s: %s %zu cannot be written", path, names[i],
+                           sizes[i]);
     json_t *layers = json_array();
     for (size_t i = 0; i < context->n_layer; i++)
         json_array_append_new(layers, json_integer((json_int_t)context->layers[i]));

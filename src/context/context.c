@@ -93,7 +93,7 @@ static void fill_stages(struct dm_context *context, const dm_context_options *op
                         const struct dm_calibration *calibration) {
     for (size_t place = 0; place < options->n_layer; place++) {
         struct dm_stage stage = {.layer = options->layers[place], .place = place};
-        if (options->score == DM_SCORE_GLOBAL && calibration) {
+        if (context->hooks->score && options->score == DM_SCORE_GLOBAL) {
             stage.channels = calibration->layers[stage.layer].channels;
             stage.n_channel = calibration->layers[stage.layer].n_channel;
         }

@@ -101,6 +101,9 @@ dm_status dm_session_read(struct dm_session *const *sessions, size_t n_session,
         for (size_t s = 0; s < round->batch.n_sequence; s++)
             round->active[s]->tip = round->active[s]->closed = !context->n_stage;
     }
+    for (size_t s = 0; s < n_session && status && round; s++) /* earlier rounds moved these */
+        if (round->done[s])
+            sessions[s]->broken = true;
     dm_round_free(round);
     return status;
 }

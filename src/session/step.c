@@ -58,6 +58,8 @@ dm_status dm_session_step_all(struct dm_session *const *sessions, size_t n_sessi
         }
         float *rows = logits ? logits + (first - batch->n_token) * model->config.vocab_size : NULL;
         status = step_round(round, sessions[0]->context, rows, error);
+        for (size_t s = 0; s < first && status; s++) /* earlier rounds moved these */
+            sessions[s]->broken = true;
     }
     dm_round_free(round);
     return status;

@@ -107,15 +107,14 @@ static void move_slot(struct dm_token_pool *pool, size_t to, size_t from) {
            pool->row_width * sizeof(float));
 }
 
-/* Falls back to the best `most` and the tail. */
+/* Falls back to the best `most` and the tail: a pool at its limit holds more than these. */
 static void cut(struct dm_token_pool *pool) {
     size_t n;
-    bool enough = n_candidate(pool) >= pool->most;
     dm_token_pool_choose(pool, pool->most, &n);
     for (size_t i = 0; i < n; i++)
         move_slot(pool, i, pool->chosen[i]);
     pool->n = n;
-    if (!pool->scored || !enough)
+    if (!pool->scored)
         return;
     pool->full = true;
     pool->threshold = INFINITY;

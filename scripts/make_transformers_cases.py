@@ -1,0 +1,59 @@
+"""Writes tests/data/transformers: tiny checkpoints, and the logits that transformers computes.
+
+    python scripts/make_transformers_cases.py
+
+Needs torch, safetensors and transformers. Each folder has config.json, model.safetensors and
+expected.safetensors: input_ids [n] (int32) and logits [n, vocab] (float32), computed in float32 on
+the weights as they are stored.
+"""
+import json
+import pathlib
+import shutil
+
+import torch
+import transformers
+from safetensors.torch import save_file
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent / "tests" / "data" / "transformers"
+SIZES = dict(vocab_size=50, hidden_size=20, state_size=6, num_hidden_layers=3, conv_kernel=4,
+             time_step_rank=3, pad_token_id=0, bos_token_id=1, eos_token_id=2)
+N_TOKEN = 70
+
+
+def write_case(name, config, model_class, dtype):
+    folder = ROOT / name
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    torch.manual_seed(11)
+    model = model_class(config).eval()
+    with torch.no_grad():
+        for weight in model.parameters():  # off the initial values, and rounded as stored
+            weight += 0.1 * torch.randn_like(weight)
+            weight.copy_(weight.to(dtype).float())
+        ids = torch.randint(0, config.vocab_size, (1, N_TOKEN))
+        logits = model(ids, use_cache=False).logits[0].float()
+    state = {key: weight.detach().to(dtype).contiguous()
+             for key, weight in model.named_parameters()}
+    save_file(state, folder / "model.safetensors", {"format": "pt"})
+    save_file({"input_ids": ids[0].int(), "logits": logits.contiguous()},
+              folder / "expected.safetensors")
+    config.architectures = [model_class.__name__]
+    config.dtype = dtype
+    (folder / "config.json").write_text(json.dumps(config.to_dict(), indent=1, default=str) + "\n")
+
+
+def main():
+    mamba, falcon = transformers.MambaForCausalLM, transformers.FalconMambaForCausalLM
+    tied = transformers.MambaConfig(expand=2, tie_word_embeddings=True, **SIZES)
+    biases = transformers.MambaConfig(expand=2, use_bias=True, tie_word_embeddings=False, **SIZES)
+    unbiased = transformers.MambaConfig(expand=2, use_conv_bias=False, **SIZES)
+    norms = transformers.FalconMambaConfig(expand=2, tie_word_embeddings=False, **SIZES)
+    write_case("mamba-tied-bf16", tied, mamba, torch.bfloat16)
+    write_case("mamba-biases", biases, mamba, torch.float32)
+    write_case("mamba-no-conv-bias", unbiased, mamba, torch.float16)
+    write_case("falcon-mamba-bf16", norms, falcon, torch.bfloat16)
+    write_case("falcon-mamba", norms, falcon, torch.float32)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,194 @@
+#include "base/test_support.h"
+
+#include <math.h>
+
+#include "base/memory.h"
+#include "context/context.h"
+
+static const size_t layers[] = {5, 2, 7};
+
+static dm_context_options sound(void) {
+    dm_context_options options = DM_CONTEXT_OPTIONS_INIT;
+    options.method = DM_CONTEXT_DECIMATE;
+    options.layers = layers;
+    options.n_layer = 3;
+    return options;
+}
+
+static struct dm_context *make(const dm_context_options *options,
+                               const struct dm_calibration *calibration) {
+    struct dm_context *context;
+    dm_error error;
+    if (dm_context_new(options, 8, calibration, &context, &error))
+        fail_msg("%s", error.message);
+    return context;
+}
+
+/* int(max(min(n, base_length * beta^place), min_length)), and at most n. */
+static void test_budget(void **state) {
+    (void)state;
+    static const struct {
+        size_t base_length, min_length;
+        double beta;
+        size_t place, n, expected;
+    } cases[] = {
+        {2000, 20, 0.5, 0, 5000, 2000},
+        {2000, 20, 0.5, 1, 5000, 1000},
+        {2000, 20, 0.5, 2, 5000, 500},
+        {2000, 20, 0.5, 0, 2000, 2000},
+        {2000, 20, 0.5, 0, 1999, 1999},
+        {2000, 20, 0.5, 7, 5000, 20},     /* 15.6, but 20 at least */
+        {2000, 20, 0.5, 7, 17, 17},       /* and never more than there are */
+        {2000, 0, 0.5, 7, 5000, 15},      /* rounded down */
+        {31, 4, 0.7, 1, 62, 21},          /* 21.7 */
+        {31, 4, 0.7, 2, 62, 15},          /* 15.19 */
+        {48, 10, 0.25, 2, 20, 10},        /* 3, but 10 at least */
+        {8000, 20, 0.83, 8, 60000, 1801}, /* 8000 * 0.2252..., as PG-19's last layer */
+        {100, 20, 1.0, 2, 1000, 100},
+        {0, 0, 0.5, 0, 1000, 0},
+        {0, 3, 0.5, 0, 1000, 3},
+        {2000, 20, 0.5, 0, 0, 0},
+        {SIZE_MAX, 0, 1.0, 0, 12345, 12345},
+        {SIZE_MAX, 0, 1.0, 0, SIZE_MAX, SIZE_MAX},
+        {SIZE_MAX, 0, 0.5, 1, SIZE_MAX, (size_t)1 << 63},
+        {10, SIZE_MAX, 0.5, 0, 12345, 12345},
+        {1000, 0, 1e-300, 2, 1000, 0}, /* beta^2 is 0 */
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const struct dm_context context = {.base_length = cases[i].base_length,
+                                           .min_length = cases[i].min_length,
+                                           .beta = cases[i].beta};
+        const struct dm_stage stage = {.place = cases[i].place};
+        size_t k = dm_context_budget(&context, &stage, cases[i].n);
+        if (k != cases[i].expected)
+            fail_msg("case %zu: %zu instead of %zu", i, k, cases[i].expected);
+    }
+}
+
+static void test_stages(void **state) {
+    (void)state;
+    dm_context_options options = sound();
+    struct dm_context *context = make(&options, NULL);
+    assert_ptr_equal(context->hooks, &dm_decimation);
+    assert_int_equal(context->n_stage, 3);
+    static const size_t layer[] = {2, 5, 7}, place[] = {1, 0, 2};
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(context->stages[i].layer, layer[i]);
+        assert_int_equal(context->stages[i].place, place[i]);
+        assert_null(context->stages[i].channels);
+    }
+    dm_context_free(context);
+    options.method = DM_CONTEXT_NONE; /* takes no notice of layers */
+    options.layers = NULL;
+    context = make(&options, NULL);
+    assert_null(context->hooks);
+    assert_int_equal(context->n_stage, 0);
+    dm_context_free(context);
+    dm_context_free(NULL);
+}
+
+static void test_scores(void **state) {
+    (void)state;
+    struct dm_calibration *calibration;
+    const double decay[] = {4, 1, 3, 2};
+    dm_error error;
+    assert_int_equal(dm_calibration_new(8, &calibration, &error), DM_OK);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(dm_calibration_choose(calibration, layers[i], decay, 4, 0.5, &error),
+                         DM_OK);
+    for (int score = DM_SCORE_NORM; score <= DM_SCORE_GLOBAL; score++) {
+        dm_context_options options = sound();
+        options.score = (dm_score)score;
+        struct dm_context *context = make(&options, calibration);
+        struct dm_token_score op = {.width = 4};
+        context->hooks->score(context, &context->stages[1], &op);
+        assert_int_equal(op.squared, score != DM_SCORE_MEAN);
+        assert_true((op.channels != NULL) == (score == DM_SCORE_GLOBAL));
+        if (op.channels) {
+            assert_int_equal(op.n_channel, 2);
+            assert_true(op.channels[0] == 1 && op.channels[1] == 3);
+        }
+        dm_context_free(context);
+    }
+    dm_context_options options = sound();
+    options.method = DM_CONTEXT_KEEP_LAST;
+    options.score = DM_SCORE_GLOBAL; /* nothing is scored: no channels either */
+    struct dm_context *context = make(&options, calibration);
+    assert_null(context->hooks->score);
+    assert_null(context->stages[0].channels);
+    dm_context_free(context);
+    dm_calibration_free(calibration);
+}
+
+static void test_equal(void **state) {
+    (void)state;
+    static const size_t turned[] = {2, 5, 7};
+    dm_context_options options = sound();
+    struct dm_context *a = make(&options, NULL), *b = make(&options, NULL);
+    assert_true(dm_context_equal(a, b));
+    dm_context_free(b);
+#define UNLIKE(change)                    \
+    options = sound();                    \
+    change;                               \
+    b = make(&options, NULL);             \
+    assert_false(dm_context_equal(a, b)); \
+    dm_context_free(b)
+    UNLIKE(options.method = DM_CONTEXT_NONE);
+    UNLIKE(options.method = DM_CONTEXT_KEEP_LAST);
+    UNLIKE(options.score = DM_SCORE_MEAN);
+    UNLIKE(options.base_length++);
+    UNLIKE(options.beta = 0.25);
+    UNLIKE(options.min_length++);
+    UNLIKE(options.keep_tail++);
+    UNLIKE(options.n_layer--);
+    UNLIKE(options.layers = turned);
+#undef UNLIKE
+    dm_context_free(a);
+}
+
+/* What test_api_errors.c shows through the public calls; here: no leak, no output. */
+static void test_refused(void **state) {
+    (void)state;
+    static const size_t wrong[] = {1, 1, 8};
+    struct dm_context *context = NULL;
+    dm_error error;
+    size_t live = dm_memory_live();
+#define REFUSED(change, part)                                                                     \
+    {                                                                                             \
+        dm_context_options options = sound();                                                     \
+        change;                                                                                   \
+        assert_int_equal(dm_context_new(&options, 8, NULL, &context, &error), DM_ERROR_ARGUMENT); \
+        test_expect_error(&error, DM_ERROR_ARGUMENT, part);                                       \
+    }
+    REFUSED(options.layers = wrong, "twice");
+    REFUSED((options.layers = wrong + 2, options.n_layer = 1), "layer 8");
+    REFUSED(options.beta = INFINITY, "beta");
+    REFUSED(options.beta = NAN, "beta");
+    REFUSED(options.keep_tail = 0, "keep_tail");
+    REFUSED(options.score = DM_SCORE_GLOBAL, "channels of layer 5");
+#undef REFUSED
+    assert_null(context);
+    assert_int_equal(dm_memory_live(), live);
+}
+
+static void test_names(void **state) {
+    (void)state;
+    dm_score score;
+    dm_context_method method;
+    for (int i = DM_SCORE_NORM; i <= DM_SCORE_GLOBAL; i++)
+        assert_true(dm_score_from_name(dm_score_name((dm_score)i), &score) && (int)score == i);
+    for (int i = DM_CONTEXT_NONE; i <= DM_CONTEXT_KEEP_LAST; i++)
+        assert_true(dm_method_from_name(dm_method_name((dm_context_method)i), &method) &&
+                    (int)method == i);
+    assert_false(dm_score_from_name("", &score));
+    assert_false(dm_method_from_name("", &method));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_budget),  cmocka_unit_test(test_stages),
+        cmocka_unit_test(test_scores),  cmocka_unit_test(test_equal),
+        cmocka_unit_test(test_refused), cmocka_unit_test(test_names),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,120 @@
+#!/bin/sh
+# Reads every #include and fails on a wrong arrow between the project's folders:
+#   - a folder of src/ includes only itself and lower-numbered ones (see docs/architecture.md);
+#   - only src/backends/onednn_matmul.c includes dnnl.h;
+#   - programs/ and evaluation/ include only decimamba.h and files of their own; evaluation/ none
+#     of programs/.
+# Usage: check_layering.sh ROOT; without ROOT, a check of this script on a made-up tree.
+set -u
+
+check() {
+    cd "$1" || exit 2
+    find src programs evaluation -name '*.[ch]' | LC_ALL=C sort | xargs awk '
+    BEGIN {
+        n = split("base 0 text 1 checkpoint 1 ops 1 backends 2 context 2 model 3 session 4 api 5",
+                  list, " ")
+        for (i = 1; i < n; i += 2)
+            level[list[i]] = list[i + 1]
+    }
+    function wrong(why) {
+        printf "%s:%d: %s: %s\n", FILENAME, FNR, $0, why
+        failed = 1
+    }
+    function exists(path,   line, found) {
+        found = (getline line < path) >= 0
+        close(path)
+        return found
+    }
+    !/^[ \t]*#[ \t]*include/ { next }
+    /dnnl\.h/ && FILENAME != "src/backends/onednn_matmul.c" { wrong("dnnl.h has one user") }
+    {
+        if (split($0, part, "\"") < 3)
+            next
+        target = part[2]
+        split(FILENAME, place, "/")
+        folder = place[2]
+        slash = index(target, "/")
+    }
+    target == "decimamba.h" { next }
+    place[1] != "src" {
+        if (slash || !(exists(place[1] "/" target) ||
+                       (place[1] == "programs" && exists("evaluation/" target))))
+            wrong("only decimamba.h and files of its own")
+        next
+    }
+    !(folder in level) { wrong("a folder without a number"); next }
+    !slash { # beside it
+        beside = FILENAME
+        sub(/[^\/]*$/, "", beside)
+        if (!exists(beside target))
+            wrong("not beside it: name it from src/")
+        next
+    }
+    {
+        other = substr(target, 1, slash - 1)
+        if (!(other in level) || !exists("src/" target))
+            wrong("no such file in a folder with a number")
+        else if (other != folder && level[other] >= level[folder])
+            wrong(folder " is " level[folder] ", " other " is " level[other])
+    }
+    END { exit failed }'
+}
+
+# A made-up tree with one file; $1: expected status, $2: the file, $3: its line.
+expect() {
+    tree=$(mktemp -d) || exit 2
+    mkdir -p "$tree/programs" "$tree/evaluation"
+    for folder in base text checkpoint ops backends context model session api; do
+        mkdir -p "$tree/src/$folder"
+        : >"$tree/src/$folder/a.h"
+    done
+    : >"$tree/programs/p.h"
+    : >"$tree/evaluation/e.h"
+    printf '%s\n' "$3" >"$tree/$2"
+    (check "$tree") >"$tree/report" 2>&1
+    status=$?
+    [ "$status" -ne 0 ] && status=1
+    if [ "$status" -ne "$1" ]; then
+        echo "check_layering.sh: '$3' in $2: status $status, not $1"
+        cat "$tree/report"
+        n_wrong=$((n_wrong + 1))
+    fi
+    rm -r "$tree"
+}
+
+check_itself() {
+    n_wrong=0
+    expect 0 src/model/x.c '#include "base/a.h"'
+    expect 0 src/model/x.c '#include "context/a.h"'
+    expect 0 src/model/x.c '#include "model/a.h"'
+    expect 0 src/model/x.c '#include "a.h"'
+    expect 0 src/base/x.h '#include "decimamba.h"'
+    expect 0 src/session/x.c '#include "checkpoint/a.h"'
+    expect 0 src/backends/onednn_matmul.c '#include <oneapi/dnnl/dnnl.h>'
+    expect 0 programs/x.c '#include "decimamba.h"'
+    expect 0 programs/x.c '#include "e.h"'
+    expect 0 programs/x.c '#include <jansson.h>'
+    expect 0 evaluation/x.c '#include "e.h"'
+    expect 1 src/base/x.c '#include "ops/a.h"'
+    expect 1 src/model/x.c '#include "session/a.h"'
+    expect 1 src/session/x.c '  #  include "api/a.h"'
+    expect 1 src/text/x.c '#include "checkpoint/a.h"'
+    expect 1 src/ops/x.c '#include "text/a.h"'
+    expect 1 src/backends/x.c '#include "context/a.h"'
+    expect 1 src/model/x.c '#include "base/missing.h"'
+    expect 1 src/model/x.c '#include "../session/a.h"'
+    expect 1 src/model/x.c '#include "missing.h"'
+    expect 1 src/backends/cpu.c '#include <oneapi/dnnl/dnnl.h>'
+    expect 1 src/backends/cpu.c '#include "oneapi/dnnl/dnnl.h"'
+    expect 1 programs/x.c '#include "base/a.h"'
+    expect 1 programs/x.c '#include "a.h"'
+    expect 1 evaluation/x.c '#include "p.h"'
+    expect 1 evaluation/x.c '#include "../programs/p.h"'
+    [ "$n_wrong" -eq 0 ]
+}
+
+if [ $# -eq 0 ]; then
+    check_itself
+else
+    check "$1"
+fi

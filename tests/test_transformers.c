@@ -1,0 +1,79 @@
+/* Logits against those that transformers computes: see scripts/make_transformers_cases.py. Tied and
+ * separate heads, biases, falcon-mamba's norms, weights stored in f32, bf16 and f16. */
+#include "engine.h"
+
+#include "checkpoint/safetensors.h"
+
+static const char *const folders[] = {"mamba-tied-bf16", "mamba-biases", "mamba-no-conv-bias",
+                                      "falcon-mamba-bf16", "falcon-mamba"};
+enum { n_folder = sizeof folders / sizeof *folders };
+
+static double worst_difference(const char *directory, const char *cpu, dm_dtype dtype) {
+    struct dm_safetensors expected;
+    dm_model_options options = DM_MODEL_OPTIONS_INIT;
+    dm_context_options plain = DM_CONTEXT_OPTIONS_INIT;
+    dm_model *model;
+    dm_error error;
+    options.cpu = cpu;
+    options.dtype = dtype;
+    options.n_thread = 2;
+    require(dm_model_load(directory, &options, &model, &error), &error);
+    require(dm_safetensors_open(&expected, test_join(directory, "expected.safetensors"), &error),
+            &error);
+    const struct dm_named_tensor *ids = dm_safetensors_find(&expected, "input_ids");
+    const struct dm_named_tensor *logits = dm_safetensors_find(&expected, "logits");
+    assert_true(ids && logits && ids->element == DM_ELEMENT_I32);
+    size_t n_id = ids->shape[0], n_logit = n_id * vocab_of(model);
+    assert_int_equal(logits->n_byte, n_logit * sizeof(float));
+    int32_t *text = some(n_id, sizeof *text);
+    float *wanted = some(n_logit, sizeof *wanted), *given = some(n_logit, sizeof *given);
+    memcpy(text, ids->data, ids->n_byte); /* the file may be unaligned */
+    memcpy(wanted, logits->data, logits->n_byte);
+    plain.keep_tail = n_id;
+    dm_session *session = new_session(model, &plain);
+    read_text(session, text, n_id);
+    close_text(session, n_id, given);
+    double worst = difference(given, wanted, n_logit);
+    dm_session_free(session);
+    dm_safetensors_close(&expected);
+    dm_model_free(model);
+    free(text);
+    free(wanted);
+    free(given);
+    return worst;
+}
+
+static void test_f32(void **state) {
+    (void)state;
+    static const char *const cpus[] = {"reference", "avx2", "avx512"};
+    for (int f = 0; f < n_folder; f++)
+        for (int c = 0; c < 3; c++) {
+            char directory[TEST_MAX_PATH], name[64];
+            if (!has_cpu(cpus[c]))
+                continue;
+            snprintf(name, sizeof name, "transformers/%s", folders[f]);
+            snprintf(directory, sizeof directory, "%s", test_data(name));
+            double worst = worst_difference(directory, cpus[c], DM_DTYPE_F32);
+            print_message("%s, %s: %.1e apart\n", folders[f], cpus[c], worst);
+            assert_true(worst <= 1e-5);
+        }
+}
+
+/* What a bf16 checkpoint gets by default: products in bf16 where the processor has it. */
+static void test_default_dtype(void **state) {
+    (void)state;
+    for (int f = 0; f < n_folder; f++) {
+        char directory[TEST_MAX_PATH], name[64];
+        snprintf(name, sizeof name, "transformers/%s", folders[f]);
+        snprintf(directory, sizeof directory, "%s", test_data(name));
+        double worst = worst_difference(directory, NULL, DM_DTYPE_AUTO);
+        print_message("%s, auto: %.1e apart\n", folders[f], worst);
+        assert_true(worst <= (strstr(folders[f], "bf16") ? 2e-2 : 1e-5));
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_f32),
+                                       cmocka_unit_test(test_default_dtype)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

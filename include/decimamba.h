@@ -256,13 +256,15 @@ DM_API dm_status dm_session_kept(const dm_session *session, size_t layer, const 
 
 /* What a layer computes of a run of its input tokens, shown to a probe while it reads. Positions
  * count in the layer's own input: above a decimating layer, the tokens that it kept. A decimating
- * layer is shown twice: first every token with `kept` NULL, then, at the close, the kept ones. */
+ * layer is shown twice: first every token with `kept` NULL, then, at the close, the kept ones.
+ * Every close shows the layers above anew, from position 0; a step shows every layer one token, at
+ * its position in the whole text. */
 typedef struct dm_probe_view {
     size_t struct_size;
     size_t layer, n_token, first_position, d_inner, d_state;
     const float *delta; /* [n_token, d_inner] */
     const float *A;     /* [d_state, d_inner], negative */
-    const float *B;     /* rows of d_state, `stride` apart; NULL before the choice */
+    const float *B;     /* rows of d_state, `stride` apart */
     const float *C;     /* the same */
     size_t stride;
     const size_t *kept; /* [n_token] positions of these tokens before the choice, or NULL */

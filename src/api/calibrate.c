@@ -75,11 +75,16 @@ static dm_status fill(struct dm_calibration *calibration, const struct dm_model 
     return status;
 }
 
-/* The settings must be such that a session takes them. */
-static dm_status check_settings(const struct dm_calibration *calibration, dm_error *error) {
+/* The settings must be such that a session takes them, once the channels are there. */
+static dm_status check_settings(const struct dm_model *model, const dm_context_options *options,
+                                dm_error *error) {
     struct dm_context *context;
-    dm_status status =
-        dm_context_new(&calibration->context, calibration->n_layer, calibration, &context, error);
+    if (!options)
+        return DM_OK;
+    dm_context_options settings = *options;
+    if (settings.score == DM_SCORE_GLOBAL)
+        settings.score = DM_SCORE_NORM;
+    dm_status status = dm_context_new(&settings, model->config.n_layer, NULL, &context, error);
     if (!status)
         dm_context_free(context);
     return status;
@@ -96,8 +101,6 @@ static dm_status calibrate(const struct dm_model *model, const int32_t *ids, siz
     status = measure(model, ids, n_id, options, decay, error);
     if (!status)
         status = fill(calibration, model, options, decay, error);
-    if (!status)
-        status = check_settings(calibration, error);
     if (!status)
         status = dm_calibration_write(calibration, path, error);
     dm_calibration_free(calibration);
@@ -132,6 +135,8 @@ dm_status dm_calibrate(const dm_model *model, const int32_t *ids, size_t n_id,
     const dm_calibration_options defaults = DM_CALIBRATION_OPTIONS_INIT;
     options = options ? options : &defaults;
     dm_status status = check(model, ids, n_id, options, directory, error);
+    if (!status)
+        status = check_settings(model, options->context, error);
     if (status)
         return status;
     size_t n = model->config.n_layer * model->config.d_inner;

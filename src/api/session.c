@@ -68,10 +68,12 @@ static dm_status check_group(struct dm_session *const *sessions, size_t n_sessio
                            "session %zu of a batch has another model or other context settings "
                            "than session 0",
                            i);
-        for (size_t j = 0; j < i; j++)
-            if (sessions[j] == sessions[i])
-                return dm_fail(error, DM_ERROR_ARGUMENT, "session %zu of a batch is named twice",
-                               i);
+        sessions[i]->named = false;
+    }
+    for (size_t i = 0; i < n_session; i++) {
+        if (sessions[i]->named)
+            return dm_fail(error, DM_ERROR_ARGUMENT, "session %zu of a batch is named twice", i);
+        sessions[i]->named = true;
     }
     return DM_OK;
 }

@@ -40,6 +40,7 @@ static bool allocate(struct dm_round *round, size_t n_session) {
 
 dm_status dm_round_new(const struct dm_model *model, size_t n_session, struct dm_round **result,
                        dm_error *error) {
+    const struct dm_matmul_backend *matmul = &model->ops.matmul;
     struct dm_round *round = dm_memory_zeroed(1, sizeof *round);
     if (!round)
         return dm_fail_memory(error, "a batch");
@@ -48,6 +49,9 @@ dm_status dm_round_new(const struct dm_model *model, size_t n_session, struct dm
         allocate(round, n_session) ? DM_OK : dm_fail_memory(error, "a batch of sessions");
     if (!status)
         status = dm_model_take_activations(model, &round->batch.at, error);
+    if (!status)
+        status = matmul->begin(matmul->state, dm_threads_count(model->threads), error);
+    round->began = status == DM_OK;
     if (status) {
         dm_round_free(round);
         return status;
@@ -61,6 +65,8 @@ dm_status dm_round_new(const struct dm_model *model, size_t n_session, struct dm
 void dm_round_free(struct dm_round *round) {
     if (!round)
         return;
+    if (round->began)
+        round->batch.model->ops.matmul.end(round->batch.model->ops.matmul.state);
     if (round->batch.at)
         dm_model_give_back_activations(round->batch.model, round->batch.at);
     dm_memory_free(round->active);

@@ -9,6 +9,7 @@ struct dm_round {
     struct dm_session **active; /* [batch.n_sequence]: whose sequences they are */
     struct dm_state **states;   /* [batch.n_sequence] */
     size_t *done;               /* [n_session]: tokens of each session already packed */
+    bool began;                 /* the matrix products hold memory for this round */
 };
 
 /* For up to `n_session` sessions; takes activations from the model. */

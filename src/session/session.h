@@ -28,6 +28,7 @@ struct dm_session {
     size_t n_token;
     bool tip;    /* the state above stage 0 follows the text: a step may go on from it */
     bool closed; /* the tail's rows are those of a close over all n_token tokens */
+    bool named;  /* by the batch that is being checked */
     bool broken; /* an error left the state half-way; only a reset helps */
     dm_probe probe;
     void *probe_user;

@@ -36,6 +36,15 @@ static size_t matrix_bytes(const struct dm_matrix *matrix) {
     return matrix->n_out * matrix->n_in * sizeof(float);
 }
 
+static dm_status begin(void *state, size_t n_thread, dm_error *error) {
+    (void)state, (void)n_thread, (void)error;
+    return DM_OK;
+}
+
+static void end(void *state) {
+    (void)state;
+}
+
 static void multiply_row(void *context, size_t t) {
     const struct dm_matmul *op = context;
     const struct dm_matrix *matrix = op->weight;
@@ -67,5 +76,5 @@ static void free_state(void *state) {
 }
 
 const struct dm_matmul_backend dm_matmul_reference = {
-    NULL, matrix_new, matrix_free, matrix_bytes, multiply, has_bf16, free_state,
+    NULL, matrix_new, matrix_free, matrix_bytes, begin, end, multiply, has_bf16, free_state,
 };

@@ -32,6 +32,10 @@ struct dm_matmul_backend {
                             struct dm_matrix **matrix, dm_error *error);
     void (*matrix_free)(struct dm_matrix *matrix);
     size_t (*matrix_bytes)(const struct dm_matrix *matrix);
+    /* A caller begins before its products, and ends after them; in between, products of any of the
+     * matrices made before do not run out of memory of ours. `n_thread`: of its dm_threads. */
+    dm_status (*begin)(void *state, size_t n_thread, dm_error *error);
+    void (*end)(void *state);
     /* Rows do not depend on which others are computed with them, bit for bit. */
     dm_status (*multiply)(const struct dm_matmul *op, struct dm_threads *threads, dm_error *error);
     bool (*has_bf16)(void *state);

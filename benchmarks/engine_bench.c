@@ -95,7 +95,7 @@ static double time_products(void *context) {
             for (size_t i = 0; i < sizeof matrices / sizeof *matrices; i++) {
                 const struct dm_matmul op = {n, products->x, matrices[i], products->y,
                                              matrices[i] == own->out_proj};
-                check(model->ops.matmul.multiply(&op, model->threads, &error), &error);
+                check(model->ops.matmul.multiply(&op, 1, model->threads, &error), &error);
             }
         }
     }

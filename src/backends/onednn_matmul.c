@@ -260,7 +260,13 @@ static void give_back(struct state *state, struct bench *bench) {
 struct job {
     const struct dm_matmul *op;
     bool by_columns; /* a piece is a slice of all rows, else a tile of all columns */
-    dnnl_status_t *failure;
+    size_t n_piece;
+};
+
+struct jobs {
+    struct job list[DM_MAX_PRODUCTS]; /* the pieces of one follow those of the one before */
+    struct state *state;
+    dnnl_status_t failure;
 };
 
 /* x [n] as the product takes it, and zeros up to `n_padded`. */
@@ -319,12 +325,14 @@ static dnnl_status_t multiply_block(const struct job *job, struct bench *bench, 
 }
 
 static void multiply_piece(void *context, size_t piece) {
-    const struct job *job = context;
-    struct state *state = job->op->weight->state;
+    struct jobs *jobs = context;
+    const struct job *job = jobs->list;
+    while (piece >= job->n_piece)
+        piece -= job++->n_piece;
     size_t row = job->by_columns ? 0 : piece * DM_TILE_ROWS, end = job->op->n_token;
     if (!job->by_columns && end - row > DM_TILE_ROWS)
         end = row + DM_TILE_ROWS;
-    struct bench *bench = take_bench(state);
+    struct bench *bench = take_bench(jobs->state);
     dnnl_status_t status = bench ? dnnl_success : dnnl_out_of_memory;
     int n_thread = dm_onednn_alone();
     int step = job->op->weight->blocked ? 1 : 2, least = job->op->weight->blocked ? 0 : 2;
@@ -340,18 +348,27 @@ static void multiply_piece(void *context, size_t piece) {
     }
     dm_onednn_together(n_thread);
     if (bench)
-        give_back(state, bench);
+        give_back(jobs->state, bench);
     if (status)
-        __atomic_store_n(job->failure, status, __ATOMIC_RELAXED);
+        __atomic_store_n(&jobs->failure, status, __ATOMIC_RELAXED);
 }
 
-static dm_status multiply(const struct dm_matmul *op, struct dm_threads *threads, dm_error *error) {
-    dnnl_status_t failure = dnnl_success;
+static struct job cut(const struct dm_matmul *op) {
     size_t n_tile = (op->n_token + DM_TILE_ROWS - 1) / DM_TILE_ROWS;
     bool by_columns = n_tile < least_tiles && op->weight->n_slice > 1;
-    struct job job = {op, by_columns, &failure};
-    dm_parallel_for(threads, by_columns ? op->weight->n_slice : n_tile, multiply_piece, &job);
-    return failure ? dm_onednn_fail(error, failure, "a matrix product") : DM_OK;
+    return (struct job){op, by_columns, by_columns ? op->weight->n_slice : n_tile};
+}
+
+static dm_status multiply(const struct dm_matmul *ops, size_t n_op, struct dm_threads *threads,
+                          dm_error *error) {
+    struct jobs jobs = {.state = ops[0].weight->state, .failure = dnnl_success};
+    size_t n_piece = 0;
+    for (size_t i = 0; i < n_op; i++) {
+        jobs.list[i] = cut(&ops[i]);
+        n_piece += jobs.list[i].n_piece;
+    }
+    dm_parallel_for(threads, n_piece, multiply_piece, &jobs);
+    return jobs.failure ? dm_onednn_fail(error, jobs.failure, "a matrix product") : DM_OK;
 }
 
 /* ---- The backend ---- */

@@ -86,7 +86,7 @@ static void multiply(const struct dm_matmul_backend *backend, const struct dm_ma
     memcpy(room + guard, y, size * sizeof *room);
     const struct dm_matmul op = {n, product->x + row * product->n_in, matrix, room + guard,
                                  accumulate};
-    if (backend->multiply(&op, threads[thread], &error))
+    if (backend->multiply(&op, 1, threads[thread], &error))
         fail_msg("%s", error.message);
     for (int i = 0; i < guard; i++)
         assert_true(room[i] == 12345 && room[guard + size + (size_t)i] == 12345);
@@ -203,7 +203,7 @@ static void test_rounding(void **state) {
                 backend.matrix_new(backend.state, &source, (dm_dtype)compute, &matrix, &error),
                 DM_OK);
             const struct dm_matmul op = {1, x, matrix, &y, false};
-            assert_int_equal(backend.multiply(&op, NULL, &error), DM_OK);
+            assert_int_equal(backend.multiply(&op, 1, NULL, &error), DM_OK);
             float first = compute == DM_DTYPE_BF16 ? 1.0f : x[0]; /* a tie goes to the even one */
             assert_true(y == 1.5f * first - 6 + 0.25f);
             backend.matrix_free(matrix);

@@ -52,7 +52,7 @@ static void norm_rows(const struct dm_batch *batch, size_t width, float epsilon,
 static dm_status multiply(const struct dm_batch *batch, const struct dm_matrix *weight,
                           const float *x, bool accumulate, float *y, dm_error *error) {
     const struct dm_matmul op = {batch->n_token, x, weight, y, accumulate};
-    return batch->model->ops.matmul.multiply(&op, batch->model->threads, error);
+    return batch->model->ops.matmul.multiply(&op, 1, batch->model->threads, error);
 }
 
 static void add_bias(const struct dm_batch *batch, const float *bias, size_t width, float *y) {
@@ -115,9 +115,9 @@ dm_status dm_mixer_inputs(const struct dm_batch *batch, size_t layer, dm_error *
         return status;
     add_bias(batch, own->in_bias, config->d_inner, at->x);
     convolve(batch, layer);
-    status = multiply(batch, own->x_dt, at->u, false, at->dt, error);
-    if (!status)
-        status = multiply(batch, own->x_BC, at->u, false, at->BC, error);
+    const struct dm_matmul x_proj[] = {{batch->n_token, at->u, own->x_dt, at->dt, false},
+                                       {batch->n_token, at->u, own->x_BC, at->BC, false}};
+    status = batch->model->ops.matmul.multiply(x_proj, 2, batch->model->threads, error);
     if (!status && config->mixer_norms)
         norm_parts(batch);
     return status;

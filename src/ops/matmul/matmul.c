@@ -59,10 +59,13 @@ static void multiply_row(void *context, size_t t) {
     }
 }
 
-static dm_status multiply(const struct dm_matmul *op, struct dm_threads *threads, dm_error *error) {
+static dm_status multiply(const struct dm_matmul *ops, size_t n_op, struct dm_threads *threads,
+                          dm_error *error) {
     (void)error;
-    struct dm_matmul copy = *op;
-    dm_parallel_for(threads, op->n_token, multiply_row, &copy);
+    for (size_t i = 0; i < n_op; i++) {
+        struct dm_matmul copy = ops[i];
+        dm_parallel_for(threads, copy.n_token, multiply_row, &copy);
+    }
     return DM_OK;
 }
 

@@ -16,6 +16,8 @@ struct dm_matrix_source {
 
 struct dm_matrix; /* a packed weight; each backend has its own */
 
+enum { DM_MAX_PRODUCTS = 2 };
+
 struct dm_matmul {
     size_t n_token;
     const float *x; /* [n_token, n_in] */
@@ -36,8 +38,10 @@ struct dm_matmul_backend {
      * matrices made before do not run out of memory of ours. `n_thread`: of its dm_threads. */
     dm_status (*begin)(void *state, size_t n_thread, dm_error *error);
     void (*end)(void *state);
-    /* Rows do not depend on which others are computed with them, bit for bit. */
-    dm_status (*multiply)(const struct dm_matmul *op, struct dm_threads *threads, dm_error *error);
+    /* Up to DM_MAX_PRODUCTS that do not depend on each other, side by side. Rows do not depend on
+     * which others are computed with them, bit for bit. */
+    dm_status (*multiply)(const struct dm_matmul *ops, size_t n_op, struct dm_threads *threads,
+                          dm_error *error);
     bool (*has_bf16)(void *state);
     void (*free_state)(void *state);
 };

@@ -21,7 +21,7 @@ static void check(struct dm_random *random, size_t n_token, size_t n_in, size_t 
     struct dm_matmul op = {n_token, x, matrix, y, false};
     for (int times = 1; times <= 2; times++) {
         op.accumulate = times > 1;
-        assert_int_equal(backend->multiply(&op, NULL, NULL), DM_OK);
+        assert_int_equal(backend->multiply(&op, 1, NULL, NULL), DM_OK);
         for (size_t i = 0; i < n_token * n_out; i++) {
             double sum = 0, size = 0;
             for (size_t j = 0; j < n_in; j++) {
@@ -63,10 +63,10 @@ static void test_rows(void **state) {
         struct dm_threads *threads;
         assert_int_equal(dm_threads_new(n_thread, &threads, NULL), DM_OK);
         struct dm_matmul op = {N_TOKEN, x, matrix, y, false};
-        assert_int_equal(backend->multiply(&op, threads, NULL), DM_OK);
+        assert_int_equal(backend->multiply(&op, 1, threads, NULL), DM_OK);
         for (size_t t = 0; t < N_TOKEN; t++) {
             op = (struct dm_matmul){1, x + t * N_IN, matrix, row, false};
-            assert_int_equal(backend->multiply(&op, threads, NULL), DM_OK);
+            assert_int_equal(backend->multiply(&op, 1, threads, NULL), DM_OK);
             assert_memory_equal(row, y + t * N_OUT, sizeof row);
         }
         dm_threads_free(threads);
@@ -89,7 +89,7 @@ static void test_packing(void **state) {
         memcpy(bytes + 1, is_bf16 ? bf16 : f16, 4);
         struct dm_matrix *matrix = pack(bytes + 1, is_bf16 ? DM_DTYPE_BF16 : DM_DTYPE_F16, 1, 2);
         struct dm_matmul op = {1, x, matrix, &y, false};
-        assert_int_equal(backend->multiply(&op, NULL, NULL), DM_OK);
+        assert_int_equal(backend->multiply(&op, 1, NULL, NULL), DM_OK);
         assert_true(y == -7);
         backend->matrix_free(matrix);
     }

@@ -2,7 +2,7 @@
 BUILD ?= build
 PREFIX ?= /usr/local
 
-.PHONY: all setup configure test demo bench install format lint clean
+.PHONY: all setup configure test check-all demo bench install format lint clean
 
 all: configure
 	@ninja -C $(BUILD)
@@ -16,6 +16,9 @@ configure: setup
 test: all
 	@scripts/run_tests.sh $(BUILD)
 
+check-all: all
+	@scripts/check_all.sh $(BUILD)
+
 demo: all
 	@scripts/demo.sh $(BUILD)/programs/decimamba
 
@@ -23,6 +26,7 @@ bench: configure
 	@scripts/bench.sh $(BUILD)
 
 install: all
+	@meson configure $(BUILD) --prefix=$(PREFIX)
 	@meson install -C $(BUILD)
 
 format:
@@ -32,4 +36,4 @@ lint: configure
 	@scripts/lint.sh $(BUILD)
 
 clean:
-	@rm -rf $(BUILD)
+	@rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-tsan $(BUILD)-clang

@@ -50,6 +50,10 @@ static int column_width(const struct grid *grid) {
     return n > width ? n : width;
 }
 
+size_t grid_width(const struct grid *grid) {
+    return sizeof " depth" - 1 + grid->n_length * (size_t)(1 + column_width(grid));
+}
+
 /* Orange, light orange, grey, light blue, blue of the 256 colours, with black or white on them:
  * told apart by all kinds of eyes, and by their lightness. */
 static void start_colour(FILE *stream, double share) {

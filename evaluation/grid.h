@@ -23,7 +23,8 @@ void grid_count(const struct grid *grid, size_t *right, size_t *done);
 /* Prints a line of lengths, a line for each depth and one of sums; a cell shows "-" until all its
  * prompts have been answered. Colours go from orange (none right) to blue (all right). */
 void grid_print(const struct grid *grid, FILE *stream, bool coloured);
-/* Lines that grid_print prints. */
+/* Lines that grid_print prints, and characters in each. */
 size_t grid_height(const struct grid *grid);
+size_t grid_width(const struct grid *grid);
 
 #endif

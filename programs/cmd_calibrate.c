@@ -100,7 +100,8 @@ const struct command calibrate_command = {
              "global ones: --score global looks only at them. Without context flags the defaults "
              "written are: decimate at the middle layer by the global score, with the base length "
              "of a passage.",
-    .example = "decimamba calibrate models/passkey --text book.txt --length 512 --layers 3",
+    .example = "decimamba calibrate models/passkey-bytes-512 --text book.txt \\\n"
+               "    --length 512 --layers 3",
     .min_operand = 1,
     .max_operand = 1,
     .run = run,

@@ -7,6 +7,7 @@
 #include "commands.h"
 #include "decimamba.h"
 #include "fail.h"
+#include "json_output.h"
 #include "method_list.h"
 #include "model_flags.h"
 #include "output_file.h"
@@ -58,31 +59,32 @@ static int write_piece(const char *text, size_t n_byte, void *file) {
     return 0;
 }
 
-static bool write_outcomes(const struct settings *settings, json_t *outcomes,
-                           struct output_file *file) {
+static bool write_outcomes(const struct settings *settings, json_t *outcomes) {
+    struct output_file file;
     json_t *object =
-        json_pack("{ss ss ss sI sO}", "task", "passkey", "model", settings->directory, "text",
-                  settings->text, "seed", (json_int_t)settings->report.seed, "methods", outcomes);
+        json_pack("{ss ss ss so sO}", "task", "passkey", "model", settings->directory, "text",
+                  settings->text, "seed", json_size(settings->report.seed), "methods", outcomes);
     if (!object)
         return fail_memory();
-    json_dump_callback(object, write_piece, file, JSON_INDENT(1) | JSON_REAL_PRECISION(10));
-    output_write(file, "\n", 1);
+    bool fine = output_open(&file, settings->json);
+    if (fine) {
+        json_dump_callback(object, write_piece, &file, JSON_INDENT(1) | JSON_REAL_PRECISION(10));
+        output_write(&file, "\n", 1);
+        fine = output_commit(&file);
+    }
     json_decref(object);
-    return output_commit(file);
+    return fine;
 }
 
 static bool evaluate(struct work *work) {
     const struct settings *settings = work->settings;
-    struct output_file file = {0};
     json_t *outcomes = json_array();
-    /* the file is opened before the long work: a path that cannot be written is known at once */
-    bool fine = prepare(work) && (!settings->json || output_open(&file, settings->json));
+    bool fine = prepare(work);
     for (size_t i = 0; fine && i < work->methods.n; i++)
         fine = passkey_report(&settings->report, &work->task, work->model, &work->info,
                               &work->methods.items[i], i == 0, outcomes);
     if (fine && settings->json)
-        fine = write_outcomes(settings, outcomes, &file);
-    output_abandon(&file);
+        fine = write_outcomes(settings, outcomes);
     json_decref(outcomes);
     return fine;
 }
@@ -90,7 +92,9 @@ static bool evaluate(struct work *work) {
 static bool check(const struct settings *settings, const char *task) {
     if (strcmp(task, "passkey") != 0)
         return fail("evaluate: unknown task '%.80s'; there is: passkey", task);
-    return settings->text || fail("evaluate: --text is missing");
+    if (!settings->text)
+        return fail("evaluate: --text is missing");
+    return !settings->json || output_possible(settings->json);
 }
 
 static int run(int n_argument, char **arguments) {
@@ -150,7 +154,8 @@ const struct command evaluate_command = {
              "A METHOD is a name with settings, as context flags without their dashes: "
              "none, keep-last:base-length=512, decimate:layers=2,3,score=global, or default for "
              "the model's decimamba.json. What is not set is as in the model's defaults.",
-    .example = "decimamba evaluate passkey models/passkey --text book.txt --trained 512 \\\n"
+    .example = "decimamba evaluate passkey models/passkey-bytes-512 --text book.txt \\\n"
+               "    --trained 512 \\\n"
                "    --methods 'none decimate:layers=3,score=global,base-length=512'",
     .min_operand = 2,
     .max_operand = 2,

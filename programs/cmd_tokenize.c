@@ -125,8 +125,8 @@ const struct command tokenize_command = {
     .summary = "Turns text into token ids, or ids into text.",
     .notes = "MODEL_OR_TOKENIZER is a directory that holds a tokenizer.json, or such a file. "
              "Without TEXT and --file, standard input is read.",
-    .example = "decimamba tokenize models/passkey 'The pass key is 01234.'\n"
-               "decimamba tokenize models/passkey --file book.txt --count",
+    .example = "decimamba tokenize models/passkey-bytes-512 'The pass key is 01234.'\n"
+               "decimamba tokenize models/passkey-bytes-512 --file book.txt --count",
     .min_operand = 1,
     .max_operand = 2,
     .run = run,

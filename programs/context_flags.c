@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "fail.h"
+#include "json_output.h"
 
 /* In the order of dm_context_method and dm_score. */
 static const char *const method_names[] = {"none", "decimate", "keep-last", NULL};
@@ -136,10 +137,10 @@ json_t *context_to_json(const dm_context_options *context) {
     json_t *layers = json_array();
     for (size_t i = 0; i < context->n_layer; i++)
         json_array_append_new(layers, json_integer((json_int_t)context->layers[i]));
-    json_t *object = json_pack("{ss so sI sf sI sI}", "method", method_name(context->method),
-                               "layers", layers, "base_length", (json_int_t)context->base_length,
-                               "beta", context->beta, "min_length", (json_int_t)context->min_length,
-                               "keep_tail", (json_int_t)context->keep_tail);
+    json_t *object = json_pack("{ss so so sf so so}", "method", method_name(context->method),
+                               "layers", layers, "base_length", json_size(context->base_length),
+                               "beta", context->beta, "min_length", json_size(context->min_length),
+                               "keep_tail", json_size(context->keep_tail));
     if (context->method == DM_CONTEXT_DECIMATE)
         json_object_set_new(object, "score", json_string(score_name(context->score)));
     return object;

@@ -22,7 +22,8 @@ static int print_help(void) {
         printf("  %-12s%s\n", commands[i]->name, commands[i]->summary);
     printf("\n  --help      this text; 'decimamba COMMAND --help' explains a command\n"
            "  --version   the version\n\n"
-           "Example:\n  decimamba generate models/passkey --file prompt.txt --max-tokens 5\n");
+           "Example:\n  decimamba generate models/passkey-bytes-512 --file prompt.txt --max-tokens "
+           "5\n");
     return flush_output() ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 

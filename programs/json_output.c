@@ -9,7 +9,7 @@ json_t *json_number_or_null(double number) {
 }
 
 json_t *json_size(size_t size) {
-    return json_integer((json_int_t)size);
+    return size <= INT64_MAX ? json_integer((json_int_t)size) : json_null();
 }
 
 json_t *json_ids(const int32_t *ids, size_t n_id) {

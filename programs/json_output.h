@@ -9,6 +9,7 @@
 
 /* JSON has no infinity and no NaN: they become null. */
 json_t *json_number_or_null(double number);
+/* What JSON's integers cannot hold becomes null. */
 json_t *json_size(size_t size);
 json_t *json_ids(const int32_t *ids, size_t n_id);
 

@@ -10,8 +10,7 @@
 #include "options_help.h"
 
 static bool is_number(enum option_kind kind) {
-    return kind == OPTION_SIZE || kind == OPTION_SEED || kind == OPTION_REAL ||
-           kind == OPTION_SIZES;
+    return kind == OPTION_SIZE || kind == OPTION_SEED || kind == OPTION_REAL;
 }
 
 bool read_whole(const char *text, size_t length, uint64_t *number) {
@@ -53,11 +52,13 @@ static const char *range_text(const struct option *option, char *text, size_t si
 
 static bool refuse(const struct option *option, const char *value, char *message, size_t size) {
     char range[80];
-    if (is_number(option->kind))
-        snprintf(message, size, "--%s: '%s' is not a %s in the range %s", option->name, value,
-                 option->kind == OPTION_REAL    ? "number"
-                 : option->kind == OPTION_SIZES ? "list of whole numbers"
-                                                : "whole number",
+    if (option->kind == OPTION_SIZES)
+        snprintf(message, size,
+                 "--%s: '%.80s' is not a list of at most %d whole numbers in the range %s",
+                 option->name, value, (int)list_capacity, range_text(option, range, sizeof range));
+    else if (is_number(option->kind))
+        snprintf(message, size, "--%s: '%.80s' is not a %s in the range %s", option->name, value,
+                 option->kind == OPTION_REAL ? "number" : "whole number",
                  range_text(option, range, sizeof range));
     else
         snprintf(message, size, "--%s: given more than %d times", option->name, (int)list_capacity);
@@ -200,6 +201,14 @@ static bool read_flag(const struct option_group *groups, int n_argument, char **
     return store(option, value, message, size);
 }
 
+/* Looked for before any flag is read: the help shows the defaults, which flags overwrite. */
+static bool asks_help(int n_argument, char **arguments) {
+    for (int i = 1; i < n_argument && strcmp(arguments[i], "--") != 0; i++)
+        if (!strcmp(arguments[i], "--help") || !strcmp(arguments[i], "-h"))
+            return true;
+    return false;
+}
+
 enum options_result options_read(const struct command *command, const struct option_group *groups,
                                  int n_argument, char **arguments, const char **operands) {
     char message[512];
@@ -207,13 +216,14 @@ enum options_result options_read(const struct command *command, const struct opt
     size_t n_operand = 0;
     for (size_t i = 0; i < command->max_operand; i++)
         operands[i] = NULL;
+    if (asks_help(n_argument, arguments)) {
+        print_command_help(command, groups);
+        return OPTIONS_HELP;
+    }
     for (int i = 1; i < n_argument; i++) {
         const char *word = arguments[i];
         if (!flags_ended && !strcmp(word, "--")) {
             flags_ended = true;
-        } else if (!flags_ended && (!strcmp(word, "--help") || !strcmp(word, "-h"))) {
-            print_command_help(command, groups);
-            return OPTIONS_HELP;
         } else if (!flags_ended && word[0] == '-' && word[1] == '-') {
             if (!read_flag(groups, n_argument, arguments, &i, message, sizeof message)) {
                 complain("%s: %s; see 'decimamba %s --help'", command->name, message,

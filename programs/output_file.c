@@ -15,6 +15,13 @@ static bool is_special(const char *path) {
 }
 
 bool output_possible(const char *path) {
+    struct stat status;
+    if (!*path)
+        return fail("the name of the file to write is empty");
+    if (stat(path, &status) == 0 && S_ISDIR(status.st_mode))
+        return fail("%s: cannot write: %s", path, strerror(EISDIR));
+    if (is_special(path))
+        return access(path, W_OK) == 0 || fail("%s: cannot write: %s", path, strerror(errno));
     const char *slash = strrchr(path, '/');
     char *directory = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
     if (!directory)

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "fail.h"
@@ -34,6 +35,13 @@ static bool on_terminal(void) {
 static bool in_colours(void) {
     const char *no_color = getenv("NO_COLOR");
     return on_terminal() && !(no_color && *no_color);
+}
+
+/* A table that the window cuts or wraps cannot be drawn over. */
+static bool fits(const struct grid *grid) {
+    struct winsize size;
+    return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) || !size.ws_row ||
+           (size.ws_row > grid_height(grid) && size.ws_col >= grid_width(grid));
 }
 
 /* Prints the table, over the one that is there. */
@@ -93,7 +101,7 @@ static bool prepare(struct report *report, const dm_model *model) {
             return fail("method '%s': %s", report->method->name, error.message);
     for (size_t i = 0; i < report->n_prompt; i++)
         n_token += report->prompts[i].length;
-    report->live = on_terminal();
+    report->live = on_terminal() && fits(&report->grid);
     progress_start(&report->progress, "passkey", n_token);
     return true;
 }

@@ -24,8 +24,9 @@ static bool read_stream(FILE *stream, struct text *text) {
     if (!bytes)
         return fail_memory();
     if (ferror(stream)) {
+        complain("%s: cannot read: %s", text->name, strerror(errno));
         free(bytes);
-        return fail("%s: cannot read: %s", text->name, strerror(errno));
+        return false;
     }
     bytes[n] = 0;
     text->bytes = bytes;

@@ -8,20 +8,24 @@
 #include "fail.h"
 #include "output_file.h"
 
+/* NULL: memory is short. */
 static char *make_header(const struct tensor *tensors, size_t n_tensor) {
     json_t *header = json_object();
     size_t offset = 0;
+    bool whole = true;
     for (size_t i = 0; i < n_tensor; i++) {
         json_t *shape = json_array();
         for (size_t axis = 0; axis < tensors[i].n_axis; axis++)
-            json_array_append_new(shape, json_integer((json_int_t)tensors[i].shape[axis]));
+            whole &=
+                !json_array_append_new(shape, json_integer((json_int_t)tensors[i].shape[axis]));
         size_t end = offset + tensors[i].n_byte;
-        json_object_set_new(header, tensors[i].name,
-                            json_pack("{ss so s[II]}", "dtype", tensors[i].dtype, "shape", shape,
-                                      "data_offsets", (json_int_t)offset, (json_int_t)end));
+        whole &= !json_object_set_new(header, tensors[i].name,
+                                      json_pack("{ss so s[II]}", "dtype", tensors[i].dtype, "shape",
+                                                shape, "data_offsets", (json_int_t)offset,
+                                                (json_int_t)end));
         offset = end;
     }
-    char *text = json_dumps(header, JSON_COMPACT);
+    char *text = whole ? json_dumps(header, JSON_COMPACT) : NULL;
     json_decref(header);
     return text;
 }

@@ -86,7 +86,9 @@ struct dm_shape dm_parameter_shape(enum dm_parameter parameter,
 size_t dm_shape_n_element(struct dm_shape shape) {
     size_t n = 1;
     for (size_t i = 0; i < shape.n_dim; i++)
-        n *= shape.size[i]; /* fits: at most two sizes differ from 1 or 2 and all are < 2^31 */
+        n *=
+            shape.size
+                [i]; /* fits: two sizes at most differ from 1, the larger below 2^33, the other below 2^31 */
     return n;
 }
 

@@ -10,7 +10,8 @@
 
 enum {
     max_pickle = 1 << 24, /* a hundred times what a large model needs */
-    max_copied = 4        /* times the file's size: views of a storage may overlap, but not so */
+    max_copied = 4,       /* times the file's size: views of a storage may overlap, but not so */
+    max_unpacked = 64     /* times the file's size: no trained weights pack so well */
 };
 
 /* While a file is being opened. */
@@ -19,7 +20,7 @@ struct opening {
     struct dm_torch_zip zip;
     const struct dm_torch_zip_entry *pickle; /* <folder>/data.pkl: all entries have this folder */
     size_t n_prefix;                         /* of its name, with the slash */
-    size_t n_copied;                         /* bytes */
+    size_t n_copied, n_unpacked;             /* bytes */
 };
 
 static dm_status find_pickle(struct opening *opening, dm_error *error) {
@@ -115,6 +116,9 @@ static dm_status find_storage(struct opening *opening, const struct dm_pickle_te
     *bytes = entry->bytes;
     if (*bytes)
         return DM_OK;
+    if (!dm_size_add(opening->n_unpacked, n_byte, &opening->n_unpacked) ||
+        opening->n_unpacked / max_unpacked > opening->bin->file.n_byte)
+        return bad_tensor(opening, tensor, "its storage unpacks to far more than a file's", error);
     unsigned char *copy = NULL;
     status = unpack(opening, entry, &copy, error);
     if (status)

@@ -96,6 +96,8 @@ static bool flush(struct dm_normalizer *scratch) {
         utf8proc_normalize_utf32(scratch->code_points, (utf8proc_ssize_t)scratch->n_code_point,
                                  (utf8proc_option_t)(UTF8PROC_COMPOSE | UTF8PROC_STABLE));
     scratch->n_code_point = 0;
+    if (n_composed < 0)
+        return false;
     for (utf8proc_ssize_t i = 0; i < n_composed; i++) {
         unsigned char encoded[4];
         utf8proc_ssize_t length = utf8proc_encode_char(scratch->code_points[i], encoded);

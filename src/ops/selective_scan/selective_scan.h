@@ -12,13 +12,13 @@
 
 struct dm_selective_scan {
     size_t n_sequence, d_inner, d_state;
-    const size_t *start; /* [n_sequence + 1] */
-    const float *u;      /* [n_token, d_inner] */
-    const float *delta;  /* [n_token, d_inner] */
-    const float *A;      /* [d_state, d_inner], negative */
-    const float *BC;     /* [n_token, 2 * d_state]: B, then C */
-    const float *D;      /* [d_inner] */
-    const float *z;      /* [n_token, d_inner] */
+    const size_t *start;     /* [n_sequence + 1] */
+    const float *u;          /* [n_token, d_inner] */
+    const float *delta;      /* [n_token, d_inner] */
+    const float *A;          /* [d_state, d_inner], negative */
+    const float *BC;         /* [n_token, 2 * d_state]: B, then C */
+    const float *D;          /* [d_inner] */
+    const float *z;          /* [n_token, d_inner] */
     float *const *ssm_state; /* [n_sequence] of [d_state, d_inner] */
     float *y;                /* [n_token, d_inner]; may be z or u */
 };

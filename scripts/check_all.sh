@@ -1,0 +1,19 @@
+#!/bin/sh
+# The long checks: every test under AddressSanitizer and UndefinedBehaviorSanitizer, those with
+# threads under ThreadSanitizer, a build with clang, clang-format and clang-tidy.
+#     scripts/check_all.sh [BUILD]         build folders BUILD-asan, BUILD-tsan and BUILD-clang
+set -eu
+build=${1:-build}
+
+sanitized() { # folder, sanitizers, tests (none: all)
+    folder=$1 sanitizers=$2
+    shift 2
+    [ -f "$folder/build.ninja" ] ||
+        meson setup "$folder" -Db_sanitize="$sanitizers" -Db_lundef=false >/dev/null
+    ninja -C "$folder" >/dev/null
+    meson test -C "$folder" --print-errorlogs --timeout-multiplier 10 "$@"
+}
+
+sanitized "$build-asan" address,undefined
+sanitized "$build-tsan" thread threads onednn_matmul properties choice memory_failures tokenizer
+scripts/lint.sh "$build"

@@ -1,5 +1,7 @@
 #include "model/activations.h"
 
+#include <string.h>
+
 #include "base/memory.h"
 
 enum { alignment = 64, n_buffer = 13 };
@@ -66,7 +68,8 @@ dm_status dm_activations_new(const struct dm_model_config *config, size_t capaci
     struct buffer buffers[n_buffer];
     describe(config, buffers);
     for (int i = 0; i < n_buffer; i++) {
-        *(void **)((unsigned char *)activations + buffers[i].offset) = activations->arena + end;
+        void *buffer = activations->arena + end;
+        memcpy((unsigned char *)activations + buffers[i].offset, &buffer, sizeof buffer);
         advance(&buffers[i], capacity, &end);
     }
     activations->capacity = capacity;

@@ -43,13 +43,30 @@ void dm_token_pool_clear(struct dm_token_pool *pool) {
     pool->full = false;
 }
 
-/* Grows one array; what it holds stays where a later one fails. */
-static bool grow(void *array, size_t n, size_t capacity, size_t size) {
-    void **pointer = array;
-    void *moved = dm_memory_resize(*pointer, n, capacity, size);
-    if (moved)
-        *pointer = moved;
-    return moved != NULL;
+/* Grows every array; where one cannot, those before it are larger and hold what they held. */
+static bool grow(struct dm_token_pool *pool, size_t capacity) {
+    size_t row_bytes, n = pool->n;
+    float *rows = NULL, *score;
+    size_t *position, *chosen, *scratch;
+    if (dm_size_mul(pool->row_width, sizeof *rows, &row_bytes))
+        rows = dm_memory_resize(pool->rows, n, capacity, row_bytes);
+    if (!rows)
+        return false;
+    pool->rows = rows;
+    if (!(position = dm_memory_resize(pool->position, n, capacity, sizeof *position)))
+        return false;
+    pool->position = position;
+    if (!(score = dm_memory_resize(pool->score, n, capacity, sizeof *score)))
+        return false;
+    pool->score = score;
+    if (!(chosen = dm_memory_resize(pool->chosen, 0, capacity, sizeof *chosen)))
+        return false;
+    pool->chosen = chosen;
+    if (!(scratch = dm_memory_resize(pool->scratch, 0, capacity, sizeof *scratch)))
+        return false;
+    pool->scratch = scratch;
+    pool->capacity = capacity;
+    return true;
 }
 
 dm_status dm_token_pool_reserve(struct dm_token_pool *pool, size_t n_token, dm_error *error) {
@@ -59,16 +76,9 @@ dm_status dm_token_pool_reserve(struct dm_token_pool *pool, size_t n_token, dm_e
         return DM_OK;
     size_t larger = add_saturating(pool->capacity, pool->capacity / 2); /* not one by one */
     larger = larger < pool->limit ? larger : pool->limit;
-    size_t capacity = need > larger ? need : larger, row_bytes;
-    if (!dm_size_mul(pool->row_width, sizeof(float), &row_bytes) ||
-        !grow(&pool->rows, pool->n, capacity, row_bytes) ||
-        !grow(&pool->position, pool->n, capacity, sizeof *pool->position) ||
-        !grow(&pool->score, pool->n, capacity, sizeof *pool->score) ||
-        !grow(&pool->chosen, 0, capacity, sizeof *pool->chosen) ||
-        !grow(&pool->scratch, 0, capacity, sizeof *pool->scratch))
-        return dm_fail_memory(error, "the tokens that may be kept");
-    pool->capacity = capacity;
-    return DM_OK;
+    return grow(pool, need > larger ? need : larger)
+               ? DM_OK
+               : dm_fail_memory(error, "the tokens that may be kept");
 }
 
 /* Tokens held that lie before the tail of the first n_offered ones. */

@@ -286,8 +286,9 @@ const struct dm_pickle_value *dm_pickle_tuple_items(const struct dm_pickle_machi
                                                     struct dm_pickle_value tuple, size_t *n) {
     const struct dm_pickle_tuple *entry =
         (const struct dm_pickle_tuple *)machine->tuples.entries + tuple.index;
+    const struct dm_pickle_value *items = machine->tuple_items.entries; /* NULL: none has any */
     *n = entry->n;
-    return (const struct dm_pickle_value *)machine->tuple_items.entries + entry->first;
+    return items ? items + entry->first : NULL;
 }
 
 static dm_status run_protocol(struct dm_pickle_machine *machine) {

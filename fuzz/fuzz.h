@@ -1,0 +1,39 @@
+/* What the fuzz targets share. A target is one file with LLVMFuzzerTestOneInput; libFuzzer feeds it
+ * (scripts/fuzz.sh), or replay.c does (the tests fuzz_*). */
+#ifndef DM_FUZZ_FUZZ_H
+#define DM_FUZZ_FUZZ_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/status.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* A property that must hold whatever the input is. */
+#define MUST(property)                                    \
+    do {                                                  \
+        if (!(property))                                  \
+            fuzz_violated(__FILE__, __LINE__, #property); \
+    } while (0)
+_Noreturn void fuzz_violated(const char *file, int line, const char *property);
+
+enum { FUZZ_MAX_PATH = 512 };
+
+/* The path of a file in memory that holds the input; the next call changes it. */
+const char *fuzz_file(const uint8_t *data, size_t size);
+/* The path of a directory of this process, removed at its end. */
+const char *fuzz_directory(void);
+/* Writes directory/name and puts its path into `path` [FUZZ_MAX_PATH]. */
+void fuzz_write(const char *name, const void *bytes, size_t n_byte, char *path);
+
+/* A call failed with `status` exactly when it left a message that says so in one line. Begin with
+ * fuzz_error_new. */
+dm_error fuzz_error_new(void);
+void fuzz_check_error(dm_status status, const dm_error *error);
+
+/* Reads every byte, so that a sanitizer sees those that are not there. */
+void fuzz_touch(const void *bytes, size_t n_byte);
+
+#endif

@@ -1,0 +1,51 @@
+/* A decimamba.json for a model of 3 layers and 8 channels. */
+#include "context/calibration.h"
+
+#include <math.h>
+
+#include "base/memory.h"
+#include "context/context.h"
+#include "fuzz.h"
+
+enum { n_layer = 3, d_inner = 8 };
+
+static void check_channels(const struct dm_calibration *calibration) {
+    MUST(calibration->n_layer == n_layer);
+    for (size_t layer = 0; layer < n_layer; layer++) {
+        const struct dm_layer_channels *own = &calibration->layers[layer];
+        for (size_t i = 0; i < own->n_channel; i++) {
+            MUST(own->channels[i] < d_inner);
+            MUST(i == 0 || own->channels[i - 1] < own->channels[i]);
+        }
+    }
+}
+
+/* The default settings are such that a session takes them. */
+static void check_context(const struct dm_calibration *calibration) {
+    const dm_context_options *options = &calibration->context;
+    struct dm_context *context;
+    dm_error error = fuzz_error_new();
+    MUST(options->struct_size == sizeof *options);
+    for (size_t i = 0; i < options->n_layer; i++)
+        MUST(options->layers[i] < n_layer);
+    MUST(isfinite(options->beta) && isfinite(calibration->share));
+    MUST(dm_context_new(options, n_layer, calibration, &context, &error) == DM_OK);
+    dm_context_free(context);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    size_t live = dm_memory_live();
+    struct dm_calibration *calibration = NULL;
+    dm_error error = fuzz_error_new();
+    dm_status status =
+        dm_calibration_read(fuzz_file(data, size), n_layer, d_inner, &calibration, &error);
+    fuzz_check_error(status, &error);
+    MUST(!calibration == !!status);
+    if (!status) {
+        check_channels(calibration);
+        check_context(calibration);
+        dm_calibration_free(calibration);
+    }
+    MUST(dm_memory_live() == live);
+    return 0;
+}

@@ -1,0 +1,54 @@
+/* A config.json: what is accepted has sizes in their ranges, and is read back from what is written
+ * of it. */
+#include "checkpoint/model_config.h"
+
+#include "fuzz.h"
+
+static bool in_range(size_t size) {
+    return size >= 1 && size < (size_t)1 << 31;
+}
+
+static void check_ranges(const struct dm_model_config *config) {
+    MUST(in_range(config->n_layer) && in_range(config->d_model) && in_range(config->d_inner));
+    MUST(in_range(config->d_state) && in_range(config->d_conv) && in_range(config->dt_rank));
+    MUST(in_range(config->vocab_size));
+    MUST(config->norm_epsilon >= 0 && config->norm_epsilon < 1);
+    MUST(config->mixer_norm_epsilon >= 0 && config->mixer_norm_epsilon < 1);
+    MUST(config->bos_token_id >= -1 && config->eos_token_id >= -1);
+}
+
+static bool equal(const struct dm_model_config *a, const struct dm_model_config *b) {
+    return a->n_layer == b->n_layer && a->d_model == b->d_model && a->d_inner == b->d_inner &&
+           a->d_state == b->d_state && a->d_conv == b->d_conv && a->dt_rank == b->dt_rank &&
+           a->vocab_size == b->vocab_size && a->norm_epsilon == b->norm_epsilon &&
+           a->tied_head == b->tied_head && a->conv_bias == b->conv_bias &&
+           a->projection_bias == b->projection_bias && a->mixer_norms == b->mixer_norms &&
+           a->mixer_norm_epsilon == b->mixer_norm_epsilon && a->bos_token_id == b->bos_token_id &&
+           a->eos_token_id == b->eos_token_id;
+}
+
+static void check_round_trip(const struct dm_model_config *config) {
+    struct dm_model_config again;
+    dm_error error = fuzz_error_new();
+    json_t *written = dm_model_config_to_json(config, DM_DTYPE_BF16);
+    MUST(written);
+    MUST(dm_model_config_from_json(written, "written", &again, &error) == DM_OK);
+    MUST(equal(config, &again) && !again.projection_bias_unsaid);
+    json_decref(written);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    json_t *object = NULL;
+    struct dm_model_config config;
+    dm_error error = fuzz_error_new();
+    dm_status status = dm_json_parse((const char *)data, size, "input", &object, &error);
+    if (!status)
+        status = dm_model_config_from_json(object, "input", &config, &error);
+    fuzz_check_error(status, &error);
+    if (!status) {
+        check_ranges(&config);
+        check_round_trip(&config);
+    }
+    json_decref(object);
+    return 0;
+}

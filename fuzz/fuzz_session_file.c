@@ -1,0 +1,91 @@
+/* A session file for a small model: what is restored works. The checkpoint's hash in the input is
+ * replaced by the model's, so that it is never what is wrong. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "checkpoint/checkpoint.h"
+#include "decimamba.h"
+#include "fuzz.h"
+#include "model/language_model.h"
+
+/* The sizes that the corpus was saved with. */
+static const char config[] =
+    "{\"model_type\": \"mamba\", \"hidden_size\": 4, \"num_hidden_layers\": 3, \"state_size\": 2, "
+    "\"conv_kernel\": 2, \"expand\": 1, \"time_step_rank\": 1, \"vocab_size\": 8}";
+static const char calibration[] =
+    "{\"version\": 1, \"global_channels\": {\"0\": [0, 2], \"2\": [1]}}";
+enum { vocab_size = 8, n_hash = 32, spare = 8 };
+
+static dm_model *model;
+static char hash[n_hash + 1];
+
+static void release_model(void) {
+    dm_model_free(model);
+}
+
+static void make_model(void) {
+    char config_path[FUZZ_MAX_PATH], calibration_path[FUZZ_MAX_PATH], path[FUZZ_MAX_PATH];
+    dm_model_options options = DM_MODEL_OPTIONS_INIT;
+    dm_error error = fuzz_error_new();
+    options.n_thread = 1;
+    fuzz_write("config.json", config, sizeof config - 1, config_path);
+    MUST(snprintf(path, sizeof path, "%s/model", fuzz_directory()) < FUZZ_MAX_PATH);
+    MUST(dm_checkpoint_init(config_path, path, DM_DTYPE_F32, 1, &error) == DM_OK);
+    fuzz_write("model/decimamba.json", calibration, sizeof calibration - 1, calibration_path);
+    MUST(dm_model_load(path, &options, &model, &error) == DM_OK);
+    dm_checkpoint_hash(model->checkpoint, hash);
+    atexit(release_model);
+}
+
+static void put_hash(uint8_t *bytes, size_t size) {
+    static const char key[] = "\"checkpoint\":\"";
+    const size_t n_key = sizeof key - 1;
+    for (size_t i = 0; i + n_key + n_hash <= size; i++)
+        if (memcmp(bytes + i, key, n_key) == 0)
+            memcpy(bytes + i + n_key, hash, n_hash);
+}
+
+/* Calls may refuse (a state may hold anything), but not crash; and a reset mends all. */
+static void use(dm_session *session) {
+    const int32_t ids[] = {1, 2, 3, 4, 5, 6, 7, 0, 1};
+    const size_t n_id = sizeof ids / sizeof *ids, *kept;
+    size_t n_kept;
+    float logits[vocab_size];
+    dm_error error = fuzz_error_new();
+    dm_session_logits(session, 1, logits, NULL);
+    dm_session_step(session, 1, logits, NULL);
+    dm_session_append(session, ids, n_id, NULL);
+    dm_session_logits(session, 1, logits, NULL);
+    for (size_t layer = 0; layer < 3; layer++)
+        if (!dm_session_kept(session, layer, &kept, &n_kept, NULL))
+            fuzz_touch(kept, n_kept * sizeof *kept);
+    dm_session_step(session, 2, logits, NULL);
+    dm_session_step(session, 3, logits, NULL);
+    dm_session_reset(session);
+    MUST(dm_session_append(session, ids, n_id, &error) == DM_OK);
+    MUST(dm_session_logits(session, 1, logits, &error) == DM_OK);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    if (!model)
+        make_model();
+    uint8_t *bytes = malloc(size + 1);
+    MUST(bytes);
+    if (size)
+        memcpy(bytes, data, size);
+    put_hash(bytes, size);
+    size_t live = dm_memory_live();
+    dm_session *session = NULL;
+    dm_error error = fuzz_error_new();
+    dm_status status = dm_session_restore(model, fuzz_file(bytes, size), &session, &error);
+    fuzz_check_error(status, &error);
+    MUST(!session == !!status);
+    if (!status)
+        use(session);
+    dm_session_free(session);
+    MUST(dm_memory_live() <= live + spare); /* the model keeps workspaces for the next session */
+    free(bytes);
+    return 0;
+}

@@ -16,16 +16,12 @@ dm_status dm_token_bytes(const struct dm_tokenizer *tokenizer, int32_t id, bool 
 
 dm_status dm_decoder_create(const struct dm_tokenizer *tokenizer, bool keep_special,
                             struct dm_decoder **decoder, dm_error *error) {
-    size_t longest = 0;
-    for (size_t i = 0; i < tokenizer->n_token; i++)
-        if (tokenizer->tokens[i].n_byte > longest)
-            longest = tokenizer->tokens[i].n_byte;
     struct dm_decoder *made = dm_memory_zeroed(1, sizeof *made);
     if (!made)
         return dm_fail_memory(error, "a decoder");
     made->tokenizer = tokenizer;
     made->keep_special = keep_special;
-    made->output = dm_memory_array(longest + 2, DM_UTF8_REPLACEMENT_LENGTH);
+    made->output = dm_memory_array(tokenizer->longest + 2, DM_UTF8_REPLACEMENT_LENGTH);
     if (!made->output) {
         dm_decoder_release(made);
         return dm_fail_memory(error, "a decoder");

@@ -26,6 +26,7 @@ struct dm_token {
 struct dm_tokenizer {
     struct dm_token *tokens; /* [n_token], by id */
     size_t n_token;
+    size_t longest;                 /* bytes that a token decodes to, at most */
     char *pool;                     /* the texts and bytes of the tokens */
     struct dm_string_table by_text; /* ids of the stored texts */
     struct dm_added_tokens raw, normal;

@@ -169,6 +169,12 @@ static dm_status load_merges(struct dm_loading *loading) {
     return status;
 }
 
+static void find_longest(struct dm_tokenizer *tokenizer) {
+    for (size_t i = 0; i < tokenizer->n_token; i++)
+        if (tokenizer->tokens[i].n_byte > tokenizer->longest)
+            tokenizer->longest = tokenizer->tokens[i].n_byte;
+}
+
 /* Finds the words that BPE makes into one id: most of the words of a text. */
 static dm_status find_words(struct dm_loading *loading) {
     struct dm_tokenizer *tokenizer = loading->tokenizer;
@@ -218,7 +224,11 @@ static dm_status load(struct dm_loading *loading) {
         status = load_merges(loading);
     if (!status)
         status = find_words(loading);
-    return status ? status : dm_loading_added(loading);
+    if (!status)
+        status = dm_loading_added(loading);
+    if (!status)
+        find_longest(tokenizer);
+    return status;
 }
 
 static dm_status read_file(const char *path, struct dm_tokenizer *tokenizer, dm_error *error) {

@@ -1,7 +1,6 @@
 /* decimamba tokenize: text to ids, and back. */
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "commands.h"
 #include "decimamba.h"

@@ -10,10 +10,8 @@
 #include "base/mapped_file.h"
 #include "base/memory.h"
 
-static char directory[TEST_MAX_PATH];
-
 static const char *inside(const char *name) {
-    return test_join(directory, name);
+    return test_join(test_directory, name);
 }
 
 static void expect_content(const char *path, const char *text) {
@@ -32,11 +30,11 @@ static void replaces_a_file_whole(void **state) {
     assert_int_equal(dm_file_writer_write(&writer, NULL, 0, NULL), DM_OK);
     assert_int_equal(dm_file_writer_write(&writer, "er", 2, NULL), DM_OK);
     expect_content(inside("file"), "old"); /* until the commit */
-    assert_int_equal(test_count_entries(directory), 2);
+    assert_int_equal(test_count_entries(test_directory), 2);
     assert_int_equal(dm_file_writer_commit(&writer, NULL), DM_OK);
     dm_file_writer_abort(&writer);
     expect_content(inside("file"), "newer");
-    assert_int_equal(test_count_entries(directory), 1);
+    assert_int_equal(test_count_entries(test_directory), 1);
     assert_int_equal(dm_file_write(inside("empty"), NULL, 0, NULL), DM_OK);
     expect_content(inside("empty"), "");
     (void)state;
@@ -50,7 +48,7 @@ static void abort_leaves_nothing(void **state) {
     dm_file_writer_abort(&writer);
     dm_file_writer_abort(&writer);
     dm_file_writer_abort(&other);
-    assert_int_equal(test_count_entries(directory), 0);
+    assert_int_equal(test_count_entries(test_directory), 0);
     writer = (struct dm_file_writer){0};
     dm_file_writer_abort(&writer); /* must not close descriptor 0 */
     (void)state;
@@ -89,7 +87,7 @@ static void names_the_file_that_fails(void **state) {
     mkdir(inside("folder"), 0777);
     expect_failure(inside("folder"), "folder: cannot write: Is a directory");
     expect_failure("/proc/file", "/proc/file: cannot write");
-    assert_int_equal(test_count_entries(directory), 1);
+    assert_int_equal(test_count_entries(test_directory), 1);
     (void)state;
     expect_failure("/dev/null", "not a regular file");
 }
@@ -107,7 +105,7 @@ static void survives_a_full_disk(void **state) {
     for (size_t n = 100001; n <= 150000; n += 49999) {
         assert_int_equal(dm_file_write(inside("file"), bytes, n, &error), DM_ERROR_IO);
         test_expect_error(&error, DM_ERROR_IO, "file: cannot write");
-        assert_int_equal(test_count_entries(directory), 1);
+        assert_int_equal(test_count_entries(test_directory), 1);
     }
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
     signal(SIGXFSZ, SIG_DFL);
@@ -123,7 +121,7 @@ static void survives_short_memory(void **state) {
         dm_status status = dm_file_write(inside("file"), "x", 1, NULL);
         dm_memory_fail_at(0);
         assert_int_not_equal(status, DM_OK);
-        assert_int_equal(test_count_entries(directory), 0);
+        assert_int_equal(test_count_entries(test_directory), 0);
         assert_int_equal(dm_memory_live(), live);
     }
     (void)state;
@@ -133,7 +131,7 @@ static void maps_only_files(void **state) {
     struct dm_mapped_file file;
     dm_error error = {0};
     size_t live = dm_memory_live();
-    assert_int_equal(dm_mapped_file_open(&file, directory, &error), DM_ERROR_IO);
+    assert_int_equal(dm_mapped_file_open(&file, test_directory, &error), DM_ERROR_IO);
     test_expect_error(&error, DM_ERROR_IO, "not a regular file");
     assert_int_equal(dm_mapped_file_open(&file, inside("none"), &error), DM_ERROR_IO);
     test_expect_error(&error, DM_ERROR_IO, "none: No such file");
@@ -152,19 +150,7 @@ static void maps_only_files(void **state) {
     (void)state;
 }
 
-static int set_up(void **state) {
-    (void)state;
-    test_make_directory(directory);
-    return 0;
-}
-
-static int tear_down(void **state) {
-    (void)state;
-    test_remove_directory(directory);
-    return 0;
-}
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, test_set_up, test_tear_down)
 
 int main(void) {
     const struct CMUnitTest tests[] = {

@@ -1,6 +1,5 @@
 #include "base/test_support.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/json.h"

@@ -39,6 +39,20 @@ void test_remove_directory(const char *path) {
     assert_int_equal(nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
 }
 
+char test_directory[TEST_MAX_PATH];
+
+int test_set_up(void **state) {
+    (void)state;
+    test_make_directory(test_directory);
+    return 0;
+}
+
+int test_tear_down(void **state) {
+    (void)state;
+    test_remove_directory(test_directory);
+    return 0;
+}
+
 unsigned char *test_read_file(const char *path, size_t *n_byte) {
     FILE *file = fopen(path, "rb");
     assert_non_null(file);

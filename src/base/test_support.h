@@ -20,6 +20,10 @@ const char *test_data(const char *name);
 void test_make_directory(char *path);
 /* Removes a directory with all that is in it. */
 void test_remove_directory(const char *path);
+/* A fixture: test_directory is made before, and removed after, a test or a group of them. */
+extern char test_directory[TEST_MAX_PATH];
+int test_set_up(void **state);
+int test_tear_down(void **state);
 /* directory/name, valid until the next but three call. */
 const char *test_join(const char *directory, const char *name);
 /* The whole file, from malloc. */

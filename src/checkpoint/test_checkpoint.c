@@ -12,8 +12,6 @@
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/safetensors.h"
 
-static char directory[TEST_MAX_PATH];
-
 static struct dm_checkpoint *open_sound(const char *path) {
     struct dm_checkpoint *checkpoint = NULL;
     dm_error error;
@@ -53,7 +51,7 @@ static bool try_to_open(const char *path) {
 
 /* The working directory of a test gets one file of a committed checkpoint. */
 static void bring(const char *checkpoint, const char *file) {
-    test_copy_file(test_join(test_data(checkpoint), file), test_join(directory, file));
+    test_copy_file(test_join(test_data(checkpoint), file), test_join(test_directory, file));
 }
 
 static void expect_same_weights(const char *a, const char *b) {
@@ -87,7 +85,7 @@ static void reads_golden_files_alike(void **state) {
     for (size_t i = 0; i < 2; i++) {
         bring(names[i], "config.json");
         bring(names[i], "pytorch_model.bin");
-        expect_same_weights(test_data(names[i]), directory);
+        expect_same_weights(test_data(names[i]), test_directory);
     }
     struct dm_checkpoint *a = open_sound(test_data(names[0])), *b = open_sound(test_data(names[1]));
     const struct dm_model_config *config = dm_checkpoint_config(b);
@@ -177,21 +175,21 @@ static void refuses_pickled_calls(void **state) {
 }
 
 static void refuses_incomplete_directories(void **state) {
-    expect_refused(directory, DM_ERROR_IO, "config.json");
+    expect_refused(test_directory, DM_ERROR_IO, "config.json");
     bring("checkpoints/official-safetensors", "config.json");
-    expect_refused(directory, DM_ERROR_IO, "holds no model.safetensors");
-    expect_refused(test_join(directory, "none"), DM_ERROR_IO, "none/config.json");
+    expect_refused(test_directory, DM_ERROR_IO, "holds no model.safetensors");
+    expect_refused(test_join(test_directory, "none"), DM_ERROR_IO, "none/config.json");
     (void)state;
 }
 
 /* Replaces the first `from` in a file by `to`, of the same length unless the file is text. */
 static void edit(const char *file, const char *from, const char *to) {
     size_t n, n_from = strlen(from), i = 0;
-    unsigned char *bytes = test_read_file(test_join(directory, file), &n);
+    unsigned char *bytes = test_read_file(test_join(test_directory, file), &n);
     while (i + n_from <= n && memcmp(bytes + i, from, n_from) != 0)
         i++;
     assert_true(i + n_from <= n);
-    FILE *edited = fopen(test_join(directory, file), "wb");
+    FILE *edited = fopen(test_join(test_directory, file), "wb");
     fwrite(bytes, 1, i, edited);
     fputs(to, edited);
     fwrite(bytes + i + n_from, 1, n - i - n_from, edited);
@@ -230,9 +228,9 @@ static void names_what_disagrees(void **state) {
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         bring("checkpoints/official-safetensors", "config.json");
         bring("checkpoints/official-safetensors", "model.safetensors");
-        assert_true(try_to_open(directory));
+        assert_true(try_to_open(test_directory));
         edit(cases[i].file, cases[i].from, cases[i].to);
-        expect_refused(directory, cases[i].status, cases[i].part);
+        expect_refused(test_directory, cases[i].status, cases[i].part);
     }
     (void)state;
 }
@@ -257,13 +255,13 @@ static void refuses_faulty_indexes(void **state) {
         bring("checkpoints/mamba-sharded", "model.safetensors.index.json");
         bring("checkpoints/mamba-sharded", "model-00001-of-00002.safetensors");
         bring("checkpoints/mamba-sharded", "model-00002-of-00002.safetensors");
-        assert_true(try_to_open(directory));
+        assert_true(try_to_open(test_directory));
         edit("model.safetensors.index.json", cases[i].from, cases[i].to);
-        expect_refused(directory, DM_ERROR_FORMAT, cases[i].part);
+        expect_refused(test_directory, DM_ERROR_FORMAT, cases[i].part);
     }
     bring("checkpoints/mamba-sharded", "model.safetensors.index.json");
-    remove(test_join(directory, "model-00002-of-00002.safetensors"));
-    expect_refused(directory, DM_ERROR_IO, "model-00002-of-00002.safetensors");
+    remove(test_join(test_directory, "model-00002-of-00002.safetensors"));
+    expect_refused(test_directory, DM_ERROR_IO, "model-00002-of-00002.safetensors");
     (void)state;
 }
 
@@ -280,22 +278,22 @@ static void survives_truncation(void **state) {
         {"checkpoints/official-compressed-bin", {"config.json", "pytorch_model.bin"}},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        test_remove_directory(directory);
-        test_make_directory(directory);
+        test_remove_directory(test_directory);
+        test_make_directory(test_directory);
         for (size_t j = 0; j < 4 && cases[i].files[j]; j++)
             bring(cases[i].checkpoint, cases[i].files[j]);
-        assert_true(try_to_open(directory));
+        assert_true(try_to_open(test_directory));
         for (size_t j = 0; j < 4 && cases[i].files[j]; j++) {
-            const char *path = test_join(directory, cases[i].files[j]);
+            const char *path = test_join(test_directory, cases[i].files[j]);
             size_t n;
             unsigned char *bytes = test_read_file(path, &n);
             while (n && bytes[n - 1] == '\n') /* a config.json is whole without it */
                 n--;
             while (n--) {
                 assert_int_equal(truncate(path, (off_t)n), 0);
-                if (try_to_open(directory))
+                if (try_to_open(test_directory))
                     fail_msg("%s is accepted with %zu bytes", path, n);
-                path = test_join(directory, cases[i].files[j]);
+                path = test_join(test_directory, cases[i].files[j]);
             }
             free(bytes);
             bring(cases[i].checkpoint, cases[i].files[j]);
@@ -319,12 +317,12 @@ static void survives_changed_bytes(void **state) {
     struct dm_random random;
     dm_random_seed(&random, 11);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        test_remove_directory(directory);
-        test_make_directory(directory);
+        test_remove_directory(test_directory);
+        test_make_directory(test_directory);
         bring(cases[i].checkpoint, "config.json");
         bring(cases[i].checkpoint, i < 2 ? "model.safetensors" : "pytorch_model.bin");
         char path[TEST_MAX_PATH];
-        snprintf(path, sizeof path, "%s", test_join(directory, cases[i].file));
+        snprintf(path, sizeof path, "%s", test_join(test_directory, cases[i].file));
         size_t n, n_refused = 0;
         unsigned char *bytes = test_read_file(path, &n);
         size_t n_front = cases[i].n_front < n ? cases[i].n_front : n;
@@ -336,13 +334,13 @@ static void survives_changed_bytes(void **state) {
                 place += n - n_front - cases[i].n_back;
             fseek(file, (long)place, SEEK_SET);
             fputc((int)dm_random_below(&random, 256), file);
-            n_refused += !try_to_open(directory);
+            n_refused += !try_to_open(test_directory);
             fseek(file, (long)place, SEEK_SET);
             fputc(bytes[place], file);
         }
         fclose(file);
         free(bytes);
-        assert_true(try_to_open(directory)); /* all changes were undone */
+        assert_true(try_to_open(test_directory)); /* all changes were undone */
         assert_true(n_refused > 50);
     }
     (void)state;
@@ -372,19 +370,7 @@ static void survives_short_memory(void **state) {
     (void)state;
 }
 
-static int set_up(void **state) {
-    (void)state;
-    test_make_directory(directory);
-    return 0;
-}
-
-static int tear_down(void **state) {
-    (void)state;
-    test_remove_directory(directory);
-    return 0;
-}
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, test_set_up, test_tear_down)
 
 int main(void) {
     const struct CMUnitTest tests[] = {

@@ -14,10 +14,8 @@
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/safetensors.h"
 
-static char directory[TEST_MAX_PATH];
-
 static const char *inside(const char *name) {
-    return test_join(directory, name);
+    return test_join(test_directory, name);
 }
 
 static struct dm_checkpoint *open_sound(const char *path) {
@@ -108,7 +106,7 @@ static void converts_every_kind(void **state) {
             expect_converted(input, output, dtype ? dtype : inputs[i].stored);
             assert_int_equal(test_count_entries(output), 2);
         }
-    assert_int_equal(test_count_entries(directory), 24); /* no temporary directory is left */
+    assert_int_equal(test_count_entries(test_directory), 24); /* no temporary directory is left */
     (void)state;
 }
 
@@ -164,7 +162,7 @@ static void expect_failure(const char *input, const char *output, dm_dtype dtype
     size_t live = dm_memory_live();
     dm_checkpoint_write_converted(input, output, dtype, &error);
     test_expect_error(&error, status, part);
-    assert_int_equal(test_count_entries(directory), n_entry);
+    assert_int_equal(test_count_entries(test_directory), n_entry);
     assert_int_equal(dm_memory_live(), live);
 }
 
@@ -246,7 +244,7 @@ static void survives_short_memory(void **state) {
         if (!status)
             break;
         assert_int_not_equal(error.status, DM_OK);
-        assert_int_equal(test_count_entries(directory), 0);
+        assert_int_equal(test_count_entries(test_directory), 0);
     }
     assert_true(n > 30);
     (void)state;
@@ -348,23 +346,11 @@ static void refuses_shapes_it_cannot_write(void **state) {
     test_write_file(inside("shape.json"), "{}", 2);
     dm_checkpoint_write_random(inside("shape.json"), inside("out"), 0, 1, &error);
     test_expect_error(&error, DM_ERROR_FORMAT, "shape.json");
-    assert_int_equal(test_count_entries(directory), 1);
+    assert_int_equal(test_count_entries(test_directory), 1);
     (void)state;
 }
 
-static int set_up(void **state) {
-    (void)state;
-    test_make_directory(directory);
-    return 0;
-}
-
-static int tear_down(void **state) {
-    (void)state;
-    test_remove_directory(directory);
-    return 0;
-}
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, test_set_up, test_tear_down)
 
 int main(void) {
     const struct CMUnitTest tests[] = {

@@ -7,10 +7,8 @@
 #include "base/memory.h"
 #include "checkpoint/safetensors.h"
 
-static char directory[TEST_MAX_PATH];
-
 static const char *path_of_case(void) {
-    return test_join(directory, "case.safetensors");
+    return test_join(test_directory, "case.safetensors");
 }
 
 /* Writes length, header and `n_data` zeros. */
@@ -181,18 +179,6 @@ static void writes_what_it_reads(void **state) {
     (void)state;
 }
 
-static int set_up(void **state) {
-    (void)state;
-    test_make_directory(directory);
-    return 0;
-}
-
-static int tear_down(void **state) {
-    (void)state;
-    test_remove_directory(directory);
-    return 0;
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(refuses_faulty_headers),
@@ -202,5 +188,5 @@ int main(void) {
         cmocka_unit_test(reads_every_dtype_and_empty_tensors),
         cmocka_unit_test(writes_what_it_reads),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, test_set_up, test_tear_down);
 }

@@ -11,8 +11,6 @@
 #include "checkpoint/torch_pickle.h"
 #include "checkpoint/torch_zip.h"
 
-static char directory[TEST_MAX_PATH];
-
 /* A pickle as a literal, with its length. */
 #define P(text) (const unsigned char *)(text), sizeof(text) - 1
 
@@ -195,7 +193,7 @@ static const float storage[6] = {0, 1, 2, 3, 4, 5};
 /* A file with one storage of six floats, and this pickle; NULL: without the entry. */
 static const char *write_bin(const unsigned char *pickle, size_t n_byte, const char *extra_name,
                              const char *extra) {
-    const char *path = test_join(directory, "case.bin");
+    const char *path = test_join(test_directory, "case.bin");
     remove(path);
     zip_t *zip = zip_open(path, ZIP_CREATE, NULL);
     assert_non_null(zip);
@@ -306,18 +304,6 @@ static void checks_the_archive(void **state) {
     (void)state;
 }
 
-static int set_up(void **state) {
-    (void)state;
-    test_make_directory(directory);
-    return 0;
-}
-
-static int tear_down(void **state) {
-    (void)state;
-    test_remove_directory(directory);
-    return 0;
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(never_calls_anything),
@@ -328,5 +314,5 @@ int main(void) {
         cmocka_unit_test(reads_views),
         cmocka_unit_test(checks_the_archive),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, test_set_up, test_tear_down);
 }

@@ -1,8 +1,6 @@
 #include "base/test_support.h"
 
 #include <math.h>
-#include <stdio.h>
-#include <string.h>
 
 #include "base/memory.h"
 #include "context/context.h"

@@ -175,6 +175,13 @@ dm_status dm_block(const struct dm_batch *batch, size_t layer, dm_error *error) 
     return status;
 }
 
+dm_status dm_blocks(const struct dm_batch *batch, size_t first, size_t end, dm_error *error) {
+    dm_status status = DM_OK;
+    for (size_t layer = first; layer < end && !status; layer++)
+        status = dm_block(batch, layer, error);
+    return status;
+}
+
 dm_status dm_head(const struct dm_batch *batch, float *logits, dm_error *error) {
     const struct dm_model *model = batch->model;
     size_t d_model = model->config.d_model;

@@ -31,6 +31,8 @@ dm_status dm_mixer_delta(const struct dm_batch *batch, size_t layer, dm_error *e
 dm_status dm_mixer_outputs(const struct dm_batch *batch, size_t layer, dm_error *error);
 /* All of it, for a layer that drops nothing. */
 dm_status dm_block(const struct dm_batch *batch, size_t layer, dm_error *error);
+/* Layers first .. end - 1, which drop nothing. */
+dm_status dm_blocks(const struct dm_batch *batch, size_t first, size_t end, dm_error *error);
 
 /* logits [n_token, vocab_size] of the first n_token rows of residual: head(final_norm(residual)).
  */

@@ -1,5 +1,4 @@
 /* Closing a text: the tokens that the decimating layers keep, through the rest of the network. */
-#include <string.h>
 
 #include "base/memory.h"
 #include "session/round.h"
@@ -43,22 +42,10 @@ static dm_status run_chunk(const struct dm_batch *batch, const struct dm_context
     dm_status status = dm_mixer_delta(batch, layer, error);
     if (!status)
         status = dm_mixer_outputs(batch, layer, error);
-    for (layer++; layer < end && !status; layer++)
-        status = dm_block(batch, layer, error);
+    if (!status)
+        status = dm_blocks(batch, layer + 1, end, error);
     return status || !passage->next ? status
                                     : dm_session_score(batch, context, passage->next, error);
-}
-
-static void hand_on(struct dm_session *session, const struct dm_batch *batch,
-                    const struct passage *passage) {
-    if (!passage->next) {
-        dm_row_ring_push(&session->tail, batch->at->residual, batch->n_token);
-        return;
-    }
-    float *parts[DM_POOL_MAX_PART];
-    dm_session_pool_parts(batch->at, &batch->model->config, 0, parts);
-    dm_token_pool_offer(passage->sink, passage->sink->scored ? batch->at->score : NULL,
-                        (const float *const *)parts, batch->n_token);
 }
 
 static dm_status run_stage(struct dm_session *session, struct dm_round *round,
@@ -82,7 +69,7 @@ static dm_status run_stage(struct dm_session *session, struct dm_round *round,
         dm_round_add(round, session, n);
         status = run_chunk(&round->batch, session->context, passage, error);
         if (!status)
-            hand_on(session, &round->batch, passage);
+            dm_session_hand_on(session, &round->batch, 0, n, passage->next ? passage->sink : NULL);
         first += n;
     }
     return status;

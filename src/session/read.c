@@ -27,19 +27,24 @@ dm_status dm_session_score(const struct dm_batch *batch, const struct dm_context
     return DM_OK;
 }
 
-/* Hands sequence s of the batch to its session: to the pool, or to the tail. */
-static void collect(struct dm_session *session, const struct dm_batch *batch, size_t s) {
+void dm_session_hand_on(struct dm_session *session, const struct dm_batch *batch, size_t row,
+                        size_t n_token, struct dm_token_pool *pool) {
     const struct dm_activations *at = batch->at;
-    size_t row = at->start[s], n = at->start[s + 1] - row;
-    session->n_token += n;
-    if (!session->context->n_stage) {
-        dm_row_ring_push(&session->tail, at->residual + row * session->tail.width, n);
+    if (!pool) {
+        dm_row_ring_push(&session->tail, at->residual + row * session->tail.width, n_token);
         return;
     }
     float *parts[DM_POOL_MAX_PART];
     dm_session_pool_parts(at, &batch->model->config, row, parts);
-    dm_token_pool_offer(&session->pool, session->pool.scored ? at->score + row : NULL,
-                        (const float *const *)parts, n);
+    dm_token_pool_offer(pool, pool->scored ? at->score + row : NULL, (const float *const *)parts,
+                        n_token);
+}
+
+/* Sequence s of the batch has passed stage 0. */
+static void collect(struct dm_session *session, const struct dm_batch *batch, size_t s) {
+    size_t row = batch->at->start[s], n = batch->at->start[s + 1] - row;
+    session->n_token += n;
+    dm_session_hand_on(session, batch, row, n, session->context->n_stage ? &session->pool : NULL);
 }
 
 dm_status dm_session_stage_0(struct dm_round *round, const struct dm_context *context,
@@ -47,10 +52,8 @@ dm_status dm_session_stage_0(struct dm_round *round, const struct dm_context *co
     const struct dm_batch *batch = &round->batch;
     const struct dm_stage *stage = context->n_stage ? &context->stages[0] : NULL;
     size_t end = stage ? stage->layer : batch->model->config.n_layer;
-    dm_status status = DM_OK;
     dm_embed(batch);
-    for (size_t layer = 0; layer < end && !status; layer++)
-        status = dm_block(batch, layer, error);
+    dm_status status = dm_blocks(batch, 0, end, error);
     if (!status && stage)
         status = dm_session_score(batch, context, stage, error);
     for (size_t s = 0; s < batch->n_sequence; s++)

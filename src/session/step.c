@@ -9,9 +9,7 @@ static dm_status run_above(const struct dm_batch *batch, const struct dm_context
         return DM_OK;
     size_t layer = context->stages[0].layer;
     dm_status status = dm_mixer_outputs(batch, layer, error);
-    for (layer++; layer < batch->model->config.n_layer && !status; layer++)
-        status = dm_block(batch, layer, error);
-    return status;
+    return status ? status : dm_blocks(batch, layer + 1, batch->model->config.n_layer, error);
 }
 
 static dm_status step_round(struct dm_round *round, const struct dm_context *context, float *logits,

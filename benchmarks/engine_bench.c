@@ -88,14 +88,14 @@ static double time_products(void *context) {
     double begin = seconds();
     for (size_t done = 0; done < products->n_token; done += model->chunk) {
         size_t left = products->n_token - done, n = left < model->chunk ? left : model->chunk;
-        for (size_t layer = 0; layer < model->config.n_layer; layer++) {
-            const struct dm_layer *own = &model->layers[layer];
+        for (size_t layer = 0; layer < model->network.config.n_layer; layer++) {
+            const struct dm_layer *own = &model->network.layers[layer];
             const struct dm_matrix *matrices[] = {own->in_x,    own->x_dt, own->x_BC,
                                                   own->dt_proj, own->in_z, own->out_proj};
             for (size_t i = 0; i < sizeof matrices / sizeof *matrices; i++) {
                 const struct dm_matmul op = {n, products->x, matrices[i], products->y,
                                              matrices[i] == own->out_proj};
-                check(model->ops.matmul.multiply(&op, 1, model->threads, &error), &error);
+                check(model->network.ops.matmul.multiply(&op, 1, model->network.threads, &error), &error);
             }
         }
     }
@@ -135,7 +135,7 @@ static double memory_limit(const dm_model *model, double *spread) {
     size_t n_word = model->packed_bytes / sizeof(uint64_t);
     uint64_t *words = malloc(n_word * sizeof *words);
     struct sweep sweep = {
-        .threads = model->threads, .words = words, .n_word = n_word, .n_piece = 64};
+        .threads = model->network.threads, .words = words, .n_word = n_word, .n_piece = 64};
     if (!words)
         exit(1);
     for (size_t i = 0; i < n_word; i++)
@@ -146,8 +146,8 @@ static double memory_limit(const dm_model *model, double *spread) {
 }
 
 static double product_limit(const dm_model *model, size_t n_token, double *spread) {
-    size_t width = model->config.d_inner > model->config.d_model ? model->config.d_inner
-                                                                 : model->config.d_model;
+    size_t width = model->network.config.d_inner > model->network.config.d_model ? model->network.config.d_inner
+                                                                 : model->network.config.d_model;
     struct products products = {model, n_token, calloc(model->chunk * width, sizeof(float)),
                                 calloc(model->chunk * width, sizeof(float))};
     if (!products.x || !products.y)
@@ -169,7 +169,7 @@ static void bench_limits(const dm_model *model, size_t n_token) {
     print_model(model, "products alone");
     printf(", \"tokens\": %zu, \"tokens_per_s\": %.0f, \"gflops\": %.0f, \"spread\": %.2f}\n",
            n_token, (double)n_token / products,
-           product_flops(&model->config) * (double)n_token / products / 1e9, spread);
+           product_flops(&model->network.config) * (double)n_token / products / 1e9, spread);
     double memory = memory_limit(model, &spread);
     print_model(model, "memory alone");
     printf(", \"gb_per_s\": %.1f, \"tokens_per_s\": %.1f, \"spread\": %.2f}\n",
@@ -221,11 +221,11 @@ static struct text new_text(const dm_model *model, size_t n_session, size_t n_to
                         .n_session = n_session,
                         .n_token = n_token,
                         .ids = calloc(n_id, sizeof(int32_t)),
-                        .logits = calloc(n_session * model->config.vocab_size, sizeof(float))};
+                        .logits = calloc(n_session * model->network.config.vocab_size, sizeof(float))};
     if (!text.sessions || !text.ids || !text.logits)
         exit(1);
     for (size_t i = 0; i < n_id; i++)
-        text.ids[i] = (int32_t)((i * 7919 + i / 13) % model->config.vocab_size);
+        text.ids[i] = (int32_t)((i * 7919 + i / 13) % model->network.config.vocab_size);
     for (size_t i = 0; i < n_session; i++)
         check(dm_session_new(model, &context, &text.sessions[i], &error), &error);
     return text;

@@ -51,7 +51,7 @@ static void run_causal_conv1d(const struct bench *b) {
 
 static void run_selective_scan(const struct bench *b) {
     struct dm_selective_scan op = {1,    D_INNER, D_STATE,   start, b->u,      b->delta,
-                                   b->A, b->BC,   b->vector, b->z,  &b->state, b->y};
+                                   b->A, b->BC,   b->vector, b->z,  &b->state, b->y, NULL};
     for (size_t c = 0; c < D_INNER; c += BLOCK)
         b->ops->selective_scan(&op, c, BLOCK);
 }

@@ -13,12 +13,12 @@ struct decay {
 };
 
 static void find_slowest(const struct dm_model *model, double *slowest) {
-    size_t E = model->config.d_inner;
-    for (size_t layer = 0; layer < model->config.n_layer; layer++)
+    size_t E = model->network.config.d_inner;
+    for (size_t layer = 0; layer < model->network.config.n_layer; layer++)
         for (size_t c = 0; c < E; c++) {
             double least = INFINITY;
-            for (size_t n = 0; n < model->config.d_state; n++)
-                least = fmin(least, fabs((double)model->layers[layer].A[n * E + c]));
+            for (size_t n = 0; n < model->network.config.d_state; n++)
+                least = fmin(least, fabs((double)model->network.layers[layer].A[n * E + c]));
             slowest[layer * E + c] = least;
         }
 }
@@ -59,10 +59,10 @@ static dm_status fill(struct dm_calibration *calibration, const struct dm_model 
     calibration->n_passage = options->n_passage;
     calibration->share = options->share;
     dm_status status = DM_OK;
-    for (size_t layer = 0; layer < model->config.n_layer && !status; layer++)
+    for (size_t layer = 0; layer < model->network.config.n_layer && !status; layer++)
         status = dm_calibration_choose(calibration, layer, decay->sum + layer * decay->d_inner,
                                        decay->d_inner, options->share, error);
-    size_t middle = model->config.n_layer / 2;
+    size_t middle = model->network.config.n_layer / 2;
     dm_context_options context = DM_CONTEXT_OPTIONS_INIT;
     context.method = DM_CONTEXT_DECIMATE;
     context.score = DM_SCORE_GLOBAL;
@@ -84,7 +84,8 @@ static dm_status check_settings(const struct dm_model *model, const dm_context_o
     dm_context_options settings = *options;
     if (settings.score == DM_SCORE_GLOBAL)
         settings.score = DM_SCORE_NORM;
-    dm_status status = dm_context_new(&settings, model->config.n_layer, NULL, &context, error);
+    dm_status status =
+        dm_context_new(&settings, model->network.config.n_layer, NULL, &context, error);
     if (!status)
         dm_context_free(context);
     return status;
@@ -94,7 +95,7 @@ static dm_status calibrate(const struct dm_model *model, const int32_t *ids, siz
                            const dm_calibration_options *options, const char *path,
                            struct decay *decay, dm_error *error) {
     struct dm_calibration *calibration;
-    dm_status status = dm_calibration_new(model->config.n_layer, &calibration, error);
+    dm_status status = dm_calibration_new(model->network.config.n_layer, &calibration, error);
     if (status)
         return status;
     find_slowest(model, decay->slowest);
@@ -139,8 +140,8 @@ dm_status dm_calibrate(const dm_model *model, const int32_t *ids, size_t n_id,
         status = check_settings(model, options->context, error);
     if (status)
         return status;
-    size_t n = model->config.n_layer * model->config.d_inner;
-    struct decay decay = {model->config.d_inner, dm_memory_zeroed(n, sizeof(double)),
+    size_t n = model->network.config.n_layer * model->network.config.d_inner;
+    struct decay decay = {model->network.config.d_inner, dm_memory_zeroed(n, sizeof(double)),
                           dm_memory_array(n, sizeof(double))};
     char *path = dm_path_join(directory, "decimamba.json");
     status = decay.sum && decay.slowest && path

@@ -42,7 +42,7 @@ dm_status dm_model_get_info(const dm_model *model, dm_model_info *info, dm_error
     if (!model || !info || info->struct_size != sizeof *info)
         return dm_fail(error, DM_ERROR_ARGUMENT,
                        "dm_model_get_info: a model and DM_MODEL_INFO_INIT are needed");
-    const struct dm_model_config *config = &model->config;
+    const struct dm_model_config *config = &model->network.config;
     size_t workspace = 0;
     dm_activations_bytes(config, model->chunk, &workspace);
     *info = (dm_model_info){
@@ -58,10 +58,10 @@ dm_status dm_model_get_info(const dm_model *model, dm_model_info *info, dm_error
         .weight_bytes = model->weight_bytes,
         .packed_bytes = model->packed_bytes,
         .workspace_bytes = workspace,
-        .n_thread = dm_threads_count(model->threads),
-        .stored_dtype = model->embedding.dtype,
+        .n_thread = dm_threads_count(model->network.threads),
+        .stored_dtype = model->network.embedding_dtype,
         .compute_dtype = model->compute,
-        .cpu = model->ops.cpu,
+        .cpu = model->network.ops.cpu,
         .tied_head = config->tied_head,
         .has_defaults = model->calibration != NULL,
     };

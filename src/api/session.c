@@ -80,7 +80,7 @@ static dm_status check_group(struct dm_session *const *sessions, size_t n_sessio
 
 static dm_status check_ids(const struct dm_session *session, const int32_t *ids, size_t n_id,
                            dm_error *error) {
-    size_t vocab_size = session->model->config.vocab_size, n_total;
+    size_t vocab_size = session->model->network.config.vocab_size, n_total;
     if (n_id && !ids)
         return dm_fail(error, DM_ERROR_ARGUMENT, "ids are needed");
     if (__builtin_add_overflow(session->n_token, n_id, &n_total))

@@ -398,7 +398,14 @@ dm_status dm_onednn_matmul(struct dm_matmul_backend *backend, dm_error *error) {
         return status;
     }
     pthread_mutex_init(&state->mutex, NULL);
-    *backend = (struct dm_matmul_backend){state, matrix_new, matrix_free, matrix_bytes, begin,
-                                          end,   multiply,   has_bf16,    free_state};
+    *backend = (struct dm_matmul_backend){.state = state,
+                                          .matrix_new = matrix_new,
+                                          .matrix_free = matrix_free,
+                                          .matrix_bytes = matrix_bytes,
+                                          .begin = begin,
+                                          .end = end,
+                                          .multiply = multiply,
+                                          .has_bf16 = has_bf16,
+                                          .free_state = free_state};
     return DM_OK;
 }

@@ -133,7 +133,7 @@ static void check_shape(const struct dm_matmul_backend *backend, size_t n_in, si
     make_product(random, n_in, n_out, compute, &product);
     unsigned char *stored = some(n_out * n_in * sizeof(float) + 1, 1); /* unaligned, as in a file */
     memcpy(stored + 1, product.weight, n_out * n_in * sizeof(float));
-    const struct dm_matrix_source source = {stored + 1, DM_DTYPE_F32, n_out, n_in};
+    const struct dm_matrix_source source = {stored + 1, DM_DTYPE_F32, n_out, n_in, false};
     if (backend->matrix_new(backend->state, &source, compute, &matrix, &error))
         fail_msg("%s", error.message);
     free(stored); /* the matrix has its own copy */
@@ -197,7 +197,7 @@ static void test_rounding(void **state) {
                 stored[i] = type == DM_DTYPE_BF16 ? dm_bf16_from_float(weight[i])
                                                   : dm_f16_from_float(weight[i]);
             const struct dm_matrix_source source = {
-                type == DM_DTYPE_F32 ? (const void *)weight : stored, (dm_dtype)type, 1, 3};
+                type == DM_DTYPE_F32 ? (const void *)weight : stored, (dm_dtype)type, 1, 3, false};
             assert_int_equal(
                 backend.matrix_new(backend.state, &source, (dm_dtype)compute, &matrix, &error),
                 DM_OK);

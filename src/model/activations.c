@@ -14,7 +14,7 @@ struct buffer {
 
 static void describe(const struct dm_model_config *config, struct buffer buffers[n_buffer]) {
 #define ROWS(field, width) \
-    { offsetof(struct dm_activations, field), (width) * sizeof(float), 0 }
+    { offsetof(struct dm_activations, field), (width) * sizeof(dm_real), 0 }
     const struct buffer table[n_buffer] = {
         ROWS(residual, config->d_model),
         ROWS(normed, config->d_model),
@@ -27,8 +27,8 @@ static void describe(const struct dm_model_config *config, struct buffer buffers
         ROWS(score, 1),
         ROWS(ids, 1),
         {offsetof(struct dm_activations, start), sizeof(size_t), 1},
-        {offsetof(struct dm_activations, conv_state), sizeof(float *), 0},
-        {offsetof(struct dm_activations, ssm_state), sizeof(float *), 0},
+        {offsetof(struct dm_activations, conv_state), sizeof(dm_real *), 0},
+        {offsetof(struct dm_activations, ssm_state), sizeof(dm_real *), 0},
     };
 #undef ROWS
     for (int i = 0; i < n_buffer; i++)
@@ -72,6 +72,9 @@ dm_status dm_activations_new(const struct dm_model_config *config, size_t capaci
         memcpy((unsigned char *)activations + buffers[i].offset, &buffer, sizeof buffer);
         advance(&buffers[i], capacity, &end);
     }
+    activations->y = activations->z;
+    activations->raw_dt = activations->dt;
+    activations->raw_BC = activations->BC;
     activations->capacity = capacity;
     *result = activations;
     return DM_OK;

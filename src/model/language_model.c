@@ -48,8 +48,8 @@ static dm_status load_matrix(struct dm_model *model, enum dm_parameter parameter
     struct dm_weight weight = dm_checkpoint_weight(model->checkpoint, parameter, layer);
     const struct dm_matrix_source source = {(const unsigned char *)weight.data +
                                                 row * n_in * dm_dtype_size(weight.dtype),
-                                            weight.dtype, n_out, n_in};
-    struct dm_matmul_backend *matmul = &model->ops.matmul;
+                                            weight.dtype, n_out, n_in, false};
+    struct dm_matmul_backend *matmul = &model->network.ops.matmul;
     dm_status status = matmul->matrix_new(matmul->state, &source, compute, matrix, error);
     if (!status)
         model->packed_bytes += matmul->matrix_bytes(*matrix);
@@ -58,7 +58,7 @@ static dm_status load_matrix(struct dm_model *model, enum dm_parameter parameter
 
 static dm_status load_vectors(const struct dm_model *model, struct dm_layer *own, size_t layer,
                               dm_error *error) {
-    const struct dm_model_config *config = &model->config;
+    const struct dm_model_config *config = &model->network.config;
     const struct {
         enum dm_parameter parameter;
         float **floats;
@@ -87,8 +87,8 @@ static dm_status load_vectors(const struct dm_model *model, struct dm_layer *own
 /* x_proj and dt_proj stay in float32 whatever the others take: they make Delta, and Delta decides
  * which tokens are kept. */
 static dm_status load_layer(struct dm_model *model, size_t layer, dm_error *error) {
-    const struct dm_model_config *config = &model->config;
-    struct dm_layer *own = &model->layers[layer];
+    const struct dm_model_config *config = &model->network.config;
+    struct dm_layer *own = &model->network.layers[layer];
     size_t D = config->d_model, E = config->d_inner, N = config->d_state, R = config->dt_rank;
     const struct {
         enum dm_parameter parameter;
@@ -113,9 +113,9 @@ static dm_status load_layer(struct dm_model *model, size_t layer, dm_error *erro
 
 static void count_weights(struct dm_model *model) {
     for (int p = 0; p < DM_N_PARAMETER; p++) {
-        size_t n_layer = dm_parameter_is_per_layer(p) ? model->config.n_layer : 1;
+        size_t n_layer = dm_parameter_is_per_layer(p) ? model->network.config.n_layer : 1;
         for (size_t layer = 0; layer < n_layer; layer++) {
-            if (!dm_parameter_exists(p, &model->config))
+            if (!dm_parameter_exists(p, &model->network.config))
                 continue;
             struct dm_weight weight = dm_checkpoint_weight(model->checkpoint, p, layer);
             model->n_parameter += weight.n_element;
@@ -125,9 +125,9 @@ static void count_weights(struct dm_model *model) {
 }
 
 static dm_status load_weights(struct dm_model *model, dm_error *error) {
-    const struct dm_model_config *config = &model->config;
-    model->layers = dm_memory_zeroed(config->n_layer, sizeof *model->layers);
-    if (!model->layers)
+    const struct dm_model_config *config = &model->network.config;
+    model->network.layers = dm_memory_zeroed(config->n_layer, sizeof *model->network.layers);
+    if (!model->network.layers)
         return dm_fail_memory(error, "the layers");
     dm_status status = DM_OK;
     for (size_t layer = 0; layer < config->n_layer && !status; layer++) {
@@ -135,11 +135,11 @@ static dm_status load_weights(struct dm_model *model, dm_error *error) {
         dm_checkpoint_forget_pages(model->checkpoint); /* what is packed is not needed twice */
     }
     if (!status)
-        status = load_floats(model, DM_FINAL_NORM, 0, &model->final_norm, error);
+        status = load_floats(model, DM_FINAL_NORM, 0, &model->network.final_norm, error);
     if (!status)
         status =
             load_matrix(model, config->tied_head ? DM_EMBEDDING : DM_HEAD, 0, 0, config->vocab_size,
-                        config->d_model, model->compute, &model->head, error);
+                        config->d_model, model->compute, &model->network.head, error);
     dm_checkpoint_forget_pages(model->checkpoint);
     return status;
 }
@@ -147,7 +147,7 @@ static dm_status load_weights(struct dm_model *model, dm_error *error) {
 /* ---- The model ---- */
 
 static dm_status choose_compute(struct dm_model *model, dm_dtype asked, dm_error *error) {
-    bool has_bf16 = model->ops.matmul.has_bf16(model->ops.matmul.state);
+    bool has_bf16 = model->network.ops.matmul.has_bf16(model->network.ops.matmul.state);
     model->compute = DM_DTYPE_F32;
     if (asked == DM_DTYPE_F16)
         return dm_fail(error, DM_ERROR_ARGUMENT, "dtype f16 is for storage only: use f32 or bf16");
@@ -155,7 +155,7 @@ static dm_status choose_compute(struct dm_model *model, dm_dtype asked, dm_error
         return dm_fail(error, DM_ERROR_ARGUMENT,
                        "dtype bf16: this processor (or the cpu that was asked for) lacks it");
     if (asked == DM_DTYPE_BF16 ||
-        (asked == DM_DTYPE_AUTO && has_bf16 && model->embedding.dtype == DM_DTYPE_BF16))
+        (asked == DM_DTYPE_AUTO && has_bf16 && model->network.embedding_dtype == DM_DTYPE_BF16))
         model->compute = DM_DTYPE_BF16;
     return DM_OK;
 }
@@ -166,8 +166,8 @@ static dm_status load_calibration(struct dm_model *model, const char *directory,
         return dm_fail_memory(error, "a file name");
     dm_status status = DM_OK;
     if (dm_path_exists(path))
-        status = dm_calibration_read(path, model->config.n_layer, model->config.d_inner,
-                                     &model->calibration, error);
+        status = dm_calibration_read(path, model->network.config.n_layer,
+                                     model->network.config.d_inner, &model->calibration, error);
     dm_memory_free(path);
     return status;
 }
@@ -179,14 +179,16 @@ dm_status dm_language_model_load(const char *directory, const dm_model_options *
         return dm_fail_memory(error, "a model");
     pthread_mutex_init(&model->mutex, NULL);
     model->chunk = chunk_tokens;
-    dm_status status = dm_cpu_ops(options->cpu, &model->ops, error);
+    dm_status status = dm_cpu_ops(options->cpu, &model->network.ops, error);
     if (!status)
-        status = dm_threads_new(options->n_thread, &model->threads, error);
+        status = dm_threads_new(options->n_thread, &model->network.threads, error);
     if (!status)
         status = dm_checkpoint_open(directory, &model->checkpoint, error);
     if (!status) {
-        model->config = *dm_checkpoint_config(model->checkpoint);
-        model->embedding = dm_checkpoint_weight(model->checkpoint, DM_EMBEDDING, 0);
+        model->network.config = *dm_checkpoint_config(model->checkpoint);
+        struct dm_weight embedding = dm_checkpoint_weight(model->checkpoint, DM_EMBEDDING, 0);
+        model->network.embedding = embedding.data;
+        model->network.embedding_dtype = embedding.dtype;
         status = choose_compute(model, options->dtype, error);
     }
     if (!status)
@@ -210,27 +212,27 @@ static void free_layer(const struct dm_model *model, struct dm_layer *own) {
     for (size_t i = 0; i < sizeof floats / sizeof *floats; i++)
         dm_memory_free(floats[i]);
     for (size_t i = 0; i < sizeof matrices / sizeof *matrices; i++)
-        model->ops.matmul.matrix_free(matrices[i]);
+        model->network.ops.matmul.matrix_free(matrices[i]);
 }
 
 void dm_language_model_free(struct dm_model *model) {
     if (!model)
         return;
-    for (size_t i = 0; i < model->config.n_layer && model->layers; i++)
-        free_layer(model, &model->layers[i]);
-    if (model->head)
-        model->ops.matmul.matrix_free(model->head);
+    for (size_t i = 0; i < model->network.config.n_layer && model->network.layers; i++)
+        free_layer(model, &model->network.layers[i]);
+    if (model->network.head)
+        model->network.ops.matmul.matrix_free(model->network.head);
     while (model->free_activations) {
         struct dm_activations *activations = model->free_activations;
         model->free_activations = activations->next;
         dm_activations_free(activations);
     }
-    dm_memory_free(model->layers);
-    dm_memory_free(model->final_norm);
+    dm_memory_free(model->network.layers);
+    dm_memory_free(model->network.final_norm);
     dm_calibration_free(model->calibration);
     dm_checkpoint_close(model->checkpoint);
-    dm_threads_free(model->threads);
-    dm_cpu_ops_free(&model->ops);
+    dm_threads_free(model->network.threads);
+    dm_cpu_ops_free(&model->network.ops);
     pthread_mutex_destroy(&model->mutex);
     dm_memory_free(model);
 }
@@ -244,7 +246,7 @@ dm_status dm_model_take_activations(const struct dm_model *model, struct dm_acti
         shared->free_activations = activations->next;
     pthread_mutex_unlock(&shared->mutex);
     if (!activations)
-        return dm_activations_new(&model->config, model->chunk, result, error);
+        return dm_activations_new(&model->network.config, model->chunk, result, error);
     *result = activations;
     return DM_OK;
 }

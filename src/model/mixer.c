@@ -25,7 +25,8 @@ static void split_range(const struct dm_batch *batch, const void *op,
                         size_t elements) {
     size_t n_block = min_elements / (block * elements) + 1;
     struct split split = {op, run, n, n_block * block};
-    dm_parallel_for(batch->model->threads, (n + split.piece - 1) / split.piece, run_piece, &split);
+    dm_parallel_for(batch->network->threads, (n + split.piece - 1) / split.piece, run_piece,
+                    &split);
 }
 
 /* An operation and the table that runs it, in the shape that a split calls. */
@@ -43,19 +44,19 @@ SPLIT_OP(softplus)
 SPLIT_OP(causal_conv1d)
 SPLIT_OP(selective_scan)
 
-static void norm_rows(const struct dm_batch *batch, size_t width, float epsilon, const float *x,
-                      const float *weight, size_t stride, float *y) {
-    struct rms_norm_call call = {&batch->model->ops, {width, stride, epsilon, x, weight, y}};
+static void norm_rows(const struct dm_batch *batch, size_t width, dm_real epsilon, const dm_real *x,
+                      const dm_real *weight, size_t stride, dm_real *y) {
+    struct rms_norm_call call = {&batch->network->ops, {width, stride, epsilon, x, weight, y}};
     split_range(batch, &call, run_rms_norm, batch->n_token, 1, width);
 }
 
 static dm_status multiply(const struct dm_batch *batch, const struct dm_matrix *weight,
-                          const float *x, bool accumulate, float *y, dm_error *error) {
+                          const dm_real *x, bool accumulate, dm_real *y, dm_error *error) {
     const struct dm_matmul op = {batch->n_token, x, weight, y, accumulate};
-    return batch->model->ops.matmul.multiply(&op, 1, batch->model->threads, error);
+    return batch->network->ops.matmul.multiply(&op, 1, batch->network->threads, error);
 }
 
-static void add_bias(const struct dm_batch *batch, const float *bias, size_t width, float *y) {
+static void add_bias(const struct dm_batch *batch, const dm_real *bias, size_t width, dm_real *y) {
     if (bias)
         for (size_t t = 0; t < batch->n_token; t++)
             for (size_t i = 0; i < width; i++)
@@ -69,25 +70,25 @@ static void run_embedding(const void *op, size_t first, size_t n) {
 }
 
 void dm_embed(const struct dm_batch *batch) {
-    const struct dm_model *model = batch->model;
-    const struct dm_embedding op = {model->config.d_model, model->embedding.data,
-                                    model->embedding.dtype, batch->at->ids, batch->at->residual};
-    split_range(batch, &op, run_embedding, batch->n_token, 1, model->config.d_model);
+    const struct dm_network *network = batch->network;
+    const struct dm_embedding op = {network->config.d_model, network->embedding,
+                                    network->embedding_dtype, batch->at->ids, batch->at->residual};
+    split_range(batch, &op, run_embedding, batch->n_token, 1, network->config.d_model);
 }
 
 void dm_mixer_norm(const struct dm_batch *batch, size_t layer) {
-    const struct dm_model_config *config = &batch->model->config;
-    norm_rows(batch, config->d_model, (float)config->norm_epsilon, batch->at->residual,
-              batch->model->layers[layer].norm, config->d_model, batch->at->normed);
+    const struct dm_model_config *config = &batch->network->config;
+    norm_rows(batch, config->d_model, (dm_real)config->norm_epsilon, batch->at->residual,
+              batch->network->layers[layer].norm, config->d_model, batch->at->normed);
 }
 
 static void convolve(const struct dm_batch *batch, size_t layer) {
-    const struct dm_model_config *config = &batch->model->config;
-    const struct dm_layer *own = &batch->model->layers[layer];
+    const struct dm_model_config *config = &batch->network->config;
+    const struct dm_layer *own = &batch->network->layers[layer];
     struct dm_activations *at = batch->at;
     for (size_t s = 0; s < batch->n_sequence; s++)
         at->conv_state[s] = batch->states[s]->conv + layer * dm_state_conv_size(config);
-    struct causal_conv1d_call call = {&batch->model->ops,
+    struct causal_conv1d_call call = {&batch->network->ops,
                                       {batch->n_sequence, config->d_inner, config->d_conv,
                                        at->start, at->x, own->conv_weight, own->conv_bias,
                                        at->conv_state, at->u}};
@@ -97,39 +98,39 @@ static void convolve(const struct dm_batch *batch, size_t layer) {
 
 /* falcon-mamba: dt, B and C each pass an RMSNorm without weight. */
 static void norm_parts(const struct dm_batch *batch) {
-    const struct dm_model_config *config = &batch->model->config;
-    float epsilon = (float)config->mixer_norm_epsilon;
+    const struct dm_model_config *config = &batch->network->config;
+    const struct dm_activations *at = batch->at;
+    dm_real epsilon = (dm_real)config->mixer_norm_epsilon;
     size_t n = config->d_state;
-    float *dt = batch->at->dt, *B = batch->at->BC, *C = B + n;
-    norm_rows(batch, config->dt_rank, epsilon, dt, NULL, config->dt_rank, dt);
-    norm_rows(batch, n, epsilon, B, NULL, 2 * n, B);
-    norm_rows(batch, n, epsilon, C, NULL, 2 * n, C);
+    norm_rows(batch, config->dt_rank, epsilon, at->raw_dt, NULL, config->dt_rank, at->dt);
+    norm_rows(batch, n, epsilon, at->raw_BC, NULL, 2 * n, at->BC);
+    norm_rows(batch, n, epsilon, at->raw_BC + n, NULL, 2 * n, at->BC + n);
 }
 
 dm_status dm_mixer_inputs(const struct dm_batch *batch, size_t layer, dm_error *error) {
-    const struct dm_model_config *config = &batch->model->config;
-    const struct dm_layer *own = &batch->model->layers[layer];
+    const struct dm_model_config *config = &batch->network->config;
+    const struct dm_layer *own = &batch->network->layers[layer];
     struct dm_activations *at = batch->at;
     dm_status status = multiply(batch, own->in_x, at->normed, false, at->x, error);
     if (status)
         return status;
     add_bias(batch, own->in_bias, config->d_inner, at->x);
     convolve(batch, layer);
-    const struct dm_matmul x_proj[] = {{batch->n_token, at->u, own->x_dt, at->dt, false},
-                                       {batch->n_token, at->u, own->x_BC, at->BC, false}};
-    status = batch->model->ops.matmul.multiply(x_proj, 2, batch->model->threads, error);
+    const struct dm_matmul x_proj[] = {{batch->n_token, at->u, own->x_dt, at->raw_dt, false},
+                                       {batch->n_token, at->u, own->x_BC, at->raw_BC, false}};
+    status = batch->network->ops.matmul.multiply(x_proj, 2, batch->network->threads, error);
     if (!status && config->mixer_norms)
         norm_parts(batch);
     return status;
 }
 
 dm_status dm_mixer_delta(const struct dm_batch *batch, size_t layer, dm_error *error) {
-    const struct dm_layer *own = &batch->model->layers[layer];
-    size_t d_inner = batch->model->config.d_inner;
+    const struct dm_layer *own = &batch->network->layers[layer];
+    size_t d_inner = batch->network->config.d_inner;
     dm_status status = multiply(batch, own->dt_proj, batch->at->dt, false, batch->at->delta, error);
     if (status)
         return status;
-    struct softplus_call call = {&batch->model->ops, {d_inner, own->dt_bias, batch->at->delta}};
+    struct softplus_call call = {&batch->network->ops, {d_inner, own->dt_bias, batch->at->delta}};
     split_range(batch, &call, run_softplus, batch->n_token, 1, d_inner);
     if (batch->observe)
         batch->observe(batch->observer, batch, layer);
@@ -137,29 +138,29 @@ dm_status dm_mixer_delta(const struct dm_batch *batch, size_t layer, dm_error *e
 }
 
 static void scan(const struct dm_batch *batch, size_t layer) {
-    const struct dm_model_config *config = &batch->model->config;
-    const struct dm_layer *own = &batch->model->layers[layer];
+    const struct dm_model_config *config = &batch->network->config;
+    const struct dm_layer *own = &batch->network->layers[layer];
     struct dm_activations *at = batch->at;
     for (size_t s = 0; s < batch->n_sequence; s++)
         at->ssm_state[s] = batch->states[s]->ssm + layer * dm_state_ssm_size(config);
-    struct selective_scan_call call = {&batch->model->ops,
+    struct selective_scan_call call = {&batch->network->ops,
                                        {batch->n_sequence, config->d_inner, config->d_state,
                                         at->start, at->u, at->delta, own->A, at->BC, own->D, at->z,
-                                        at->ssm_state, at->z}};
+                                        at->ssm_state, at->y, at->checkpoints}};
     split_range(batch, &call, run_selective_scan, config->d_inner, channel_block,
                 batch->n_token * config->d_state);
 }
 
 dm_status dm_mixer_outputs(const struct dm_batch *batch, size_t layer, dm_error *error) {
-    const struct dm_model_config *config = &batch->model->config;
-    const struct dm_layer *own = &batch->model->layers[layer];
+    const struct dm_model_config *config = &batch->network->config;
+    const struct dm_layer *own = &batch->network->layers[layer];
     struct dm_activations *at = batch->at;
     dm_status status = multiply(batch, own->in_z, at->normed, false, at->z, error);
     if (status)
         return status;
     add_bias(batch, own->in_bias ? own->in_bias + config->d_inner : NULL, config->d_inner, at->z);
     scan(batch, layer);
-    status = multiply(batch, own->out_proj, at->z, true, at->residual, error);
+    status = multiply(batch, own->out_proj, at->y, true, at->residual, error);
     if (!status)
         add_bias(batch, own->out_bias, config->d_model, at->residual);
     return status;
@@ -182,10 +183,10 @@ dm_status dm_blocks(const struct dm_batch *batch, size_t first, size_t end, dm_e
     return status;
 }
 
-dm_status dm_head(const struct dm_batch *batch, float *logits, dm_error *error) {
-    const struct dm_model *model = batch->model;
-    size_t d_model = model->config.d_model;
-    norm_rows(batch, d_model, (float)model->config.norm_epsilon, batch->at->residual,
-              model->final_norm, d_model, batch->at->normed);
-    return multiply(batch, model->head, batch->at->normed, false, logits, error);
+dm_status dm_head(const struct dm_batch *batch, dm_real *logits, dm_error *error) {
+    const struct dm_network *network = batch->network;
+    size_t d_model = network->config.d_model;
+    norm_rows(batch, d_model, (dm_real)network->config.norm_epsilon, batch->at->residual,
+              network->final_norm, d_model, batch->at->normed);
+    return multiply(batch, network->head, batch->at->normed, false, logits, error);
 }

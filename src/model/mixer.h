@@ -7,11 +7,13 @@
 #ifndef DM_MODEL_MIXER_H
 #define DM_MODEL_MIXER_H
 
-#include "model/language_model.h"
+#include "model/activations.h"
+#include "model/network.h"
+#include "model/state.h"
 
 /* A batch at work: rows of `activations`, sequences by `start`, one state for each. */
 struct dm_batch {
-    const struct dm_model *model;
+    const struct dm_network *network;
     struct dm_activations *at;
     size_t n_token, n_sequence;     /* `at->start` holds n_sequence + 1 offsets */
     struct dm_state *const *states; /* [n_sequence] */
@@ -36,6 +38,6 @@ dm_status dm_blocks(const struct dm_batch *batch, size_t first, size_t end, dm_e
 
 /* logits [n_token, vocab_size] of the first n_token rows of residual: head(final_norm(residual)).
  */
-dm_status dm_head(const struct dm_batch *batch, float *logits, dm_error *error);
+dm_status dm_head(const struct dm_batch *batch, dm_real *logits, dm_error *error);
 
 #endif

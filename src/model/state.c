@@ -10,8 +10,8 @@ dm_status dm_state_new(const struct dm_model_config *config, struct dm_state *st
     *state = (struct dm_state){0};
     if (dm_size_mul(config->n_layer, dm_state_conv_size(config), &conv) &&
         dm_size_mul(config->n_layer, dm_state_ssm_size(config), &ssm)) {
-        state->conv = dm_memory_zeroed(conv, sizeof(float));
-        state->ssm = dm_memory_zeroed(ssm, sizeof(float));
+        state->conv = dm_memory_zeroed(conv, sizeof(dm_real));
+        state->ssm = dm_memory_zeroed(ssm, sizeof(dm_real));
     }
     if (state->conv && state->ssm)
         return DM_OK;
@@ -29,12 +29,12 @@ void dm_state_clear_conv(const struct dm_model_config *config, struct dm_state *
                          size_t last) {
     size_t size = dm_state_conv_size(config);
     if (first < last)
-        memset(state->conv + first * size, 0, (last - first) * size * sizeof(float));
+        memset(state->conv + first * size, 0, (last - first) * size * sizeof(dm_real));
 }
 
 void dm_state_clear_ssm(const struct dm_model_config *config, struct dm_state *state, size_t first,
                         size_t last) {
     size_t size = dm_state_ssm_size(config);
     if (first < last)
-        memset(state->ssm + first * size, 0, (last - first) * size * sizeof(float));
+        memset(state->ssm + first * size, 0, (last - first) * size * sizeof(dm_real));
 }

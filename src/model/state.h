@@ -3,10 +3,11 @@
 #define DM_MODEL_STATE_H
 
 #include "checkpoint/model_config.h"
+#include "ops/real.h"
 
 struct dm_state {
-    float *conv; /* [n_layer, d_conv - 1, d_inner], oldest row first */
-    float *ssm;  /* [n_layer, d_state, d_inner] */
+    dm_real *conv; /* [n_layer, d_conv - 1, d_inner], oldest row first */
+    dm_real *ssm;  /* [n_layer, d_state, d_inner] */
 };
 
 dm_status dm_state_new(const struct dm_model_config *config, struct dm_state *state,

@@ -8,6 +8,7 @@
 #ifndef DM_OPS_OPS_H
 #define DM_OPS_OPS_H
 
+#include "ops/adamw/adamw.h"
 #include "ops/causal_conv1d/causal_conv1d.h"
 #include "ops/cross_entropy/cross_entropy.h"
 #include "ops/matmul/matmul.h"
@@ -21,9 +22,27 @@ struct dm_ops {
     void (*rms_norm)(const struct dm_rms_norm *op, size_t token, size_t n_token);
     void (*softplus)(const struct dm_softplus *op, size_t token, size_t n_token);
     void (*token_score)(const struct dm_token_score *op, size_t token, size_t n_token);
-    double (*cross_entropy)(const float *logits, size_t vocab_size, int32_t id);
+    double (*cross_entropy)(const dm_real *logits, size_t vocab_size, int32_t id);
     void (*causal_conv1d)(const struct dm_causal_conv1d *op, size_t channel, size_t n_channel);
     void (*selective_scan)(const struct dm_selective_scan *op, size_t channel, size_t n_channel);
+
+    void (*rms_norm_backward)(const struct dm_rms_norm *op, const struct dm_rms_norm_grad *grad,
+                              size_t token, size_t n_token);
+    void (*rms_norm_weight_backward)(const struct dm_rms_norm *op,
+                                     const struct dm_rms_norm_grad *grad, size_t n_token,
+                                     size_t channel, size_t n_channel);
+    void (*softplus_backward)(const struct dm_softplus *op, const struct dm_softplus_grad *grad,
+                              size_t n_token, size_t channel, size_t n_channel);
+    double (*cross_entropy_backward)(dm_real *logits, size_t vocab_size, int32_t id, dm_real scale);
+    void (*causal_conv1d_backward)(const struct dm_causal_conv1d *op,
+                                   const struct dm_causal_conv1d_grad *grad, size_t channel,
+                                   size_t n_channel);
+    void (*selective_scan_backward)(const struct dm_selective_scan *op,
+                                    const struct dm_selective_scan_grad *grad, size_t channel,
+                                    size_t n_channel);
+    void (*adamw)(const struct dm_adamw *op, size_t first, size_t n);
+    double (*square_sum)(const dm_real *x, size_t n);
+
     struct dm_matmul_backend matmul;
 };
 

@@ -9,6 +9,14 @@ void dm_reference_ops(struct dm_ops *ops) {
         .cross_entropy = dm_cross_entropy_reference,
         .causal_conv1d = dm_causal_conv1d_reference,
         .selective_scan = dm_selective_scan_reference,
+        .rms_norm_backward = dm_rms_norm_backward_reference,
+        .rms_norm_weight_backward = dm_rms_norm_weight_backward_reference,
+        .softplus_backward = dm_softplus_backward_reference,
+        .cross_entropy_backward = dm_cross_entropy_backward_reference,
+        .causal_conv1d_backward = dm_causal_conv1d_backward_reference,
+        .selective_scan_backward = dm_selective_scan_backward_reference,
+        .adamw = dm_adamw_reference,
+        .square_sum = dm_square_sum_reference,
         .matmul = dm_matmul_reference,
     };
 }

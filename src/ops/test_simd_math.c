@@ -28,7 +28,8 @@ static void apply_exp2(const struct dm_ops *ops, const float *in, float *out) {
     static float ln2[WIDTH], y[WIDTH]; /* ln 2 rounds to a float that the variants turn into 1 */
     for (size_t i = 0; i < WIDTH; i++)
         ln2[i] = 0x1.62e430p-1f, out[i] = 1;
-    struct dm_selective_scan op = {1, WIDTH, 1, single, zero, in, ln2, BC, zero, zero, &out, y};
+    struct dm_selective_scan op = {1,  WIDTH, 1,    single, zero, in,  ln2,
+                                   BC, zero,  zero, &out,   y,    NULL};
     ops->selective_scan(&op, 0, WIDTH);
 }
 

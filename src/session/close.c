@@ -37,7 +37,7 @@ static dm_status choose(struct dm_session *session, struct passage *passage, con
 static dm_status run_chunk(const struct dm_batch *batch, const struct dm_context *context,
                            const struct passage *passage, dm_error *error) {
     size_t layer = passage->stage->layer;
-    size_t end = passage->next ? passage->next->layer : batch->model->config.n_layer;
+    size_t end = passage->next ? passage->next->layer : batch->network->config.n_layer;
     dm_mixer_norm(batch, layer);
     dm_status status = dm_mixer_delta(batch, layer, error);
     if (!status)
@@ -60,7 +60,7 @@ static dm_status run_stage(struct dm_session *session, struct dm_round *round,
         size_t n = passage->kept->n - first;
         n = n < round->batch.at->capacity ? n : round->batch.at->capacity;
         float *parts[DM_POOL_MAX_PART];
-        dm_session_pool_parts(round->batch.at, &session->model->config, 0, parts);
+        dm_session_pool_parts(round->batch.at, &session->model->network.config, 0, parts);
         dm_token_pool_gather(passage->source, slots + first, n, parts);
         session->chunk_first = first;
         session->chunk_kept = passage->kept->positions + first;
@@ -77,7 +77,7 @@ static dm_status run_stage(struct dm_session *session, struct dm_round *round,
 
 /* Sequences above stage 0 begin anew. */
 static void clear_upper_state(struct dm_session *session) {
-    const struct dm_model_config *config = &session->model->config;
+    const struct dm_model_config *config = &session->model->network.config;
     size_t layer = session->context->stages[0].layer;
     dm_state_clear_ssm(config, &session->state, layer, config->n_layer);
     dm_state_clear_conv(config, &session->state, layer + 1, config->n_layer);

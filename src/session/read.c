@@ -19,11 +19,11 @@ dm_status dm_session_score(const struct dm_batch *batch, const struct dm_context
         status = dm_mixer_delta(batch, stage->layer, error);
     if (status || !context->hooks->score)
         return status;
-    struct dm_token_score op = {.width = batch->model->config.d_inner,
+    struct dm_token_score op = {.width = batch->network->config.d_inner,
                                 .delta = batch->at->delta,
                                 .score = batch->at->score};
     context->hooks->score(context, stage, &op);
-    batch->model->ops.token_score(&op, 0, batch->n_token);
+    batch->network->ops.token_score(&op, 0, batch->n_token);
     return DM_OK;
 }
 
@@ -35,7 +35,7 @@ void dm_session_hand_on(struct dm_session *session, const struct dm_batch *batch
         return;
     }
     float *parts[DM_POOL_MAX_PART];
-    dm_session_pool_parts(at, &batch->model->config, row, parts);
+    dm_session_pool_parts(at, &batch->network->config, row, parts);
     dm_token_pool_offer(pool, pool->scored ? at->score + row : NULL, (const float *const *)parts,
                         n_token);
 }
@@ -51,7 +51,7 @@ dm_status dm_session_stage_0(struct dm_round *round, const struct dm_context *co
                              dm_error *error) {
     const struct dm_batch *batch = &round->batch;
     const struct dm_stage *stage = context->n_stage ? &context->stages[0] : NULL;
-    size_t end = stage ? stage->layer : batch->model->config.n_layer;
+    size_t end = stage ? stage->layer : batch->network->config.n_layer;
     dm_embed(batch);
     dm_status status = dm_blocks(batch, 0, end, error);
     if (!status && stage)

@@ -5,7 +5,7 @@
 /* Tells the probes of the round's sessions what a layer computes. */
 static void observe(void *observer, const struct dm_batch *batch, size_t layer) {
     const struct dm_round *round = observer;
-    const struct dm_model_config *config = &batch->model->config;
+    const struct dm_model_config *config = &batch->network->config;
     const struct dm_activations *at = batch->at;
     for (size_t s = 0; s < batch->n_sequence; s++) {
         const struct dm_session *session = round->active[s];
@@ -21,7 +21,7 @@ static void observe(void *observer, const struct dm_batch *batch, size_t layer) 
             .d_inner = config->d_inner,
             .d_state = config->d_state,
             .delta = at->delta + at->start[s] * config->d_inner,
-            .A = batch->model->layers[layer].A,
+            .A = batch->network->layers[layer].A,
             .B = BC,
             .C = BC + config->d_state,
             .stride = 2 * config->d_state,
@@ -40,17 +40,18 @@ static bool allocate(struct dm_round *round, size_t n_session) {
 
 dm_status dm_round_new(const struct dm_model *model, size_t n_session, struct dm_round **result,
                        dm_error *error) {
-    const struct dm_matmul_backend *matmul = &model->ops.matmul;
+    const struct dm_matmul_backend *matmul = &model->network.ops.matmul;
     struct dm_round *round = dm_memory_zeroed(1, sizeof *round);
     if (!round)
         return dm_fail_memory(error, "a batch");
-    round->batch.model = model;
+    round->model = model;
+    round->batch.network = &model->network;
     dm_status status =
         allocate(round, n_session) ? DM_OK : dm_fail_memory(error, "a batch of sessions");
     if (!status)
         status = dm_model_take_activations(model, &round->batch.at, error);
     if (!status)
-        status = matmul->begin(matmul->state, dm_threads_count(model->threads), error);
+        status = matmul->begin(matmul->state, dm_threads_count(model->network.threads), error);
     round->began = status == DM_OK;
     if (status) {
         dm_round_free(round);
@@ -66,9 +67,9 @@ void dm_round_free(struct dm_round *round) {
     if (!round)
         return;
     if (round->began)
-        round->batch.model->ops.matmul.end(round->batch.model->ops.matmul.state);
+        round->batch.network->ops.matmul.end(round->batch.network->ops.matmul.state);
     if (round->batch.at)
-        dm_model_give_back_activations(round->batch.model, round->batch.at);
+        dm_model_give_back_activations(round->model, round->batch.at);
     dm_memory_free(round->active);
     dm_memory_free(round->states);
     dm_memory_free(round->done);

@@ -5,6 +5,7 @@
 #include "session/session.h"
 
 struct dm_round {
+    const struct dm_model *model;
     struct dm_batch batch;
     struct dm_session **active; /* [batch.n_sequence]: whose sequences they are */
     struct dm_state **states;   /* [batch.n_sequence] */

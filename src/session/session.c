@@ -6,7 +6,7 @@
 
 void dm_session_pool_init(struct dm_token_pool *pool, const struct dm_session *session,
                           const struct dm_stage *stage) {
-    const struct dm_model_config *config = &session->model->config;
+    const struct dm_model_config *config = &session->model->network.config;
     const size_t width[DM_POOL_MAX_PART] = {config->d_model, config->d_inner, config->dt_rank,
                                             2 * config->d_state};
     dm_token_pool_init(pool, dm_context_budget(session->context, stage, SIZE_MAX),
@@ -17,13 +17,13 @@ void dm_session_pool_init(struct dm_token_pool *pool, const struct dm_session *s
 static dm_status build(struct dm_session *session, const dm_context_options *options,
                        dm_error *error) {
     const struct dm_model *model = session->model;
-    dm_status status = dm_context_new(options, model->config.n_layer, model->calibration,
+    dm_status status = dm_context_new(options, model->network.config.n_layer, model->calibration,
                                       &session->context, error);
     if (!status)
-        status = dm_state_new(&model->config, &session->state, error);
+        status = dm_state_new(&model->network.config, &session->state, error);
     if (!status)
-        status = dm_row_ring_new(&session->tail, model->config.d_model, session->context->keep_tail,
-                                 error);
+        status = dm_row_ring_new(&session->tail, model->network.config.d_model,
+                                 session->context->keep_tail, error);
     if (!status) {
         session->kept = dm_memory_zeroed(session->context->n_stage, sizeof *session->kept);
         status = session->kept ? DM_OK : dm_fail_memory(error, "a session");
@@ -63,7 +63,7 @@ void dm_session_destroy(struct dm_session *session) {
 }
 
 void dm_session_clear(struct dm_session *session) {
-    const struct dm_model_config *config = &session->model->config;
+    const struct dm_model_config *config = &session->model->network.config;
     dm_state_clear_conv(config, &session->state, 0, config->n_layer);
     dm_state_clear_ssm(config, &session->state, 0, config->n_layer);
     dm_token_pool_clear(&session->pool);
@@ -76,7 +76,7 @@ void dm_session_clear(struct dm_session *session) {
 }
 
 size_t dm_session_bytes(const struct dm_session *session) {
-    const struct dm_model_config *config = &session->model->config;
+    const struct dm_model_config *config = &session->model->network.config;
     size_t n = sizeof *session + config->n_layer * sizeof(float) *
                                      (dm_state_conv_size(config) + dm_state_ssm_size(config));
     n += session->tail.capacity * session->tail.width * sizeof(float);

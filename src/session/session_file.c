@@ -47,7 +47,7 @@ static void add(struct contents *contents, const char *name, enum dm_element ele
 /* Lists the session's tensors; they point into it. */
 static dm_status describe(const struct dm_session *session, struct contents *contents,
                           dm_error *error) {
-    const struct dm_model_config *config = &session->model->config;
+    const struct dm_model_config *config = &session->model->network.config;
     const struct dm_token_pool *pool = &session->pool;
     const struct dm_row_ring *tail = &session->tail;
     size_t n_stage = session->context->n_stage, most = fixed_tensor + 2 * n_stage;
@@ -286,7 +286,7 @@ static dm_status find(const struct reader *reader, const char *name, enum dm_ele
 }
 
 static dm_status read_state(const struct reader *reader, struct dm_session *session) {
-    const struct dm_model_config *config = &session->model->config;
+    const struct dm_model_config *config = &session->model->network.config;
     const size_t conv[] = {config->n_layer, config->d_conv - 1, config->d_inner};
     const size_t ssm[] = {config->n_layer, config->d_state, config->d_inner};
     const size_t last[] = {SIZE_MAX, config->d_model};
@@ -412,7 +412,7 @@ static dm_status load(const struct reader *reader, const struct dm_model *model,
     dm_context_options options;
     size_t *layers = NULL;
     struct dm_session *session = NULL;
-    status = read_options(reader, model->config.n_layer, &layers, &options);
+    status = read_options(reader, model->network.config.n_layer, &layers, &options);
     if (!status)
         status = dm_session_make(model, &options, &session, reader->error);
     dm_memory_free(layers);

@@ -9,7 +9,7 @@ static dm_status run_above(const struct dm_batch *batch, const struct dm_context
         return DM_OK;
     size_t layer = context->stages[0].layer;
     dm_status status = dm_mixer_outputs(batch, layer, error);
-    return status ? status : dm_blocks(batch, layer + 1, batch->model->config.n_layer, error);
+    return status ? status : dm_blocks(batch, layer + 1, batch->network->config.n_layer, error);
 }
 
 static dm_status step_round(struct dm_round *round, const struct dm_context *context, float *logits,
@@ -54,7 +54,8 @@ dm_status dm_session_step_all(struct dm_session *const *sessions, size_t n_sessi
             sessions[first]->chunk_kept = NULL;
             dm_round_add(round, sessions[first], 1);
         }
-        float *rows = logits ? logits + (first - batch->n_token) * model->config.vocab_size : NULL;
+        float *rows =
+            logits ? logits + (first - batch->n_token) * model->network.config.vocab_size : NULL;
         status = step_round(round, sessions[0]->context, rows, error);
         for (size_t s = 0; s < first && status; s++) /* earlier rounds moved these */
             sessions[s]->broken = true;
@@ -74,7 +75,7 @@ dm_status dm_session_tail_logits(const struct dm_session *session, size_t n_last
     for (size_t left = n_last; left && !status; left -= batch->n_token) {
         batch->n_token = left < batch->at->capacity ? left : batch->at->capacity;
         dm_row_ring_range(&session->tail, left, batch->n_token, batch->at->residual);
-        status = dm_head(batch, logits + (n_last - left) * model->config.vocab_size, error);
+        status = dm_head(batch, logits + (n_last - left) * model->network.config.vocab_size, error);
     }
     dm_round_free(round);
     return status;

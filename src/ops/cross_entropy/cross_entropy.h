@@ -6,6 +6,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-double dm_cross_entropy_reference(const float *logits, size_t vocab_size, int32_t id);
+#include "ops/real.h"
+
+double dm_cross_entropy_reference(const dm_real *logits, size_t vocab_size, int32_t id);
+
+/* logits[v] becomes its own gradient, scale * (softmax(logits)[v] - (v == id)); returns the nll. */
+double dm_cross_entropy_backward_reference(dm_real *logits, size_t vocab_size, int32_t id,
+                                           dm_real scale);
 
 #endif

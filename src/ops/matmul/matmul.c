@@ -1,12 +1,11 @@
 #include "ops/matmul/matmul.h"
 
-#include "base/half.h"
 #include "base/memory.h"
 
 /* The plain one: float32, row-major, as it was stored. */
 struct dm_matrix {
     size_t n_out, n_in;
-    float *weight; /* [n_out, n_in] */
+    dm_real *weight; /* [n_out, n_in] */
 };
 
 static void matrix_free(struct dm_matrix *matrix) {
@@ -15,25 +14,38 @@ static void matrix_free(struct dm_matrix *matrix) {
     dm_memory_free(matrix);
 }
 
+static dm_status matrix_set(struct dm_matrix *matrix, const struct dm_matrix_source *source,
+                            dm_error *error) {
+    (void)error;
+    size_t n_out = matrix->n_out, n_in = matrix->n_in;
+    if (!source->transposed)
+        dm_reals_from(source->data, source->dtype, 0, n_out * n_in, matrix->weight);
+    else
+        for (size_t o = 0; o < n_out; o++)
+            for (size_t i = 0; i < n_in; i++)
+                dm_reals_from(source->data, source->dtype, i * n_out + o, 1,
+                              &matrix->weight[o * n_in + i]);
+    return DM_OK;
+}
+
 static dm_status matrix_new(void *state, const struct dm_matrix_source *source, dm_dtype compute,
                             struct dm_matrix **result, dm_error *error) {
     (void)state, (void)compute;
     size_t n_element;
     struct dm_matrix *matrix = dm_memory_zeroed(1, sizeof *matrix);
     if (!matrix || !dm_size_mul(source->n_out, source->n_in, &n_element) ||
-        !(matrix->weight = dm_memory_array(n_element, sizeof(float)))) {
+        !(matrix->weight = dm_memory_array(n_element, sizeof(dm_real)))) {
         matrix_free(matrix);
         return dm_fail_memory(error, "a weight");
     }
     matrix->n_out = source->n_out;
     matrix->n_in = source->n_in;
-    dm_floats_from(source->data, source->dtype, 0, n_element, matrix->weight);
     *result = matrix;
-    return DM_OK;
+    return matrix_set(matrix, source, error);
 }
 
 static size_t matrix_bytes(const struct dm_matrix *matrix) {
-    return matrix->n_out * matrix->n_in * sizeof(float);
+    return matrix->n_out * matrix->n_in * sizeof(dm_real);
 }
 
 static dm_status begin(void *state, size_t n_thread, dm_error *error) {
@@ -48,11 +60,11 @@ static void end(void *state) {
 static void multiply_row(void *context, size_t t) {
     const struct dm_matmul *op = context;
     const struct dm_matrix *matrix = op->weight;
-    const float *x = op->x + t * matrix->n_in;
-    float *y = op->y + t * matrix->n_out;
+    const dm_real *x = op->x + t * matrix->n_in;
+    dm_real *y = op->y + t * matrix->n_out;
     for (size_t o = 0; o < matrix->n_out; o++) {
-        const float *weight = matrix->weight + o * matrix->n_in;
-        float sum = 0;
+        const dm_real *weight = matrix->weight + o * matrix->n_in;
+        dm_real sum = 0;
         for (size_t i = 0; i < matrix->n_in; i++)
             sum += x[i] * weight[i];
         y[o] = op->accumulate ? y[o] + sum : sum;
@@ -69,6 +81,22 @@ static dm_status multiply(const struct dm_matmul *ops, size_t n_op, struct dm_th
     return DM_OK;
 }
 
+static void weight_gradient_row(void *context, size_t o) {
+    const struct dm_matmul_grad *op = context;
+    dm_real *dweight = op->dweight + o * op->n_in;
+    for (size_t t = 0; t < op->n_token; t++)
+        for (size_t i = 0; i < op->n_in; i++)
+            dweight[i] += op->dy[t * op->n_out + o] * op->x[t * op->n_in + i];
+}
+
+static dm_status weight_gradient(void *state, const struct dm_matmul_grad *op,
+                                 struct dm_threads *threads, dm_error *error) {
+    (void)state, (void)error;
+    struct dm_matmul_grad copy = *op;
+    dm_parallel_for(threads, copy.n_out, weight_gradient_row, &copy);
+    return DM_OK;
+}
+
 static bool has_bf16(void *state) {
     (void)state;
     return false;
@@ -79,5 +107,14 @@ static void free_state(void *state) {
 }
 
 const struct dm_matmul_backend dm_matmul_reference = {
-    NULL, matrix_new, matrix_free, matrix_bytes, begin, end, multiply, has_bf16, free_state,
+    .matrix_new = matrix_new,
+    .matrix_set = matrix_set,
+    .matrix_free = matrix_free,
+    .matrix_bytes = matrix_bytes,
+    .begin = begin,
+    .end = end,
+    .multiply = multiply,
+    .weight_gradient = weight_gradient,
+    .has_bf16 = has_bf16,
+    .free_state = free_state,
 };

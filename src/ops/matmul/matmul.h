@@ -6,12 +6,14 @@
 #include <stdbool.h>
 
 #include "base/threads.h"
+#include "ops/real.h"
 
-/* A weight as it lies in a file, to be packed. */
+/* A weight as it lies in a file, or in memory, to be packed. */
 struct dm_matrix_source {
-    const void *data; /* [n_out, n_in] of `dtype`, possibly unaligned */
+    const void *data; /* [n_out, n_in] of `dtype`, as dm_reals_from takes it */
     dm_dtype dtype;
     size_t n_out, n_in;
+    bool transposed; /* data is [n_in, n_out]: for dx = dy W, as the product of dy and W' */
 };
 
 struct dm_matrix; /* a packed weight; each backend has its own */
@@ -20,10 +22,20 @@ enum { DM_MAX_PRODUCTS = 2 };
 
 struct dm_matmul {
     size_t n_token;
-    const float *x; /* [n_token, n_in] */
+    const dm_real *x; /* [n_token, n_in] */
     const struct dm_matrix *weight;
-    float *y; /* [n_token, n_out] */
+    dm_real *y; /* [n_token, n_out] */
     bool accumulate;
+};
+
+/* What a product's weight gets: dweight[o,i] += sum_t dy[t,o] * x[t,i]. The order of the sum does
+ * not depend on the number of threads. */
+struct dm_matmul_grad {
+    size_t n_token, n_in, n_out;
+    const dm_real *x;  /* [n_token, n_in] */
+    const dm_real *dy; /* [n_token, n_out] */
+    dm_real *dweight;  /* [n_out, n_in], accumulates */
+    dm_dtype compute;  /* what x and dy are rounded to: DM_DTYPE_F32 or DM_DTYPE_BF16 */
 };
 
 /* Immutable once its matrices are made, but for what it guards itself. */
@@ -32,6 +44,9 @@ struct dm_matmul_backend {
     /* Packs a weight; `compute` is DM_DTYPE_F32 or DM_DTYPE_BF16. */
     dm_status (*matrix_new)(void *state, const struct dm_matrix_source *source, dm_dtype compute,
                             struct dm_matrix **matrix, dm_error *error);
+    /* Packs other values, of the same shape; several threads may do so for different matrices. */
+    dm_status (*matrix_set)(struct dm_matrix *matrix, const struct dm_matrix_source *source,
+                            dm_error *error);
     void (*matrix_free)(struct dm_matrix *matrix);
     size_t (*matrix_bytes)(const struct dm_matrix *matrix);
     /* A caller begins before its products, and ends after them; in between, products of any of the
@@ -42,6 +57,8 @@ struct dm_matmul_backend {
      * which others are computed with them, bit for bit. */
     dm_status (*multiply)(const struct dm_matmul *ops, size_t n_op, struct dm_threads *threads,
                           dm_error *error);
+    dm_status (*weight_gradient)(void *state, const struct dm_matmul_grad *op,
+                                 struct dm_threads *threads, dm_error *error);
     bool (*has_bf16)(void *state);
     void (*free_state)(void *state);
 };

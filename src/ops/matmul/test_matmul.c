@@ -5,7 +5,7 @@
 static const struct dm_matmul_backend *const backend = &dm_matmul_reference;
 
 static struct dm_matrix *pack(const void *data, dm_dtype dtype, size_t n_out, size_t n_in) {
-    struct dm_matrix_source source = {data, dtype, n_out, n_in};
+    struct dm_matrix_source source = {data, dtype, n_out, n_in, false};
     struct dm_matrix *matrix = NULL;
     assert_int_equal(backend->matrix_new(backend->state, &source, DM_DTYPE_F32, &matrix, NULL),
                      DM_OK);
@@ -95,7 +95,7 @@ static void test_packing(void **state) {
     }
     size_t live = dm_memory_live();
     for (size_t n = 1; n <= 2; n++) {
-        struct dm_matrix_source source = {x, DM_DTYPE_F32, 1, 2};
+        struct dm_matrix_source source = {x, DM_DTYPE_F32, 1, 2, false};
         struct dm_matrix *matrix = NULL;
         dm_memory_fail_at(n);
         assert_int_equal(backend->matrix_new(NULL, &source, DM_DTYPE_F32, &matrix, NULL),

@@ -3,17 +3,17 @@
 #include "base/half.h"
 
 /* A whole number that orders as the score does; equal scores (0 and -0 too) share one. */
-static uint32_t rank_of(float score) {
+static uint32_t rank_of(dm_real score) {
     if (score != score)
         return 0;
-    uint32_t bits = dm_float_bits(score + 0.0f); /* -0 becomes 0 */
+    uint32_t bits = dm_float_bits((float)score + 0.0f); /* -0 becomes 0 */
     return bits >> 31 ? ~bits : bits | 1u << 31;
 }
 
 /* The rank of the k-th best score, found digit by digit from the top: `candidates` [n] keeps the
  * indices that agree with the digits so far. `*n_equal` of the scores with that rank are to be
  * kept. */
-static uint32_t find_threshold(const float *score, size_t n, size_t k, size_t *candidates,
+static uint32_t find_threshold(const dm_real *score, size_t n, size_t k, size_t *candidates,
                                size_t *n_equal) {
     uint32_t threshold = 0;
     for (size_t i = 0; i < n; i++)
@@ -35,7 +35,7 @@ static uint32_t find_threshold(const float *score, size_t n, size_t k, size_t *c
     return threshold;
 }
 
-void dm_select_tokens(const float *score, size_t n, size_t k, size_t *kept, size_t *scratch) {
+void dm_select_tokens(const dm_real *score, size_t n, size_t k, size_t *kept, size_t *scratch) {
     if (k == 0)
         return;
     size_t n_equal, n_kept = 0;

@@ -8,13 +8,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "ops/real.h"
+
 struct dm_token_score {
     size_t width;
     int squared;              /* norm, else mean */
-    const float *delta;       /* [n_token, width] */
+    const dm_real *delta;     /* [n_token, width] */
     const uint32_t *channels; /* [n_channel], ascending; NULL: all */
     size_t n_channel;
-    float *score; /* [n_token] */
+    dm_real *score; /* [n_token] */
 };
 
 void dm_token_score_reference(const struct dm_token_score *op, size_t token, size_t n_token);

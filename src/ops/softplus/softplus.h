@@ -7,12 +7,26 @@
 
 #include <stddef.h>
 
+#include "ops/real.h"
+
 struct dm_softplus {
     size_t width;
-    const float *bias; /* [width] */
-    float *delta;      /* [n_token, width] */
+    const dm_real *bias; /* [width] */
+    dm_real *delta;      /* [n_token, width] */
 };
 
 void dm_softplus_reference(const struct dm_softplus *op, size_t token, size_t n_token);
+
+/* dv[t,i] = ddelta[t,i] * (1 - exp(-delta[t,i])), the derivative being sigmoid(v);
+ * dbias[i] += sum_t dv[t,i]. `op->delta` is the step, as the forward pass left it. */
+struct dm_softplus_grad {
+    dm_real *ddelta; /* [n_token, width]: becomes dv, the gradient of dt_proj's output, in place */
+    dm_real *dbias;  /* [width], accumulates */
+};
+
+/* Of a range of channels, over tokens 0 .. n_token - 1, in order. */
+void dm_softplus_backward_reference(const struct dm_softplus *op,
+                                    const struct dm_softplus_grad *grad, size_t n_token,
+                                    size_t channel, size_t n_channel);
 
 #endif

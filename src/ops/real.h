@@ -1,0 +1,19 @@
+/* The number of the mathematics: float. The tests of the gradients build the reference operations
+ * and the network once more on double (DM_DOUBLE), where central differences show whether a
+ * derivative is right instead of drowning in rounding; <tgmath.h> gives both their functions. */
+#ifndef DM_OPS_REAL_H
+#define DM_OPS_REAL_H
+
+#include "decimamba.h"
+
+#ifdef DM_DOUBLE
+typedef double dm_real;
+#else
+typedef float dm_real;
+#endif
+
+/* Elements [first, first + n) of an array of `dtype`, possibly unaligned; DM_DTYPE_AUTO stands for
+ * dm_real itself (aligned). */
+void dm_reals_from(const void *data, dm_dtype dtype, size_t first, size_t n, dm_real *out);
+
+#endif

@@ -58,7 +58,8 @@ typedef enum dm_status {
     DM_ERROR_IO,          /* a file could not be read or written */
     DM_ERROR_FORMAT,      /* a file is damaged or not what it claims to be */
     DM_ERROR_UNSUPPORTED, /* a file is sound, but asks for what this library does not do */
-    DM_ERROR_MISMATCH     /* two sound things do not belong together (a session and a model, ...) */
+    DM_ERROR_MISMATCH,    /* two sound things do not belong together (a session and a model, ...) */
+    DM_ERROR_NUMBER       /* training gave a number that is not finite, or far out of line */
 } dm_status;
 
 typedef struct dm_error {
@@ -278,6 +279,148 @@ DM_API void dm_session_set_probe(dm_session *session, dm_probe probe, void *user
 DM_API dm_status dm_session_save(const dm_session *session, const char *path, dm_error *error);
 DM_API dm_status dm_session_restore(const dm_model *model, const char *path, dm_session **session,
                                     dm_error *error);
+
+/* ---- Training ---- */
+
+/* A model being trained: float32 weights, their gradients and AdamW's moments. Serves one thread of
+ * the caller at a time. Of a step's calls, dm_trainer_accumulate adds gradients, any number of
+ * times, and dm_trainer_step applies them:
+ *
+ *     while (dm_trainer_step_count(trainer) < n_step)
+ *         if (dm_trainer_accumulate(trainer, &batch, NULL, &error) ||
+ *             dm_trainer_step(trainer, &stats, &error))
+ *             break;
+ *     dm_trainer_export(trainer, "my-model", DM_DTYPE_F32, &error);
+ *
+ * The same calls give the same bits, whatever the number of threads. */
+typedef struct dm_trainer dm_trainer;
+
+typedef enum dm_schedule {
+    DM_SCHEDULE_CONSTANT = 0, /* all after the warm-up: */
+    DM_SCHEDULE_COSINE,       /* half a cosine from the peak down to final_rate at the last step */
+    DM_SCHEDULE_LINEAR        /* a straight line down to it */
+} dm_schedule;
+
+typedef struct dm_trainer_options {
+    size_t struct_size;
+    size_t n_thread;
+    dm_dtype dtype;  /* of the large products' operands: AUTO and F32 are float32, or BF16. Weights,
+                        gradients, scan, norms, residual and loss are float32 always */
+    const char *cpu; /* as in dm_model_options */
+    const dm_context_options *context; /* decimation in the loop; NULL: none */
+    int recompute; /* keep each block's input only, and compute the rest again going back: less
+                      memory for a third more work */
+    /* AdamW, after a clip of the gradient's global norm */
+    double learning_rate; /* the peak */
+    double beta1, beta2, epsilon, weight_decay;
+    int decay_all; /* weight decay on every parameter (official code), else on matrices only */
+    double clip;   /* largest norm; 0: no clip */
+    dm_schedule schedule;
+    size_t warmup;     /* steps over which the rate rises from 0 in a straight line */
+    size_t n_step;     /* where the schedule ends */
+    double final_rate; /* the share of learning_rate that it ends at */
+    double spike;      /* a gradient norm beyond so many times its running mean fails the step;
+                             0: off */
+    /* What is trained */
+    const char *const *frozen; /* [n_frozen] patterns of parameter names in transformers' spelling,
+                                  "*" standing for anything: those that match stay as they are */
+    size_t n_frozen;
+    size_t lora_rank; /* > 0: everything is frozen but W + lora_alpha / lora_rank * B A for
+                          in_proj and out_proj, A [rank, n_in] random, B [n_out, rank] 0 at first */
+    double lora_alpha;
+    uint64_t seed; /* of A */
+} dm_trainer_options;
+#define DM_TRAINER_OPTIONS_INIT                                                                   \
+    {                                                                                             \
+        sizeof(dm_trainer_options), 0, DM_DTYPE_AUTO, NULL, NULL, 0, 1e-4, 0.9, 0.999, 1e-8, 0.1, \
+            1, 1.0, DM_SCHEDULE_CONSTANT, 0, 0, 0.0, 0.0, NULL, 0, 0, 16.0, 0                     \
+    }
+
+/* Starts from the checkpoint in `directory` (of random weights: dm_checkpoint_init). The global
+ * score takes its channels from the decimamba.json there. */
+DM_API dm_status dm_trainer_new(const char *directory, const dm_trainer_options *options,
+                                dm_trainer **trainer, dm_error *error);
+DM_API void dm_trainer_free(dm_trainer *trainer);
+
+/* Ragged sequences, packed: number s is ids[start[s]] .. ids[start[s + 1] - 1]. weight[t] is what
+ * predicting ids[t] from the tokens before it counts in the loss; a sequence's first token is not
+ * predicted. A prediction counts as far as the token before it is still there after decimation:
+ * the tail always is. */
+typedef struct dm_training_batch {
+    size_t struct_size;
+    size_t n_sequence;
+    const size_t *start;     /* [n_sequence + 1], from 0 */
+    const int32_t *ids;      /* [start[n_sequence]] */
+    const float *weight;     /* [start[n_sequence]], >= 0; NULL: 1 */
+    const size_t *keep_tail; /* [n_sequence], >= 1; NULL: the context's. Official: labels + 1 */
+} dm_training_batch;
+#define DM_TRAINING_BATCH_INIT \
+    { sizeof(dm_training_batch), 0, NULL, NULL, NULL, NULL }
+
+typedef struct dm_training_loss {
+    size_t struct_size;
+    double sum;          /* of weight times negative log-likelihood, in nats */
+    double weight;       /* of the predictions that counted: sum / weight is the mean loss */
+    size_t n_prediction; /* with a weight above 0 */
+} dm_training_loss;
+#define DM_TRAINING_LOSS_INIT \
+    { sizeof(dm_training_loss), 0, 0, 0 }
+
+/* Adds the gradient of `sum` over the batch. A loss that is not finite is DM_ERROR_NUMBER; the
+ * step's gradients are then forgotten. `loss` may be NULL. */
+DM_API dm_status dm_trainer_accumulate(dm_trainer *trainer, const dm_training_batch *batch,
+                                       dm_training_loss *loss, dm_error *error);
+/* The loss alone. */
+DM_API dm_status dm_trainer_evaluate(dm_trainer *trainer, const dm_training_batch *batch,
+                                     dm_training_loss *loss, dm_error *error);
+/* Tokens that entered each layer in the last accumulate or evaluate: n_token [n_layer]. */
+DM_API dm_status dm_trainer_kept(const dm_trainer *trainer, size_t *n_token, size_t n_layer,
+                                 dm_error *error);
+
+typedef struct dm_step_stats {
+    size_t struct_size;
+    size_t step;          /* counts from 1 */
+    double loss;          /* mean over what was accumulated, by weight */
+    double gradient_norm; /* of that mean, before the clip */
+    double learning_rate;
+} dm_step_stats;
+#define DM_STEP_STATS_INIT \
+    { sizeof(dm_step_stats), 0, 0, 0, 0 }
+
+/* One step of AdamW with the gradient of the mean loss (what was accumulated, divided by its
+ * weight), which is then forgotten. A norm that is not finite, or a spike, is DM_ERROR_NUMBER: the
+ * weights stay as they were, the gradient is forgotten, and the step does not count. `stats` may be
+ * NULL. */
+DM_API dm_status dm_trainer_step(dm_trainer *trainer, dm_step_stats *stats, dm_error *error);
+/* Forgets what was accumulated. */
+DM_API void dm_trainer_forget(dm_trainer *trainer);
+DM_API size_t dm_trainer_step_count(const dm_trainer *trainer);
+/* The settings of the loop may change between steps (a growing context, another rate): context,
+ * learning_rate, clip, spike. NULL: decimates no more. */
+DM_API dm_status dm_trainer_set_context(dm_trainer *trainer, const dm_context_options *context,
+                                        dm_error *error);
+
+/* A parameter's values and accumulated gradient (of the sum, not of the mean), in the checkpoint's
+ * layout; `name` in transformers' spelling. Owned by the trainer. */
+DM_API dm_status dm_trainer_parameter(const dm_trainer *trainer, const char *name,
+                                      const float **values, const float **gradient,
+                                      size_t *n_element, dm_error *error);
+/* Parameters, and those of them that are trained. */
+DM_API size_t dm_trainer_n_parameter(const dm_trainer *trainer, int trained_only);
+
+/* Everything a training needs to go on, bit for bit: weights, moments, counts. `directory` must not
+ * exist; it is written under another name, synced, and renamed. It is itself a checkpoint that
+ * dm_model_load reads. `note` (text of the caller, NULL: none) is kept with it. */
+DM_API dm_status dm_trainer_save(const dm_trainer *trainer, const char *directory, const char *note,
+                                 dm_error *error);
+/* Goes on from such a directory; `options` as at the start, what differs in kind (lora_rank,
+ * frozen) is DM_ERROR_MISMATCH. `*note`, where not NULL, is allocated, or NULL where none was kept.
+ */
+DM_API dm_status dm_trainer_resume(const char *directory, const dm_trainer_options *options,
+                                   dm_trainer **trainer, char **note, dm_error *error);
+/* Writes the model alone, LoRA merged, as dm_checkpoint_convert does. */
+DM_API dm_status dm_trainer_export(const dm_trainer *trainer, const char *directory, dm_dtype dtype,
+                                   dm_error *error);
 
 /* ---- Choosing the next token ---- */
 

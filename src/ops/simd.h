@@ -60,6 +60,12 @@ static inline vf vf_fma(vf a, vf b, vf c) { /* a * b + c, rounded once */
 static inline vf vf_fms(vf a, vf b, vf c) { /* a * b - c */
     return _mm512_fmsub_ps(a, b, c);
 }
+static inline vf vf_sqrt(vf a) {
+    return _mm512_sqrt_ps(a);
+}
+static inline float vf_sum(vf a) {
+    return _mm512_reduce_add_ps(a);
+}
 static inline vf vf_max(vf a, vf b) { /* b where either is a NaN */
     return _mm512_max_ps(a, b);
 }
@@ -153,6 +159,14 @@ static inline vf vf_fma(vf a, vf b, vf c) {
 }
 static inline vf vf_fms(vf a, vf b, vf c) {
     return _mm256_fmsub_ps(a, b, c);
+}
+static inline vf vf_sqrt(vf a) {
+    return _mm256_sqrt_ps(a);
+}
+static inline float vf_sum(vf a) {
+    __m128 sum = _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
+    sum = _mm_add_ps(sum, _mm_movehl_ps(sum, sum));
+    return _mm_cvtss_f32(_mm_add_ss(sum, _mm_movehdup_ps(sum)));
 }
 static inline vf vf_max(vf a, vf b) {
     return _mm256_max_ps(a, b);

@@ -1,33 +1,9 @@
 #include "model/mixer.h"
 
+#include "model/split.h"
 #include "ops/embedding/embedding.h"
 
-/* A piece of work for one thread has at least so many elements: less is not worth a hand-over. */
-enum { min_elements = 1 << 14, channel_block = 64 };
-
-/* ---- Splitting over threads: by rows, or by channels ---- */
-
-struct split {
-    const void *op;
-    void (*run)(const void *op, size_t first, size_t n);
-    size_t n, piece;
-};
-
-static void run_piece(void *context, size_t i) {
-    const struct split *split = context;
-    size_t first = i * split->piece, left = split->n - first;
-    split->run(split->op, first, left < split->piece ? left : split->piece);
-}
-
-/* Calls run on ranges of [0, n), multiples of `block` long, with `elements` for each index. */
-static void split_range(const struct dm_batch *batch, const void *op,
-                        void (*run)(const void *op, size_t first, size_t n), size_t n, size_t block,
-                        size_t elements) {
-    size_t n_block = min_elements / (block * elements) + 1;
-    struct split split = {op, run, n, n_block * block};
-    dm_parallel_for(batch->network->threads, (n + split.piece - 1) / split.piece, run_piece,
-                    &split);
-}
+/* ---- Operations over threads ---- */
 
 /* An operation and the table that runs it, in the shape that a split calls. */
 #define SPLIT_OP(name)                                                   \
@@ -47,7 +23,7 @@ SPLIT_OP(selective_scan)
 static void norm_rows(const struct dm_batch *batch, size_t width, dm_real epsilon, const dm_real *x,
                       const dm_real *weight, size_t stride, dm_real *y) {
     struct rms_norm_call call = {&batch->network->ops, {width, stride, epsilon, x, weight, y}};
-    split_range(batch, &call, run_rms_norm, batch->n_token, 1, width);
+    dm_split(batch->network->threads, &call, run_rms_norm, batch->n_token, 1, width);
 }
 
 static dm_status multiply(const struct dm_batch *batch, const struct dm_matrix *weight,
@@ -73,7 +49,8 @@ void dm_embed(const struct dm_batch *batch) {
     const struct dm_network *network = batch->network;
     const struct dm_embedding op = {network->config.d_model, network->embedding,
                                     network->embedding_dtype, batch->at->ids, batch->at->residual};
-    split_range(batch, &op, run_embedding, batch->n_token, 1, network->config.d_model);
+    dm_split(batch->network->threads, &op, run_embedding, batch->n_token, 1,
+             network->config.d_model);
 }
 
 void dm_mixer_norm(const struct dm_batch *batch, size_t layer) {
@@ -86,14 +63,14 @@ static void convolve(const struct dm_batch *batch, size_t layer) {
     const struct dm_model_config *config = &batch->network->config;
     const struct dm_layer *own = &batch->network->layers[layer];
     struct dm_activations *at = batch->at;
-    for (size_t s = 0; s < batch->n_sequence; s++)
+    for (size_t s = 0; s < batch->n_sequence && batch->states; s++)
         at->conv_state[s] = batch->states[s]->conv + layer * dm_state_conv_size(config);
     struct causal_conv1d_call call = {&batch->network->ops,
                                       {batch->n_sequence, config->d_inner, config->d_conv,
                                        at->start, at->x, own->conv_weight, own->conv_bias,
                                        at->conv_state, at->u}};
-    split_range(batch, &call, run_causal_conv1d, config->d_inner, channel_block,
-                batch->n_token * config->d_conv);
+    dm_split(batch->network->threads, &call, run_causal_conv1d, config->d_inner, DM_CHANNEL_BLOCK,
+             batch->n_token * config->d_conv);
 }
 
 /* falcon-mamba: dt, B and C each pass an RMSNorm without weight. */
@@ -131,7 +108,7 @@ dm_status dm_mixer_delta(const struct dm_batch *batch, size_t layer, dm_error *e
     if (status)
         return status;
     struct softplus_call call = {&batch->network->ops, {d_inner, own->dt_bias, batch->at->delta}};
-    split_range(batch, &call, run_softplus, batch->n_token, 1, d_inner);
+    dm_split(batch->network->threads, &call, run_softplus, batch->n_token, 1, d_inner);
     if (batch->observe)
         batch->observe(batch->observer, batch, layer);
     return DM_OK;
@@ -141,14 +118,14 @@ static void scan(const struct dm_batch *batch, size_t layer) {
     const struct dm_model_config *config = &batch->network->config;
     const struct dm_layer *own = &batch->network->layers[layer];
     struct dm_activations *at = batch->at;
-    for (size_t s = 0; s < batch->n_sequence; s++)
+    for (size_t s = 0; s < batch->n_sequence && batch->states; s++)
         at->ssm_state[s] = batch->states[s]->ssm + layer * dm_state_ssm_size(config);
     struct selective_scan_call call = {&batch->network->ops,
                                        {batch->n_sequence, config->d_inner, config->d_state,
                                         at->start, at->u, at->delta, own->A, at->BC, own->D, at->z,
                                         at->ssm_state, at->y, at->checkpoints}};
-    split_range(batch, &call, run_selective_scan, config->d_inner, channel_block,
-                batch->n_token * config->d_state);
+    dm_split(batch->network->threads, &call, run_selective_scan, config->d_inner, DM_CHANNEL_BLOCK,
+             batch->n_token * config->d_state);
 }
 
 dm_status dm_mixer_outputs(const struct dm_batch *batch, size_t layer, dm_error *error) {

@@ -16,7 +16,7 @@ struct dm_batch {
     const struct dm_network *network;
     struct dm_activations *at;
     size_t n_token, n_sequence;     /* `at->start` holds n_sequence + 1 offsets */
-    struct dm_state *const *states; /* [n_sequence] */
+    struct dm_state *const *states; /* [n_sequence]; NULL: `at` points at the layer's states */
     void (*observe)(void *observer, const struct dm_batch *batch, size_t layer);
     void *observer; /* told of each layer when its Delta is there; observe NULL: nobody */
 };

@@ -89,13 +89,14 @@ static double time_products(void *context) {
     for (size_t done = 0; done < products->n_token; done += model->chunk) {
         size_t left = products->n_token - done, n = left < model->chunk ? left : model->chunk;
         for (size_t layer = 0; layer < model->network.config.n_layer; layer++) {
-            const struct dm_layer *own = &model->network.layers[layer];
+            const struct dm_projections *own = &model->network.layers[layer].project;
             const struct dm_matrix *matrices[] = {own->in_x,    own->x_dt, own->x_BC,
                                                   own->dt_proj, own->in_z, own->out_proj};
             for (size_t i = 0; i < sizeof matrices / sizeof *matrices; i++) {
                 const struct dm_matmul op = {n, products->x, matrices[i], products->y,
                                              matrices[i] == own->out_proj};
-                check(model->network.ops.matmul.multiply(&op, 1, model->network.threads, &error), &error);
+                check(model->network.ops.matmul.multiply(&op, 1, model->network.threads, &error),
+                      &error);
             }
         }
     }
@@ -146,8 +147,9 @@ static double memory_limit(const dm_model *model, double *spread) {
 }
 
 static double product_limit(const dm_model *model, size_t n_token, double *spread) {
-    size_t width = model->network.config.d_inner > model->network.config.d_model ? model->network.config.d_inner
-                                                                 : model->network.config.d_model;
+    size_t width = model->network.config.d_inner > model->network.config.d_model
+                       ? model->network.config.d_inner
+                       : model->network.config.d_model;
     struct products products = {model, n_token, calloc(model->chunk * width, sizeof(float)),
                                 calloc(model->chunk * width, sizeof(float))};
     if (!products.x || !products.y)
@@ -221,7 +223,8 @@ static struct text new_text(const dm_model *model, size_t n_session, size_t n_to
                         .n_session = n_session,
                         .n_token = n_token,
                         .ids = calloc(n_id, sizeof(int32_t)),
-                        .logits = calloc(n_session * model->network.config.vocab_size, sizeof(float))};
+                        .logits =
+                            calloc(n_session * model->network.config.vocab_size, sizeof(float))};
     if (!text.sessions || !text.ids || !text.logits)
         exit(1);
     for (size_t i = 0; i < n_id; i++)

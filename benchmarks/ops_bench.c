@@ -12,10 +12,12 @@
 #include "ops/ops.h"
 
 enum { N_TOKEN = 512, D_MODEL = 768, D_INNER = 1536, D_STATE = 16, D_CONV = 4, BLOCK = 256 };
+enum { VOCAB = 50280, N_PARAMETER = 16384 }; /* parameters per token: more than a cache holds */
 
 struct bench {
     const struct dm_ops *ops;
     float *u, *delta, *z, *y, *A, *BC, *vector, *weight, *score, *state;
+    float *dx, *dweight, *dvector, *logits, *parameters; /* for the backward passes */
 };
 
 static double now(void) {
@@ -50,10 +52,49 @@ static void run_causal_conv1d(const struct bench *b) {
 }
 
 static void run_selective_scan(const struct bench *b) {
-    struct dm_selective_scan op = {1,    D_INNER, D_STATE,   start, b->u,      b->delta,
-                                   b->A, b->BC,   b->vector, b->z,  &b->state, b->y, NULL};
+    struct dm_selective_scan op = {1,     D_INNER,   D_STATE, start,     b->u, b->delta, b->A,
+                                   b->BC, b->vector, b->z,    &b->state, b->y, NULL};
     for (size_t c = 0; c < D_INNER; c += BLOCK)
         b->ops->selective_scan(&op, c, BLOCK);
+}
+
+static void run_rms_norm_backward(const struct bench *b) {
+    struct dm_rms_norm op = {D_MODEL, D_MODEL, 1e-5f, b->u, b->vector, NULL};
+    struct dm_rms_norm_grad grad = {b->z, b->dx, b->score, b->dvector};
+    b->ops->rms_norm_backward(&op, &grad, 0, N_TOKEN);
+    b->ops->rms_norm_weight_backward(&op, &grad, N_TOKEN, 0, D_MODEL);
+}
+
+static void run_softplus_backward(const struct bench *b) {
+    struct dm_softplus op = {D_INNER, b->vector, b->delta};
+    struct dm_softplus_grad grad = {b->y, b->dvector};
+    memcpy(b->y, b->z, N_TOKEN * D_INNER * sizeof *b->y);
+    for (size_t c = 0; c < D_INNER; c += BLOCK)
+        b->ops->softplus_backward(&op, &grad, N_TOKEN, c, BLOCK);
+}
+
+static void run_causal_conv1d_backward(const struct bench *b) {
+    struct dm_causal_conv1d op = {1,         D_INNER,   D_CONV,    start, b->u,
+                                  b->weight, b->vector, &b->state, NULL};
+    struct dm_causal_conv1d_grad grad = {b->z, b->dx, b->dweight, b->dvector, NULL};
+    for (size_t c = 0; c < D_INNER; c += BLOCK)
+        b->ops->causal_conv1d_backward(&op, &grad, c, BLOCK);
+}
+
+static void run_cross_entropy_backward(const struct bench *b) {
+    for (size_t t = 0; t < N_TOKEN; t++)
+        b->ops->cross_entropy_backward(b->logits, VOCAB, 7, 1);
+}
+
+static void run_adamw(const struct bench *b) {
+    size_t n = (size_t)N_TOKEN * N_PARAMETER;
+    float *p = b->parameters;
+    struct dm_adamw op = {1e-4, .9, .999, 1e-8, .1, 1, 10, p, p + n, p + 2 * n, p + 3 * n};
+    b->ops->adamw(&op, 0, n);
+}
+
+static void run_square_sum(const struct bench *b) {
+    b->score[0] = (float)b->ops->square_sum(b->parameters, (size_t)N_TOKEN * N_PARAMETER);
 }
 
 static const struct {
@@ -66,6 +107,12 @@ static const struct {
     {"token_score", run_token_score, D_INNER, D_INNER},
     {"causal_conv1d", run_causal_conv1d, D_INNER, 2 * D_INNER},
     {"selective_scan", run_selective_scan, D_INNER *D_STATE, 4 * D_INNER + 2 * D_STATE},
+    {"rms_norm_backward", run_rms_norm_backward, D_MODEL, 6 * D_MODEL},
+    {"softplus_backward", run_softplus_backward, D_INNER, 5 * D_INNER},
+    {"causal_conv1d_backward", run_causal_conv1d_backward, D_INNER, 3 * D_INNER},
+    {"cross_entropy_backward", run_cross_entropy_backward, VOCAB, 2 * VOCAB},
+    {"adamw", run_adamw, N_PARAMETER, 7 * N_PARAMETER},
+    {"square_sum", run_square_sum, N_PARAMETER, N_PARAMETER},
 };
 
 /* The best of the runs that half a second has room for, three at least. */
@@ -100,13 +147,19 @@ static int bench_new(struct bench *b) {
     b->weight = random_floats(&random, D_CONV * D_INNER, 0, 1);
     b->score = random_floats(&random, N_TOKEN, 0, 1);
     b->state = random_floats(&random, D_STATE * D_INNER, 0, 1);
+    b->dx = random_floats(&random, N_TOKEN * D_INNER, 0, 1);
+    b->dweight = random_floats(&random, D_CONV * D_INNER, 0, 1);
+    b->dvector = random_floats(&random, D_INNER, 0, 1);
+    b->logits = random_floats(&random, VOCAB, 0, 3);
+    b->parameters = dm_memory_zeroed(4 * N_TOKEN * N_PARAMETER, sizeof(float));
     return b->u && b->delta && b->z && b->y && b->A && b->BC && b->vector && b->weight &&
-           b->score && b->state;
+           b->score && b->state && b->dx && b->dweight && b->dvector && b->logits && b->parameters;
 }
 
 static void bench_free(struct bench *b) {
-    float *all[] = {b->u,  b->delta,  b->z,      b->y,     b->A,
-                    b->BC, b->vector, b->weight, b->score, b->state};
+    float *all[] = {b->u,  b->delta,   b->z,       b->y,      b->A,
+                    b->BC, b->vector,  b->weight,  b->score,  b->state,
+                    b->dx, b->dweight, b->dvector, b->logits, b->parameters};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         dm_memory_free(all[i]);
 }

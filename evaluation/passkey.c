@@ -6,7 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { key_length = 5, piece_length = 2048 };
+#include "draw.h"
+
+enum { key_length = passkey_key_length, piece_length = 2048 };
 
 static dm_status fail_memory(dm_error *error) {
     error->status = DM_ERROR_MEMORY;
@@ -19,14 +21,6 @@ static dm_status refuse(dm_error *error, size_t length, const char *what, size_t
     snprintf(error->message, sizeof error->message, "a prompt of %zu tokens: %s %zu", length, what,
              n);
     return error->status;
-}
-
-/* splitmix64 (Steele, Lea & Flood 2014): mixes `value` into `state`, and gives 64 random bits. */
-static uint64_t mix(uint64_t *state, uint64_t value) {
-    uint64_t z = *state += 0x9e3779b97f4a7c15u ^ value;
-    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-    return *state = z ^ z >> 31;
 }
 
 /* The parts of a prompt that are not noise. */
@@ -65,11 +59,11 @@ static size_t count_parts(const struct parts *parts) {
 dm_status passkey_draw(const struct passkey_task *task, size_t length, double depth, size_t number,
                        struct passkey_prompt *prompt, dm_error *error) {
     uint64_t state = task->seed;
-    mix(&state, length);
-    mix(&state, (uint64_t)(depth * 1e6 + 0.5));
-    mix(&state, number);
+    draw_bits(&state, length);
+    draw_bits(&state, (uint64_t)(depth * 1e6 + 0.5));
+    draw_bits(&state, number);
     *prompt = (struct passkey_prompt){.length = length, .depth = depth, .number = number};
-    snprintf(prompt->key, sizeof prompt->key, "%05u", (unsigned)(mix(&state, 1) % 100000));
+    snprintf(prompt->key, sizeof prompt->key, "%05u", (unsigned)(draw_bits(&state, 1) % 100000));
 
     struct parts parts;
     dm_status status = encode_parts(task->tokenizer, prompt->key, &parts, error);
@@ -82,19 +76,19 @@ dm_status passkey_draw(const struct passkey_task *task, size_t length, double de
         return refuse(error, length, "question, fact and answer alone take", n_fixed);
     if (n_noise > task->n_text)
         return refuse(error, length, "the text is too short, with", task->n_text);
-    prompt->start = (size_t)(mix(&state, 2) % (task->n_text - n_noise + 1));
+    prompt->start = (size_t)(draw_bits(&state, 2) % (task->n_text - n_noise + 1));
     return DM_OK;
 }
 
-/* Writes the prompt's tokens into ids[prompt->length]. */
-static dm_status build(const struct passkey_task *task, const struct passkey_prompt *prompt,
-                       int32_t *ids, dm_error *error) {
+dm_status passkey_build(const struct passkey_task *task, const struct passkey_prompt *prompt,
+                        int32_t *ids, struct passkey_fact *fact, dm_error *error) {
     struct parts parts;
     dm_status status = encode_parts(task->tokenizer, prompt->key, &parts, error);
     if (status)
         return status;
     size_t n_noise = prompt->length - count_parts(&parts);
     size_t n_before = (size_t)(prompt->depth * (double)n_noise + 0.5);
+    *fact = (struct passkey_fact){parts.n_id[part_question] + n_before, parts.n_id[part_fact]};
     const int32_t *noise = task->text + prompt->start;
     const struct {
         const int32_t *ids;
@@ -186,9 +180,10 @@ static dm_status run(const struct passkey_task *task, const struct passkey_batch
                      const struct rows *rows, dm_error *error) {
     dm_status status = DM_OK;
     size_t length = batch->prompts[0].length;
+    struct passkey_fact fact;
     for (size_t i = 0; !status && i < batch->n; i++) {
         dm_session_reset(batch->sessions[i]);
-        status = build(task, &batch->prompts[i], rows->prompts + i * length, error);
+        status = passkey_build(task, &batch->prompts[i], rows->prompts + i * length, &fact, error);
     }
     if (!status)
         status = append_prompts(batch, rows, error);

@@ -11,12 +11,14 @@
 
 #include "decimamba.h"
 
+enum { passkey_key_length = 5 };
+
 struct passkey_prompt {
     size_t length; /* tokens */
     double depth;
     size_t number; /* which of the keys at this length and depth */
     size_t start;  /* of the passage in the text */
-    char key[6];
+    char key[passkey_key_length + 1];
     char answer[64]; /* what the model said, cut to fit */
     int right;
 };
@@ -32,6 +34,13 @@ struct passkey_task {
  * how long the text is. DM_ERROR_ARGUMENT where the text or the length is too short. */
 dm_status passkey_draw(const struct passkey_task *task, size_t length, double depth, size_t number,
                        struct passkey_prompt *prompt, dm_error *error);
+
+/* Writes the prompt's tokens into ids[prompt->length], and where among them the fact is. */
+struct passkey_fact {
+    size_t first, n;
+};
+dm_status passkey_build(const struct passkey_task *task, const struct passkey_prompt *prompt,
+                        int32_t *ids, struct passkey_fact *fact, dm_error *error);
 
 /* Reads the prompts (all of one length) by a session each, as one packed batch, and continues them
  * greedily; fills their `answer` and `right`. The sessions are reset first. `vocab_size` is the

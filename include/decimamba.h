@@ -341,6 +341,10 @@ typedef struct dm_trainer_options {
 DM_API dm_status dm_trainer_new(const char *directory, const dm_trainer_options *options,
                                 dm_trainer **trainer, dm_error *error);
 DM_API void dm_trainer_free(dm_trainer *trainer);
+/* As of a model; weight_bytes counts values, gradients and moments, packed_bytes the products'
+ * matrices (both ways), workspace_bytes what the largest batch so far took. */
+DM_API dm_status dm_trainer_get_info(const dm_trainer *trainer, dm_model_info *info,
+                                     dm_error *error);
 
 /* Ragged sequences, packed: number s is ids[start[s]] .. ids[start[s + 1] - 1]. weight[t] is what
  * predicting ids[t] from the tokens before it counts in the loss; a sequence's first token is not

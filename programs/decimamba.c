@@ -10,7 +10,7 @@
 
 static const struct command *const commands[] = {
     &generate_command, &tokenize_command,  &perplexity_command, &info_command, &logits_command,
-    &evaluate_command, &calibrate_command, &convert_command,    &init_command,
+    &evaluate_command, &calibrate_command, &convert_command,    &init_command, &train_command,
 };
 enum { n_command = sizeof commands / sizeof commands[0] };
 
@@ -38,7 +38,9 @@ static const char *command_name_at(size_t i, const void *context) {
 }
 
 int main(int n_argument, char **arguments) {
-    signal(SIGPIPE, SIG_IGN); /* a closed pipe is seen where it is written to */
+    /* a closed pipe and a file that grew too large are seen where they are written to */
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
     if (n_argument < 2) {
         complain("no command is given; see 'decimamba --help'");
         return EXIT_FAILURE;

@@ -50,18 +50,17 @@ static const char *range_text(const struct option *option, char *text, size_t si
     return text;
 }
 
-static bool refuse(const struct option *option, const char *value, char *message, size_t size) {
+static bool refuse(const struct option *option, const char *value, char *reason, size_t size) {
     char range[80];
     if (option->kind == OPTION_SIZES)
-        snprintf(message, size,
-                 "--%s: '%.80s' is not a list of at most %d whole numbers in the range %s",
-                 option->name, value, (int)list_capacity, range_text(option, range, sizeof range));
+        snprintf(reason, size, "'%.80s' is not a list of at most %d whole numbers in the range %s",
+                 value, (int)list_capacity, range_text(option, range, sizeof range));
     else if (is_number(option->kind))
-        snprintf(message, size, "--%s: '%.80s' is not a %s in the range %s", option->name, value,
+        snprintf(reason, size, "'%.80s' is not a %s in the range %s", value,
                  option->kind == OPTION_REAL ? "number" : "whole number",
                  range_text(option, range, sizeof range));
     else
-        snprintf(message, size, "--%s: given more than %d times", option->name, (int)list_capacity);
+        snprintf(reason, size, "given more than %d times", (int)list_capacity);
     return false;
 }
 
@@ -87,20 +86,28 @@ static bool read_sizes(const struct option *option, const char *text, struct siz
     }
 }
 
-static bool choose(const struct option *option, const char *value, char *message, size_t size) {
+static bool choose(const struct option *option, const char *value, char *reason, size_t size) {
     for (int i = 0; option->choices[i]; i++)
         if (!strcmp(option->choices[i], value)) {
             *(int *)option->value = i;
             return true;
         }
-    int n = snprintf(message, size, "--%s: '%.80s' is not one of", option->name, value);
+    int n = snprintf(reason, size, "'%.80s' is not one of", value);
     for (int i = 0; option->choices[i] && n > 0 && (size_t)n < size; i++)
-        n += snprintf(message + n, size - (size_t)n, "%s %s", i ? "," : "", option->choices[i]);
+        n += snprintf(reason + n, size - (size_t)n, "%s %s", i ? "," : "", option->choices[i]);
     return false;
 }
 
-/* Converts `value` and stores it where the option says. */
-static bool store(const struct option *option, const char *value, char *message, size_t size) {
+static bool add_text(struct text_list *list, const char *text) {
+    if (list->replaceable)
+        *list = (struct text_list){0};
+    if (list->n == list_capacity)
+        return false;
+    list->items[list->n++] = text;
+    return true;
+}
+
+bool options_store(const struct option *option, const char *value, char *reason, size_t size) {
     bool fine = true;
     uint64_t seed;
     double real;
@@ -125,21 +132,18 @@ static bool store(const struct option *option, const char *value, char *message,
     case OPTION_TEXT:
         *(const char **)option->value = value;
         break;
-    case OPTION_TEXTS: {
-        struct text_list *list = option->value;
-        if ((fine = list->n < list_capacity))
-            list->items[list->n++] = value;
+    case OPTION_TEXTS:
+        fine = add_text(option->value, value);
         break;
-    }
     case OPTION_CHOICE:
-        if (!choose(option, value, message, size))
+        if (!choose(option, value, reason, size))
             return false;
         break;
     case OPTION_END:
         break;
     }
     if (!fine)
-        return refuse(option, value, message, size);
+        return refuse(option, value, reason, size);
     if (option->given)
         *option->given = true;
     return true;
@@ -159,17 +163,39 @@ static const char *option_name_at(size_t i, const void *groups) {
     return option ? option->name : "help";
 }
 
+const struct option *options_find(const struct option_group *groups, const char *name,
+                                  size_t length) {
+    const struct option *option;
+    for (size_t i = 0; (option = option_at(groups, i)); i++)
+        if (strlen(option->name) == length && !memcmp(option->name, name, length))
+            break;
+    return option;
+}
+
+const char *options_nearest(const struct option_group *groups, const char *wrong, size_t length) {
+    size_t n = 0;
+    while (option_at(groups, n))
+        n++;
+    return nearest_name(wrong, length, n + 1, option_name_at, groups);
+}
+
 static const struct option *find(const struct option_group *groups, const char *name, size_t length,
                                  char *message, size_t size) {
-    const struct option *option;
-    size_t n = 0;
-    for (; (option = option_at(groups, n)); n++)
-        if (strlen(option->name) == length && !memcmp(option->name, name, length))
-            return option;
-    const char *nearest = nearest_name(name, length, n + 1, option_name_at, groups);
+    const struct option *option = options_find(groups, name, length);
+    if (option)
+        return option;
+    const char *nearest = options_nearest(groups, name, length);
     snprintf(message, size, "unknown flag --%.*s%s%s%s", (int)(length < 80 ? length : 80), name,
              nearest ? " (did you mean --" : "", nearest ? nearest : "", nearest ? "?)" : "");
     return NULL;
+}
+
+static bool store(const struct option *option, const char *value, char *message, size_t size) {
+    char reason[400];
+    if (options_store(option, value, reason, sizeof reason))
+        return true;
+    snprintf(message, size, "--%s: %s", option->name, reason);
+    return false;
 }
 
 bool options_set(const struct option_group *groups, const char *name, size_t name_length,

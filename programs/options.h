@@ -23,6 +23,7 @@ enum { list_capacity = 64 };
 struct text_list {
     const char *items[list_capacity];
     size_t n;
+    bool replaceable; /* what is there is only a default: the next text begins the list anew */
 };
 struct size_list {
     size_t items[list_capacity];
@@ -38,6 +39,7 @@ struct option {
     double least, most;         /* range of a number (of each, in a list); both 0: any >= 0 */
     const char *const *choices; /* ended by NULL */
     bool *given;                /* set when the flag appears; --help then shows no default */
+    bool path;                  /* the text is a file's name */
 };
 
 struct option_group {
@@ -67,6 +69,15 @@ int options_status(enum options_result result);
 /* Reads one "name=value" or "name"; on a fault the line is in `message`. */
 bool options_set(const struct option_group *groups, const char *name, size_t name_length,
                  const char *value, char *message, size_t message_size);
+
+/* The option of that name, or NULL. */
+const struct option *options_find(const struct option_group *groups, const char *name,
+                                  size_t length);
+/* A name that is close to `wrong`, or NULL. */
+const char *options_nearest(const struct option_group *groups, const char *wrong, size_t length);
+/* Converts `value` and stores it where the option says. On a fault `reason` says why, as
+ * "'x' is not ...". */
+bool options_store(const struct option *option, const char *value, char *reason, size_t size);
 
 /* Of `count` names (the i-th is name_at(i, context)) the one closest to `wrong`, or NULL when none
  * is close. */

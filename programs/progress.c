@@ -15,6 +15,7 @@ double seconds_now(void) {
 void progress_start(struct progress *progress, const char *label, size_t total) {
     double now = seconds_now();
     *progress = (struct progress){.label = label,
+                                  .unit = "tokens",
                                   .total = total,
                                   .started = now,
                                   .shown_at = now,
@@ -38,17 +39,30 @@ static void write_time(char *text, size_t size, double seconds) {
         snprintf(text, size, "%lu:%02lu", all / 60, all % 60);
 }
 
+/* Units per second; 0: not known yet. */
+static double speed(const struct progress *progress, size_t done) {
+    double elapsed = seconds_now() - progress->started;
+    return elapsed > 0 ? (double)(done - progress->before) / elapsed : 0;
+}
+
+void progress_time_left(const struct progress *progress, size_t done, char *text, size_t size) {
+    double rate = speed(progress, done);
+    if (rate > 0)
+        write_time(text, size, (double)(progress->total - done) / rate);
+    else
+        snprintf(text, size, "?");
+}
+
 void progress_update(struct progress *progress, size_t done) {
-    double now = seconds_now(), elapsed = now - progress->started;
+    double now = seconds_now();
     if (!progress->on || now - progress->shown_at < (progress->shown ? 0.1 : 0.4))
         return;
     double share = (double)done / (double)progress->total;
-    double rate = (double)done / elapsed;
-    char numbers[160], left[32] = "?";
-    if (done)
-        write_time(left, sizeof left, (double)(progress->total - done) / rate);
-    snprintf(numbers, sizeof numbers, " %3.0f%%  %zu/%zu tokens  %.0f/s  %s left", 100 * share,
-             done, progress->total, rate, left);
+    char numbers[240], left[32], rate[32];
+    progress_time_left(progress, done, left, sizeof left);
+    snprintf(rate, sizeof rate, "%.0f/s", speed(progress, done));
+    snprintf(numbers, sizeof numbers, " %3.0f%%  %zu/%zu %s  %s  %s left", 100 * share, done,
+             progress->total, progress->unit, *progress->detail ? progress->detail : rate, left);
     size_t used = strlen(progress->label) + strlen(numbers) + 4, width = usable_width();
     fprintf(stderr, "\r\033[K%s", progress->label);
     if (used + 8 <= width) {

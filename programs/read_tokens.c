@@ -11,10 +11,18 @@ static void note_interrupt(int number) {
     was_interrupted = 1;
 }
 
-void catch_interrupt(void) {
+static void catch_once(int number) {
     struct sigaction action = {.sa_handler = note_interrupt, .sa_flags = (int)SA_RESETHAND};
     sigemptyset(&action.sa_mask);
-    sigaction(SIGINT, &action, NULL);
+    sigaction(number, &action, NULL);
+}
+
+void catch_interrupt(void) {
+    catch_once(SIGINT);
+}
+
+void catch_termination(void) {
+    catch_once(SIGTERM);
 }
 
 bool interrupted(void) {

@@ -11,6 +11,8 @@ enum { tokens_per_piece = 4096 };
 
 /* From now on the first Ctrl-C only makes interrupted() true; a second one ends the program. */
 void catch_interrupt(void);
+/* The same of SIGTERM. */
+void catch_termination(void);
 bool interrupted(void);
 
 /* Appends the ids; `done` tokens of the progress came before them. Ends early, without a fault,

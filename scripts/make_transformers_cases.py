@@ -3,8 +3,9 @@
     python scripts/make_transformers_cases.py
 
 Needs torch, safetensors and transformers. Each folder has config.json, model.safetensors and
-expected.safetensors: input_ids [n] (int32) and logits [n, vocab] (float32), computed in float32 on
-the weights as they are stored.
+expected.safetensors: input_ids [n] (int32), logits [n, vocab], the mean `loss` of predicting every
+token but the first, and its gradient `grad.NAME`, computed in float32 on the weights as they are
+stored.
 """
 import json
 import pathlib
@@ -31,12 +32,15 @@ def write_case(name, config, model_class, dtype):
             weight += 0.1 * torch.randn_like(weight)
             weight.copy_(weight.to(dtype).float())
         ids = torch.randint(0, config.vocab_size, (1, N_TOKEN))
-        logits = model(ids, use_cache=False).logits[0].float()
+    logits = model(ids, use_cache=False).logits[0].float()
+    loss = torch.nn.functional.cross_entropy(logits[:-1], ids[0, 1:])
+    loss.backward()
+    gradients = {"grad." + key: weight.grad for key, weight in model.named_parameters()}
     state = {key: weight.detach().to(dtype).contiguous()
              for key, weight in model.named_parameters()}
     save_file(state, folder / "model.safetensors", {"format": "pt"})
-    save_file({"input_ids": ids[0].int(), "logits": logits.contiguous()},
-              folder / "expected.safetensors")
+    save_file({"input_ids": ids[0].int(), "logits": logits.detach().contiguous(),
+               "loss": loss.detach().reshape(1), **gradients}, folder / "expected.safetensors")
     config.architectures = [model_class.__name__]
     config.dtype = dtype
     (folder / "config.json").write_text(json.dumps(config.to_dict(), indent=1, default=str) + "\n")

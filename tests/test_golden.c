@@ -1,91 +1,6 @@
 /* The whole engine against numbers that the official implementation made: see
  * tests/data/golden/README.md. */
-#include "engine.h"
-
-#include <jansson.h>
-
-#include "checkpoint/safetensors.h"
-
-static const char *const folders[] = {"tiny-a", "tiny-b-odd"};
-enum { n_folder = 2, max_layer = 8 };
-
-struct golden {
-    char path[TEST_MAX_PATH];
-    json_t *expected;
-    struct dm_safetensors tensors;
-    size_t n_id;
-    int32_t *ids;
-};
-
-struct settings {
-    dm_context_options context;
-    size_t layers[max_layer];
-};
-
-static size_t get_size(const json_t *object, const char *key) {
-    const json_t *value = json_object_get(object, key);
-    assert_true(json_is_integer(value));
-    return (size_t)json_integer_value(value);
-}
-
-static int32_t *get_ids(const json_t *array, size_t *n) {
-    *n = json_array_size(array);
-    assert_true(*n > 0);
-    int32_t *ids = some(*n, sizeof *ids);
-    for (size_t i = 0; i < *n; i++)
-        ids[i] = (int32_t)json_integer_value(json_array_get(array, i));
-    return ids;
-}
-
-static void open_golden(const char *folder, struct golden *golden) {
-    char name[64];
-    dm_error error;
-    snprintf(name, sizeof name, "golden/%s", folder);
-    snprintf(golden->path, sizeof golden->path, "%s", test_data(name));
-    golden->expected = json_load_file(test_join(golden->path, "expected.json"), 0, NULL);
-    assert_non_null(golden->expected);
-    require(dm_safetensors_open(&golden->tensors, test_join(golden->path, "expected.safetensors"),
-                                &error),
-            &error);
-    golden->ids = get_ids(json_object_get(golden->expected, "input_ids"), &golden->n_id);
-}
-
-static void close_golden(struct golden *golden) {
-    json_decref(golden->expected);
-    dm_safetensors_close(&golden->tensors);
-    free(golden->ids);
-}
-
-static void read_settings(const json_t *deci, size_t keep_tail, struct settings *settings) {
-    settings->context = (dm_context_options)DM_CONTEXT_OPTIONS_INIT;
-    dm_context_options *context = &settings->context;
-    context->keep_tail = keep_tail;
-    if (json_object_size(deci) == 0)
-        return;
-    const json_t *layers = json_object_get(deci, "layers");
-    context->method = DM_CONTEXT_DECIMATE;
-    context->n_layer = json_array_size(layers);
-    assert_in_range(context->n_layer, 1, max_layer);
-    for (size_t i = 0; i < context->n_layer; i++)
-        settings->layers[i] = (size_t)json_integer_value(json_array_get(layers, i));
-    context->layers = settings->layers;
-    context->base_length = get_size(deci, "L_base");
-    context->beta = json_number_value(json_object_get(deci, "beta"));
-    context->min_length = get_size(deci, "min_seq_len");
-}
-
-/* The tensor `kind``index`.`name` of the expected ones: `n` floats. */
-static const float *expected_floats(const struct golden *golden, const char *kind, size_t index,
-                                    const char *name, size_t n) {
-    char full[64];
-    snprintf(full, sizeof full, "%s%zu.%s", kind, index, name);
-    const struct dm_named_tensor *tensor = dm_safetensors_find(&golden->tensors, full);
-    assert_non_null(tensor);
-    assert_int_equal(tensor->n_byte, n * sizeof(float));
-    float *floats = some(n, sizeof *floats);
-    memcpy(floats, tensor->data, tensor->n_byte);
-    return floats;
-}
+#include "golden.h"
 
 static void expect_logits(const float *actual, const float *expected, size_t n, double bound,
                           double *worst) {
@@ -223,16 +138,16 @@ static void check_all(const char *directory, const char *folder, const char *cpu
 static void check_cpu(const char *cpu) {
     if (!has_cpu(cpu))
         skip();
-    for (int f = 0; f < n_folder; f++) {
+    for (int f = 0; f < n_golden; f++) {
         char directory[TEST_MAX_PATH], from[TEST_MAX_PATH], name[64];
-        check_all(NULL, folders[f], cpu);
+        check_all(NULL, golden_folders[f], cpu);
         test_make_directory(directory);
-        snprintf(name, sizeof name, "golden/%s", folders[f]);
+        snprintf(name, sizeof name, "golden/%s", golden_folders[f]);
         snprintf(from, sizeof from, "%s", test_data(name));
         test_copy_file(test_join(from, "config.json"), test_join(directory, "config.json"));
         test_copy_file(test_join(from, "pytorch_model.bin"),
                        test_join(directory, "pytorch_model.bin"));
-        check_all(directory, folders[f], cpu);
+        check_all(directory, golden_folders[f], cpu);
         test_remove_directory(directory);
     }
 }
@@ -255,13 +170,13 @@ static void test_avx512(void **state) {
 /* The operands of the large products in bf16, which has 8 bits. */
 static void test_bf16(void **state) {
     (void)state;
-    for (int f = 0; f < n_folder; f++) {
+    for (int f = 0; f < n_golden; f++) {
         dm_model_options options = DM_MODEL_OPTIONS_INIT;
         struct golden golden;
         dm_model *model;
         dm_error error;
         double worst = 0;
-        open_golden(folders[f], &golden);
+        open_golden(golden_folders[f], &golden);
         options.dtype = DM_DTYPE_BF16;
         if (dm_model_load(golden.path, &options, &model, &error)) {
             test_expect_error(&error, DM_ERROR_ARGUMENT, "bf16: this processor");
@@ -270,7 +185,7 @@ static void test_bf16(void **state) {
             return;
         }
         check_runs(&golden, model, false, 6e-3, &worst);
-        print_message("%s, bf16: at most %.1e apart\n", folders[f], worst);
+        print_message("%s, bf16: at most %.1e apart\n", golden_folders[f], worst);
         assert_true(worst > 1e-5); /* else it was not bf16 */
         dm_model_free(model);
         close_golden(&golden);

@@ -44,7 +44,7 @@ dm_status dm_cpu_ops(const char *cpu, struct dm_ops *ops, dm_error *error) {
     if (status)
         return status;
     dm_cpu_plain_ops(ops, flags);
-    return flags ? dm_onednn_matmul(&ops->matmul, error) : DM_OK;
+    return flags ? dm_onednn_matmul(&ops->matmul, &ops->convert, error) : DM_OK;
 }
 
 void dm_cpu_ops_free(struct dm_ops *ops) {

@@ -33,34 +33,52 @@ static dnnl_status_t describe_rows(dnnl_memory_desc_t *rows, size_t n_row, size_
     return dnnl_memory_desc_init_by_tag(rows, 2, size, type, dnnl_ab);
 }
 
-/* Describes the product of 2^i rows; the weight's layout is oneDNN's choice for the largest i (the
- * first one made), or plain with the stride that is given. */
+static dnnl_status_t describe_weight(dnnl_memory_desc_t *weight, const struct dm_product *product) {
+    dnnl_dims_t size = {(dnnl_dim_t)product->n_in, (dnnl_dim_t)product->n_out};
+    dnnl_dims_t strides = {(dnnl_dim_t)product->column_stride, 1};
+    dnnl_data_type_t type = data_type(product->compute);
+    return product->column_stride
+               ? dnnl_memory_desc_init_by_strides(weight, 2, size, type, strides)
+               : dnnl_memory_desc_init_by_tag(weight, 2, size, type, dnnl_format_tag_any);
+}
+
+static dnnl_status_t make_attributes(const struct dm_product *product,
+                                     dnnl_primitive_attr_t *attributes) {
+    dnnl_post_ops_t after = NULL;
+    dnnl_status_t status = dnnl_primitive_attr_create(attributes);
+    if (!status)
+        status = dnnl_primitive_attr_set_scratchpad_mode(*attributes, dnnl_scratchpad_mode_user);
+    if (status || !product->accumulate)
+        return status;
+    status = dnnl_post_ops_create(&after);
+    if (!status)
+        status = dnnl_post_ops_append_sum(after, 1);
+    if (!status)
+        status = dnnl_primitive_attr_set_post_ops(*attributes, after);
+    dnnl_post_ops_destroy(after);
+    return status;
+}
+
+/* Describes the product of 2^i rows; the weight's layout is settled by the largest i, the first one
+ * made. */
 static dnnl_status_t describe_product(const struct dm_onednn *onednn, struct dm_kernel *kernel,
                                       int i, dnnl_primitive_desc_t *description) {
-    dnnl_dims_t size = {(dnnl_dim_t)kernel->n_in, (dnnl_dim_t)kernel->n_out};
-    dnnl_data_type_t type = data_type(kernel->compute);
-    dnnl_status_t status = describe_rows(&kernel->x[i], (size_t)1 << i, kernel->n_in, type);
+    const struct dm_product *product = &kernel->product;
+    dnnl_data_type_t type = data_type(product->compute);
+    dnnl_status_t status = describe_rows(&kernel->x[i], (size_t)1 << i, product->n_in, type);
     if (!status)
-        status = describe_rows(&kernel->y[i], (size_t)1 << i, kernel->n_out, dnnl_f32);
-    if (!status && i == DM_TILE_LOG2) {
-        dnnl_dims_t strides = {(dnnl_dim_t)kernel->column_stride, 1};
-        status =
-            kernel->column_stride
-                ? dnnl_memory_desc_init_by_strides(&kernel->weight, 2, size, type, strides)
-                : dnnl_memory_desc_init_by_tag(&kernel->weight, 2, size, type, dnnl_format_tag_any);
-    }
-    dnnl_matmul_desc_t product;
+        status = describe_rows(&kernel->y[i], (size_t)1 << i, product->n_out, dnnl_f32);
+    if (!status && i == DM_TILE_LOG2)
+        status = describe_weight(&kernel->weight, product);
+    dnnl_matmul_desc_t matmul;
     if (!status)
         status =
-            dnnl_matmul_desc_init(&product, &kernel->x[i], &kernel->weight, NULL, &kernel->y[i]);
+            dnnl_matmul_desc_init(&matmul, &kernel->x[i], &kernel->weight, NULL, &kernel->y[i]);
     dnnl_primitive_attr_t attributes = NULL;
     if (!status)
-        status = dnnl_primitive_attr_create(&attributes);
+        status = make_attributes(product, &attributes);
     if (!status)
-        status = dnnl_primitive_attr_set_scratchpad_mode(attributes, dnnl_scratchpad_mode_user);
-    if (!status)
-        status =
-            dnnl_primitive_desc_create(description, &product, attributes, onednn->engine, NULL);
+        status = dnnl_primitive_desc_create(description, &matmul, attributes, onednn->engine, NULL);
     dnnl_primitive_attr_destroy(attributes);
     return status;
 }
@@ -81,6 +99,30 @@ static dnnl_status_t make_primitive(const struct dm_onednn *onednn, struct dm_ke
     return status;
 }
 
+/* The layouts that we can pack: plain floats; and blocks of columns, a block's inputs (in bf16
+ * their pairs) one after the other, which oneDNN describes as inner blocks of some inputs, all
+ * columns, and a pair. */
+static dnnl_status_t read_layout(struct dm_kernel *kernel) {
+    const dnnl_memory_desc_t *weight = &kernel->weight;
+    const dnnl_blocking_desc_t *from = &weight->format_desc.blocking;
+    bool is_bf16 = kernel->product.compute == DM_DTYPE_BF16;
+    dnnl_dim_t pair = is_bf16 ? 2 : 1;
+    if (weight->format_kind != dnnl_blocked || weight->offset0)
+        return dnnl_unimplemented;
+    kernel->blocked = from->inner_nblks > 0;
+    if (!kernel->blocked) {
+        kernel->layout = (struct dm_layout){(size_t)from->strides[0], 0};
+        return from->strides[1] == 1 && !is_bf16 ? dnnl_success : dnnl_unimplemented;
+    }
+    kernel->layout =
+        (struct dm_layout){(size_t)from->inner_blks[1], (size_t)(from->strides[1] / pair)};
+    bool known = from->inner_nblks == (is_bf16 ? 3 : 2) && from->inner_idxs[0] == 0 &&
+                 from->inner_idxs[1] == 1 &&
+                 (!is_bf16 || (from->inner_idxs[2] == 0 && from->inner_blks[2] == pair)) &&
+                 from->strides[0] == from->inner_blks[0] * from->inner_blks[1] * pair;
+    return known ? dnnl_success : dnnl_unimplemented;
+}
+
 static void free_kernel(struct dm_kernel *kernel) {
     for (int i = 0; i <= DM_TILE_LOG2; i++)
         if (kernel->primitives[i])
@@ -88,102 +130,51 @@ static void free_kernel(struct dm_kernel *kernel) {
     dm_memory_free(kernel);
 }
 
-dm_status dm_kernel_find(struct dm_onednn *onednn, size_t n_in, size_t n_out, size_t column_stride,
-                         dm_dtype compute, const struct dm_kernel **result, dm_error *error) {
-    for (struct dm_kernel *kernel = onednn->kernels; kernel; kernel = kernel->next)
-        if (kernel->n_in == n_in && kernel->n_out == n_out &&
-            kernel->column_stride == column_stride && kernel->compute == compute) {
-            *result = kernel;
-            return DM_OK;
-        }
+static bool is_same(const struct dm_product *a, const struct dm_product *b) {
+    return a->n_in == b->n_in && a->n_out == b->n_out && a->column_stride == b->column_stride &&
+           a->compute == b->compute && a->accumulate == b->accumulate;
+}
+
+static dm_status make_kernel(const struct dm_onednn *onednn, const struct dm_product *product,
+                             struct dm_kernel **result, dm_error *error) {
     struct dm_kernel *kernel = dm_memory_zeroed(1, sizeof *kernel);
     if (!kernel)
         return dm_fail_memory(error, "a matrix product");
-    kernel->n_in = n_in;
-    kernel->n_out = n_out;
-    kernel->column_stride = column_stride;
-    kernel->compute = compute;
+    kernel->product = *product;
     int n_thread = dm_onednn_alone();
     dnnl_status_t status = dnnl_success;
     for (int i = DM_TILE_LOG2; i >= 0 && !status; i--)
         status = make_primitive(onednn, kernel, i);
     dm_onednn_together(n_thread);
+    if (!status)
+        status = read_layout(kernel);
     if (status) {
         free_kernel(kernel);
         return dm_onednn_fail(error, status, "a matrix product");
     }
-    kernel->next = onednn->kernels;
-    onednn->kernels = kernel;
     *result = kernel;
     return DM_OK;
 }
 
-bool dm_kernel_is_blocked(const struct dm_kernel *kernel) {
-    return kernel->weight.format_desc.blocking.inner_nblks > 0;
-}
-
-bool dm_kernel_can_slice(const struct dm_kernel *kernel, size_t *block_bytes) {
-    const dnnl_memory_desc_t *weight = &kernel->weight;
-    const dnnl_blocking_desc_t *layout = &weight->format_desc.blocking;
-    dnnl_dim_t columns = 1;
-    if (weight->format_kind != dnnl_blocked || weight->offset0)
-        return false;
-    size_t element = weight->data_type == dnnl_bf16 ? 2 : 4;
-    if (layout->inner_nblks == 0) { /* plain, inputs outermost */
-        *block_bytes = DM_COLUMN_BLOCK * element;
-        return layout->strides[1] == 1;
+dm_status dm_kernel_find(struct dm_onednn *onednn, const struct dm_product *product,
+                         const struct dm_kernel **result, dm_error *error) {
+    dm_status status = DM_OK;
+    pthread_mutex_lock(&onednn->mutex);
+    struct dm_kernel *kernel = onednn->kernels;
+    while (kernel && !is_same(&kernel->product, product))
+        kernel = kernel->next;
+    if (!kernel && !(status = make_kernel(onednn, product, &kernel, error))) {
+        kernel->next = onednn->kernels;
+        onednn->kernels = kernel;
     }
-    for (int i = 0; i < layout->inner_nblks; i++)
-        if (layout->inner_idxs[i] == 1)
-            columns *= layout->inner_blks[i];
-    /* blocks of columns outermost, so that a slice is a run of bytes */
-    *block_bytes = (size_t)layout->strides[1] * element;
-    return columns == DM_COLUMN_BLOCK &&
-           layout->strides[1] == weight->padded_dims[0] * DM_COLUMN_BLOCK;
+    pthread_mutex_unlock(&onednn->mutex);
+    if (!status)
+        *result = kernel;
+    return status;
 }
 
 size_t dm_kernel_weight_bytes(const struct dm_kernel *kernel) {
     return dnnl_memory_desc_get_size(&kernel->weight);
-}
-
-static dnnl_status_t reorder(const struct dm_onednn *onednn, const dnnl_memory_desc_t *from,
-                             void *source, const dnnl_memory_desc_t *to, void *target) {
-    dnnl_primitive_desc_t description = NULL;
-    dnnl_primitive_t primitive = NULL;
-    dnnl_memory_t memory[2] = {NULL, NULL};
-    dnnl_stream_t stream = NULL;
-    dnnl_status_t status = dnnl_reorder_primitive_desc_create(&description, from, onednn->engine,
-                                                              to, onednn->engine, NULL);
-    if (!status)
-        status = dnnl_primitive_create(&primitive, description);
-    if (!status)
-        status = dnnl_memory_create(&memory[0], from, onednn->engine, source);
-    if (!status)
-        status = dnnl_memory_create(&memory[1], to, onednn->engine, target);
-    if (!status)
-        status = dnnl_stream_create(&stream, onednn->engine, dnnl_stream_default_flags);
-    dnnl_exec_arg_t arguments[] = {{DNNL_ARG_FROM, memory[0]}, {DNNL_ARG_TO, memory[1]}};
-    if (!status)
-        status = dnnl_primitive_execute(primitive, stream, 2, arguments);
-    if (stream)
-        dnnl_stream_destroy(stream);
-    for (int i = 0; i < 2; i++)
-        if (memory[i])
-            dnnl_memory_destroy(memory[i]);
-    if (primitive)
-        dnnl_primitive_destroy(primitive);
-    if (description)
-        dnnl_primitive_desc_destroy(description);
-    return status;
-}
-
-dnnl_status_t dm_kernel_pack(const struct dm_onednn *onednn, const struct dm_kernel *kernel,
-                             float *rows, void *packed) {
-    dnnl_dims_t size = {(dnnl_dim_t)kernel->n_in, (dnnl_dim_t)kernel->n_out};
-    dnnl_dims_t strides = {1, (dnnl_dim_t)kernel->n_in};
-    dnnl_memory_desc_t from;
-    dnnl_status_t status = dnnl_memory_desc_init_by_strides(&from, 2, size, dnnl_f32, strides);
-    return status ? status : reorder(onednn, &from, rows, &kernel->weight, packed);
 }
 
 dnnl_status_t dm_kernel_run(const struct dm_onednn *onednn, const struct dm_kernel *kernel, int i,
@@ -211,7 +202,10 @@ dnnl_status_t dm_kernel_run(const struct dm_onednn *onednn, const struct dm_kern
 dm_status dm_onednn_open(struct dm_onednn *onednn, dm_error *error) {
     *onednn = (struct dm_onednn){0};
     dnnl_status_t status = dnnl_engine_create(&onednn->engine, dnnl_cpu, 0);
-    return status ? dm_onednn_fail(error, status, "an engine") : DM_OK;
+    if (status)
+        return dm_onednn_fail(error, status, "an engine");
+    pthread_mutex_init(&onednn->mutex, NULL);
+    return DM_OK;
 }
 
 void dm_onednn_close(struct dm_onednn *onednn) {
@@ -221,6 +215,7 @@ void dm_onednn_close(struct dm_onednn *onednn) {
         free_kernel(kernel);
     }
     dnnl_engine_destroy(onednn->engine);
+    pthread_mutex_destroy(&onednn->mutex);
 }
 
 bool dm_onednn_has_bf16(void) {

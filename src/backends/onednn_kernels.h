@@ -3,6 +3,7 @@
 #define DM_BACKENDS_ONEDNN_KERNELS_H
 
 #include <oneapi/dnnl/dnnl.h>
+#include <pthread.h>
 #include <stdbool.h>
 
 #include "base/status.h"
@@ -13,21 +14,37 @@ enum {
     DM_COLUMN_BLOCK = 64 /* oneDNN's packed layouts keep so many columns together */
 };
 
-/* [2^i, n_in] x [n_in, n_out] for every i up to DM_TILE_LOG2. */
-struct dm_kernel {
-    struct dm_kernel *next;
+/* y [rows, n_out] = x [rows, n_in] times a weight [n_in, n_out], or += where it accumulates. */
+struct dm_product {
     size_t n_in, n_out;
     size_t column_stride; /* of a weight that is part of a plain one, between two inputs; else 0 */
     dm_dtype compute;
+    bool accumulate;
+};
+
+/* Where a packed weight has what, in units of 32 bits: a float, or in bf16 the pair of the inputs
+ * 2k and 2k + 1. Unit k of column n is at
+ *     n / columns * block + k * columns + n % columns. */
+struct dm_layout {
+    size_t columns, block;
+};
+
+/* The product for 2^i rows, for every i up to DM_TILE_LOG2. */
+struct dm_kernel {
+    struct dm_kernel *next;
+    struct dm_product product;
+    struct dm_layout layout;
+    bool blocked; /* else the weight lies plain, inputs outermost */
     size_t scratch_bytes;
     dnnl_memory_desc_t weight, x[DM_TILE_LOG2 + 1], y[DM_TILE_LOG2 + 1];
     dnnl_primitive_t primitives[DM_TILE_LOG2 + 1];
     dnnl_memory_desc_t scratch[DM_TILE_LOG2 + 1];
 };
 
-/* An engine, and the kernels made so far, each shared by all matrices of its shape. */
+/* An engine, and the kernels made so far, each shared by all who want its product. */
 struct dm_onednn {
     dnnl_engine_t engine;
+    pthread_mutex_t mutex; /* guards the list */
     struct dm_kernel *kernels;
 };
 
@@ -35,20 +52,12 @@ dm_status dm_onednn_open(struct dm_onednn *onednn, dm_error *error);
 void dm_onednn_close(struct dm_onednn *onednn);
 bool dm_onednn_has_bf16(void);
 
-/* Made at the first call for a shape. The weight's layout is oneDNN's choice where `column_stride`
- * is 0, else plain. */
-dm_status dm_kernel_find(struct dm_onednn *onednn, size_t n_in, size_t n_out, size_t column_stride,
-                         dm_dtype compute, const struct dm_kernel **kernel, dm_error *error);
-/* Is the weight kept in blocks, rather than plain with inputs outermost? */
-bool dm_kernel_is_blocked(const struct dm_kernel *kernel);
-/* May a run of columns, from a multiple of DM_COLUMN_BLOCK on, be multiplied alone? Then gives the
- * bytes from one block of columns to the next. */
-bool dm_kernel_can_slice(const struct dm_kernel *kernel, size_t *block_bytes);
+/* Made at the first call for a product. The weight's layout is oneDNN's choice where its
+ * column_stride is 0, else plain. */
+dm_status dm_kernel_find(struct dm_onednn *onednn, const struct dm_product *product,
+                         const struct dm_kernel **kernel, dm_error *error);
 size_t dm_kernel_weight_bytes(const struct dm_kernel *kernel);
-/* Packs `rows`, a weight [n_out, n_in] in float32, into `packed`. */
-dnnl_status_t dm_kernel_pack(const struct dm_onednn *onednn, const struct dm_kernel *kernel,
-                             float *rows, void *packed);
-/* y [2^i, n_out] = x [2^i, n_in] times the packed weight, on this thread. */
+/* y [2^i, n_out] of x [2^i, n_in] and the packed weight, on this thread. */
 dnnl_status_t dm_kernel_run(const struct dm_onednn *onednn, const struct dm_kernel *kernel, int i,
                             dnnl_stream_t stream, void *x, void *packed, void *y, void *scratch);
 

@@ -6,6 +6,7 @@
 
 #include "backends/cpu.h"
 #include "backends/onednn_matmul.h"
+#include "base/cpu_features.h"
 #include "base/half.h"
 #include "base/memory.h"
 #include "base/random.h"
@@ -27,6 +28,13 @@ struct product {
     float *expected; /* [most_rows, n_out] */
     float *sizes;    /* [most_rows, n_out]: sum of magnitudes */
 };
+
+/* With the conversions of this processor. */
+static dm_status open_backend(struct dm_matmul_backend *backend, dm_error *error) {
+    struct dm_ops ops;
+    dm_cpu_plain_ops(&ops, dm_cpu_features());
+    return dm_onednn_matmul(backend, &ops.convert, error);
+}
 
 static void *some(size_t n, size_t size) {
     void *pointer = calloc(n, size);
@@ -153,7 +161,7 @@ static void check_type(dm_dtype compute) {
     dm_error error;
     size_t live = dm_memory_live();
     dm_random_seed(&random, 17);
-    if (dm_onednn_matmul(&backend, &error))
+    if (open_backend(&backend, &error))
         fail_msg("%s", error.message);
     if (compute == DM_DTYPE_BF16 && !backend.has_bf16(backend.state)) {
         backend.free_state(backend.state);
@@ -187,7 +195,7 @@ static void test_rounding(void **state) {
     uint16_t stored[3];
     const float weight[3] = {1.5f, -2, 0.25f}, x[3] = {1.00390625f, 3, 1}; /* 1 + 2^-8 */
     float y;
-    if (dm_onednn_matmul(&backend, &error))
+    if (open_backend(&backend, &error))
         fail_msg("%s", error.message);
     for (int type = DM_DTYPE_F32; type <= DM_DTYPE_F16; type++)
         for (int compute = DM_DTYPE_F32; compute <= DM_DTYPE_BF16; compute++) {

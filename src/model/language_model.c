@@ -84,30 +84,15 @@ static dm_status load_vectors(const struct dm_model *model, struct dm_layer *own
     return status;
 }
 
-/* x_proj and dt_proj stay in float32 whatever the others take: they make Delta, and Delta decides
- * which tokens are kept. */
 static dm_status load_layer(struct dm_model *model, size_t layer, dm_error *error) {
-    const struct dm_model_config *config = &model->network.config;
     struct dm_layer *own = &model->network.layers[layer];
-    size_t D = config->d_model, E = config->d_inner, N = config->d_state, R = config->dt_rank;
-    const struct {
-        enum dm_parameter parameter;
-        size_t row, n_out, n_in;
-        dm_dtype compute;
-        struct dm_matrix **matrix;
-    } matrices[] = {
-        {DM_IN_PROJ, 0, E, D, model->compute, &own->in_x},
-        {DM_IN_PROJ, E, E, D, model->compute, &own->in_z},
-        {DM_X_PROJ, 0, R, E, DM_DTYPE_F32, &own->x_dt},
-        {DM_X_PROJ, R, 2 * N, E, DM_DTYPE_F32, &own->x_BC},
-        {DM_DT_PROJ, 0, E, R, DM_DTYPE_F32, &own->dt_proj},
-        {DM_OUT_PROJ, 0, D, E, model->compute, &own->out_proj},
-    };
+    struct dm_projection list[DM_N_PROJECTION];
+    dm_list_projections(&model->network.config, model->compute, list);
     dm_status status = load_vectors(model, own, layer, error);
-    for (size_t i = 0; i < sizeof matrices / sizeof *matrices && !status; i++)
+    for (int i = 0; i < DM_N_PROJECTION && !status; i++)
         status =
-            load_matrix(model, matrices[i].parameter, layer, matrices[i].row, matrices[i].n_out,
-                        matrices[i].n_in, matrices[i].compute, matrices[i].matrix, error);
+            load_matrix(model, list[i].parameter, layer, list[i].row, list[i].n_out, list[i].n_in,
+                        list[i].compute, dm_projection_in(&own->project, &list[i]), error);
     return status;
 }
 
@@ -207,12 +192,12 @@ dm_status dm_language_model_load(const char *directory, const dm_model_options *
 static void free_layer(const struct dm_model *model, struct dm_layer *own) {
     float *const floats[] = {own->norm,    own->in_bias, own->conv_weight, own->conv_bias,
                              own->dt_bias, own->A,       own->D,           own->out_bias};
-    struct dm_matrix *const matrices[] = {own->in_x, own->in_z,    own->x_dt,
-                                          own->x_BC, own->dt_proj, own->out_proj};
     for (size_t i = 0; i < sizeof floats / sizeof *floats; i++)
         dm_memory_free(floats[i]);
-    for (size_t i = 0; i < sizeof matrices / sizeof *matrices; i++)
-        model->network.ops.matmul.matrix_free(matrices[i]);
+    struct dm_projection list[DM_N_PROJECTION];
+    dm_list_projections(&model->network.config, model->compute, list);
+    for (int i = 0; i < DM_N_PROJECTION; i++)
+        model->network.ops.matmul.matrix_free(*dm_projection_in(&own->project, &list[i]));
 }
 
 void dm_language_model_free(struct dm_model *model) {

@@ -88,13 +88,14 @@ dm_status dm_mixer_inputs(const struct dm_batch *batch, size_t layer, dm_error *
     const struct dm_model_config *config = &batch->network->config;
     const struct dm_layer *own = &batch->network->layers[layer];
     struct dm_activations *at = batch->at;
-    dm_status status = multiply(batch, own->in_x, at->normed, false, at->x, error);
+    dm_status status = multiply(batch, own->project.in_x, at->normed, false, at->x, error);
     if (status)
         return status;
     add_bias(batch, own->in_bias, config->d_inner, at->x);
     convolve(batch, layer);
-    const struct dm_matmul x_proj[] = {{batch->n_token, at->u, own->x_dt, at->raw_dt, false},
-                                       {batch->n_token, at->u, own->x_BC, at->raw_BC, false}};
+    const struct dm_matmul x_proj[] = {
+        {batch->n_token, at->u, own->project.x_dt, at->raw_dt, false},
+        {batch->n_token, at->u, own->project.x_BC, at->raw_BC, false}};
     status = batch->network->ops.matmul.multiply(x_proj, 2, batch->network->threads, error);
     if (!status && config->mixer_norms)
         norm_parts(batch);
@@ -104,7 +105,8 @@ dm_status dm_mixer_inputs(const struct dm_batch *batch, size_t layer, dm_error *
 dm_status dm_mixer_delta(const struct dm_batch *batch, size_t layer, dm_error *error) {
     const struct dm_layer *own = &batch->network->layers[layer];
     size_t d_inner = batch->network->config.d_inner;
-    dm_status status = multiply(batch, own->dt_proj, batch->at->dt, false, batch->at->delta, error);
+    dm_status status =
+        multiply(batch, own->project.dt_proj, batch->at->dt, false, batch->at->delta, error);
     if (status)
         return status;
     struct softplus_call call = {&batch->network->ops, {d_inner, own->dt_bias, batch->at->delta}};
@@ -128,18 +130,26 @@ static void scan(const struct dm_batch *batch, size_t layer) {
              batch->n_token * config->d_state);
 }
 
-dm_status dm_mixer_outputs(const struct dm_batch *batch, size_t layer, dm_error *error) {
+dm_status dm_mixer_scan(const struct dm_batch *batch, size_t layer, dm_error *error) {
     const struct dm_model_config *config = &batch->network->config;
     const struct dm_layer *own = &batch->network->layers[layer];
     struct dm_activations *at = batch->at;
-    dm_status status = multiply(batch, own->in_z, at->normed, false, at->z, error);
+    dm_status status = multiply(batch, own->project.in_z, at->normed, false, at->z, error);
     if (status)
         return status;
     add_bias(batch, own->in_bias ? own->in_bias + config->d_inner : NULL, config->d_inner, at->z);
     scan(batch, layer);
-    status = multiply(batch, own->out_proj, at->y, true, at->residual, error);
+    return DM_OK;
+}
+
+dm_status dm_mixer_outputs(const struct dm_batch *batch, size_t layer, dm_error *error) {
+    const struct dm_layer *own = &batch->network->layers[layer];
+    struct dm_activations *at = batch->at;
+    dm_status status = dm_mixer_scan(batch, layer, error);
     if (!status)
-        add_bias(batch, own->out_bias, config->d_model, at->residual);
+        status = multiply(batch, own->project.out_proj, at->y, true, at->residual, error);
+    if (!status)
+        add_bias(batch, own->out_bias, batch->network->config.d_model, at->residual);
     return status;
 }
 

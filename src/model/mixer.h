@@ -29,7 +29,9 @@ void dm_mixer_norm(const struct dm_batch *batch, size_t layer);
 dm_status dm_mixer_inputs(const struct dm_batch *batch, size_t layer, dm_error *error);
 /* dt -> delta. */
 dm_status dm_mixer_delta(const struct dm_batch *batch, size_t layer, dm_error *error);
-/* normed, u, delta, BC -> residual += ...; moves ssm_state on. */
+/* normed, u, delta, BC -> y; moves ssm_state on. */
+dm_status dm_mixer_scan(const struct dm_batch *batch, size_t layer, dm_error *error);
+/* The same, and residual += out_proj(y). */
 dm_status dm_mixer_outputs(const struct dm_batch *batch, size_t layer, dm_error *error);
 /* All of it, for a layer that drops nothing. */
 dm_status dm_block(const struct dm_batch *batch, size_t layer, dm_error *error);

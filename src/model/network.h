@@ -2,20 +2,43 @@
 #ifndef DM_MODEL_NETWORK_H
 #define DM_MODEL_NETWORK_H
 
-#include "checkpoint/model_config.h"
+#include "checkpoint/parameters.h"
 #include "ops/ops.h"
 
+/* The matrices of a layer. */
+struct dm_projections {
+    struct dm_matrix *in_x, *in_z; /* [d_inner, d_model]: the halves of in_proj */
+    struct dm_matrix *x_dt, *x_BC; /* [dt_rank, d_inner], [2 * d_state, d_inner]: of x_proj */
+    struct dm_matrix *dt_proj;     /* [d_inner, dt_rank] */
+    struct dm_matrix *out_proj;    /* [d_model, d_inner] */
+};
+
+/* Where one of them comes from: rows [row, row + n_out) of a parameter. */
+struct dm_projection {
+    enum dm_parameter parameter;
+    size_t row, n_out, n_in;
+    dm_dtype compute;
+    size_t offset; /* of its pointer in struct dm_projections */
+};
+enum { DM_N_PROJECTION = 6 };
+
+/* `compute` is what the large ones run in. x_proj and dt_proj stay in float32 whatever that is:
+ * they make Delta, and Delta decides which tokens are kept. */
+void dm_list_projections(const struct dm_model_config *config, dm_dtype compute,
+                         struct dm_projection list[DM_N_PROJECTION]);
+static inline struct dm_matrix **dm_projection_in(struct dm_projections *projections,
+                                                  const struct dm_projection *one) {
+    return (struct dm_matrix **)(void *)((unsigned char *)projections + one->offset);
+}
+
 struct dm_layer {
+    struct dm_projections project;
     dm_real *norm;                    /* [d_model] */
-    struct dm_matrix *in_x, *in_z;    /* [d_inner, d_model]: the halves of in_proj */
     dm_real *in_bias;                 /* [2 * d_inner], or NULL */
     dm_real *conv_weight, *conv_bias; /* [d_conv, d_inner]; [d_inner] or NULL */
-    struct dm_matrix *x_dt, *x_BC;    /* [dt_rank, d_inner], [2 * d_state, d_inner]: of x_proj */
-    struct dm_matrix *dt_proj;        /* [d_inner, dt_rank] */
     dm_real *dt_bias;                 /* [d_inner] */
     dm_real *A;                       /* [d_state, d_inner]: -exp(A_log) */
     dm_real *D;                       /* [d_inner] */
-    struct dm_matrix *out_proj;       /* [d_model, d_inner] */
     dm_real *out_bias;                /* [d_model], or NULL */
 };
 

@@ -10,6 +10,7 @@
 
 #include "ops/adamw/adamw.h"
 #include "ops/causal_conv1d/causal_conv1d.h"
+#include "ops/convert/convert.h"
 #include "ops/cross_entropy/cross_entropy.h"
 #include "ops/matmul/matmul.h"
 #include "ops/rms_norm/rms_norm.h"
@@ -43,6 +44,7 @@ struct dm_ops {
     void (*adamw)(const struct dm_adamw *op, size_t first, size_t n);
     double (*square_sum)(const dm_real *x, size_t n);
 
+    struct dm_convert convert; /* for those who feed the products */
     struct dm_matmul_backend matmul;
 };
 

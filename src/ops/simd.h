@@ -111,6 +111,48 @@ static inline double vd_sum(vd a) {
     return _mm512_reduce_add_pd(_mm512_add_pd(a.low, a.high));
 }
 
+/* The nearest bf16, ties to even, as a float; a NaN becomes quiet. */
+static inline vf vf_round_bf16(vf a) {
+    __m512i bits = _mm512_castps_si512(a), high = _mm512_set1_epi32((int)0xffff0000);
+    __m512i odd = _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
+    __m512i half = _mm512_add_epi32(odd, _mm512_set1_epi32(0x7fff));
+    __m512i near = _mm512_add_epi32(bits, half);
+    near = _mm512_mask_or_epi32(near, _mm512_cmp_ps_mask(a, a, _CMP_UNORD_Q), bits,
+                                _mm512_set1_epi32(0x400000));
+    return _mm512_castsi512_ps(_mm512_and_si512(near, high));
+}
+static inline void vf_store_bf16(uint16_t *p, size_t n, vf a) { /* of what is one */
+    __m256i halves = _mm512_cvtepi32_epi16(_mm512_srli_epi32(_mm512_castps_si512(a), 16));
+    if (n == VF_LANES)
+        _mm256_storeu_si256((__m256i *)(void *)p, halves);
+    else
+        _mm256_mask_storeu_epi16(p, vf_lanes(n), halves);
+}
+/* Both as bf16, the first in the lower half of a lane. */
+static inline vf vf_pair_bf16(vf low, vf high) {
+    __m512i bits = _mm512_srli_epi32(_mm512_castps_si512(low), 16);
+    return _mm512_castsi512_ps(_mm512_or_si512(bits, _mm512_castps_si512(high)));
+}
+
+/* Four numbers from each of VF_LANES / 4 places; and the VF_LANES rows of four that four such
+ * vectors hold, vector j those of places j, j + 4, ..., as four columns. */
+static inline vf vf_load_fours(const float *p, size_t step) {
+    vf a = _mm512_castps128_ps512(_mm_loadu_ps(p));
+    a = _mm512_insertf32x4(a, _mm_loadu_ps(p + step), 1);
+    a = _mm512_insertf32x4(a, _mm_loadu_ps(p + 2 * step), 2);
+    return _mm512_insertf32x4(a, _mm_loadu_ps(p + 3 * step), 3);
+}
+static inline void vf_transpose_fours(vf a[4]) {
+    __m512d low01 = _mm512_castps_pd(_mm512_unpacklo_ps(a[0], a[1]));
+    __m512d low23 = _mm512_castps_pd(_mm512_unpacklo_ps(a[2], a[3]));
+    __m512d high01 = _mm512_castps_pd(_mm512_unpackhi_ps(a[0], a[1]));
+    __m512d high23 = _mm512_castps_pd(_mm512_unpackhi_ps(a[2], a[3]));
+    a[0] = _mm512_castpd_ps(_mm512_unpacklo_pd(low01, low23));
+    a[1] = _mm512_castpd_ps(_mm512_unpackhi_pd(low01, low23));
+    a[2] = _mm512_castpd_ps(_mm512_unpacklo_pd(high01, high23));
+    a[3] = _mm512_castpd_ps(_mm512_unpackhi_pd(high01, high23));
+}
+
 #elif defined(DM_SIMD_AVX2)
 
 #define DM_VARIANT(name) name##_avx2
@@ -217,6 +259,47 @@ static inline double vd_sum(vd a) {
     __m256d sum = _mm256_add_pd(a.low, a.high);
     __m128d half = _mm_add_pd(_mm256_castpd256_pd128(sum), _mm256_extractf128_pd(sum, 1));
     return _mm_cvtsd_f64(_mm_add_sd(half, _mm_unpackhi_pd(half, half)));
+}
+
+static inline vf vf_round_bf16(vf a) {
+    __m256i bits = _mm256_castps_si256(a), high = _mm256_set1_epi32((int)0xffff0000);
+    __m256i odd = _mm256_and_si256(_mm256_srli_epi32(bits, 16), _mm256_set1_epi32(1));
+    __m256i half = _mm256_add_epi32(odd, _mm256_set1_epi32(0x7fff));
+    vf near = _mm256_castsi256_ps(_mm256_add_epi32(bits, half));
+    vf quiet = _mm256_or_ps(a, _mm256_castsi256_ps(_mm256_set1_epi32(0x400000)));
+    near = _mm256_blendv_ps(near, quiet, _mm256_cmp_ps(a, a, _CMP_UNORD_Q));
+    return _mm256_and_ps(near, _mm256_castsi256_ps(high));
+}
+static inline void vf_store_bf16(uint16_t *p, size_t n, vf a) {
+    __m256i bits = _mm256_srli_epi32(_mm256_castps_si256(a), 16);
+    __m128i halves =
+        _mm_packus_epi32(_mm256_castsi256_si128(bits), _mm256_extracti128_si256(bits, 1));
+    uint16_t some[VF_LANES];
+    if (n == VF_LANES) {
+        _mm_storeu_si128((__m128i *)(void *)p, halves);
+        return;
+    }
+    _mm_storeu_si128((__m128i *)(void *)some, halves);
+    for (size_t i = 0; i < n; i++)
+        p[i] = some[i];
+}
+static inline vf vf_pair_bf16(vf low, vf high) {
+    __m256i bits = _mm256_srli_epi32(_mm256_castps_si256(low), 16);
+    return _mm256_or_ps(_mm256_castsi256_ps(bits), high);
+}
+
+static inline vf vf_load_fours(const float *p, size_t step) {
+    return _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(p)), _mm_loadu_ps(p + step), 1);
+}
+static inline void vf_transpose_fours(vf a[4]) {
+    __m256d low01 = _mm256_castps_pd(_mm256_unpacklo_ps(a[0], a[1]));
+    __m256d low23 = _mm256_castps_pd(_mm256_unpacklo_ps(a[2], a[3]));
+    __m256d high01 = _mm256_castps_pd(_mm256_unpackhi_ps(a[0], a[1]));
+    __m256d high23 = _mm256_castps_pd(_mm256_unpackhi_ps(a[2], a[3]));
+    a[0] = _mm256_castpd_ps(_mm256_unpacklo_pd(low01, low23));
+    a[1] = _mm256_castpd_ps(_mm256_unpackhi_pd(low01, low23));
+    a[2] = _mm256_castpd_ps(_mm256_unpacklo_pd(high01, high23));
+    a[3] = _mm256_castpd_ps(_mm256_unpackhi_pd(high01, high23));
 }
 
 #else

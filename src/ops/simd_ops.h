@@ -13,6 +13,31 @@ void DM_VARIANT(dm_causal_conv1d)(const struct dm_causal_conv1d *op, size_t chan
                                   size_t n_channel);
 void DM_VARIANT(dm_selective_scan)(const struct dm_selective_scan *op, size_t channel,
                                    size_t n_channel);
+void DM_VARIANT(dm_selective_scan_backward)(const struct dm_selective_scan *op,
+                                            const struct dm_selective_scan_grad *grad,
+                                            size_t channel, size_t n_channel);
+
+void DM_VARIANT(dm_rms_norm_backward)(const struct dm_rms_norm *op,
+                                      const struct dm_rms_norm_grad *grad, size_t token,
+                                      size_t n_token);
+void DM_VARIANT(dm_rms_norm_weight_backward)(const struct dm_rms_norm *op,
+                                             const struct dm_rms_norm_grad *grad, size_t n_token,
+                                             size_t channel, size_t n_channel);
+void DM_VARIANT(dm_softplus_backward)(const struct dm_softplus *op,
+                                      const struct dm_softplus_grad *grad, size_t n_token,
+                                      size_t channel, size_t n_channel);
+double DM_VARIANT(dm_cross_entropy_backward)(float *logits, size_t vocab_size, int32_t id,
+                                             float scale);
+void DM_VARIANT(dm_causal_conv1d_backward)(const struct dm_causal_conv1d *op,
+                                           const struct dm_causal_conv1d_grad *grad, size_t channel,
+                                           size_t n_channel);
+void DM_VARIANT(dm_adamw)(const struct dm_adamw *op, size_t first, size_t n);
+double DM_VARIANT(dm_square_sum)(const float *x, size_t n);
+
+void DM_VARIANT(dm_bf16_from_floats)(const float *x, size_t n, uint16_t *y);
+void DM_VARIANT(dm_bf16_pairs)(const float *a, const float *b, size_t n, uint32_t *y);
+void DM_VARIANT(dm_transpose)(const void *x, size_t x_step, size_t n_row, size_t n_column, void *y,
+                              size_t y_step);
 
 /* How many of the `left` elements the next vector takes. */
 static inline size_t dm_simd_lanes(size_t left) {

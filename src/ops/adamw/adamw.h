@@ -21,4 +21,12 @@ void dm_adamw_reference(const struct dm_adamw *op, size_t first, size_t n);
 /* sum_i x[i]^2, in double. */
 double dm_square_sum_reference(const dm_real *x, size_t n);
 
+/* What is the same for every element, rounded once:
+ *     value = decay * value - rate * m / (sqrt(v) * deviation + epsilon) */
+struct dm_adamw_factors {
+    dm_real gradient_scale, beta1, one_less_beta1, beta2, one_less_beta2;
+    dm_real decay, rate, deviation, epsilon;
+};
+struct dm_adamw_factors dm_adamw_factors(const struct dm_adamw *op);
+
 #endif

@@ -32,35 +32,21 @@ void dm_causal_conv1d_reference(const struct dm_causal_conv1d *op, size_t channe
     }
 }
 
-/* The gradient of row `t` of a sequence, counted from its first token; negative: of its first
- * conv_state; NULL where that is not wanted. */
-static dm_real *gradient_row(const struct dm_causal_conv1d *op,
-                             const struct dm_causal_conv1d_grad *grad, size_t sequence,
-                             ptrdiff_t t) {
-    if (t >= 0)
-        return grad->dx + (op->start[sequence] + (size_t)t) * op->d_inner;
-    return grad->dconv_state ? grad->dconv_state[sequence] +
-                                   ((ptrdiff_t)op->d_conv - 1 + t) * (ptrdiff_t)op->d_inner
-                             : NULL;
-}
-
 void dm_causal_conv1d_start_gradient(const struct dm_causal_conv1d *op,
                                      const struct dm_causal_conv1d_grad *grad, size_t sequence,
                                      size_t channel, size_t n_channel) {
     size_t n = op->start[sequence + 1] - op->start[sequence], n_state = op->d_conv - 1;
-    for (size_t t = 0; t < n; t++)
-        memset(gradient_row(op, grad, sequence, (ptrdiff_t)t) + channel, 0,
-               n_channel * sizeof(dm_real));
-    if (!grad->dconv_state)
+    size_t size = n_channel * sizeof(dm_real);
+    for (size_t t = n < n_state ? 0 : n - n_state; t < n; t++)
+        memset(grad->dx + (op->start[sequence] + t) * op->d_inner + channel, 0, size);
+    if (!grad->dconv_state || n == 0)
         return;
     /* row k of the final state was row n + k - n_state; going down, none is read after written */
     for (size_t k = n_state; k-- > 0;) {
+        ptrdiff_t row = (ptrdiff_t)(n + k) - (ptrdiff_t)n_state;
         dm_real *from = grad->dconv_state[sequence] + k * op->d_inner + channel;
-        dm_real *to = gradient_row(op, grad, sequence, (ptrdiff_t)(n + k) - (ptrdiff_t)n_state);
-        if (n == 0)
-            continue;
-        memcpy(to + channel, from, n_channel * sizeof(dm_real));
-        memset(from, 0, n_channel * sizeof(dm_real));
+        memcpy(dm_causal_conv1d_gradient_row(op, grad, sequence, row) + channel, from, size);
+        memset(from, 0, size);
     }
 }
 
@@ -79,8 +65,12 @@ void dm_causal_conv1d_backward_reference(const struct dm_causal_conv1d *op,
                                          const struct dm_causal_conv1d_grad *grad, size_t channel,
                                          size_t n_channel) {
     for (size_t s = 0; s < op->n_sequence; s++) {
+        size_t n = op->start[s + 1] - op->start[s];
+        for (size_t t = 0; t < n; t++)
+            memset(grad->dx + (op->start[s] + t) * op->d_inner + channel, 0,
+                   n_channel * sizeof(dm_real));
         dm_causal_conv1d_start_gradient(op, grad, s, channel, n_channel);
-        for (size_t t = 0; t < op->start[s + 1] - op->start[s]; t++) {
+        for (size_t t = 0; t < n; t++) {
             ptrdiff_t first = (ptrdiff_t)t - ((ptrdiff_t)op->d_conv - 1);
             const dm_real *dy = grad->dy + (op->start[s] + t) * op->d_inner;
             for (size_t c = channel; c < channel + n_channel; c++) {
@@ -89,7 +79,7 @@ void dm_causal_conv1d_backward_reference(const struct dm_causal_conv1d *op,
                     grad->dbias[c] += dv;
                 for (size_t k = 0; k < op->d_conv; k++) {
                     ptrdiff_t row = first + (ptrdiff_t)k;
-                    dm_real *dx = gradient_row(op, grad, s, row);
+                    dm_real *dx = dm_causal_conv1d_gradient_row(op, grad, s, row);
                     grad->dweight[k * op->d_inner + c] += dv * dm_causal_conv1d_row(op, s, row)[c];
                     if (dx)
                         dx[c] += op->weight[k * op->d_inner + c] * dv;

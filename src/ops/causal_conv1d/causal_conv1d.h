@@ -48,8 +48,9 @@ void dm_causal_conv1d_backward_reference(const struct dm_causal_conv1d *op,
 void dm_causal_conv1d_keep_state(const struct dm_causal_conv1d *op, size_t sequence, size_t channel,
                                  size_t n_channel);
 
-/* dx = 0 but for what the gradient of the final state gives; every backward variant begins with
- * this. */
+/* The gradient of the final state goes to the rows that it held, its own place becoming 0: the last
+ * d_conv - 1 rows of dx, which without it become 0, the others being left alone. Every backward
+ * variant begins with this. */
 void dm_causal_conv1d_start_gradient(const struct dm_causal_conv1d *op,
                                      const struct dm_causal_conv1d_grad *grad, size_t sequence,
                                      size_t channel, size_t n_channel);
@@ -60,6 +61,17 @@ static inline const dm_real *dm_causal_conv1d_row(const struct dm_causal_conv1d 
     return t < 0
                ? op->conv_state[sequence] + ((ptrdiff_t)op->d_conv - 1 + t) * (ptrdiff_t)op->d_inner
                : op->x + (op->start[sequence] + (size_t)t) * op->d_inner;
+}
+
+/* The gradient of row `t` of a sequence of `op`, counted likewise; NULL where it is not wanted. */
+static inline dm_real *dm_causal_conv1d_gradient_row(const struct dm_causal_conv1d *op,
+                                                     const struct dm_causal_conv1d_grad *grad,
+                                                     size_t sequence, ptrdiff_t t) {
+    if (t >= 0)
+        return grad->dx + (op->start[sequence] + (size_t)t) * op->d_inner;
+    return grad->dconv_state ? grad->dconv_state[sequence] +
+                                   ((ptrdiff_t)op->d_conv - 1 + t) * (ptrdiff_t)op->d_inner
+                             : NULL;
 }
 
 #endif

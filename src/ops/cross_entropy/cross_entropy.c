@@ -2,22 +2,30 @@
 
 #include <tgmath.h>
 
-double dm_cross_entropy_reference(const dm_real *logits, size_t vocab_size, int32_t id) {
-    dm_real most = logits[0];
-    for (size_t v = 1; v < vocab_size; v++)
-        most = logits[v] > most ? logits[v] : most;
+/* sum_v exp(logits[v] - *most), *most being the largest of them. */
+static double sum_exponentials(const dm_real *logits, size_t vocab_size, dm_real *most) {
     double sum = 0;
+    *most = logits[0];
+    for (size_t v = 1; v < vocab_size; v++)
+        *most = logits[v] > *most ? logits[v] : *most;
     for (size_t v = 0; v < vocab_size; v++)
-        sum += exp((double)logits[v] - most);
+        sum += exp((double)logits[v] - *most);
+    return sum;
+}
+
+double dm_cross_entropy_reference(const dm_real *logits, size_t vocab_size, int32_t id) {
+    dm_real most;
+    double sum = sum_exponentials(logits, vocab_size, &most);
     return log(sum) + ((double)most - logits[id]); /* the large ones first: they may cancel */
 }
 
 double dm_cross_entropy_backward_reference(dm_real *logits, size_t vocab_size, int32_t id,
                                            dm_real scale) {
-    double nll = dm_cross_entropy_reference(logits, vocab_size, id);
-    double log_sum = nll + logits[id];
+    dm_real most;
+    double sum = sum_exponentials(logits, vocab_size, &most);
+    double nll = log(sum) + ((double)most - logits[id]);
     for (size_t v = 0; v < vocab_size; v++)
-        logits[v] = scale * (dm_real)exp((double)logits[v] - log_sum);
+        logits[v] = scale * (dm_real)(exp((double)logits[v] - most) / sum);
     logits[id] -= scale;
     return nll;
 }

@@ -27,10 +27,11 @@ void dm_rms_norm_backward_reference(const struct dm_rms_norm *op,
             product += (double)dy[i] * (op->weight ? op->weight[i] : 1) * x[i];
         }
         double rstd = 1 / sqrt(square / (double)op->width + op->epsilon);
-        dm_real scale = (dm_real)rstd,
-                share = (dm_real)(product * rstd * rstd * rstd / (double)op->width);
-        for (size_t i = 0; i < op->width; i++)
-            dx[i] += dy[i] * (op->weight ? op->weight[i] : 1) * scale - x[i] * share;
+        dm_real scale = (dm_real)rstd, mean = (dm_real)(product * rstd / (double)op->width);
+        for (size_t i = 0; i < op->width; i++) {
+            dm_real g = dy[i] * (op->weight ? op->weight[i] : 1);
+            dx[i] += (g - x[i] * scale * mean) * scale;
+        }
         grad->rstd[t] = scale;
     }
 }
@@ -41,5 +42,5 @@ void dm_rms_norm_weight_backward_reference(const struct dm_rms_norm *op,
     for (size_t t = 0; t < n_token; t++)
         for (size_t i = channel; i < channel + n_channel; i++)
             grad->dweight[i] +=
-                grad->dy[t * op->stride + i] * op->x[t * op->stride + i] * grad->rstd[t];
+                grad->dy[t * op->stride + i] * (op->x[t * op->stride + i] * grad->rstd[t]);
 }

@@ -4,11 +4,12 @@
 /* One vector of channels goes through TOKENS tokens before the next, so that its states stay near
  * and the rows do not leave the cache; the states go by STATES, the sums over them wait in between.
  * A lane's arithmetic is the same whatever the piece that it falls into. */
-enum { TOKENS = 32, STATES = 16 };
+enum { TOKENS = DM_SCAN_CHUNK, STATES = 16 };
 
 /* The vector's place: n lanes from channel c, tokens t .. t + n_token. */
 struct piece {
     size_t c, n, t, n_token;
+    float *checkpoint; /* where the states go first, or NULL */
 };
 
 /* sum[i] += sum_n C[n] * h[n] of token i, for n_state states from `first`. */
@@ -19,6 +20,8 @@ static void scan_states(const struct dm_selective_scan *op, const struct piece *
         size_t row = (first + n) * op->d_inner + at->c;
         A[n] = vf_mul(vf_load(op->A + row, at->n), log2e);
         h[n] = vf_load(state + row, at->n);
+        if (at->checkpoint)
+            vf_store(at->checkpoint + row, at->n, h[n]);
     }
     for (size_t i = 0; i < at->n_token; i++) {
         size_t t = at->t + i, row = t * op->d_inner + at->c;
@@ -59,6 +62,8 @@ void DM_VARIANT(dm_selective_scan)(const struct dm_selective_scan *op, size_t ch
         for (; at.t < op->start[s + 1]; at.t += at.n_token) {
             size_t left = op->start[s + 1] - at.t;
             at.n_token = left < TOKENS ? left : TOKENS;
+            if (op->checkpoints)
+                at.checkpoint = dm_scan_checkpoint(op, s, (at.t - op->start[s]) / TOKENS);
             for (size_t i = 0; i < n_channel; i += at.n) {
                 at.c = channel + i;
                 at.n = dm_simd_lanes(n_channel - i);

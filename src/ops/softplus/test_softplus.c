@@ -81,12 +81,95 @@ static void test_split(void **state) {
     free_floats(bias, WIDTH);
 }
 
+/* Every variant against the formula in double: steps from 1e-30 to 40, with a gradient that starts
+ * from something; whole, and channel ranges at random, which give the same bits. */
+static void check_backward(struct dm_random *random, size_t width) {
+    enum { N_TOKEN = 19 };
+    size_t n = N_TOKEN * width;
+    float *step = new_floats(n), *ddelta = random_floats(random, n, 0, 1);
+    float *start = random_floats(random, width, 0, 1);
+    for (size_t i = 0; i < n; i++)
+        step[i] = (float)(40 * exp(-70 * dm_random_uniform(random)));
+    struct dm_softplus op = {width, NULL, step};
+    for (size_t v = 0; v < n_variant; v++) {
+        float *dv[2], *dbias[2];
+        for (size_t split = 0; split < 2; split++) {
+            dv[split] = copied_floats(ddelta, n);
+            dbias[split] = copied_floats(start, width);
+            struct dm_softplus_grad grad = {dv[split], dbias[split]};
+            for (size_t i = 0, part; i < width; i += part) {
+                part = split ? 1 + (size_t)dm_random_below(random, width - i) : width;
+                variants[v].softplus_backward(&op, &grad, N_TOKEN, i, part);
+            }
+        }
+        for (size_t i = 0; i < n; i++) {
+            double expected = -expm1(-(double)step[i]) * ddelta[i];
+            check_near(variants[v].cpu, dv[0][i], expected, 1.8e-7 * fabs(expected));
+        }
+        for (size_t i = 0; i < width; i++) {
+            double sum = (double)start[i], size = fabs(sum);
+            for (size_t at = i; at < n; at += width) {
+                sum += (double)dv[0][at];
+                size += fabs((double)dv[0][at]);
+            }
+            check_near(variants[v].cpu, dbias[0][i], sum, 1e-6 * size);
+        }
+        assert_memory_equal(dv[0], dv[1], n * sizeof *step);
+        assert_memory_equal(dbias[0], dbias[1], width * sizeof *step);
+        for (size_t split = 0; split < 2; split++) {
+            free_floats(dv[split], n);
+            free_floats(dbias[split], width);
+        }
+    }
+    free_floats(step, n);
+    free_floats(ddelta, n);
+    free_floats(start, width);
+}
+
+static void test_backward(void **state) {
+    (void)state;
+    struct dm_random random;
+    dm_random_seed(&random, 5);
+    for (size_t width = 1; width <= 67; width++)
+        check_backward(&random, width);
+}
+
+static float gradient_of(const struct dm_ops *ops, float step, float ddelta) {
+    float dbias = 0;
+    struct dm_softplus op = {1, NULL, &step};
+    struct dm_softplus_grad grad = {&ddelta, &dbias};
+    ops->softplus_backward(&op, &grad, 1, 0, 1);
+    assert_true(dbias == ddelta || isnan(ddelta));
+    return ddelta;
+}
+
+static void test_backward_edges(void **state) {
+    (void)state;
+    for (size_t v = 0; v < n_variant; v++) {
+        const struct dm_ops *ops = &variants[v];
+        assert_true(gradient_of(ops, 0, 7) == 0);
+        assert_true(gradient_of(ops, 1e-30f, 8) == 8e-30f);
+        assert_true(gradient_of(ops, 0x1p-149f, -1) == -0x1p-149f);
+        assert_true(gradient_of(ops, 0x1p-149f, 3e38f) == 3e38f * 0x1p-149f);
+        assert_true(gradient_of(ops, 20, -3e38f) == -3e38f);
+        assert_true(gradient_of(ops, 3e38f, 2) == 2);
+        assert_true(gradient_of(ops, INFINITY, 2) == 2);
+        assert_true(isnan(gradient_of(ops, NAN, 1)));
+        assert_true(isnan(gradient_of(ops, 1, NAN)));
+        float dbias = 3;
+        struct dm_softplus nothing = {4, NULL, NULL};
+        struct dm_softplus_grad grad = {NULL, &dbias};
+        ops->softplus_backward(&nothing, &grad, 0, 0, 1);
+        assert_true(dbias == 3);
+    }
+}
+
 int main(void) {
     n_variant = list_variants(variants);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_formula),
-        cmocka_unit_test(test_edges),
-        cmocka_unit_test(test_split),
+        cmocka_unit_test(test_formula),        cmocka_unit_test(test_edges),
+        cmocka_unit_test(test_split),          cmocka_unit_test(test_backward),
+        cmocka_unit_test(test_backward_edges),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,227 @@
+/* Times the matrix products of a training step, at the shapes of a small model (d_model 128) and of
+ * mamba-130m (768), and prints a JSON line for each: GFLOP/s and milliseconds, the best of several
+ * runs; first what one large product of oneDNN reaches on the same threads, and per model the time
+ * that all products of a layer need together.
+ *
+ *     matmul_bench [TOKENS]      4096 unless told
+ *
+ * From the environment: DM_THREADS, DM_CPU. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "backends/cpu.h"
+#include "backends/onednn_limit.h"
+#include "base/memory.h"
+#include "base/random.h"
+
+enum { head_tokens = 256 };
+
+struct bench {
+    struct dm_ops ops;
+    struct dm_threads *threads;
+    size_t n_token;
+    float *x, *dy, *weight; /* large enough for any of the shapes */
+};
+
+struct shape {
+    const char *name;
+    size_t n_out, n_in;
+    bool always_f32;
+};
+
+static const struct {
+    size_t d_model;
+    struct shape shapes[6];
+} models[] = {
+    {128,
+     {{"in_x", 256, 128, false},
+      {"in_z", 256, 128, false},
+      {"x_dt", 8, 256, true},
+      {"x_BC", 32, 256, true},
+      {"dt_proj", 256, 8, true},
+      {"out_proj", 128, 256, false}}},
+    {768,
+     {{"in_x", 1536, 768, false},
+      {"in_z", 1536, 768, false},
+      {"x_dt", 48, 1536, true},
+      {"x_BC", 32, 1536, true},
+      {"dt_proj", 1536, 48, true},
+      {"out_proj", 768, 1536, false}}},
+};
+static const struct shape head = {"head", 50280, 768, false};
+
+static double now(void) {
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
+}
+
+static void check(dm_status status, const dm_error *error) {
+    if (!status)
+        return;
+    fprintf(stderr, "matmul_bench: %s\n", error->message);
+    exit(1);
+}
+
+static const char *name_of(dm_dtype compute) {
+    return compute == DM_DTYPE_BF16 ? "bf16" : "f32";
+}
+
+/* One product: forwards, back (by the transposed weight), or the weight's gradient. */
+enum kind { FORWARD, BACK, GRADIENT, PACK, PACK_TRANSPOSED, n_kind };
+static const char *const kinds[] = {"multiply", "multiply_transposed", "weight_gradient", "pack",
+                                    "pack_transposed"};
+
+struct run {
+    const struct bench *bench;
+    const struct shape *shape;
+    struct dm_matrix_source source;
+    dm_dtype compute;
+    enum kind kind;
+    size_t n_token;
+    struct dm_matrix *matrix; /* none of a gradient */
+};
+
+static void run_once(const struct run *run) {
+    const struct bench *b = run->bench;
+    const struct dm_matmul_backend *matmul = &b->ops.matmul;
+    size_t n_in = run->shape->n_in, n_out = run->shape->n_out;
+    const struct dm_matmul forward = {run->n_token, b->x, run->matrix, b->dy, false};
+    const struct dm_matmul back = {run->n_token, b->dy, run->matrix, b->x, false};
+    const struct dm_matmul_grad gradient = {run->n_token, n_in,      n_out,       b->x,
+                                            b->dy,        b->weight, run->compute};
+    dm_error error;
+    if (run->kind == GRADIENT)
+        check(matmul->weight_gradient(matmul->state, &gradient, b->threads, &error), &error);
+    else if (run->kind >= PACK)
+        check(matmul->matrix_set(run->matrix, &run->source, &error), &error);
+    else
+        check(matmul->multiply(run->kind == FORWARD ? &forward : &back, 1, b->threads, &error),
+              &error);
+}
+
+/* Seconds: the best of the runs that 0.3 seconds have room for, three at least. */
+static double measure(const struct bench *b, const struct shape *shape, dm_dtype compute,
+                      enum kind kind, size_t n_token) {
+    const struct dm_matmul_backend *matmul = &b->ops.matmul;
+    bool back = kind == BACK || kind == PACK_TRANSPOSED;
+    struct run run = {b,
+                      shape,
+                      {b->weight, DM_DTYPE_AUTO, back ? shape->n_in : shape->n_out,
+                       back ? shape->n_out : shape->n_in, back},
+                      compute,
+                      kind,
+                      n_token,
+                      NULL};
+    dm_error error;
+    if (kind != GRADIENT)
+        check(matmul->matrix_new(matmul->state, &run.source, compute, &run.matrix, &error), &error);
+    check(matmul->begin(matmul->state, dm_threads_count(b->threads), &error), &error);
+    run_once(&run);
+    double best = INFINITY, end = now() + 0.3;
+    for (size_t i = 0; i < 3 || now() < end; i++) {
+        double begin = now();
+        run_once(&run);
+        best = fmin(best, now() - begin);
+    }
+    matmul->end(matmul->state);
+    matmul->matrix_free(run.matrix);
+    return best;
+}
+
+static void print_start(const struct bench *b, const char *name, dm_dtype compute) {
+    printf("{\"bench\": \"%s\", \"dtype\": \"%s\", \"threads\": %zu", name, name_of(compute),
+           dm_threads_count(b->threads));
+}
+
+/* Prints a line; returns the seconds. */
+static double report(const struct bench *b, const struct shape *shape, dm_dtype compute,
+                     enum kind kind, size_t n_token) {
+    double seconds = measure(b, shape, compute, kind, n_token);
+    double n_element = (double)shape->n_out * (double)shape->n_in;
+    print_start(b, kinds[kind], compute);
+    printf(", \"matrix\": \"%s\", \"n_out\": %zu, \"n_in\": %zu", shape->name, shape->n_out,
+           shape->n_in);
+    if (kind >= PACK)
+        printf(", \"gb_per_s\": %.1f, \"us\": %.1f}\n", 4e-9 * n_element / seconds, seconds * 1e6);
+    else
+        printf(", \"n_token\": %zu, \"gflops\": %.1f, \"ms\": %.3f}\n", n_token,
+               2e-9 * n_element * (double)n_token / seconds, seconds * 1e3);
+    return seconds;
+}
+
+static void report_limit(const struct bench *b, dm_dtype compute) {
+    for (int packed = 0; packed < 2; packed++) {
+        double seconds;
+        dm_error error;
+        check(dm_onednn_limit(4096, 768, 3072, compute, packed, 20, b->threads, &seconds, &error),
+              &error);
+        print_start(b, "limit", compute);
+        printf(", \"weight\": \"%s\", \"n_token\": 4096, \"n_in\": 768, \"n_out\": 3072, "
+               "\"gflops\": %.1f}\n",
+               packed ? "packed" : "plain", 2e-9 * 4096 * 768 * 3072 / seconds);
+    }
+}
+
+/* All matrices of a layer; then the time that their products need in a training step. */
+static void report_model(const struct bench *b, size_t model, dm_dtype compute) {
+    double total[n_kind] = {0}, n_flop = 0;
+    for (size_t i = 0; i < 6; i++) {
+        const struct shape *shape = &models[model].shapes[i];
+        dm_dtype own = shape->always_f32 ? DM_DTYPE_F32 : compute;
+        n_flop += 6 * (double)shape->n_out * (double)shape->n_in * (double)b->n_token;
+        for (enum kind kind = FORWARD; kind < n_kind; kind++)
+            total[kind] += report(b, shape, own, kind, b->n_token);
+    }
+    double products = total[FORWARD] + total[BACK] + total[GRADIENT];
+    print_start(b, "layer", compute);
+    printf(", \"d_model\": %zu, \"n_token\": %zu, \"forward_ms\": %.3f, \"back_ms\": %.3f, "
+           "\"gradient_ms\": %.3f, \"pack_ms\": %.3f, \"gflops\": %.1f}\n",
+           models[model].d_model, b->n_token, total[FORWARD] * 1e3, total[BACK] * 1e3,
+           total[GRADIENT] * 1e3, (total[PACK] + total[PACK_TRANSPOSED]) * 1e3,
+           1e-9 * n_flop / products);
+}
+
+static float *random_floats(size_t n) {
+    struct dm_random random;
+    float *p = dm_memory_array(n, sizeof *p);
+    dm_random_seed(&random, 1);
+    for (size_t i = 0; p && i < n; i++)
+        p[i] = (float)dm_random_uniform(&random) - 0.5f;
+    return p;
+}
+
+static size_t setting(const char *text, size_t otherwise) {
+    return text ? strtoul(text, NULL, 10) : otherwise;
+}
+
+int main(int n_argument, char **arguments) {
+    dm_error error;
+    struct bench b = {.n_token = setting(n_argument > 1 ? arguments[1] : NULL, 4096)};
+    size_t wide =
+        b.n_token * 1536 > head_tokens * head.n_out ? b.n_token * 1536 : head_tokens * head.n_out;
+    check(dm_threads_new(setting(getenv("DM_THREADS"), 0), &b.threads, &error), &error);
+    check(dm_cpu_ops(getenv("DM_CPU"), &b.ops, &error), &error);
+    b.x = random_floats(wide);
+    b.dy = random_floats(wide);
+    b.weight = random_floats(head.n_out * head.n_in);
+    if (!b.x || !b.dy || !b.weight)
+        check(dm_fail_memory(&error, "the activations"), &error);
+    for (dm_dtype compute = DM_DTYPE_F32; compute <= DM_DTYPE_BF16; compute++) {
+        if (compute == DM_DTYPE_BF16 && !b.ops.matmul.has_bf16(b.ops.matmul.state))
+            continue;
+        report_limit(&b, compute);
+        for (size_t model = 0; model < sizeof models / sizeof *models; model++)
+            report_model(&b, model, compute);
+        for (enum kind kind = FORWARD; kind < n_kind; kind++)
+            report(&b, &head, compute, kind, head_tokens);
+    }
+    dm_memory_free(b.x);
+    dm_memory_free(b.dy);
+    dm_memory_free(b.weight);
+    dm_cpu_ops_free(&b.ops);
+    dm_threads_free(b.threads);
+    return 0;
+}

@@ -1,0 +1,315 @@
+/* decimamba train: a model learns from texts, or from prompts with answers. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "commands.h"
+#include "fail.h"
+#include "model_flags.h"
+#include "options_json.h"
+#include "output_file.h"
+#include "paths.h"
+#include "read_tokens.h"
+#include "train_checkpoint.h"
+#include "train_loop.h"
+#include "train_plot.h"
+#include "train_settings.h"
+
+/* Everything that a training holds while it runs. */
+struct work {
+    struct train_settings settings;
+    struct train_folder folder;
+    char *tokenizer_path;
+    struct text tokenizer_file;
+    dm_tokenizer *tokenizer;
+    struct train_data data, held_out;
+    struct train_loop loop;
+    char *last; /* the checkpoint to go on from; NULL: none */
+};
+
+/* The tokenizer.json that a setting names: the file, or the folder's. */
+static char *find_tokenizer(const struct train_settings *settings) {
+    struct stat status;
+    if (settings->tokenizer)
+        return stat(settings->tokenizer, &status) == 0 && S_ISDIR(status.st_mode)
+                   ? path_join(settings->tokenizer, "tokenizer.json")
+                   : strdup(settings->tokenizer);
+    char *folder = settings->model ? strdup(settings->model) : path_folder(settings->config);
+    char *path = folder ? path_join(folder, "tokenizer.json") : NULL;
+    free(folder);
+    return path;
+}
+
+static bool open_tokenizer(struct work *work) {
+    work->tokenizer_path = find_tokenizer(&work->settings);
+    return (work->tokenizer_path || fail_memory()) &&
+           read_text("tokenizer", NULL, work->tokenizer_path, &work->tokenizer_file) &&
+           load_tokenizer(work->tokenizer_path, &work->tokenizer);
+}
+
+/* The checkpoint that `last` points to, if there is one. */
+static bool find_last(struct work *work) {
+    if (!train_folder_has(&work->folder, "last"))
+        return true;
+    char *link = train_folder_at(&work->folder, "last");
+    work->last = link ? realpath(link, NULL) : NULL;
+    bool fine = work->last || (link && fail("%s: %s", link, strerror(errno)));
+    free(link);
+    return fine;
+}
+
+/* The shortest text of the settings from which they can be read again as they are. */
+static char *dump(const json_t *settings) {
+    char *text = json_dumps(settings, JSON_INDENT(2) | JSON_REAL_PRECISION(15));
+    json_t *again = text ? json_loads(text, 0, NULL) : NULL;
+    bool same = again && json_equal(again, settings);
+    json_decref(again);
+    if (same || !text)
+        return text;
+    free(text);
+    return json_dumps(settings, JSON_INDENT(2) | JSON_REAL_PRECISION(17));
+}
+
+static bool write_settings(const json_t *settings, const char *path) {
+    struct output_file file;
+    char *text = dump(settings);
+    bool fine = (text || fail_memory()) && output_open(&file, path);
+    if (fine) {
+        output_write(&file, text, strlen(text));
+        output_write(&file, "\n", 1);
+        fine = output_commit(&file);
+    }
+    free(text);
+    return fine;
+}
+
+/* Whether `path` is the run file that the user wrote, which is not to be overwritten. */
+static bool is_own_run_file(const struct train_settings *settings, const char *path) {
+    struct stat a, b;
+    return settings->run_file && stat(settings->run_file, &a) == 0 && stat(path, &b) == 0 &&
+           a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+/* Whether the training in the folder is the one that is asked for; `now` are its settings. */
+static bool check_settings(struct work *work, const json_t *now, const char *path) {
+    json_error_t fault;
+    json_t *before = json_load_file(path, 0, &fault);
+    bool fine = true;
+    if (work->last)
+        fine = before ? train_settings_agree(&work->settings, before, now, path)
+                      : fail("%s: %s", path, fault.text);
+    else if (is_own_run_file(&work->settings, path) && !json_equal(before, now))
+        fine = fail("%s: the settings in effect would overwrite this file: give another --output",
+                    path);
+    json_decref(before);
+    return fine;
+}
+
+/* Checks the settings against the folder's run.json, or writes that. */
+static bool keep_settings(struct work *work, bool write) {
+    json_t *now = train_settings_to_json(&work->settings, work->folder.path);
+    char *path = train_folder_at(&work->folder, "run.json");
+    bool fine = path && (now || fail_memory()) &&
+                (write ? write_settings(now, path) : check_settings(work, now, path));
+    json_decref(now);
+    free(path);
+    return fine;
+}
+
+/* A trainer that starts from random weights. */
+static bool start_random(struct work *work, const dm_trainer_options *options) {
+    char *start = train_folder_at(&work->folder, "start");
+    dm_error error;
+    bool fine = start;
+    if (fine && (dm_checkpoint_init(work->settings.config, start, DM_DTYPE_F32, work->settings.seed,
+                                    &error) ||
+                 dm_trainer_new(start, options, &work->loop.trainer, &error)))
+        fine = fail("%s", error.message);
+    free(start);
+    return train_folder_remove(&work->folder, "start") && fine;
+}
+
+static bool resume(struct work *work, const dm_trainer_options *options) {
+    char *note;
+    dm_error error;
+    if (dm_trainer_resume(work->last, options, &work->loop.trainer, &note, &error))
+        return fail("%s", error.message);
+    bool fine = train_state_read(&work->loop.state, note, work->last);
+    dm_free(note);
+    work->loop.saved_step = dm_trainer_step_count(work->loop.trainer);
+    return fine;
+}
+
+static bool open_trainer(struct work *work) {
+    struct train_loop *loop = &work->loop;
+    dm_model_info info = DM_MODEL_INFO_INIT;
+    dm_error error;
+    dm_trainer_options options = train_settings_options(&work->settings, &loop->context);
+    bool fine = work->last              ? resume(work, &options)
+                : work->settings.config ? start_random(work, &options)
+                                        : dm_trainer_new(work->settings.model, &options,
+                                                         &loop->trainer, &error) == DM_OK ||
+                                              fail("%s", error.message);
+    if (fine && dm_trainer_get_info(loop->trainer, &info, &error))
+        fine = fail("%s", error.message);
+    loop->n_layer = info.n_layer;
+    size_t n_known = fine ? dm_tokenizer_vocab_size(work->tokenizer) : 0;
+    return fine &&
+           (n_known <= info.vocab_size || fail("%s: %zu ids, of which the model knows only %zu",
+                                               work->tokenizer_path, n_known, info.vocab_size));
+}
+
+static bool read_data(struct work *work) {
+    const struct train_settings *settings = &work->settings;
+    struct train_loop *loop = &work->loop;
+    bool has_held_out = settings->held_out_text.n || settings->held_out_jsonl.n;
+    if (!train_data_read(&work->data, settings, work->tokenizer, false) ||
+        (has_held_out && !train_data_read(&work->held_out, settings, work->tokenizer, true)))
+        return false;
+    loop->data = &work->data;
+    loop->held_out = has_held_out ? &work->held_out : NULL;
+    uint64_t hash = corpus_hash(&work->held_out.corpus, corpus_hash(&work->data.corpus, 1));
+    if (work->last && hash != loop->state.data_hash)
+        return fail("%s: this training began with other data or another tokenizer; give another "
+                    "--output for a new one",
+                    settings->output);
+    loop->state.data_hash = hash;
+    if (work->data.n_too_long)
+        printf("left out: %zu prompts that with their completions are longer than %zu tokens\n",
+               work->data.n_too_long, settings->length);
+    return true;
+}
+
+static void print_start(const struct work *work) {
+    const struct train_loop *loop = &work->loop;
+    printf("%s: %zu of %zu parameters are trained, on %zu tokens", work->settings.output,
+           dm_trainer_n_parameter(loop->trainer, 1), dm_trainer_n_parameter(loop->trainer, 0),
+           work->data.corpus.n_id);
+    if (work->data.n_window)
+        printf(" in %zu sequences", work->data.n_window);
+    if (loop->held_out)
+        printf("; %zu sequences held out", train_data_held_out(loop->held_out));
+    printf("\n");
+    if (work->last)
+        printf("%s: going on after step %zu of %zu\n", work->settings.output,
+               dm_trainer_step_count(loop->trainer), work->settings.steps);
+    fflush(stdout);
+}
+
+/* Has the trainer hold what the best checkpoint holds. */
+static bool go_back_to_best(struct work *work) {
+    struct train_loop *loop = &work->loop;
+    size_t best = loop->state.best_step;
+    if (!best || best == dm_trainer_step_count(loop->trainer))
+        return true;
+    char *directory = train_folder_step(&work->folder, best);
+    dm_trainer_options options = train_settings_options(&work->settings, &loop->context);
+    dm_error error;
+    dm_trainer_free(loop->trainer); /* memory for one of them only */
+    loop->trainer = NULL;
+    bool fine = directory;
+    if (fine && dm_trainer_resume(directory, &options, &loop->trainer, NULL, &error))
+        fine = fail("%s", error.message);
+    free(directory);
+    return fine;
+}
+
+static bool finish(struct work *work) {
+    const struct train_state *state = &work->loop.state;
+    size_t step = dm_trainer_step_count(work->loop.trainer);
+    train_metrics_close(&work->loop.metrics);
+    if (!train_plot(&work->folder) || !go_back_to_best(work) ||
+        !train_export(&work->folder, work->loop.trainer, &work->tokenizer_file))
+        return false;
+    if (state->n_skipped)
+        printf("left out as not finite or too large: the data of %zu steps\n", state->n_skipped);
+    if (state->best_step)
+        printf("%s/model: after %zu steps, the best, of step %zu: held out %.4f\n",
+               work->settings.output, step, state->best_step, state->best_loss);
+    else
+        printf("%s/model: after %zu steps\n", work->settings.output, step);
+    return true;
+}
+
+static enum train_end train(struct work *work) {
+    struct train_loop *loop = &work->loop;
+    const struct train_settings *settings = &work->settings;
+    /* which layers there are is known to the trainer, which will say so */
+    if (!train_settings_context(&work->settings, SIZE_MAX, &loop->context) ||
+        !open_tokenizer(work) || !train_folder_open(&work->folder, settings->output) ||
+        !train_folder_clean(&work->folder) || !find_last(work) || !keep_settings(work, false) ||
+        !open_trainer(work))
+        return TRAIN_FAILED;
+    size_t step = dm_trainer_step_count(loop->trainer);
+    bool finished = train_is_finished(settings, &loop->state, step);
+    if (finished && train_folder_has(&work->folder, "model")) {
+        printf("%s: this training is finished, after %zu steps; its model is %s/model\n",
+               settings->output, step, settings->output);
+        return TRAIN_FINISHED;
+    }
+    if (!read_data(work) || !keep_settings(work, true))
+        return TRAIN_FAILED;
+    loop->settings = settings;
+    loop->folder = &work->folder;
+    loop->tokenizer = &work->tokenizer_file;
+    print_start(work);
+    if ((!finished && !train_folder_remove(&work->folder, "model")) ||
+        (loop->state.best_step &&
+         !train_folder_link(&work->folder, "best", loop->state.best_step)) ||
+        !train_metrics_open(&loop->metrics, &work->folder, step))
+        return TRAIN_FAILED;
+    enum train_end end = train_loop_run(loop);
+    if (end == TRAIN_INTERRUPTED)
+        printf("%s: interrupted after step %zu; the same command goes on\n", settings->output,
+               dm_trainer_step_count(loop->trainer));
+    return end == TRAIN_FINISHED && !finish(work) ? TRAIN_FAILED : end;
+}
+
+static int run(int n_argument, char **arguments) {
+    struct work work = {.loop = {.saved_step = SIZE_MAX}, .folder = {.descriptor = -1}};
+    enum options_result result =
+        train_settings_read(&train_command, n_argument, arguments, &work.settings);
+    enum train_end end = TRAIN_FAILED;
+    if (result == OPTIONS_READ) {
+        catch_interrupt();
+        catch_termination();
+        end = train(&work);
+        train_metrics_close(&work.loop.metrics);
+        dm_trainer_free(work.loop.trainer);
+        train_data_free(&work.data);
+        train_data_free(&work.held_out);
+        dm_tokenizer_free(work.tokenizer);
+        free(work.tokenizer_file.bytes);
+        free(work.tokenizer_path);
+        free(work.last);
+        train_folder_close(&work.folder, end == TRAIN_FAILED);
+    }
+    train_settings_free(&work.settings);
+    if (result != OPTIONS_READ)
+        return options_status(result);
+    return end == TRAIN_FINISHED      ? EXIT_SUCCESS
+           : end == TRAIN_INTERRUPTED ? EXIT_INTERRUPTED
+                                      : EXIT_FAILURE;
+}
+
+const struct command train_command = {
+    .name = "train",
+    .operands = "[RUN.json]",
+    .summary = "Trains a model on texts, or on prompts with their answers.",
+    .notes = "RUN.json is an object whose keys are the flags below with _ for -, as "
+             "{\"learning_rate\": 0.002}; names of files in it are seen from its folder. A flag "
+             "goes before the file.\n"
+             "The output folder receives run.json (the settings), checkpoints with the links last "
+             "and best, metrics.jsonl, events/ for TensorBoard, and at the end loss.png and "
+             "model/. A training that was interrupted, or killed, goes on by the same command, and "
+             "ends as if nothing had happened. docs/training.md says more.",
+    .example = "decimamba train run.json\n"
+               "decimamba train --config config.json --text books/ --output out \\\n"
+               "    --learning-rate 2e-3 --length 512 --steps 2000",
+    .min_operand = 0,
+    .max_operand = 1,
+    .run = run,
+};

@@ -1,0 +1,70 @@
+#include "paths.h"
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+char *path_join(const char *folder, const char *name) {
+    if (name[0] == '/')
+        return strdup(name);
+    size_t size = strlen(folder) + strlen(name) + 2;
+    char *path = malloc(size);
+    if (path)
+        snprintf(path, size, "%s/%s", folder, name);
+    return path;
+}
+
+char *path_folder(const char *path) {
+    const char *slash = strrchr(path, '/');
+    if (!slash)
+        return strdup(".");
+    return slash == path ? strdup("/") : strndup(path, (size_t)(slash - path));
+}
+
+char *path_absolute(const char *path) {
+    char *whole = realpath(path, NULL);
+    if (whole)
+        return whole;
+    size_t n = strlen(path);
+    while (n > 1 && path[n - 1] == '/')
+        n--;
+    char *trimmed = strndup(path, n), *folder = trimmed ? path_folder(trimmed) : NULL;
+    char *real = folder ? realpath(folder, NULL) : NULL;
+    if (real) {
+        const char *slash = strrchr(trimmed, '/');
+        whole = path_join(strcmp(real, "/") != 0 ? real : "", slash ? slash + 1 : trimmed);
+    }
+    free(real);
+    free(folder);
+    free(trimmed);
+    return whole;
+}
+
+char *path_from(const char *folder, const char *path) {
+    size_t shared = 0, i = 0, n_up = 0;
+    for (;; i++) { /* `shared`: the length of what they begin with, in whole names */
+        bool end_a = !folder[i] || folder[i] == '/', end_b = !path[i] || path[i] == '/';
+        if (end_a && end_b)
+            shared = i;
+        if (!folder[i] || folder[i] != path[i])
+            break;
+    }
+    const char *rest = path + shared + (path[shared] == '/');
+    for (const char *c = folder + shared; *c; c++)
+        n_up += *c == '/' && c[1];
+    if (!shared && folder[0])
+        return strdup(path); /* nothing in common */
+    size_t size = 3 * n_up + strlen(rest) + 2;
+    char *result = malloc(size);
+    if (!result)
+        return NULL;
+    size_t n = 0;
+    for (; n_up; n_up--, n += 3)
+        memcpy(result + n, "../", 4);
+    memcpy(result + n, rest, strlen(rest) + 1);
+    if (!*rest) /* "../.." without the last slash */
+        snprintf(result + (n ? n - 1 : 0), 2, "%s", n ? "" : ".");
+    return result;
+}

@@ -1,0 +1,228 @@
+#include "train_data.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "draw.h"
+#include "fail.h"
+#include "passkey_training.h"
+
+/* What a draw is for, so that equal numbers are drawn independently. */
+enum purpose { FOR_ORDER = 1, FOR_PLACE, FOR_HELD_OUT };
+
+static uint64_t seed_for(const struct train_data *data, enum purpose purpose) {
+    uint64_t state = data->settings->seed;
+    return draw_bits(&state, purpose);
+}
+
+/* A text of n tokens makes n - 1 predictions, length - 1 to a window. */
+static size_t count_windows(struct train_data *data, const struct document *document) {
+    size_t length = data->settings->length;
+    if (document->n < 2)
+        return 0;
+    if (!document->has_prompt)
+        return (document->n - 2) / (length - 1) + 1;
+    data->n_too_long += document->n > length;
+    return document->n <= length;
+}
+
+static bool index_windows(struct train_data *data) {
+    const struct corpus *corpus = &data->corpus;
+    data->first_window = malloc((corpus->n_document + 1) * sizeof *data->first_window);
+    if (!data->first_window)
+        return fail_memory();
+    for (size_t i = 0; i < corpus->n_document; i++) {
+        data->first_window[i] = data->n_window;
+        data->n_window += count_windows(data, &corpus->documents[i]);
+    }
+    data->first_window[corpus->n_document] = data->n_window;
+    if (data->n_window)
+        return true;
+    const char *name =
+        data->settings->text.n ? data->settings->text.items[0] : data->settings->jsonl.items[0];
+    return data->n_too_long
+               ? fail("%s: every prompt with its completion is longer than --length %zu", name,
+                      data->settings->length)
+               : fail("%s: nothing to learn: no text has two tokens", name);
+}
+
+bool train_data_read(struct train_data *data, const struct train_settings *settings,
+                     const dm_tokenizer *tokenizer, bool held_out) {
+    *data = (struct train_data){.settings = settings};
+    if (!corpus_read(&data->corpus, tokenizer,
+                     held_out ? &settings->held_out_text : &settings->text,
+                     held_out ? &settings->held_out_jsonl : &settings->jsonl))
+        return false;
+    /* held-out loss is that of the labels alone */
+    data->text_weight = held_out ? 0 : (float)settings->text_weight;
+    data->mention_weight = held_out ? 0 : (float)settings->mention_weight;
+    if (settings->task != TASK_PASSKEY)
+        return index_windows(data);
+    data->task = (struct passkey_task){
+        .tokenizer = tokenizer,
+        .text = data->corpus.ids,
+        .n_text = data->corpus.n_id,
+        .seed = held_out ? seed_for(data, FOR_HELD_OUT) : settings->seed,
+    };
+    return true;
+}
+
+void train_data_free(struct train_data *data) {
+    corpus_free(&data->corpus);
+    free(data->first_window);
+    data->first_window = NULL;
+}
+
+static bool draw_prompt(const struct train_data *data, uint64_t number, size_t length,
+                        struct example *example) {
+    const struct train_settings *settings = data->settings;
+    dm_error error;
+    size_t shortest =
+        settings->shortest_given && settings->shortest < length ? settings->shortest : length;
+    if (passkey_draw_example(&data->task, number, shortest, length, &example->prompt, &error))
+        return fail("%s", error.message);
+    example->n = example->prompt.length + passkey_key_length;
+    example->n_label = passkey_key_length;
+    return true;
+}
+
+/* The document that window `window` belongs to. */
+static const struct document *find_document(const struct train_data *data, size_t window,
+                                            size_t *first_window) {
+    size_t low = 0, high = data->corpus.n_document;
+    while (high - low > 1) { /* first_window[low] <= window < first_window[high] */
+        size_t middle = low + (high - low) / 2;
+        if (data->first_window[middle] <= window)
+            low = middle;
+        else
+            high = middle;
+    }
+    *first_window = data->first_window[low];
+    return &data->corpus.documents[low];
+}
+
+static size_t count_labels(const struct train_settings *settings, const struct document *document,
+                           size_t n) {
+    if (settings->loss == LOSS_LAST)
+        return settings->labels < n ? settings->labels : n;
+    if (settings->loss == LOSS_COMPLETION && document->has_prompt)
+        return document->n - document->n_prompt;
+    return n;
+}
+
+/* Pass `pass` over window `window`, or over `length` tokens of it from a place that `place`
+ * decides. */
+static void cut(const struct train_data *data, size_t window, size_t pass, size_t length,
+                uint64_t place, struct example *example) {
+    const struct train_settings *settings = data->settings;
+    size_t first_window, stride = settings->length - 1;
+    const struct document *document = find_document(data, window, &first_window);
+    size_t begin = (window - first_window) * stride, n = document->n - begin;
+    if (n > settings->length)
+        n = settings->length;
+    if (n > length && !document->has_prompt) {
+        begin += (size_t)(place % (n - length + 1));
+        n = length;
+    }
+    example->ids = data->corpus.ids + document->first + begin;
+    example->n = n;
+    example->n_label = count_labels(settings, document, n);
+    if (settings->chunks > 1 && !document->has_prompt) {
+        size_t n_read = n * (pass + 1) / settings->chunks;
+        example->n = n_read < 2 ? 2 : n_read;
+        example->n_label = example->n / settings->chunks;
+        example->n_label += !example->n_label;
+    }
+}
+
+bool train_example(const struct train_data *data, uint64_t number, size_t length,
+                   struct example *example) {
+    *example = (struct example){0};
+    if (!data->n_window)
+        return draw_prompt(data, number, length, example);
+    size_t chunks = data->settings->chunks;
+    uint64_t turn = number / chunks; /* the passes over a window follow each other */
+    uint64_t order = seed_for(data, FOR_ORDER), place = seed_for(data, FOR_PLACE);
+    uint64_t key = draw_bits(&order, turn / data->n_window);
+    uint64_t window = draw_place(key, turn % data->n_window, data->n_window);
+    cut(data, (size_t)window, (size_t)(number % chunks), length, draw_bits(&place, turn), example);
+    return true;
+}
+
+size_t train_data_held_out(const struct train_data *data) {
+    size_t wanted = data->settings->held_out;
+    if (!data->n_window)
+        return data->corpus.n_id ? wanted : 0;
+    return (wanted < data->n_window ? wanted : data->n_window) * data->settings->chunks;
+}
+
+bool train_example_held_out(const struct train_data *data, size_t index, struct example *example) {
+    const struct train_settings *settings = data->settings;
+    *example = (struct example){0};
+    if (!data->n_window)
+        return draw_prompt(data, index, settings->length, example);
+    size_t n = train_data_held_out(data) / settings->chunks, turn = index / settings->chunks;
+    size_t window = (size_t)((double)turn * ((double)data->n_window / (double)n));
+    cut(data, window, index % settings->chunks, settings->length, 0, example);
+    return true;
+}
+
+bool train_batch_init(struct train_batch *batch, size_t capacity) {
+    size_t most = capacity / 2 + 1; /* a sequence has two tokens at least */
+    *batch = (struct train_batch){
+        .capacity = capacity,
+        .start = calloc(most + 1, sizeof *batch->start),
+        .keep_tail = calloc(most, sizeof *batch->keep_tail),
+        .ids = calloc(capacity, sizeof *batch->ids),
+        .weight = calloc(capacity, sizeof *batch->weight),
+    };
+    return (batch->start && batch->keep_tail && batch->ids && batch->weight) || fail_memory();
+}
+
+void train_batch_free(struct train_batch *batch) {
+    free(batch->start);
+    free(batch->keep_tail);
+    free(batch->ids);
+    free(batch->weight);
+    *batch = (struct train_batch){0};
+}
+
+void train_batch_clear(struct train_batch *batch) {
+    batch->n_sequence = 0;
+}
+
+bool train_batch_fits(const struct train_batch *batch, const struct example *example) {
+    return example->n <= batch->capacity - batch->start[batch->n_sequence];
+}
+
+bool train_batch_add(struct train_batch *batch, const struct train_data *data,
+                     const struct example *example) {
+    const struct context_flags *context = &data->settings->context;
+    size_t start = batch->start[batch->n_sequence], tail = example->n_label + 1;
+    int32_t *ids = batch->ids + start;
+    float *weight = batch->weight + start;
+    dm_error error;
+    if (example->ids) {
+        memcpy(ids, example->ids, example->n * sizeof *ids);
+        for (size_t t = 0; t < example->n; t++)
+            weight[t] = t < example->n - example->n_label ? data->text_weight : 1;
+        /* where all is label, no tail stands out */
+        tail = example->n_label < example->n ? tail : 1;
+    } else if (passkey_write_example(&data->task, &example->prompt, data->mention_weight,
+                                     data->text_weight, ids, weight, &error)) {
+        return fail("%s", error.message);
+    }
+    batch->keep_tail[batch->n_sequence++] = context->keep_tail_given ? context->keep_tail : tail;
+    batch->start[batch->n_sequence] = start + example->n;
+    return true;
+}
+
+dm_training_batch train_batch_view(const struct train_batch *batch) {
+    dm_training_batch view = DM_TRAINING_BATCH_INIT;
+    view.n_sequence = batch->n_sequence;
+    view.start = batch->start;
+    view.ids = batch->ids;
+    view.weight = batch->weight;
+    view.keep_tail = batch->keep_tail;
+    return view;
+}

@@ -1,0 +1,250 @@
+#include "train_settings.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fail.h"
+#include "options_json.h"
+#include "train_table.h"
+
+static const struct train_settings defaults = {
+    .held_out = 64,
+    .length = 512,
+    .length_over = 1,
+    .batch_tokens = 4096,
+    .accumulate = 1,
+    .labels = 1,
+    .chunks = 1,
+    .mention_weight = 1,
+    .steps = 1000,
+    .learning_rate = 1e-4,
+    .beta1 = 0.9,
+    .beta2 = 0.999,
+    .epsilon = 1e-8,
+    .weight_decay = 0.1,
+    .clip = 1,
+    .lora_alpha = 16,
+    .kept_share_over = 1,
+    .evaluate_every = 100,
+    .save_every = 100,
+    .keep = 1,
+};
+
+static bool check_source(const struct train_settings *s) {
+    if (!s->model == !s->config)
+        return fail("train: give %s--model or --config", s->model ? "only one of " : "");
+    if (!s->output)
+        return fail("train: --output is missing");
+    if (!s->text.n && !s->jsonl.n)
+        return fail("train: nothing to learn from: give --text or --jsonl");
+    if (s->task != TASK_PASSKEY)
+        return !s->shortest_given || fail("train: --shortest is for --task passkey");
+    if (!s->text.n || s->jsonl.n || s->held_out_jsonl.n)
+        return fail("train: --task passkey hides its keys in --text, and knows no --jsonl");
+    if (s->loss_given || s->chunks > 1)
+        return fail("train: --%s: the loss of --task passkey is on its answers",
+                    s->loss_given ? "loss" : "chunks");
+    return true;
+}
+
+static bool check_lengths(const struct train_settings *s) {
+    if (s->batch_tokens < s->length)
+        return fail("train: --batch-tokens %zu holds no sequence of --length %zu", s->batch_tokens,
+                    s->length);
+    if (s->length_start_given && s->length_start > s->length)
+        return fail("train: --length-start %zu is more than --length %zu", s->length_start,
+                    s->length);
+    if (s->shortest_given && s->shortest > s->length)
+        return fail("train: --shortest %zu is more than --length %zu", s->shortest, s->length);
+    return true;
+}
+
+static bool check_loss(const struct train_settings *s) {
+    bool last = s->loss == LOSS_LAST;
+    if (s->chunks > 1 && s->loss == LOSS_LAST)
+        return fail("train: --chunks says itself which labels are last: leave out --loss last");
+    if (s->loss == LOSS_ALL && s->text_weight_given)
+        return fail("train: --text-weight: with --loss all, every token is a label");
+    return !last || s->labels < s->length ||
+           fail("train: --labels %zu: a sequence of --length %zu has fewer", s->labels, s->length);
+}
+
+static bool check_run(const struct train_settings *s) {
+    if (s->patience && !s->held_out_text.n && !s->held_out_jsonl.n)
+        return fail("train: --patience needs held-out data: --held-out-text or --held-out-jsonl");
+    if (s->kept_share_given && s->context.base_length_given)
+        return fail("train: --kept-share and --base-length say the same: give one");
+    return !s->kept_share_start_given || s->kept_share_given ||
+           fail("train: --kept-share-start goes to --kept-share, which is missing");
+}
+
+/* The command line is read twice: it names the run file, and is then laid over it. */
+static enum options_result read_twice(const struct command *command,
+                                      const struct option_group *groups, int n_argument,
+                                      char **arguments, struct train_settings *settings,
+                                      struct train_table *table) {
+    const char *file;
+    enum options_result result = options_read(command, groups, n_argument, arguments, &file);
+    if (result != OPTIONS_READ || !file)
+        return result;
+    *settings = defaults;
+    settings->run_file = file;
+    train_table_make(settings, table);
+    return options_read_json(groups, file, &settings->file)
+               ? options_read(command, groups, n_argument, arguments, &file)
+               : OPTIONS_FAILED;
+}
+
+enum options_result train_settings_read(const struct command *command, int n_argument,
+                                        char **arguments, struct train_settings *settings) {
+    struct train_table table;
+    *settings = defaults;
+    train_table_make(settings, &table);
+    enum options_result result =
+        read_twice(command, table.groups, n_argument, arguments, settings, &table);
+    if (result != OPTIONS_READ)
+        return result;
+    if (!check_source(settings) || !check_lengths(settings) || !check_loss(settings) ||
+        !check_run(settings))
+        return OPTIONS_FAILED;
+    if (!settings->text_weight_given && settings->loss != LOSS_ALL) {
+        settings->text_weight = settings->task == TASK_PASSKEY ? 0.2 : 0;
+        settings->text_weight_given = true;
+    }
+    return OPTIONS_READ;
+}
+
+void train_settings_free(struct train_settings *settings) {
+    json_decref(settings->file);
+    settings->file = NULL;
+}
+
+/* The table for settings that are there already. */
+static void table_of(struct train_settings *settings, struct train_table *table) {
+    struct context_flags context = settings->context;
+    train_table_make(settings, table);
+    settings->context = context;
+}
+
+json_t *train_settings_to_json(struct train_settings *settings, const char *folder) {
+    struct train_table table;
+    table_of(settings, &table);
+    return options_to_json(table.groups, folder);
+}
+
+/* Whether a training with another value of the key is another one. Data is told by its hash, not
+ * by its name, and the number of steps only matters where something is stretched over them. */
+static bool matters(const struct train_settings *settings, const struct option *option) {
+    if (option->value == &settings->model || option->value == &settings->config)
+        return true;
+    if (option->value == &settings->steps)
+        return settings->schedule || settings->length_start_given ||
+               settings->kept_share_start_given;
+    return !option->path;
+}
+
+static char *shown(const json_t *value) {
+    return value ? json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(10))
+                 : strdup("not given");
+}
+
+static bool refuse(const char *file, const char *key, const json_t *before, const json_t *now) {
+    char *old = shown(before), *new = shown(now);
+    complain("%s: \"%s\" is %.80s there, and %.80s now: a training goes on as it began; give "
+             "another --output for a new one",
+             file, key, old ? old : "?", new ? new : "?");
+    free(old);
+    free(new);
+    return false;
+}
+
+bool train_settings_agree(struct train_settings *settings, const json_t *before, const json_t *now,
+                          const char *file) {
+    struct train_table table;
+    char key[64];
+    table_of(settings, &table);
+    for (int group = 0; group < TRAIN_RUN; group++)
+        for (const struct option *option = table.options[group]; option->kind != OPTION_END;
+             option++) {
+            option_key(option, key, sizeof key);
+            const json_t *a = json_object_get(before, key), *b = json_object_get(now, key);
+            bool equal = a && b ? json_equal(a, b) : a == b;
+            if (!equal && matters(settings, option))
+                return refuse(file, key, a, b);
+        }
+    return true;
+}
+
+bool train_settings_context(struct train_settings *settings, size_t n_layer,
+                            dm_context_options *context) {
+    struct context_flags *flags = &settings->context;
+    *context = (dm_context_options)DM_CONTEXT_OPTIONS_INIT;
+    if (!context_flags_apply(flags, n_layer, context))
+        return false;
+    if (context->method == DM_CONTEXT_NONE)
+        return !settings->kept_share_given ||
+               fail("--kept-share: nothing is dropped without --layers or --context keep-last");
+    /* from now on they are what they are taken for */
+    flags->method = (int)context->method;
+    flags->score = (int)context->score;
+    flags->base_length = context->base_length;
+    flags->beta = context->beta;
+    flags->min_length = context->min_length;
+    flags->method_given = flags->score_given = flags->beta_given = flags->min_length_given = true;
+    flags->base_length_given = !settings->kept_share_given;
+    return true;
+}
+
+dm_trainer_options train_settings_options(const struct train_settings *settings,
+                                          const dm_context_options *context) {
+    dm_trainer_options options = DM_TRAINER_OPTIONS_INIT;
+    options.n_thread = settings->n_thread;
+    options.dtype = settings->dtype ? DM_DTYPE_BF16 : DM_DTYPE_F32;
+    options.cpu = settings->cpu;
+    options.context = context->method == DM_CONTEXT_NONE ? NULL : context;
+    options.recompute = settings->recompute;
+    options.learning_rate = settings->learning_rate;
+    options.beta1 = settings->beta1;
+    options.beta2 = settings->beta2;
+    options.epsilon = settings->epsilon;
+    options.weight_decay = settings->weight_decay;
+    options.decay_all = settings->decay == 0;
+    options.clip = settings->clip;
+    options.schedule = (dm_schedule)settings->schedule;
+    options.warmup = settings->warmup;
+    options.n_step = settings->steps;
+    options.final_rate = settings->final_rate;
+    options.spike = settings->spike;
+    options.frozen = settings->freeze.items;
+    options.n_frozen = settings->freeze.n;
+    options.lora_rank = settings->lora_rank;
+    options.lora_alpha = settings->lora_alpha;
+    options.seed = settings->seed;
+    return options;
+}
+
+/* How far `step` is on the way that takes a share of the steps: 0 to 1. */
+static double way(const struct train_settings *settings, double share, size_t step) {
+    double steps = share * (double)settings->steps;
+    return (double)step < steps ? (double)step / steps : 1;
+}
+
+size_t train_length_at(const struct train_settings *settings, size_t step) {
+    if (!settings->length_start_given)
+        return settings->length;
+    double more = (double)(settings->length - settings->length_start);
+    return settings->length_start + (size_t)(way(settings, settings->length_over, step) * more);
+}
+
+size_t train_base_length_at(const struct train_settings *settings,
+                            const dm_context_options *context, size_t step) {
+    if (!settings->kept_share_given)
+        return context->base_length;
+    double share = settings->kept_share;
+    if (settings->kept_share_start_given)
+        share += (1 - way(settings, settings->kept_share_over, step)) *
+                 (settings->kept_share_start - settings->kept_share);
+    double n = floor(share * (double)train_length_at(settings, step) + 0.5);
+    return n < 1 ? 1 : (size_t)n;
+}

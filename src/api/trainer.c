@@ -1,0 +1,279 @@
+/* dm_trainer_*: arguments are checked here, the work is done in training/. */
+#include "training/trainer.h"
+
+#include <math.h>
+
+#include "base/memory.h"
+
+/* ---- Options ---- */
+
+static bool is_share(double x) {
+    return x >= 0 && x < 1;
+}
+static bool is_amount(double x) {
+    return x >= 0 && isfinite(x);
+}
+
+static dm_status check_numbers(const dm_trainer_options *options, dm_error *error) {
+    const struct {
+        const char *name;
+        double value;
+        bool fine;
+        const char *range;
+    } numbers[] = {
+        {"learning_rate", options->learning_rate, is_amount(options->learning_rate), ">= 0"},
+        {"beta1", options->beta1, is_share(options->beta1), "in [0, 1)"},
+        {"beta2", options->beta2, is_share(options->beta2), "in [0, 1)"},
+        {"epsilon", options->epsilon, is_amount(options->epsilon) && options->epsilon > 0, "> 0"},
+        {"weight_decay", options->weight_decay, is_amount(options->weight_decay), ">= 0"},
+        {"clip", options->clip, is_amount(options->clip), ">= 0"},
+        {"final_rate", options->final_rate, is_amount(options->final_rate), ">= 0"},
+        {"spike", options->spike, options->spike == 0 || options->spike > 1, "0, or above 1"},
+        {"lora_alpha", options->lora_alpha, is_amount(options->lora_alpha), ">= 0"},
+    };
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        if (!numbers[i].fine)
+            return dm_fail(error, DM_ERROR_ARGUMENT, "%s %g: must be %s", numbers[i].name,
+                           numbers[i].value, numbers[i].range);
+    return DM_OK;
+}
+
+static dm_status check_options(const dm_trainer_options *options, dm_error *error) {
+    if (options->struct_size != sizeof *options)
+        return dm_fail(error, DM_ERROR_ARGUMENT,
+                       "dm_trainer_options: struct_size is not this library's: use "
+                       "DM_TRAINER_OPTIONS_INIT");
+    if ((unsigned)options->dtype > DM_DTYPE_F16)
+        return dm_fail(error, DM_ERROR_ARGUMENT, "unknown dtype %d", (int)options->dtype);
+    if ((unsigned)options->schedule > DM_SCHEDULE_LINEAR)
+        return dm_fail(error, DM_ERROR_ARGUMENT, "unknown schedule %d", (int)options->schedule);
+    if (options->schedule != DM_SCHEDULE_CONSTANT && options->n_step <= options->warmup)
+        return dm_fail(error, DM_ERROR_ARGUMENT,
+                       "n_step %zu: a schedule that falls needs more steps than the warm-up's %zu",
+                       options->n_step, options->warmup);
+    if (options->n_frozen && !options->frozen)
+        return dm_fail(error, DM_ERROR_ARGUMENT, "n_frozen %zu: frozen is NULL", options->n_frozen);
+    if (options->n_frozen && options->lora_rank)
+        return dm_fail(error, DM_ERROR_ARGUMENT,
+                       "frozen: LoRA freezes everything but its own matrices already");
+    return check_numbers(options, error);
+}
+
+static dm_status check_context(const dm_context_options *context, dm_error *error) {
+    if (context && context->struct_size != sizeof *context)
+        return dm_fail(error, DM_ERROR_ARGUMENT,
+                       "dm_context_options: struct_size is not this library's: use "
+                       "DM_CONTEXT_OPTIONS_INIT");
+    return DM_OK;
+}
+
+/* The options that are used: the defaults for NULL. */
+static dm_status take_options(const dm_trainer_options **options,
+                              const dm_trainer_options *defaults, dm_error *error) {
+    *options = *options ? *options : defaults;
+    dm_status status = check_options(*options, error);
+    return status ? status : check_context((*options)->context, error);
+}
+
+/* ---- Trainers ---- */
+
+dm_status dm_trainer_new(const char *directory, const dm_trainer_options *options,
+                         dm_trainer **trainer, dm_error *error) {
+    const dm_trainer_options defaults = DM_TRAINER_OPTIONS_INIT;
+    if (!directory || !trainer)
+        return dm_fail(error, DM_ERROR_ARGUMENT,
+                       "dm_trainer_new: directory and trainer are needed");
+    dm_status status = take_options(&options, &defaults, error);
+    return status ? status : dm_trainer_start(directory, options, trainer, error);
+}
+
+dm_status dm_trainer_resume(const char *directory, const dm_trainer_options *options,
+                            dm_trainer **trainer, char **note, dm_error *error) {
+    const dm_trainer_options defaults = DM_TRAINER_OPTIONS_INIT;
+    if (!directory || !trainer)
+        return dm_fail(error, DM_ERROR_ARGUMENT,
+                       "dm_trainer_resume: directory and trainer are needed");
+    dm_status status = take_options(&options, &defaults, error);
+    return status ? status : dm_trainer_continue(directory, options, trainer, note, error);
+}
+
+void dm_trainer_free(dm_trainer *trainer) {
+    dm_trainer_release(trainer);
+}
+
+static size_t weight_bytes(const struct dm_tensor *tensor) {
+    size_t n_array = 1 + (tensor->gradient != NULL) + 2 * (size_t)tensor->trained;
+    return n_array * tensor->n * sizeof(dm_real);
+}
+
+dm_status dm_trainer_get_info(const dm_trainer *trainer, dm_model_info *info, dm_error *error) {
+    if (!trainer || !info || info->struct_size != sizeof *info)
+        return dm_fail(error, DM_ERROR_ARGUMENT,
+                       "dm_trainer_get_info: a trainer and DM_MODEL_INFO_INIT are needed");
+    const struct dm_model_config *config = &trainer->trained.network.config;
+    size_t bytes = 0;
+    for (size_t i = 0; i < trainer->trained.tensors.n; i++)
+        bytes += weight_bytes(&trainer->trained.tensors.list[i]);
+    *info = (dm_model_info){
+        .struct_size = sizeof *info,
+        .n_layer = config->n_layer,
+        .d_model = config->d_model,
+        .d_inner = config->d_inner,
+        .d_state = config->d_state,
+        .d_conv = config->d_conv,
+        .dt_rank = config->dt_rank,
+        .vocab_size = config->vocab_size,
+        .n_parameter = dm_trainer_n_parameter(trainer, 0),
+        .weight_bytes = bytes,
+        .packed_bytes = dm_trained_network_packed_bytes(&trainer->trained),
+        .workspace_bytes = trainer->pass.n_byte,
+        .n_thread = dm_threads_count(trainer->threads),
+        .stored_dtype = DM_DTYPE_F32,
+        .compute_dtype = trainer->trained.compute,
+        .cpu = trainer->ops.cpu,
+        .tied_head = config->tied_head,
+        .has_defaults = trainer->calibration != NULL,
+    };
+    return DM_OK;
+}
+
+/* ---- Batches ---- */
+
+static dm_status check_sequences(const dm_training_batch *batch, dm_error *error) {
+    if (batch->n_sequence == 0 || !batch->start || batch->start[0] != 0)
+        return dm_fail(error, DM_ERROR_ARGUMENT, "a batch needs sequences, and start[0] = 0");
+    for (size_t s = 0; s < batch->n_sequence; s++) {
+        if (batch->start[s + 1] < batch->start[s])
+            return dm_fail(error, DM_ERROR_ARGUMENT, "a batch's start[%zu] is below start[%zu]",
+                           s + 1, s);
+        if (batch->keep_tail && batch->keep_tail[s] == 0)
+            return dm_fail(error, DM_ERROR_ARGUMENT, "keep_tail[%zu]: must be at least 1", s);
+    }
+    return DM_OK;
+}
+
+static dm_status check_batch(const dm_trainer *trainer, const dm_training_batch *batch,
+                             dm_error *error) {
+    if (!trainer || !batch || batch->struct_size != sizeof *batch)
+        return dm_fail(error, DM_ERROR_ARGUMENT,
+                       "a trainer and a batch from DM_TRAINING_BATCH_INIT are needed");
+    dm_status status = check_sequences(batch, error);
+    if (status)
+        return status;
+    size_t vocab_size = trainer->trained.network.config.vocab_size;
+    size_t n = batch->start[batch->n_sequence];
+    if (n == 0 || !batch->ids)
+        return dm_fail(error, DM_ERROR_ARGUMENT, "a batch needs tokens");
+    for (size_t t = 0; t < n; t++) {
+        if (batch->ids[t] < 0 || (size_t)batch->ids[t] >= vocab_size)
+            return dm_fail(error, DM_ERROR_ARGUMENT, "token id %d at %zu: the model knows 0 to %zu",
+                           (int)batch->ids[t], t, vocab_size - 1);
+        if (batch->weight && !is_amount((double)batch->weight[t]))
+            return dm_fail(error, DM_ERROR_ARGUMENT, "weight %g at %zu: must be >= 0 and finite",
+                           (double)batch->weight[t], t);
+    }
+    return DM_OK;
+}
+
+static dm_status run(dm_trainer *trainer, const dm_training_batch *batch, bool backward,
+                     dm_training_loss *loss, dm_error *error) {
+    struct dm_pass_loss result;
+    dm_status status = check_batch(trainer, batch, error);
+    if (status)
+        return status;
+    if (loss && loss->struct_size != sizeof *loss)
+        return dm_fail(error, DM_ERROR_ARGUMENT,
+                       "dm_training_loss: struct_size is not this library's: use "
+                       "DM_TRAINING_LOSS_INIT");
+    const struct dm_pass_batch packed = {batch->n_sequence, batch->start, batch->ids, batch->weight,
+                                         batch->keep_tail};
+    status = dm_trainer_run(trainer, &packed, backward, &result, error);
+    if (!status && loss)
+        *loss = (dm_training_loss){sizeof *loss, result.sum, result.weight, result.n_prediction};
+    return status;
+}
+
+dm_status dm_trainer_accumulate(dm_trainer *trainer, const dm_training_batch *batch,
+                                dm_training_loss *loss, dm_error *error) {
+    return run(trainer, batch, true, loss, error);
+}
+
+dm_status dm_trainer_evaluate(dm_trainer *trainer, const dm_training_batch *batch,
+                              dm_training_loss *loss, dm_error *error) {
+    return run(trainer, batch, false, loss, error);
+}
+
+dm_status dm_trainer_kept(const dm_trainer *trainer, size_t *n_token, size_t n_layer,
+                          dm_error *error) {
+    if (!trainer || !n_token || n_layer != trainer->trained.network.config.n_layer)
+        return dm_fail(error, DM_ERROR_ARGUMENT,
+                       "dm_trainer_kept: a trainer and room for its layers are needed");
+    if (!trainer->pass.layers)
+        return dm_fail(error, DM_ERROR_ARGUMENT, "dm_trainer_kept: there was no batch yet");
+    for (size_t layer = 0; layer < n_layer; layer++)
+        n_token[layer] = trainer->pass.layers[layer].before->n_token;
+    return DM_OK;
+}
+
+dm_status dm_trainer_step(dm_trainer *trainer, dm_step_stats *stats, dm_error *error) {
+    if (!trainer || (stats && stats->struct_size != sizeof *stats))
+        return dm_fail(error, DM_ERROR_ARGUMENT,
+                       "dm_trainer_step: a trainer, and stats from DM_STEP_STATS_INIT, are needed");
+    return dm_trainer_apply(trainer, stats, error);
+}
+
+size_t dm_trainer_step_count(const dm_trainer *trainer) {
+    return trainer ? trainer->n_step : 0;
+}
+
+dm_status dm_trainer_set_context(dm_trainer *trainer, const dm_context_options *context,
+                                 dm_error *error) {
+    if (!trainer)
+        return dm_fail(error, DM_ERROR_ARGUMENT, "dm_trainer_set_context: a trainer is needed");
+    dm_status status = check_context(context, error);
+    return status ? status : dm_trainer_use_context(trainer, context, error);
+}
+
+/* ---- Parameters and files ---- */
+
+dm_status dm_trainer_parameter(const dm_trainer *trainer, const char *name, const float **values,
+                               const float **gradient, size_t *n_element, dm_error *error) {
+    if (!trainer || !name)
+        return dm_fail(error, DM_ERROR_ARGUMENT,
+                       "dm_trainer_parameter: a trainer and a name are needed");
+    const struct dm_tensor *tensor = dm_tensors_find_name(&trainer->trained.tensors, name);
+    if (!tensor)
+        return dm_fail(error, DM_ERROR_ARGUMENT,
+                       "parameter \"%s\": the model has none of this name", name);
+    if (values)
+        *values = tensor->value;
+    if (gradient)
+        *gradient = tensor->gradient;
+    if (n_element)
+        *n_element = tensor->n;
+    return DM_OK;
+}
+
+size_t dm_trainer_n_parameter(const dm_trainer *trainer, int trained_only) {
+    size_t n = 0;
+    for (size_t i = 0; trainer && i < trainer->trained.tensors.n; i++)
+        if (!trained_only || trainer->trained.tensors.list[i].trained)
+            n += trainer->trained.tensors.list[i].n;
+    return n;
+}
+
+dm_status dm_trainer_save(const dm_trainer *trainer, const char *directory, const char *note,
+                          dm_error *error) {
+    if (!trainer || !directory)
+        return dm_fail(error, DM_ERROR_ARGUMENT,
+                       "dm_trainer_save: a trainer and a directory are needed");
+    return dm_trainer_write(trainer, directory, note, error);
+}
+
+dm_status dm_trainer_export(const dm_trainer *trainer, const char *directory, dm_dtype dtype,
+                            dm_error *error) {
+    if (!trainer || !directory || (unsigned)dtype > DM_DTYPE_F16)
+        return dm_fail(error, DM_ERROR_ARGUMENT,
+                       "dm_trainer_export: a trainer, a directory and a dtype are needed");
+    return dm_trainer_write_model(trainer, directory, dtype ? dtype : DM_DTYPE_F32, error);
+}

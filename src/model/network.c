@@ -1,0 +1,16 @@
+#include "model/network.h"
+
+void dm_list_projections(const struct dm_model_config *config, dm_dtype compute,
+                         struct dm_projection list[DM_N_PROJECTION]) {
+    size_t D = config->d_model, E = config->d_inner, N = config->d_state, R = config->dt_rank;
+    const struct dm_projection all[DM_N_PROJECTION] = {
+        {DM_IN_PROJ, 0, E, D, compute, offsetof(struct dm_projections, in_x)},
+        {DM_IN_PROJ, E, E, D, compute, offsetof(struct dm_projections, in_z)},
+        {DM_X_PROJ, 0, R, E, DM_DTYPE_F32, offsetof(struct dm_projections, x_dt)},
+        {DM_X_PROJ, R, 2 * N, E, DM_DTYPE_F32, offsetof(struct dm_projections, x_BC)},
+        {DM_DT_PROJ, 0, E, R, DM_DTYPE_F32, offsetof(struct dm_projections, dt_proj)},
+        {DM_OUT_PROJ, 0, D, E, compute, offsetof(struct dm_projections, out_proj)},
+    };
+    for (int i = 0; i < DM_N_PROJECTION; i++)
+        list[i] = all[i];
+}

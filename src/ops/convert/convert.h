@@ -1,0 +1,27 @@
+/* What matrix products are fed with: numbers rounded to bf16, and transposed.
+ *
+ * A pair is two bf16 in 32 bits, the first in the lower half: products in bf16 take their weights
+ * so. A pair and a float are moved alike, as the 32 bits that they are. */
+#ifndef DM_OPS_CONVERT_H
+#define DM_OPS_CONVERT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct dm_convert {
+    /* y[i] = the bf16 nearest to x[i], with the bits of dm_bf16_from_float. */
+    void (*bf16_from_floats)(const float *x, size_t n, uint16_t *y);
+    /* y[i] = the pair of a[i] and b[i]; of a[i] and 0 where b is NULL. */
+    void (*bf16_pairs)(const float *a, const float *b, size_t n, uint32_t *y);
+    /* y[c,r] = x[r,c] for n_row rows and n_column columns, of 32 bits each; x_step and y_step are
+     * the distances between their rows. */
+    void (*transpose)(const void *x, size_t x_step, size_t n_row, size_t n_column, void *y,
+                      size_t y_step);
+};
+
+void dm_bf16_from_floats_reference(const float *x, size_t n, uint16_t *y);
+void dm_bf16_pairs_reference(const float *a, const float *b, size_t n, uint32_t *y);
+void dm_transpose_reference(const void *x, size_t x_step, size_t n_row, size_t n_column, void *y,
+                            size_t y_step);
+
+#endif

@@ -1,0 +1,90 @@
+#include "ops/test_variants.h"
+
+static struct dm_ops variants[MOST_VARIANTS];
+static size_t n_variant;
+
+/* Floats of every kind: each upper half with lower halves around a tie. */
+static void test_bf16(void **state) {
+    (void)state;
+    enum { N = 65536 };
+    static const uint32_t low[] = {0, 1, 0x7fff, 0x8000, 0x8001, 0xffff};
+    static float x[N];
+    static uint16_t y[N];
+    static uint32_t pairs[N];
+    for (size_t v = 0; v < n_variant; v++)
+        for (size_t k = 0; k < sizeof low / sizeof *low; k++) {
+            for (uint32_t i = 0; i < N; i++)
+                x[i] = dm_float_from_bits(i << 16 | low[k]);
+            variants[v].convert.bf16_from_floats(x, N, y);
+            variants[v].convert.bf16_pairs(x, x + 1, N - 1, pairs);
+            for (uint32_t i = 0; i < N; i++) {
+                uint16_t expected = dm_bf16_from_float(x[i]);
+                if (y[i] != expected)
+                    fail_msg("%s: %08x becomes %04x, not %04x", variants[v].cpu, i << 16 | low[k],
+                             y[i], expected);
+            }
+            for (uint32_t i = 0; i + 1 < N; i++)
+                assert_int_equal(pairs[i], y[i] | (uint32_t)y[i + 1] << 16);
+        }
+}
+
+/* Nothing beside the n results is written; nor is there a second row of pairs to read. */
+static void test_lengths(void **state) {
+    (void)state;
+    struct dm_random random;
+    dm_random_seed(&random, 3);
+    for (size_t v = 0; v < n_variant; v++)
+        for (size_t n = 0; n < 70; n++) {
+            float *a = random_floats(&random, n, 0, 1), *b = random_floats(&random, n, 0, 1);
+            uint16_t y[70 + 1];
+            uint32_t pairs[70 + 1];
+            y[n] = 12345, pairs[n] = 12345;
+            variants[v].convert.bf16_from_floats(a, n, y);
+            variants[v].convert.bf16_pairs(a, b, n, pairs);
+            for (size_t i = 0; i < n; i++) {
+                assert_int_equal(y[i], dm_bf16_from_float(a[i]));
+                assert_int_equal(pairs[i], y[i] | (uint32_t)dm_bf16_from_float(b[i]) << 16);
+            }
+            variants[v].convert.bf16_pairs(a, NULL, n, pairs);
+            for (size_t i = 0; i < n; i++)
+                assert_int_equal(pairs[i], y[i]);
+            assert_true(y[n] == 12345 && pairs[n] == 12345);
+            free_floats(a, n);
+            free_floats(b, n);
+        }
+}
+
+/* Of a part of a larger matrix into a part of another. */
+static void check_transpose(const struct dm_ops *ops, size_t n_row, size_t n_column) {
+    size_t x_step = n_column + 3, y_step = n_row + 2;
+    float *x = new_floats(n_row * x_step), *y = new_floats(n_column * y_step);
+    for (size_t i = 0; i < n_row * x_step; i++)
+        x[i] = dm_float_from_bits((uint32_t)i * 2654435761u); /* NaN too, of either kind */
+    ops->convert.transpose(x, x_step, n_row, n_column, y, y_step);
+    for (size_t c = 0; c < n_column; c++)
+        for (size_t r = 0; r < y_step; r++)
+            if (r < n_row ? memcmp(&y[c * y_step + r], &x[r * x_step + c], sizeof *x) != 0
+                          : !is_untouched(&y[c * y_step + r]))
+                fail_msg("%s, %zu x %zu: wrong at row %zu, column %zu", ops->cpu, n_row, n_column,
+                         r, c);
+    free_floats(x, n_row * x_step);
+    free_floats(y, n_column * y_step);
+}
+
+static void test_transpose(void **state) {
+    (void)state;
+    for (size_t v = 0; v < n_variant; v++)
+        for (size_t n_row = 0; n_row < 35; n_row++)
+            for (size_t n_column = 0; n_column < 11; n_column++)
+                check_transpose(&variants[v], n_row, n_column);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_bf16),
+        cmocka_unit_test(test_lengths),
+        cmocka_unit_test(test_transpose),
+    };
+    n_variant = list_variants(variants);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

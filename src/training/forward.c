@@ -1,0 +1,140 @@
+/* The forward pass, keeping what the backward pass reads. */
+#include <string.h>
+
+#include "model/split.h"
+#include "ops/select_tokens/select_tokens.h"
+#include "training/pass.h"
+#include "training/rows.h"
+
+void dm_pass_clear_states(const struct dm_pass *pass) {
+    const struct dm_model_config *config = &pass->trained->network.config;
+    size_t each = dm_state_conv_size(config) + dm_state_ssm_size(config);
+    memset(pass->states, 0, pass->batch->n_sequence * each * sizeof *pass->states);
+}
+
+/* ---- Choosing ---- */
+
+static void score(const struct dm_pass *pass, const struct dm_layer_pass *layer) {
+    const struct dm_network *network = &pass->trained->network;
+    struct dm_token_score op = {
+        .width = network->config.d_inner, .delta = layer->in.delta, .score = layer->in.score};
+    if (!pass->context->hooks->score)
+        return; /* the latest are kept */
+    pass->context->hooks->score(pass->context, layer->stage, &op);
+    network->ops.token_score(&op, 0, layer->before->n_token);
+}
+
+/* What a sequence keeps: n of the tokens before its tail, then the tail. */
+static void choose_in(const struct dm_pass *pass, const struct dm_layer_pass *layer,
+                      size_t sequence) {
+    const size_t *before = layer->before->start + sequence, *after = layer->after->start + sequence;
+    size_t n = before[1] - before[0], n_kept = after[1] - after[0];
+    size_t *kept = layer->kept + after[0];
+    const size_t *keep_tail = pass->batch->keep_tail;
+    size_t tail = keep_tail ? keep_tail[sequence] : pass->context->keep_tail;
+    tail = tail < n ? tail : n;
+    size_t n_chosen = n_kept - tail;
+    if (pass->context->hooks->score)
+        dm_select_tokens(layer->in.score + before[0], n - tail, n_chosen, kept, pass->scratch);
+    else
+        for (size_t i = 0; i < n_chosen; i++)
+            kept[i] = n - tail - n_chosen + i;
+    for (size_t i = 0; i < tail; i++)
+        kept[n_chosen + i] = n - tail + i;
+    for (size_t i = 0; i < n_kept; i++)
+        kept[i] += before[0];
+}
+
+static void choose(const struct dm_pass *pass, const struct dm_layer_pass *layer) {
+    score(pass, layer);
+    for (size_t s = 0; s < pass->batch->n_sequence; s++)
+        choose_in(pass, layer, s);
+    for (size_t i = 0; i < layer->after->n_token; i++)
+        layer->after->position[i] =
+            layer->before->position ? layer->before->position[layer->kept[i]] : layer->kept[i];
+}
+
+/* What the scan reads, cut to the kept tokens. */
+static void hand_on(const struct dm_pass *pass, const struct dm_layer_pass *layer) {
+    const struct dm_model_config *config = &pass->trained->network.config;
+    const struct dm_activations *in = &layer->in, *out = &layer->out;
+    const struct {
+        const dm_real *from;
+        dm_real *to;
+        size_t width;
+    } parts[] = {
+        {in->normed, out->normed, config->d_model},
+        {in->u, out->u, config->d_inner},
+        {in->dt, out->dt, config->dt_rank},
+        {in->BC, out->BC, 2 * config->d_state},
+        {in->delta, out->delta, config->d_inner},
+        {in->raw_dt, out->raw_dt, config->mixer_norms ? config->dt_rank : 0},
+        {in->raw_BC, out->raw_BC, config->mixer_norms ? 2 * config->d_state : 0},
+    };
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        if (parts[i].width)
+            dm_rows_gather(pass->trained->network.threads, parts[i].from, layer->kept,
+                           layer->after->n_token, parts[i].width, parts[i].to);
+}
+
+/* ---- Layers ---- */
+
+/* Up to Delta, on all tokens of the layer. */
+static dm_status inputs(struct dm_pass *pass, size_t layer, dm_error *error) {
+    struct dm_layer_pass *at = &pass->layers[layer];
+    const struct dm_batch batch = dm_pass_batch_of(pass, &at->in, at->before);
+    dm_pass_clear_states(pass);
+    dm_mixer_norm(&batch, layer);
+    dm_status status = dm_mixer_inputs(&batch, layer, error);
+    return status ? status : dm_mixer_delta(&batch, layer, error);
+}
+
+static dm_status run_layer(struct dm_pass *pass, size_t layer, dm_error *error) {
+    struct dm_layer_pass *at = &pass->layers[layer];
+    size_t d_model = pass->trained->network.config.d_model;
+    dm_status status = inputs(pass, layer, error);
+    if (status)
+        return status;
+    if (at->stage) {
+        choose(pass, at);
+        hand_on(pass, at);
+        dm_rows_gather(pass->trained->network.threads, at->in.residual, at->kept,
+                       at->after->n_token, d_model, at->out.residual);
+    } else {
+        memcpy(at->out.residual, at->in.residual,
+               at->after->n_token * d_model * sizeof *at->out.residual);
+    }
+    const struct dm_batch batch = dm_pass_batch_of(pass, &at->out, at->after);
+    return dm_mixer_outputs(&batch, layer, error);
+}
+
+dm_status dm_pass_forward(struct dm_pass *pass, dm_error *error) {
+    struct dm_activations first = pass->layers[0].in;
+    first.ids = (int32_t *)(uintptr_t)pass->batch->ids; /* only read */
+    const struct dm_batch batch = dm_pass_batch_of(pass, &first, &pass->spans[0]);
+    dm_embed(&batch);
+    dm_status status = DM_OK;
+    for (size_t layer = 0; layer < pass->trained->network.config.n_layer && !status; layer++)
+        status = run_layer(pass, layer, error);
+    return status;
+}
+
+dm_status dm_pass_restore(struct dm_pass *pass, size_t layer, dm_error *error) {
+    struct dm_layer_pass *at = &pass->layers[layer];
+    struct dm_batch batch = dm_pass_batch_of(pass, &at->in, at->before);
+    if (!pass->recompute) { /* the norm is cheaper to compute again than to keep */
+        dm_mixer_norm(&batch, layer);
+        if (at->stage)
+            dm_rows_gather(pass->trained->network.threads, at->in.normed, at->kept,
+                           at->after->n_token, pass->trained->network.config.d_model,
+                           at->out.normed);
+        return DM_OK;
+    }
+    dm_status status = inputs(pass, layer, error);
+    if (status)
+        return status;
+    if (at->stage)
+        hand_on(pass, at);
+    batch = dm_pass_batch_of(pass, &at->out, at->after);
+    return dm_mixer_scan(&batch, layer, error);
+}

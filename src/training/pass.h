@@ -1,0 +1,108 @@
+/* One packed batch through the network, and its gradient back.
+ *
+ * Decimating layers cut the tokens on the way: between two of them lies a span, the tokens that are
+ * still there. The choice itself is not differentiated, and what was dropped gets no gradient from
+ * above; the residual is cut like the rest (official code). How many tokens each span has is known
+ * before the first product, so all memory is laid out at once. */
+#ifndef DM_TRAINING_PASS_H
+#define DM_TRAINING_PASS_H
+
+#include "context/context.h"
+#include "model/mixer.h"
+#include "training/trained_network.h"
+
+/* See dm_training_batch in decimamba.h. */
+struct dm_pass_batch {
+    size_t n_sequence;
+    const size_t *start;     /* [n_sequence + 1] */
+    const int32_t *ids;      /* [start[n_sequence]], in range */
+    const float *weight;     /* [start[n_sequence]]; NULL: 1 */
+    const size_t *keep_tail; /* [n_sequence]; NULL: the context's */
+};
+
+struct dm_pass_loss {
+    double sum, weight; /* of weight times nll; of weights */
+    size_t n_prediction;
+};
+
+struct dm_span {
+    size_t n_token;
+    size_t *start;    /* [n_sequence + 1] */
+    size_t *position; /* [n_token], rows of the batch; NULL: all of them */
+};
+
+struct dm_layer_pass {
+    const struct dm_stage *stage;         /* NULL: drops nothing */
+    const struct dm_span *before, *after; /* the same where nothing is dropped */
+    size_t *kept;                         /* [after->n_token], rows of `before`; or NULL */
+    struct dm_activations in, out;        /* rows of before; of after, from the scan on */
+};
+
+/* Gradients on their way, for the layer at work. */
+struct dm_pass_gradients {
+    dm_real *dresidual, *dresidual_below; /* [n_token, d_model] */
+    dm_real *dnormed, *dnormed_cut;       /* [n_token, d_model] */
+    dm_real *wide[3];                     /* [n_token, d_inner] */
+    dm_real *dt, *BC;                     /* [n_token, dt_rank]; [n_token, 2 * d_state] */
+    dm_real *dt_raw, *BC_raw;             /* the same, where norms lie between */
+    dm_real *BC_parts;                    /* see struct dm_selective_scan_grad */
+    dm_real *rstd;                        /* [n_token] */
+    dm_real *conv_weight, *A;             /* as the operations lay them out */
+};
+
+struct dm_pass {
+    struct dm_trained_network *trained;
+    const struct dm_context *context; /* its hooks NULL: nothing is dropped */
+    bool recompute;
+    unsigned char *bytes; /* of everything below, kept from batch to batch */
+    size_t n_byte;
+    size_t *counts; /* the spans' starts */
+    size_t n_count;
+    const struct dm_pass_batch *batch;
+    bool backward;
+    struct dm_span *spans; /* [n_stage + 1] */
+    size_t n_stage;
+    struct dm_layer_pass *layers;
+    dm_real *top; /* the last layer's residual */
+    struct dm_pass_gradients gradients;
+    dm_real **conv_state, **ssm_state; /* [n_sequence]: of one layer, 0 before the first token */
+    dm_real *states;
+    size_t *scratch;                                /* [n_token], for choosing */
+    size_t *labelled;                               /* [n_token], rows of the last span */
+    dm_real *label_rows, *label_gradients, *logits; /* [label_capacity, d_model or vocab_size] */
+    double *nll;                                    /* [label_capacity] */
+    size_t label_capacity;
+};
+
+/* Zeroed but for its first three fields; freed after use. */
+void dm_pass_free(struct dm_pass *pass);
+
+/* The loss; with `backward`, the gradients of its sum are added to the tensors'. A loss that is not
+ * finite is DM_ERROR_NUMBER. */
+dm_status dm_pass_run(struct dm_pass *pass, const struct dm_pass_batch *batch, bool backward,
+                      struct dm_pass_loss *loss, dm_error *error);
+
+/* ---- Its parts ---- */
+
+/* plan.c: the spans, and room for everything. */
+dm_status dm_pass_plan(struct dm_pass *pass, dm_error *error);
+/* forward.c: ids to the last layer's residual. */
+dm_status dm_pass_forward(struct dm_pass *pass, dm_error *error);
+/* What a layer's backward pass reads but was not kept. */
+dm_status dm_pass_restore(struct dm_pass *pass, size_t layer, dm_error *error);
+/* The states of the layer at work are as before the first token. */
+void dm_pass_clear_states(const struct dm_pass *pass);
+/* head.c: the loss; with `backward`, the top residual's gradient, in gradients.dresidual. */
+dm_status dm_pass_head(struct dm_pass *pass, struct dm_pass_loss *loss, dm_error *error);
+/* backward.c: gradients.dresidual from above a layer to below it. */
+dm_status dm_pass_layer_back(struct dm_pass *pass, size_t layer, dm_error *error);
+
+static inline struct dm_batch dm_pass_batch_of(struct dm_pass *pass, struct dm_activations *at,
+                                               const struct dm_span *span) {
+    return (struct dm_batch){.network = &pass->trained->network,
+                             .at = at,
+                             .n_token = span->n_token,
+                             .n_sequence = pass->batch->n_sequence};
+}
+
+#endif

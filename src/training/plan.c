@@ -1,0 +1,203 @@
+/* Laying out a pass: which tokens each layer sees, and where everything lies. */
+#include "base/memory.h"
+#include "training/pass.h"
+
+enum { label_floats = 1 << 22, least_labels = 64 };
+
+static size_t tail_of(const struct dm_pass *pass, size_t sequence, size_t n) {
+    const size_t *keep_tail = pass->batch->keep_tail;
+    size_t tail = keep_tail ? keep_tail[sequence] : pass->context->keep_tail;
+    return tail < n ? tail : n;
+}
+
+/* The span after `before`, of which `stage` keeps its share. */
+static void cut_span(const struct dm_pass *pass, const struct dm_stage *stage,
+                     const struct dm_span *before, struct dm_span *after) {
+    after->start[0] = 0;
+    for (size_t s = 0; s < pass->batch->n_sequence; s++) {
+        size_t n = before->start[s + 1] - before->start[s], tail = tail_of(pass, s, n);
+        after->start[s + 1] =
+            after->start[s] + dm_context_budget(pass->context, stage, n - tail) + tail;
+    }
+    after->n_token = after->start[pass->batch->n_sequence];
+}
+
+static dm_status plan_spans(struct dm_pass *pass, dm_error *error) {
+    size_t n_start = pass->batch->n_sequence + 1, n_layer = pass->trained->network.config.n_layer;
+    pass->n_stage = pass->context->hooks ? pass->context->n_stage : 0;
+    size_t need = n_start * (pass->n_stage + 1);
+    if (!pass->layers)
+        pass->layers = dm_memory_zeroed(n_layer, sizeof *pass->layers);
+    dm_memory_free(pass->spans); /* the context may have changed */
+    pass->spans = dm_memory_zeroed(pass->n_stage + 1, sizeof *pass->spans);
+    if (need > pass->n_count) {
+        dm_memory_free(pass->counts);
+        pass->counts = dm_memory_array(need, sizeof *pass->counts);
+        pass->n_count = pass->counts ? need : 0;
+    }
+    if (!pass->layers || !pass->spans || !pass->counts)
+        return dm_fail_memory(error, "a batch");
+    for (size_t i = 0; i <= pass->n_stage; i++)
+        pass->spans[i].start = pass->counts + i * n_start;
+    for (size_t s = 0; s < n_start; s++)
+        pass->spans[0].start[s] = pass->batch->start[s];
+    pass->spans[0].n_token = pass->batch->start[n_start - 1];
+    for (size_t i = 0; i < pass->n_stage; i++)
+        cut_span(pass, &pass->context->stages[i], &pass->spans[i], &pass->spans[i + 1]);
+    return DM_OK;
+}
+
+static void assign_spans(struct dm_pass *pass) {
+    const struct dm_stage *stages = pass->context->stages;
+    for (size_t layer = 0, i = 0; layer < pass->trained->network.config.n_layer; layer++) {
+        bool cuts = i < pass->n_stage && stages[i].layer == layer;
+        pass->layers[layer] = (struct dm_layer_pass){.stage = cuts ? &stages[i] : NULL,
+                                                     .before = &pass->spans[i],
+                                                     .after = &pass->spans[i + cuts]};
+        i += cuts;
+    }
+}
+
+static void place_layer(const struct dm_pass *pass, struct dm_layer_pass *layer,
+                        struct dm_arena *kept, struct dm_arena *scratch) {
+    const struct dm_model_config *config = &pass->trained->network.config;
+    const unsigned every = DM_LIFE_SCRATCH | DM_LIFE_PER_LAYER | DM_LIFE_RECOMPUTED;
+    const unsigned own = pass->recompute || !pass->backward
+                             ? DM_LIFE_PER_LAYER
+                             : DM_LIFE_PER_LAYER | DM_LIFE_RECOMPUTED;
+    size_t n = layer->before->n_token, n_after = layer->after->n_token;
+    size_t n_sequence = pass->batch->n_sequence;
+    const unsigned in = DM_PART_INPUT, handed = DM_PART_HANDED, from_scan = handed | DM_PART_SCAN;
+    if (!layer->stage) {
+        dm_activations_place(config, n, n_sequence, own, in | from_scan, kept, &layer->in);
+        dm_activations_place(config, n, n_sequence, every & ~own, in | from_scan, scratch,
+                             &layer->in);
+        layer->out = layer->in;
+        return;
+    }
+    dm_activations_place(config, n, n_sequence, own, in, kept, &layer->in);
+    dm_activations_place(config, n, n_sequence, every & ~own, in, scratch, &layer->in);
+    dm_activations_place(config, n, n_sequence, every, handed, scratch, &layer->in);
+    dm_activations_place(config, n_after, n_sequence, own, from_scan, kept, &layer->out);
+    dm_activations_place(config, n_after, n_sequence, every & ~own, from_scan, scratch,
+                         &layer->out);
+    layer->kept = dm_arena_take(kept, n_after, sizeof *layer->kept);
+}
+
+static void place_gradients(struct dm_pass *pass, struct dm_arena *arena) {
+    const struct dm_model_config *config = &pass->trained->network.config;
+    size_t n = pass->spans[0].n_token, D = config->d_model, E = config->d_inner;
+    size_t BC = 2 * config->d_state, n_part = (E + DM_SCAN_BLOCK - 1) / DM_SCAN_BLOCK;
+    size_t real = sizeof(dm_real), n_raw = config->mixer_norms ? n : 0;
+    struct dm_pass_gradients *gradients = &pass->gradients;
+    gradients->dresidual = dm_arena_take(arena, n * D, real);
+    gradients->dresidual_below = dm_arena_take(arena, n * D, real);
+    gradients->dnormed = dm_arena_take(arena, n * D, real);
+    gradients->dnormed_cut = dm_arena_take(arena, n * D, real);
+    for (int i = 0; i < 3; i++)
+        gradients->wide[i] = dm_arena_take(arena, n * E, real);
+    gradients->dt = dm_arena_take(arena, n * config->dt_rank, real);
+    gradients->BC = dm_arena_take(arena, n * BC, real);
+    gradients->dt_raw = dm_arena_take(arena, n_raw * config->dt_rank, real);
+    gradients->BC_raw = dm_arena_take(arena, n_raw * BC, real);
+    gradients->BC_parts = dm_arena_take(arena, n_part * n * BC, real);
+    gradients->rstd = dm_arena_take(arena, n, real);
+    gradients->conv_weight = dm_arena_take(arena, config->d_conv * E, real);
+    gradients->A = dm_arena_take(arena, config->d_state * E, real);
+}
+
+static void place_states(struct dm_pass *pass, struct dm_arena *arena) {
+    const struct dm_model_config *config = &pass->trained->network.config;
+    size_t n = pass->batch->n_sequence, conv = dm_state_conv_size(config);
+    size_t each = conv + dm_state_ssm_size(config);
+    pass->conv_state = dm_arena_take(arena, n, sizeof *pass->conv_state);
+    pass->ssm_state = dm_arena_take(arena, n, sizeof *pass->ssm_state);
+    pass->states = dm_arena_take(arena, n * each, sizeof *pass->states);
+    for (size_t s = 0; s < n && arena->bytes; s++) {
+        pass->conv_state[s] = pass->states + s * each;
+        pass->ssm_state[s] = pass->states + s * each + conv;
+    }
+}
+
+static void place_head(struct dm_pass *pass, struct dm_arena *arena) {
+    const struct dm_model_config *config = &pass->trained->network.config;
+    size_t n = label_floats / config->vocab_size, n_row = pass->spans[pass->n_stage].n_token;
+    n = n < least_labels ? least_labels : n;
+    n = n < n_row ? n : n_row;
+    pass->label_capacity = n;
+    pass->labelled = dm_arena_take(arena, n_row, sizeof *pass->labelled);
+    pass->label_rows = dm_arena_take(arena, 2 * n * config->d_model, sizeof(dm_real));
+    pass->label_gradients = dm_arena_take(arena, 2 * n * config->d_model, sizeof(dm_real));
+    pass->logits = dm_arena_take(arena, n * config->vocab_size, sizeof(dm_real));
+    pass->nll = dm_arena_take(arena, n, sizeof *pass->nll);
+}
+
+/* Returns the bytes; false: more than a size_t counts. */
+static bool place(struct dm_pass *pass, unsigned char *bytes, size_t *n_byte) {
+    const struct dm_model_config *config = &pass->trained->network.config;
+    struct dm_arena arena = {bytes, 0, false};
+    assign_spans(pass);
+    for (size_t i = 1; i <= pass->n_stage; i++)
+        pass->spans[i].position =
+            dm_arena_take(&arena, pass->spans[i].n_token, sizeof *pass->spans[i].position);
+    pass->scratch = dm_arena_take(&arena, pass->spans[0].n_token, sizeof *pass->scratch);
+    place_states(pass, &arena);
+    place_head(pass, &arena);
+    if (pass->backward)
+        place_gradients(pass, &arena);
+    /* the layers' own, twice: first to see where the scratch of all of them begins */
+    struct dm_arena start = arena, scratch = {NULL, 0, false}, end;
+    for (size_t layer = 0; layer < config->n_layer; layer++)
+        place_layer(pass, &pass->layers[layer], &start, &scratch);
+    pass->top = dm_arena_take(&start, pass->spans[pass->n_stage].n_token * config->d_model,
+                              sizeof *pass->top);
+    assign_spans(pass);
+    end = start;
+    for (size_t layer = 0; layer < config->n_layer; layer++) {
+        scratch = start;
+        place_layer(pass, &pass->layers[layer], &arena, &scratch);
+        end.used = scratch.used > end.used ? scratch.used : end.used;
+        end.overflow |= scratch.overflow;
+    }
+    *n_byte = end.used;
+    return !end.overflow && !arena.overflow;
+}
+
+static void link_layers(struct dm_pass *pass) {
+    size_t n_layer = pass->trained->network.config.n_layer;
+    for (size_t i = 0; i < n_layer; i++) {
+        struct dm_layer_pass *layer = &pass->layers[i];
+        layer->in.start = layer->before->start;
+        layer->out.start = layer->after->start;
+        layer->out.residual = i + 1 < n_layer ? pass->layers[i + 1].in.residual : pass->top;
+        layer->in.conv_state = layer->out.conv_state = pass->conv_state;
+        layer->in.ssm_state = layer->out.ssm_state = pass->ssm_state;
+    }
+}
+
+dm_status dm_pass_plan(struct dm_pass *pass, dm_error *error) {
+    size_t n_byte;
+    dm_status status = plan_spans(pass, error);
+    if (status)
+        return status;
+    if (!place(pass, NULL, &n_byte))
+        return dm_fail_memory(error, "a batch of this size");
+    if (n_byte > pass->n_byte) {
+        dm_memory_free(pass->bytes);
+        pass->bytes = dm_memory_array(n_byte, 1);
+        pass->n_byte = pass->bytes ? n_byte : 0;
+        if (!pass->bytes)
+            return dm_fail_memory(error, "a batch of this size");
+    }
+    place(pass, pass->bytes, &n_byte);
+    link_layers(pass);
+    return DM_OK;
+}
+
+void dm_pass_free(struct dm_pass *pass) {
+    dm_memory_free(pass->bytes);
+    dm_memory_free(pass->counts);
+    dm_memory_free(pass->spans);
+    dm_memory_free(pass->layers);
+    *pass = (struct dm_pass){0};
+}

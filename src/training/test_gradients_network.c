@@ -1,0 +1,202 @@
+/* The gradient of a whole network, in double, against central differences: two layers that both
+ * decimate, ragged sequences, weights of every kind on the labels. */
+#include "ops/gradient_check.h"
+#include "training/lora.h"
+#include "training/pass.h"
+
+enum { N_SEQUENCE = 4, N_TOKEN = 50, N_LAYER = 2, VOCAB = 11 };
+
+static const size_t start[N_SEQUENCE + 1] = {0, 20, 21, 21, N_TOKEN};
+static const size_t both_layers[] = {0, 1};
+
+struct setting {
+    const char *name;
+    struct dm_model_config config;
+    dm_context_method method;
+    dm_score score;
+    bool recompute, given_tails;
+    size_t lora_rank;
+};
+
+#define SHAPE                                                                                \
+    .n_layer = N_LAYER, .d_model = 6, .d_inner = 9, .d_state = 3, .d_conv = 4, .dt_rank = 2, \
+    .vocab_size = VOCAB, .norm_epsilon = 1e-5
+
+static const struct setting settings[] = {
+    {"plain", {SHAPE, .conv_bias = true}, DM_CONTEXT_NONE, 0, false, false, 0},
+    {"plain, recomputed", {SHAPE, .tied_head = true}, DM_CONTEXT_NONE, 0, true, false, 0},
+    {"norm",
+     {SHAPE, .conv_bias = true, .tied_head = true},
+     DM_CONTEXT_DECIMATE,
+     DM_SCORE_NORM,
+     false,
+     true,
+     0},
+    {"mean, recomputed",
+     {SHAPE, .conv_bias = true, .projection_bias = true},
+     DM_CONTEXT_DECIMATE,
+     DM_SCORE_MEAN,
+     true,
+     false,
+     0},
+    {"keep-last", {SHAPE, .conv_bias = true}, DM_CONTEXT_KEEP_LAST, 0, false, false, 0},
+    {"falcon",
+     {SHAPE, .conv_bias = true, .mixer_norms = true, .mixer_norm_epsilon = 1e-6},
+     DM_CONTEXT_DECIMATE,
+     DM_SCORE_NORM,
+     false,
+     false,
+     0},
+    {"falcon, recomputed",
+     {SHAPE, .conv_bias = true, .mixer_norms = true, .mixer_norm_epsilon = 1e-6},
+     DM_CONTEXT_DECIMATE,
+     DM_SCORE_NORM,
+     true,
+     false,
+     0},
+    {"lora", {SHAPE, .conv_bias = true}, DM_CONTEXT_DECIMATE, DM_SCORE_NORM, false, false, 2},
+};
+
+struct scene {
+    struct dm_ops ops;
+    struct dm_trained_network trained;
+    struct dm_context *context;
+    struct dm_pass pass;
+    struct dm_pass_batch batch;
+    int32_t ids[N_TOKEN];
+    float weight[N_TOKEN];
+    size_t tails[N_SEQUENCE];
+};
+
+static void require(dm_status status, const dm_error *error) {
+    if (status)
+        fail_msg("%s", error->message);
+}
+
+static void fill_batch(struct scene *scene, struct dm_random *random) {
+    for (size_t t = 0; t < N_TOKEN; t++) {
+        scene->ids[t] = (int32_t)dm_random_below(random, VOCAB);
+        scene->weight[t] = t % 3 == 0 ? 0 : (float)dm_random_uniform(random);
+    }
+    for (size_t s = 0; s < N_SEQUENCE; s++)
+        scene->tails[s] = 1 + s;
+    scene->batch = (struct dm_pass_batch){N_SEQUENCE, start, scene->ids, scene->weight, NULL};
+}
+
+static void fill_tensors(struct dm_tensors *tensors, bool train, struct dm_random *random) {
+    dm_error error;
+    for (size_t i = 0; i < tensors->n; i++) {
+        struct dm_tensor *tensor = &tensors->list[i];
+        for (size_t j = 0; j < tensor->n; j++)
+            tensor->value[j] = (dm_real)(0.5 * dm_random_normal(random));
+        if (train)
+            require(dm_tensor_train(tensor, &error), &error);
+    }
+}
+
+static void scene_new(struct scene *scene, const struct setting *setting, uint64_t seed) {
+    struct dm_random random;
+    struct dm_tensors tensors;
+    dm_error error;
+    dm_random_seed(&random, seed);
+    *scene = (struct scene){0};
+    dm_reference_ops(&scene->ops);
+    fill_batch(scene, &random);
+    if (setting->given_tails)
+        scene->batch.keep_tail = scene->tails;
+    require(dm_tensors_new(&setting->config, &tensors, &error), &error);
+    fill_tensors(&tensors, !setting->lora_rank, &random);
+    const struct dm_lora lora = {setting->lora_rank, 0.7};
+    if (lora.rank)
+        require(dm_lora_add(&tensors, &setting->config, lora.rank, &random, &error), &error);
+    for (size_t i = tensors.n_model; i < tensors.n; i++) /* B is 0 at first: nothing would show */
+        for (size_t j = 0; j < tensors.list[i].n; j++)
+            tensors.list[i].value[j] = (dm_real)dm_random_normal(&random);
+    require(dm_trained_network_new(&setting->config, &scene->ops, NULL, DM_DTYPE_F32, &lora,
+                                   &tensors, &scene->trained, &error),
+            &error);
+    dm_context_options options = DM_CONTEXT_OPTIONS_INIT;
+    options.method = setting->method, options.score = setting->score;
+    options.layers = both_layers, options.n_layer = N_LAYER;
+    options.base_length = 9, options.beta = 0.6, options.min_length = 2, options.keep_tail = 3;
+    require(dm_context_new(&options, N_LAYER, NULL, &scene->context, &error), &error);
+    scene->pass.trained = &scene->trained;
+    scene->pass.context = scene->context;
+    scene->pass.recompute = setting->recompute;
+}
+
+static void scene_free(struct scene *scene) {
+    dm_pass_free(&scene->pass);
+    dm_context_free(scene->context);
+    dm_trained_network_free(&scene->trained);
+}
+
+static double loss_of(void *context) {
+    struct scene *scene = context;
+    struct dm_pass_loss loss;
+    dm_error error;
+    require(dm_trained_network_refresh(&scene->trained, &error), &error);
+    require(dm_pass_run(&scene->pass, &scene->batch, false, &loss, &error), &error);
+    return loss.sum;
+}
+
+static void check_setting(const struct setting *setting) {
+    size_t live = dm_memory_live();
+    struct scene scene;
+    struct dm_pass_loss loss;
+    dm_error error;
+    char name[160];
+    scene_new(&scene, setting, 7);
+    require(dm_pass_run(&scene.pass, &scene.batch, true, &loss, &error), &error);
+    dm_lora_collect(&scene.trained.lora, &scene.trained.tensors, &setting->config);
+    assert_true(loss.n_prediction > 0 && loss.weight > 0);
+    assert_true(setting->method == DM_CONTEXT_NONE ||
+                scene.pass.spans[N_LAYER].n_token < scene.pass.spans[0].n_token);
+    assert_true(fabs(loss_of(&scene) - loss.sum) < 1e-12 * loss.sum);
+    for (size_t i = 0; i < scene.trained.tensors.n; i++) {
+        struct dm_tensor *tensor = &scene.trained.tensors.list[i];
+        snprintf(name, sizeof name, "%s: %s", setting->name, tensor->name);
+        if (tensor->trained)
+            check_gradient(name, tensor->value, tensor->gradient, tensor->n, loss_of, &scene);
+    }
+    scene_free(&scene);
+    assert_int_equal(dm_memory_live(), live);
+}
+
+static void test_gradients(void **state) {
+    (void)state;
+    for (size_t i = 0; i < sizeof settings / sizeof *settings; i++)
+        check_setting(&settings[i]);
+}
+
+/* Twice the same batch gives twice the gradient: it accumulates. */
+static void test_accumulates(void **state) {
+    (void)state;
+    struct scene scene;
+    struct dm_pass_loss loss;
+    dm_error error;
+    scene_new(&scene, &settings[2], 4);
+    const struct dm_tensors *tensors = &scene.trained.tensors;
+    require(dm_pass_run(&scene.pass, &scene.batch, true, &loss, &error), &error);
+    dm_real *once[64];
+    for (size_t i = 0; i < tensors->n; i++) {
+        once[i] = zero_reals(tensors->list[i].n);
+        memcpy(once[i], tensors->list[i].gradient, tensors->list[i].n * sizeof(dm_real));
+    }
+    require(dm_pass_run(&scene.pass, &scene.batch, true, &loss, &error), &error);
+    for (size_t i = 0; i < tensors->n; i++) {
+        for (size_t j = 0; j < tensors->list[i].n; j++)
+            assert_true(fabs((double)(tensors->list[i].gradient[j] - 2 * once[i][j])) <=
+                        1e-12 * (1 + fabs((double)once[i][j])));
+        dm_memory_free(once[i]);
+    }
+    scene_free(&scene);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_gradients),
+        cmocka_unit_test(test_accumulates),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

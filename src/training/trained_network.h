@@ -1,0 +1,40 @@
+/* A network whose weights change: the forward pass's network, made anew from the parameters after
+ * every step, and the transposed matrices that gradients go back through. */
+#ifndef DM_TRAINING_TRAINED_NETWORK_H
+#define DM_TRAINING_TRAINED_NETWORK_H
+
+#include "model/network.h"
+#include "training/tensors.h"
+
+/* W + scale * B A instead of in_proj and out_proj; rank 0: not. */
+struct dm_lora {
+    size_t rank;
+    dm_real scale; /* alpha / rank */
+};
+
+struct dm_trained_network {
+    struct dm_network network;
+    struct dm_tensors tensors;
+    struct dm_lora lora;
+    dm_dtype compute;            /* of in_proj, out_proj and the head, as in reading */
+    struct dm_projections *back; /* [n_layer]: each transposed, [n_in, n_out], for dx = dy W */
+    struct dm_matrix *head_back;
+};
+
+/* Takes over `tensors`, filled; `ops` and `threads` are borrowed. */
+dm_status dm_trained_network_new(const struct dm_model_config *config, const struct dm_ops *ops,
+                                 struct dm_threads *threads, dm_dtype compute,
+                                 const struct dm_lora *lora, struct dm_tensors *tensors,
+                                 struct dm_trained_network *trained, dm_error *error);
+void dm_trained_network_free(struct dm_trained_network *trained);
+/* After values have changed. */
+dm_status dm_trained_network_refresh(struct dm_trained_network *trained, dm_error *error);
+
+/* The tensor that holds the head's weight: the embedding's, where they are tied. */
+struct dm_tensor *dm_trained_network_head(const struct dm_trained_network *trained);
+/* The lowest layer that a gradient must reach; n_layer: none. */
+size_t dm_trained_network_first_layer(const struct dm_trained_network *trained);
+/* What the products' matrices take. */
+size_t dm_trained_network_packed_bytes(const struct dm_trained_network *trained);
+
+#endif

@@ -1,0 +1,275 @@
+#include "training/trainer.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "backends/cpu.h"
+#include "base/mapped_file.h"
+#include "base/memory.h"
+#include "training/lora.h"
+#include "training/optimizer.h"
+
+/* ---- What is trained ---- */
+
+/* `pattern` with "*" for anything, against the whole of `name`. */
+static bool matches(const char *pattern, const char *name) {
+    for (; *pattern != '*'; pattern++, name++)
+        if (*pattern != *name || !*pattern)
+            return *pattern == *name;
+    for (;; name++) {
+        if (matches(pattern + 1, name))
+            return true;
+        if (!*name)
+            return false;
+    }
+}
+
+/* Of every tensor, whether a pattern names it. */
+static dm_status find_frozen(const struct dm_tensors *tensors, const dm_trainer_options *options,
+                             bool *frozen, dm_error *error) {
+    for (size_t p = 0; p < options->n_frozen; p++) {
+        size_t n_match = 0;
+        for (size_t i = 0; i < tensors->n; i++)
+            if (matches(options->frozen[p], tensors->list[i].name)) {
+                frozen[i] = true;
+                n_match++;
+            }
+        if (!n_match)
+            return dm_fail(error, DM_ERROR_ARGUMENT, "frozen \"%s\": no parameter has such a name",
+                           options->frozen[p]);
+    }
+    return DM_OK;
+}
+
+static dm_status choose_trained(struct dm_tensors *tensors, const dm_trainer_options *options,
+                                dm_error *error) {
+    bool *frozen = dm_memory_zeroed(tensors->n, sizeof *frozen), any = false;
+    if (!frozen)
+        return dm_fail_memory(error, "the parameters");
+    dm_status status = find_frozen(tensors, options, frozen, error);
+    for (size_t i = 0; i < tensors->n && !status; i++) {
+        struct dm_tensor *tensor = &tensors->list[i];
+        tensor->decays = options->decay_all || dm_parameter_is_matrix(tensor->parameter);
+        if (!frozen[i]) {
+            status = dm_tensor_train(tensor, error);
+            any = true;
+        }
+    }
+    dm_memory_free(frozen);
+    if (!status && !any)
+        status = dm_fail(error, DM_ERROR_ARGUMENT, "every parameter is frozen");
+    return status;
+}
+
+static dm_status load_values(const struct dm_checkpoint *checkpoint, struct dm_tensors *tensors) {
+    for (size_t i = 0; i < tensors->n; i++) {
+        struct dm_tensor *tensor = &tensors->list[i];
+        dm_weight_to_float(dm_checkpoint_weight(checkpoint, tensor->parameter, tensor->layer), 0,
+                           tensor->n, tensor->value);
+    }
+    return DM_OK;
+}
+
+/* ---- Starting ---- */
+
+static dm_status choose_compute(const struct dm_ops *ops, dm_dtype asked, dm_dtype *compute,
+                                dm_error *error) {
+    *compute = asked == DM_DTYPE_BF16 ? DM_DTYPE_BF16 : DM_DTYPE_F32;
+    if (asked == DM_DTYPE_F16)
+        return dm_fail(error, DM_ERROR_ARGUMENT, "dtype f16 is for storage only: use f32 or bf16");
+    if (asked == DM_DTYPE_BF16 && !ops->matmul.has_bf16(ops->matmul.state))
+        return dm_fail(error, DM_ERROR_ARGUMENT,
+                       "dtype bf16: this processor (or the cpu that was asked for) lacks it");
+    return DM_OK;
+}
+
+static dm_status make_network(struct dm_trainer *trainer, const struct dm_checkpoint *checkpoint,
+                              dm_error *error) {
+    const struct dm_model_config *config = dm_checkpoint_config(checkpoint);
+    const dm_trainer_options *options = &trainer->options;
+    size_t rank = options->lora_rank;
+    struct dm_lora lora = {rank, rank ? (dm_real)(options->lora_alpha / (double)rank) : 0};
+    struct dm_tensors tensors;
+    dm_dtype compute;
+    dm_status status = choose_compute(&trainer->ops, options->dtype, &compute, error);
+    if (!status)
+        status = dm_tensors_new(config, &tensors, error);
+    if (status)
+        return status;
+    status = load_values(checkpoint, &tensors);
+    if (!status && !rank)
+        status = choose_trained(&tensors, options, error);
+    if (!status && rank) {
+        struct dm_random random;
+        dm_random_seed(&random, options->seed);
+        status = dm_lora_add(&tensors, config, rank, &random, error);
+    }
+    if (!status)
+        status = dm_trained_network_new(config, &trainer->ops, trainer->threads, compute, &lora,
+                                        &tensors, &trainer->trained, error);
+    dm_tensors_free(&tensors);
+    return status;
+}
+
+static dm_status load_calibration(struct dm_trainer *trainer, const char *directory,
+                                  const struct dm_model_config *config, dm_error *error) {
+    char *path = dm_path_join(directory, "decimamba.json");
+    if (!path)
+        return dm_fail_memory(error, "a file name");
+    dm_status status = DM_OK;
+    if (dm_path_exists(path))
+        status = dm_calibration_read(path, config->n_layer, config->d_inner, &trainer->calibration,
+                                     error);
+    dm_memory_free(path);
+    return status;
+}
+
+/* What a model was trained with becomes the default of those who read with it. */
+static dm_status keep_as_default(struct dm_trainer *trainer, const dm_context_options *options,
+                                 dm_error *error) {
+    dm_context_options context = *options;
+    context.keep_tail = 1;
+    dm_status status = DM_OK;
+    if (!trainer->calibration)
+        status = dm_calibration_new(trainer->trained.network.config.n_layer, &trainer->calibration,
+                                    error);
+    return status ? status : dm_calibration_set_context(trainer->calibration, &context, error);
+}
+
+dm_status dm_trainer_use_context(struct dm_trainer *trainer, const dm_context_options *options,
+                                 dm_error *error) {
+    const dm_context_options none = DM_CONTEXT_OPTIONS_INIT;
+    struct dm_context *context;
+    dm_status status =
+        dm_context_new(options ? options : &none, trainer->trained.network.config.n_layer,
+                       trainer->calibration, &context, error);
+    if (!status && context->hooks) {
+        status = keep_as_default(trainer, options, error);
+        if (status)
+            dm_context_free(context);
+    }
+    if (status)
+        return status;
+    dm_context_free(trainer->context);
+    trainer->context = context;
+    trainer->pass.context = context;
+    return DM_OK;
+}
+
+dm_status dm_trainer_start(const char *directory, const dm_trainer_options *options,
+                           struct dm_trainer **result, dm_error *error) {
+    struct dm_trainer *trainer = dm_memory_zeroed(1, sizeof *trainer);
+    struct dm_checkpoint *checkpoint = NULL;
+    if (!trainer)
+        return dm_fail_memory(error, "a trainer");
+    trainer->options = *options;
+    dm_status status = dm_cpu_ops(options->cpu, &trainer->ops, error);
+    if (!status)
+        status = dm_threads_new(options->n_thread, &trainer->threads, error);
+    if (!status)
+        status = dm_checkpoint_open(directory, &checkpoint, error);
+    if (!status)
+        status = load_calibration(trainer, directory, dm_checkpoint_config(checkpoint), error);
+    if (!status)
+        status = make_network(trainer, checkpoint, error);
+    dm_checkpoint_close(checkpoint);
+    trainer->pass.trained = &trainer->trained;
+    trainer->pass.recompute = options->recompute != 0;
+    if (!status)
+        status = dm_trainer_use_context(trainer, options->context, error);
+    if (status) {
+        dm_trainer_release(trainer);
+        return status;
+    }
+    *result = trainer;
+    return DM_OK;
+}
+
+void dm_trainer_release(struct dm_trainer *trainer) {
+    if (!trainer)
+        return;
+    dm_pass_free(&trainer->pass);
+    dm_context_free(trainer->context);
+    dm_trained_network_free(&trainer->trained);
+    dm_calibration_free(trainer->calibration);
+    dm_threads_free(trainer->threads);
+    dm_cpu_ops_free(&trainer->ops);
+    dm_memory_free(trainer);
+}
+
+/* ---- Steps ---- */
+
+void dm_trainer_forget(struct dm_trainer *trainer) {
+    if (!trainer)
+        return;
+    dm_tensors_clear_gradients(&trainer->trained.tensors);
+    trainer->loss_sum = trainer->loss_weight = 0;
+}
+
+dm_status dm_trainer_run(struct dm_trainer *trainer, const struct dm_pass_batch *batch,
+                         bool backward, struct dm_pass_loss *loss, dm_error *error) {
+    dm_status status =
+        trainer->stale ? dm_trained_network_refresh(&trainer->trained, error) : DM_OK;
+    trainer->stale &= status != DM_OK;
+    if (!status)
+        status = dm_pass_run(&trainer->pass, batch, backward, loss, error);
+    if (!backward)
+        return status;
+    if (status) {
+        dm_trainer_forget(trainer); /* some gradients may have been added */
+        return status;
+    }
+    trainer->loss_sum += loss->sum;
+    trainer->loss_weight += loss->weight;
+    return DM_OK;
+}
+
+/* Is the norm one to go on with? */
+static dm_status check_norm(struct dm_trainer *trainer, double norm, dm_error *error) {
+    if (!isfinite(norm))
+        return dm_fail(error, DM_ERROR_NUMBER, "the gradient is not finite");
+    double mean = trainer->mean_norm, spike = trainer->options.spike;
+    if (spike > 0 && mean > 0 && norm > spike * mean)
+        return dm_fail(error, DM_ERROR_NUMBER,
+                       "the gradient's norm is %.4g, more than %.4g times its running mean %.4g",
+                       norm, spike, mean);
+    return DM_OK;
+}
+
+dm_status dm_trainer_apply(struct dm_trainer *trainer, dm_step_stats *stats, dm_error *error) {
+    enum { norm_memory = 50 }; /* steps that the running mean looks back, about */
+    const dm_trainer_options *options = &trainer->options;
+    const struct dm_tensors *tensors = &trainer->trained.tensors;
+    if (!(trainer->loss_weight > 0))
+        return dm_fail(error, DM_ERROR_ARGUMENT, "dm_trainer_step: nothing was accumulated");
+    dm_lora_collect(&trainer->trained.lora, tensors, &trainer->trained.network.config);
+    double scale = 1 / trainer->loss_weight;
+    double norm = dm_gradient_norm(tensors, &trainer->ops, trainer->threads) * scale;
+    dm_status status = check_norm(trainer, norm, error);
+    if (status) {
+        dm_trainer_forget(trainer);
+        return status;
+    }
+    const struct dm_adamw op = {
+        .learning_rate = dm_learning_rate(options, trainer->n_step + 1),
+        .beta1 = options->beta1,
+        .beta2 = options->beta2,
+        .epsilon = options->epsilon,
+        .weight_decay = options->weight_decay,
+        /* torch.nn.utils.clip_grad_norm_ */
+        .gradient_scale = options->clip > 0 && norm > options->clip
+                              ? scale * options->clip / (norm + 1e-6)
+                              : scale,
+        .step = trainer->n_step + 1,
+    };
+    dm_optimizer_step(tensors, &op, &trainer->ops, trainer->threads);
+    double share = trainer->mean_norm > 0 ? 1.0 / norm_memory : 1;
+    trainer->mean_norm += share * (norm - trainer->mean_norm);
+    trainer->n_step++;
+    if (stats)
+        *stats = (dm_step_stats){sizeof *stats, trainer->n_step,
+                                 trainer->loss_sum / trainer->loss_weight, norm, op.learning_rate};
+    dm_trainer_forget(trainer);
+    trainer->stale = true;
+    return DM_OK;
+}

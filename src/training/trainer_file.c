@@ -1,0 +1,318 @@
+/* A training on disk: the model as any other checkpoint, and beside it what goes on needs.
+ *
+ *     optimizer.safetensors   m.NAME, v.NAME of what is trained; with LoRA, value.NAME of its
+ *                             matrices and of those that they adapt, as the model's are merged
+ *     trainer.json            counts, and the caller's note */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "checkpoint/model_writer.h"
+#include "checkpoint/output_directory.h"
+#include "checkpoint/safetensors.h"
+#include "training/lora.h"
+#include "training/trainer.h"
+
+enum { format_version = 1, max_name = DM_MAX_NAME + 8 };
+static const char format_name[] = "decimamba-trainer";
+
+/* ---- The model ---- */
+
+struct model_source {
+    const struct dm_trained_network *trained;
+    dm_real *merged;              /* room for any adapted weight */
+    const struct dm_tensor *held; /* the one that is there */
+};
+
+static void read_weight(void *context, enum dm_parameter parameter, size_t layer, size_t first,
+                        size_t n, float *out) {
+    struct model_source *source = context;
+    const struct dm_trained_network *trained = source->trained;
+    const struct dm_tensor *tensor = dm_tensors_find(&trained->tensors, parameter, layer);
+    const dm_real *values = tensor->value;
+    if (dm_lora_has(&trained->lora, parameter)) {
+        size_t n_in = dm_parameter_shape(parameter, &trained->network.config).size[1];
+        if (source->held != tensor)
+            dm_lora_merge(&trained->lora, &trained->tensors, tensor, n_in, source->merged);
+        source->held = tensor;
+        values = source->merged;
+    }
+    memcpy(out, values + first, n * sizeof *out);
+}
+
+static dm_status write_calibration(const struct dm_trainer *trainer, const char *directory,
+                                   dm_error *error) {
+    if (!trainer->calibration)
+        return DM_OK;
+    char *path = dm_path_join(directory, "decimamba.json");
+    dm_status status = path ? dm_calibration_write(trainer->calibration, path, error)
+                            : dm_fail_memory(error, "a file name");
+    dm_memory_free(path);
+    return status;
+}
+
+/* Into a directory that exists. */
+static dm_status write_model(const struct dm_trainer *trainer, const char *directory,
+                             dm_dtype dtype, dm_error *error) {
+    const struct dm_trained_network *trained = &trainer->trained;
+    size_t most = 0;
+    for (size_t i = 0; i < trained->tensors.n; i++)
+        if (dm_lora_has(&trained->lora, trained->tensors.list[i].parameter) &&
+            trained->tensors.list[i].n > most)
+            most = trained->tensors.list[i].n;
+    struct model_source source = {trained, dm_memory_array(most, sizeof *source.merged), NULL};
+    if (!source.merged)
+        return dm_fail_memory(error, "a weight");
+    const struct dm_weight_source weights = {read_weight, &source};
+    dm_status status = dm_model_write(directory, &trained->network.config, dtype, &weights, error);
+    dm_memory_free(source.merged);
+    return status ? status : write_calibration(trainer, directory, error);
+}
+
+/* ---- What the optimizer holds ---- */
+
+struct entry {
+    char name[max_name];
+    dm_real *values;
+    size_t n;
+};
+
+struct entries {
+    size_t n;
+    struct entry *list;
+};
+
+static void add_entry(struct entries *entries, const char *kind, const struct dm_tensor *tensor,
+                      dm_real *values) {
+    struct entry *entry = &entries->list[entries->n++];
+    *entry = (struct entry){.values = values, .n = tensor->n};
+    snprintf(entry->name, sizeof entry->name, "%s.%s", kind, tensor->name);
+}
+
+static dm_status list_entries(const struct dm_trainer *trainer, struct entries *entries,
+                              dm_error *error) {
+    const struct dm_tensors *tensors = &trainer->trained.tensors;
+    *entries = (struct entries){0, dm_memory_array(3 * tensors->n, sizeof *entries->list)};
+    if (!entries->list)
+        return dm_fail_memory(error, "the optimizer's state");
+    for (size_t i = 0; i < tensors->n; i++) {
+        const struct dm_tensor *tensor = &tensors->list[i];
+        if (i >= tensors->n_model || dm_lora_has(&trainer->trained.lora, tensor->parameter))
+            add_entry(entries, "value", tensor, tensor->value);
+        if (tensor->trained) {
+            add_entry(entries, "m", tensor, tensor->m);
+            add_entry(entries, "v", tensor, tensor->v);
+        }
+    }
+    return DM_OK;
+}
+
+static dm_status write_entries(const struct entries *entries, const char *path, dm_error *error) {
+    struct dm_file_writer writer;
+    struct dm_named_tensor *list = dm_memory_zeroed(entries->n, sizeof *list);
+    if (!list)
+        return dm_fail_memory(error, path);
+    for (size_t i = 0; i < entries->n; i++)
+        list[i] = (struct dm_named_tensor){.name = entries->list[i].name,
+                                           .element = DM_ELEMENT_F32,
+                                           .n_dim = 1,
+                                           .shape = {entries->list[i].n},
+                                           .n_byte = entries->list[i].n * sizeof(float)};
+    dm_status status = dm_safetensors_begin(&writer, path, list, entries->n, NULL, error);
+    dm_memory_free(list);
+    if (status)
+        return status;
+    for (size_t i = 0; i < entries->n && !status; i++)
+        status = dm_file_writer_write(&writer, entries->list[i].values,
+                                      entries->list[i].n * sizeof(float), error);
+    if (!status)
+        return dm_file_writer_commit(&writer, error);
+    dm_file_writer_abort(&writer);
+    return status;
+}
+
+static dm_status read_entries(const struct entries *entries, const char *path, dm_error *error) {
+    struct dm_safetensors file = {0};
+    dm_status status = dm_safetensors_open(&file, path, error);
+    if (status)
+        return status;
+    if (file.n_tensor != entries->n)
+        status = dm_fail(error, DM_ERROR_MISMATCH,
+                         "%s: holds %zu tensors, but what is trained now has %zu (other frozen "
+                         "parameters, or LoRA)",
+                         path, file.n_tensor, entries->n);
+    for (size_t i = 0; i < entries->n && !status; i++) {
+        const struct entry *entry = &entries->list[i];
+        const struct dm_named_tensor *tensor = dm_safetensors_find(&file, entry->name);
+        if (!tensor || tensor->element != DM_ELEMENT_F32 ||
+            tensor->n_byte != entry->n * sizeof(float))
+            status = dm_fail(error, DM_ERROR_MISMATCH, "%s: no tensor %s of %zu float32 numbers",
+                             path, entry->name, entry->n);
+        else
+            memcpy(entry->values, tensor->data, tensor->n_byte);
+    }
+    dm_safetensors_close(&file);
+    return status;
+}
+
+/* ---- Counts ---- */
+
+static dm_status write_counts(const struct dm_trainer *trainer, const char *path, const char *note,
+                              dm_error *error) {
+    char norm[64];
+    snprintf(norm, sizeof norm, "%a", trainer->mean_norm); /* to the last bit */
+    json_t *counts =
+        json_pack("{s:s, s:i, s:I, s:s, s:I, s:f, s:s?}", "format", format_name, "version",
+                  format_version, "step", (json_int_t)trainer->n_step, "mean_gradient_norm", norm,
+                  "lora_rank", (json_int_t)trainer->options.lora_rank, "lora_alpha",
+                  trainer->options.lora_alpha, "note", note);
+    dm_status status = counts ? dm_json_write(path, counts, error) : dm_fail_memory(error, path);
+    json_decref(counts);
+    return status;
+}
+
+static dm_status read_norm(const json_t *counts, const char *path, double *norm, dm_error *error) {
+    const char *text = "0", *end;
+    dm_status status = dm_json_get_text(counts, "mean_gradient_norm", path, &text, error);
+    if (status)
+        return status;
+    *norm = strtod(text, (char **)&end);
+    if (*end || end == text || !(*norm >= 0))
+        return dm_fail(error, DM_ERROR_FORMAT, "%s: mean_gradient_norm is no number", path);
+    return DM_OK;
+}
+
+static dm_status take_counts(const json_t *counts, const char *path, struct dm_trainer *trainer,
+                             char **note, dm_error *error) {
+    const dm_trainer_options *options = &trainer->options;
+    const char *format = "", *text = NULL;
+    size_t version = 0, rank = 0;
+    double alpha = options->lora_alpha;
+    dm_status status = dm_json_get_text(counts, "format", path, &format, error);
+    if (!status)
+        status = dm_json_get_size(counts, "version", path, &version, error);
+    if (!status && (strcmp(format, format_name) != 0 || version != format_version))
+        return dm_fail(error, DM_ERROR_UNSUPPORTED, "%s: not a trainer file of version %d", path,
+                       format_version);
+    if (!status)
+        status = dm_json_get_size(counts, "step", path, &trainer->n_step, error);
+    if (!status)
+        status = read_norm(counts, path, &trainer->mean_norm, error);
+    if (!status)
+        status = dm_json_get_size(counts, "lora_rank", path, &rank, error);
+    if (!status)
+        status = dm_json_get_real(counts, "lora_alpha", path, &alpha, error);
+    if (!status)
+        status = dm_json_get_text(counts, "note", path, &text, error);
+    if (status)
+        return status;
+    if (rank != options->lora_rank || (rank && alpha != options->lora_alpha))
+        return dm_fail(error, DM_ERROR_MISMATCH,
+                       "%s: trained with LoRA of rank %zu and alpha %g, asked for %zu and %g", path,
+                       rank, alpha, options->lora_rank, options->lora_alpha);
+    if (text && note && !(*note = dm_memory_text(text)))
+        return dm_fail_memory(error, "the note");
+    return DM_OK;
+}
+
+static dm_status read_counts(const char *path, struct dm_trainer *trainer, char **note,
+                             dm_error *error) {
+    json_t *counts = NULL;
+    dm_status status = dm_json_read(path, &counts, error);
+    if (!status && !json_is_object(counts))
+        status = dm_fail(error, DM_ERROR_FORMAT, "%s: must be an object", path);
+    if (!status)
+        status = take_counts(counts, path, trainer, note, error);
+    json_decref(counts);
+    return status;
+}
+
+/* ---- Whole ---- */
+
+struct paths {
+    char *optimizer, *counts;
+};
+
+static dm_status name_paths(const char *directory, struct paths *paths, dm_error *error) {
+    paths->optimizer = dm_path_join(directory, "optimizer.safetensors");
+    paths->counts = dm_path_join(directory, "trainer.json");
+    return paths->optimizer && paths->counts ? DM_OK : dm_fail_memory(error, "a file name");
+}
+
+static void free_paths(struct paths *paths) {
+    dm_memory_free(paths->optimizer);
+    dm_memory_free(paths->counts);
+}
+
+static dm_status write_state(const struct dm_trainer *trainer, const char *directory,
+                             const char *note, dm_error *error) {
+    struct paths paths;
+    struct entries entries = {0, NULL};
+    dm_status status = name_paths(directory, &paths, error);
+    if (!status)
+        status = list_entries(trainer, &entries, error);
+    if (!status)
+        status = write_entries(&entries, paths.optimizer, error);
+    if (!status)
+        status = write_counts(trainer, paths.counts, note, error);
+    dm_memory_free(entries.list);
+    free_paths(&paths);
+    return status;
+}
+
+static dm_status write_directory(const struct dm_trainer *trainer, const char *directory,
+                                 dm_dtype dtype, bool state, const char *note, dm_error *error) {
+    struct dm_output_directory output;
+    dm_status status = dm_output_directory_open(&output, directory, error);
+    if (status)
+        return status;
+    status = write_model(trainer, output.temporary, dtype, error);
+    if (!status && state)
+        status = write_state(trainer, output.temporary, note, error);
+    if (!status)
+        return dm_output_directory_commit(&output, error);
+    dm_output_directory_abort(&output);
+    return status;
+}
+
+dm_status dm_trainer_write(const struct dm_trainer *trainer, const char *directory,
+                           const char *note, dm_error *error) {
+    return write_directory(trainer, directory, DM_DTYPE_F32, true, note, error);
+}
+
+dm_status dm_trainer_write_model(const struct dm_trainer *trainer, const char *directory,
+                                 dm_dtype dtype, dm_error *error) {
+    return write_directory(trainer, directory, dtype, false, NULL, error);
+}
+
+dm_status dm_trainer_continue(const char *directory, const dm_trainer_options *options,
+                              struct dm_trainer **result, char **note, dm_error *error) {
+    struct dm_trainer *trainer = NULL;
+    struct paths paths;
+    struct entries entries = {0, NULL};
+    char *text = NULL;
+    dm_status status = name_paths(directory, &paths, error);
+    if (!status)
+        status = dm_trainer_start(directory, options, &trainer, error);
+    if (!status)
+        status = read_counts(paths.counts, trainer, &text, error);
+    if (!status)
+        status = list_entries(trainer, &entries, error);
+    if (!status)
+        status = read_entries(&entries, paths.optimizer, error);
+    dm_memory_free(entries.list);
+    free_paths(&paths);
+    if (status) {
+        dm_memory_free(text);
+        dm_trainer_release(trainer);
+        return status;
+    }
+    trainer->stale = true;
+    if (note)
+        *note = text;
+    else
+        dm_memory_free(text);
+    *result = trainer;
+    return DM_OK;
+}

@@ -1,0 +1,104 @@
+/* Losses and gradients against those that transformers computes: see
+ * scripts/make_transformers_cases.py. */
+#include "engine.h"
+
+#include "checkpoint/safetensors.h"
+
+static const char *const folders[] = {"mamba-tied-bf16", "mamba-biases", "mamba-no-conv-bias",
+                                      "falcon-mamba-bf16", "falcon-mamba"};
+enum { n_folder = sizeof folders / sizeof *folders };
+
+/* Of the gradients' means over `weight` labels, the largest difference. */
+static double compare(const dm_trainer *trainer, const struct dm_safetensors *expected,
+                      double weight) {
+    double worst = 0;
+    size_t n_tensor = 0;
+    for (size_t i = 0; i < expected->n_tensor; i++) {
+        const struct dm_named_tensor *tensor = &expected->tensors[i];
+        const float *gradient;
+        size_t n;
+        dm_error error;
+        if (strncmp(tensor->name, "grad.", 5) != 0)
+            continue;
+        require(dm_trainer_parameter(trainer, tensor->name + 5, NULL, &gradient, &n, &error),
+                &error);
+        assert_int_equal(tensor->n_byte, n * sizeof(float));
+        float *mean = some(n, sizeof *mean), *wanted = some(n, sizeof *wanted);
+        memcpy(wanted, tensor->data, tensor->n_byte);
+        for (size_t j = 0; j < n; j++)
+            mean[j] = gradient[j] / (float)weight;
+        worst = fmax(worst, difference(mean, wanted, n));
+        free(mean);
+        free(wanted);
+        n_tensor++;
+    }
+    assert_true(n_tensor > 20);
+    return worst;
+}
+
+static double worst_difference(const char *directory, const char *cpu, dm_dtype dtype,
+                               int recompute) {
+    struct dm_safetensors expected;
+    dm_trainer_options options = DM_TRAINER_OPTIONS_INIT;
+    dm_training_batch batch = DM_TRAINING_BATCH_INIT;
+    dm_training_loss loss = DM_TRAINING_LOSS_INIT;
+    dm_trainer *trainer;
+    dm_error error;
+    float wanted;
+    options.cpu = cpu, options.dtype = dtype, options.recompute = recompute, options.n_thread = 2;
+    require(dm_trainer_new(directory, &options, &trainer, &error), &error);
+    require(dm_safetensors_open(&expected, test_join(directory, "expected.safetensors"), &error),
+            &error);
+    const struct dm_named_tensor *ids = dm_safetensors_find(&expected, "input_ids");
+    memcpy(&wanted, dm_safetensors_find(&expected, "loss")->data, sizeof wanted);
+    int32_t *text = some(ids->shape[0], sizeof *text);
+    memcpy(text, ids->data, ids->n_byte);
+    const size_t start[] = {0, ids->shape[0]};
+    batch.n_sequence = 1, batch.start = start, batch.ids = text;
+    require(dm_trainer_accumulate(trainer, &batch, &loss, &error), &error);
+    assert_int_equal(loss.n_prediction, start[1] - 1);
+    double bound = dtype == DM_DTYPE_BF16 ? 2e-2 : 1e-6;
+    assert_true(fabs(loss.sum / loss.weight - (double)wanted) <= bound * (double)wanted);
+    double worst = compare(trainer, &expected, loss.weight);
+    dm_safetensors_close(&expected);
+    dm_trainer_free(trainer);
+    free(text);
+    return worst;
+}
+
+static void check(const char *folder, const char *cpu, dm_dtype dtype, int recompute,
+                  double bound) {
+    char directory[TEST_MAX_PATH], name[64];
+    snprintf(name, sizeof name, "transformers/%s", folder);
+    snprintf(directory, sizeof directory, "%s", test_data(name));
+    double worst = worst_difference(directory, cpu, dtype, recompute);
+    print_message("%s, %s: %.1e apart\n", folder, cpu, worst);
+    assert_true(worst <= bound);
+}
+
+static void test_f32(void **state) {
+    (void)state;
+    static const char *const cpus[] = {"reference", "avx2", "avx512"};
+    for (int f = 0; f < n_folder; f++)
+        for (int c = 0; c < 3; c++)
+            if (has_cpu(cpus[c]))
+                check(folders[f], cpus[c], DM_DTYPE_F32, (f + c) % 2, 2e-5);
+}
+
+/* Products of bf16 operands: near, not equal. */
+static void test_bf16(void **state) {
+    (void)state;
+    dm_trainer *trainer;
+    dm_trainer_options options = DM_TRAINER_OPTIONS_INIT;
+    options.dtype = DM_DTYPE_BF16;
+    if (dm_trainer_new(test_data("transformers/mamba-biases"), &options, &trainer, NULL))
+        skip(); /* this processor lacks it */
+    dm_trainer_free(trainer);
+    for (int f = 0; f < n_folder; f++)
+        check(folders[f], NULL, DM_DTYPE_BF16, 0, 5e-2);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_f32), cmocka_unit_test(test_bf16)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

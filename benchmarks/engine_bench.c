@@ -10,36 +10,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <time.h>
 
+#include "bench.h"
 #include "model/language_model.h"
 
 enum { max_repeat = 64, append_tokens = 4096 };
-
-static double seconds(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
-static double peak_megabytes(void) {
-    struct rusage usage;
-    getrusage(RUSAGE_SELF, &usage);
-    return (double)usage.ru_maxrss / 1024;
-}
-
-static void check(dm_status status, const dm_error *error) {
-    if (!status)
-        return;
-    fprintf(stderr, "engine_bench: %s\n", error->message);
-    exit(1);
-}
-
-static size_t setting(const char *name, size_t otherwise) {
-    const char *text = getenv(name);
-    return text ? strtoul(text, NULL, 10) : otherwise;
-}
 
 static size_t n_repeat(void) {
     size_t n = setting("DM_REPEATS", 5);

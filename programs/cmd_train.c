@@ -27,6 +27,7 @@ struct work {
     dm_tokenizer *tokenizer;
     struct train_data data, held_out;
     struct train_loop loop;
+    size_t n_vocab;
     char *last; /* the checkpoint to go on from; NULL: none */
 };
 
@@ -45,6 +46,7 @@ static char *find_tokenizer(const struct train_settings *settings) {
 
 static bool open_tokenizer(struct work *work) {
     work->tokenizer_path = find_tokenizer(&work->settings);
+    work->settings.tokenizer = work->tokenizer_path;
     return (work->tokenizer_path || fail_memory()) &&
            read_text("tokenizer", NULL, work->tokenizer_path, &work->tokenizer_file) &&
            load_tokenizer(work->tokenizer_path, &work->tokenizer);
@@ -156,10 +158,16 @@ static bool open_trainer(struct work *work) {
     if (fine && dm_trainer_get_info(loop->trainer, &info, &error))
         fine = fail("%s", error.message);
     loop->n_layer = info.n_layer;
-    size_t n_known = fine ? dm_tokenizer_vocab_size(work->tokenizer) : 0;
-    return fine &&
-           (n_known <= info.vocab_size || fail("%s: %zu ids, of which the model knows only %zu",
-                                               work->tokenizer_path, n_known, info.vocab_size));
+    work->n_vocab = info.vocab_size;
+    return fine;
+}
+
+static bool check_ids(const struct work *work, const struct corpus *corpus) {
+    for (size_t i = 0; i < corpus->n_id; i++)
+        if ((size_t)corpus->ids[i] >= work->n_vocab)
+            return fail("%s: its id %d occurs in the data, and the model knows only %zu",
+                        work->tokenizer_path, (int)corpus->ids[i], work->n_vocab);
+    return true;
 }
 
 static bool read_data(struct work *work) {
@@ -168,6 +176,8 @@ static bool read_data(struct work *work) {
     bool has_held_out = settings->held_out_text.n || settings->held_out_jsonl.n;
     if (!train_data_read(&work->data, settings, work->tokenizer, false) ||
         (has_held_out && !train_data_read(&work->held_out, settings, work->tokenizer, true)))
+        return false;
+    if (!check_ids(work, &work->data.corpus) || !check_ids(work, &work->held_out.corpus))
         return false;
     loop->data = &work->data;
     loop->held_out = has_held_out ? &work->held_out : NULL;

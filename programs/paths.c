@@ -7,7 +7,7 @@
 #include <string.h>
 
 char *path_join(const char *folder, const char *name) {
-    if (name[0] == '/')
+    if (name[0] == '/' || !strcmp(folder, "."))
         return strdup(name);
     size_t size = strlen(folder) + strlen(name) + 2;
     char *path = malloc(size);

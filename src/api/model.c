@@ -1,5 +1,6 @@
 /* Models and checkpoints: arguments are checked here, the work is done in model/ and checkpoint/.
  */
+#include "api/info.h"
 #include "base/memory.h"
 #include "model/language_model.h"
 
@@ -42,29 +43,16 @@ dm_status dm_model_get_info(const dm_model *model, dm_model_info *info, dm_error
     if (!model || !info || info->struct_size != sizeof *info)
         return dm_fail(error, DM_ERROR_ARGUMENT,
                        "dm_model_get_info: a model and DM_MODEL_INFO_INIT are needed");
-    const struct dm_model_config *config = &model->network.config;
     size_t workspace = 0;
-    dm_activations_bytes(config, model->chunk, &workspace);
-    *info = (dm_model_info){
-        .struct_size = sizeof *info,
-        .n_layer = config->n_layer,
-        .d_model = config->d_model,
-        .d_inner = config->d_inner,
-        .d_state = config->d_state,
-        .d_conv = config->d_conv,
-        .dt_rank = config->dt_rank,
-        .vocab_size = config->vocab_size,
-        .n_parameter = model->n_parameter,
-        .weight_bytes = model->weight_bytes,
-        .packed_bytes = model->packed_bytes,
-        .workspace_bytes = workspace,
-        .n_thread = dm_threads_count(model->network.threads),
-        .stored_dtype = model->network.embedding_dtype,
-        .compute_dtype = model->compute,
-        .cpu = model->network.ops.cpu,
-        .tied_head = config->tied_head,
-        .has_defaults = model->calibration != NULL,
-    };
+    dm_activations_bytes(&model->network.config, model->chunk, &workspace);
+    *info = dm_network_info(&model->network);
+    info->n_parameter = model->n_parameter;
+    info->weight_bytes = model->weight_bytes;
+    info->packed_bytes = model->packed_bytes;
+    info->workspace_bytes = workspace;
+    info->stored_dtype = model->network.embedding_dtype;
+    info->compute_dtype = model->compute;
+    info->has_defaults = model->calibration != NULL;
     return DM_OK;
 }
 

@@ -3,7 +3,7 @@
 
 #include <math.h>
 
-#include "base/memory.h"
+#include "api/info.h"
 
 /* ---- Options ---- */
 
@@ -110,30 +110,17 @@ dm_status dm_trainer_get_info(const dm_trainer *trainer, dm_model_info *info, dm
     if (!trainer || !info || info->struct_size != sizeof *info)
         return dm_fail(error, DM_ERROR_ARGUMENT,
                        "dm_trainer_get_info: a trainer and DM_MODEL_INFO_INIT are needed");
-    const struct dm_model_config *config = &trainer->trained.network.config;
     size_t bytes = 0;
     for (size_t i = 0; i < trainer->trained.tensors.n; i++)
         bytes += weight_bytes(&trainer->trained.tensors.list[i]);
-    *info = (dm_model_info){
-        .struct_size = sizeof *info,
-        .n_layer = config->n_layer,
-        .d_model = config->d_model,
-        .d_inner = config->d_inner,
-        .d_state = config->d_state,
-        .d_conv = config->d_conv,
-        .dt_rank = config->dt_rank,
-        .vocab_size = config->vocab_size,
-        .n_parameter = dm_trainer_n_parameter(trainer, 0),
-        .weight_bytes = bytes,
-        .packed_bytes = dm_trained_network_packed_bytes(&trainer->trained),
-        .workspace_bytes = trainer->pass.n_byte,
-        .n_thread = dm_threads_count(trainer->threads),
-        .stored_dtype = DM_DTYPE_F32,
-        .compute_dtype = trainer->trained.compute,
-        .cpu = trainer->ops.cpu,
-        .tied_head = config->tied_head,
-        .has_defaults = trainer->calibration != NULL,
-    };
+    *info = dm_network_info(&trainer->trained.network);
+    info->n_parameter = dm_trainer_n_parameter(trainer, 0);
+    info->weight_bytes = bytes;
+    info->packed_bytes = dm_trained_network_packed_bytes(&trainer->trained);
+    info->workspace_bytes = trainer->pass.n_byte;
+    info->stored_dtype = DM_DTYPE_F32;
+    info->compute_dtype = trainer->trained.compute;
+    info->has_defaults = trainer->calibration != NULL;
     return DM_OK;
 }
 

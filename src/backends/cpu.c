@@ -51,3 +51,12 @@ void dm_cpu_ops_free(struct dm_ops *ops) {
     if (ops->matmul.free_state)
         ops->matmul.free_state(ops->matmul.state);
 }
+
+dm_status dm_cpu_check_dtype(const struct dm_ops *ops, dm_dtype dtype, dm_error *error) {
+    if (dtype == DM_DTYPE_F16)
+        return dm_fail(error, DM_ERROR_ARGUMENT, "dtype f16 is for storage only: use f32 or bf16");
+    if (dtype == DM_DTYPE_BF16 && !ops->matmul.has_bf16(ops->matmul.state))
+        return dm_fail(error, DM_ERROR_ARGUMENT,
+                       "dtype bf16: this processor (or the cpu that was asked for) lacks it");
+    return DM_OK;
+}

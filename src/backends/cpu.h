@@ -9,6 +9,8 @@
 dm_status dm_cpu_ops(const char *cpu, struct dm_ops *ops, dm_error *error);
 /* The operations without matrix products, for the processor's flags (base/cpu_features.h). */
 void dm_cpu_plain_ops(struct dm_ops *ops, unsigned flags);
+/* Can products run in `dtype`? DM_DTYPE_AUTO can. */
+dm_status dm_cpu_check_dtype(const struct dm_ops *ops, dm_dtype dtype, dm_error *error);
 void dm_cpu_ops_free(struct dm_ops *ops);
 
 #endif

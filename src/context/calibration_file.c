@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "base/json.h"
+#include "base/mapped_file.h"
 #include "base/memory.h"
 #include "context/context.h"
 
@@ -171,6 +172,18 @@ dm_status dm_calibration_read(const char *path, size_t n_layer, size_t d_inner,
         dm_calibration_free(calibration);
     else
         *result = calibration;
+    return status;
+}
+
+dm_status dm_calibration_find(const char *directory, size_t n_layer, size_t d_inner,
+                              struct dm_calibration **calibration, dm_error *error) {
+    char *path = dm_path_join(directory, "decimamba.json");
+    if (!path)
+        return dm_fail_memory(error, "a file name");
+    dm_status status = DM_OK;
+    if (dm_path_exists(path))
+        status = dm_calibration_read(path, n_layer, d_inner, calibration, error);
+    dm_memory_free(path);
     return status;
 }
 

@@ -3,7 +3,6 @@
 #include <math.h>
 
 #include "base/half.h"
-#include "base/mapped_file.h"
 #include "base/memory.h"
 
 /* Enough rows that the products run at full speed, few enough that a layer's activations stay in
@@ -132,29 +131,14 @@ static dm_status load_weights(struct dm_model *model, dm_error *error) {
 /* ---- The model ---- */
 
 static dm_status choose_compute(struct dm_model *model, dm_dtype asked, dm_error *error) {
-    bool has_bf16 = model->network.ops.matmul.has_bf16(model->network.ops.matmul.state);
-    model->compute = DM_DTYPE_F32;
-    if (asked == DM_DTYPE_F16)
-        return dm_fail(error, DM_ERROR_ARGUMENT, "dtype f16 is for storage only: use f32 or bf16");
-    if (asked == DM_DTYPE_BF16 && !has_bf16)
-        return dm_fail(error, DM_ERROR_ARGUMENT,
-                       "dtype bf16: this processor (or the cpu that was asked for) lacks it");
-    if (asked == DM_DTYPE_BF16 ||
-        (asked == DM_DTYPE_AUTO && has_bf16 && model->network.embedding_dtype == DM_DTYPE_BF16))
-        model->compute = DM_DTYPE_BF16;
-    return DM_OK;
-}
-
-static dm_status load_calibration(struct dm_model *model, const char *directory, dm_error *error) {
-    char *path = dm_path_join(directory, "decimamba.json");
-    if (!path)
-        return dm_fail_memory(error, "a file name");
-    dm_status status = DM_OK;
-    if (dm_path_exists(path))
-        status = dm_calibration_read(path, model->network.config.n_layer,
-                                     model->network.config.d_inner, &model->calibration, error);
-    dm_memory_free(path);
-    return status;
+    const struct dm_network *network = &model->network;
+    bool has_bf16 = network->ops.matmul.has_bf16(network->ops.matmul.state);
+    bool automatic = asked == DM_DTYPE_AUTO && has_bf16;
+    model->compute =
+        asked == DM_DTYPE_BF16 || (automatic && network->embedding_dtype == DM_DTYPE_BF16)
+            ? DM_DTYPE_BF16
+            : DM_DTYPE_F32;
+    return dm_cpu_check_dtype(&network->ops, asked, error);
 }
 
 dm_status dm_language_model_load(const char *directory, const dm_model_options *options,
@@ -177,7 +161,8 @@ dm_status dm_language_model_load(const char *directory, const dm_model_options *
         status = choose_compute(model, options->dtype, error);
     }
     if (!status)
-        status = load_calibration(model, directory, error);
+        status = dm_calibration_find(directory, model->network.config.n_layer,
+                                     model->network.config.d_inner, &model->calibration, error);
     if (!status)
         status = load_weights(model, error);
     if (status) {

@@ -30,9 +30,7 @@ static void choose_in(const struct dm_pass *pass, const struct dm_layer_pass *la
     const size_t *before = layer->before->start + sequence, *after = layer->after->start + sequence;
     size_t n = before[1] - before[0], n_kept = after[1] - after[0];
     size_t *kept = layer->kept + after[0];
-    const size_t *keep_tail = pass->batch->keep_tail;
-    size_t tail = keep_tail ? keep_tail[sequence] : pass->context->keep_tail;
-    tail = tail < n ? tail : n;
+    size_t tail = dm_pass_tail(pass, sequence, n);
     size_t n_chosen = n_kept - tail;
     if (pass->context->hooks->score)
         dm_select_tokens(layer->in.score + before[0], n - tail, n_chosen, kept, pass->scratch);

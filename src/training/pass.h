@@ -97,6 +97,13 @@ dm_status dm_pass_head(struct dm_pass *pass, struct dm_pass_loss *loss, dm_error
 /* backward.c: gradients.dresidual from above a layer to below it. */
 dm_status dm_pass_layer_back(struct dm_pass *pass, size_t layer, dm_error *error);
 
+/* How many of a sequence's last tokens, of n in a span, are always kept. */
+static inline size_t dm_pass_tail(const struct dm_pass *pass, size_t sequence, size_t n) {
+    const size_t *keep_tail = pass->batch->keep_tail;
+    size_t tail = keep_tail ? keep_tail[sequence] : pass->context->keep_tail;
+    return tail < n ? tail : n;
+}
+
 static inline struct dm_batch dm_pass_batch_of(struct dm_pass *pass, struct dm_activations *at,
                                                const struct dm_span *span) {
     return (struct dm_batch){.network = &pass->trained->network,

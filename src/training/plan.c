@@ -4,18 +4,12 @@
 
 enum { label_floats = 1 << 22, least_labels = 64 };
 
-static size_t tail_of(const struct dm_pass *pass, size_t sequence, size_t n) {
-    const size_t *keep_tail = pass->batch->keep_tail;
-    size_t tail = keep_tail ? keep_tail[sequence] : pass->context->keep_tail;
-    return tail < n ? tail : n;
-}
-
 /* The span after `before`, of which `stage` keeps its share. */
 static void cut_span(const struct dm_pass *pass, const struct dm_stage *stage,
                      const struct dm_span *before, struct dm_span *after) {
     after->start[0] = 0;
     for (size_t s = 0; s < pass->batch->n_sequence; s++) {
-        size_t n = before->start[s + 1] - before->start[s], tail = tail_of(pass, s, n);
+        size_t n = before->start[s + 1] - before->start[s], tail = dm_pass_tail(pass, s, n);
         after->start[s + 1] =
             after->start[s] + dm_context_budget(pass->context, stage, n - tail) + tail;
     }

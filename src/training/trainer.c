@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "backends/cpu.h"
-#include "base/mapped_file.h"
 #include "base/memory.h"
 #include "training/lora.h"
 #include "training/optimizer.h"
@@ -61,27 +60,15 @@ static dm_status choose_trained(struct dm_tensors *tensors, const dm_trainer_opt
     return status;
 }
 
-static dm_status load_values(const struct dm_checkpoint *checkpoint, struct dm_tensors *tensors) {
+static void load_values(const struct dm_checkpoint *checkpoint, struct dm_tensors *tensors) {
     for (size_t i = 0; i < tensors->n; i++) {
         struct dm_tensor *tensor = &tensors->list[i];
         dm_weight_to_float(dm_checkpoint_weight(checkpoint, tensor->parameter, tensor->layer), 0,
                            tensor->n, tensor->value);
     }
-    return DM_OK;
 }
 
 /* ---- Starting ---- */
-
-static dm_status choose_compute(const struct dm_ops *ops, dm_dtype asked, dm_dtype *compute,
-                                dm_error *error) {
-    *compute = asked == DM_DTYPE_BF16 ? DM_DTYPE_BF16 : DM_DTYPE_F32;
-    if (asked == DM_DTYPE_F16)
-        return dm_fail(error, DM_ERROR_ARGUMENT, "dtype f16 is for storage only: use f32 or bf16");
-    if (asked == DM_DTYPE_BF16 && !ops->matmul.has_bf16(ops->matmul.state))
-        return dm_fail(error, DM_ERROR_ARGUMENT,
-                       "dtype bf16: this processor (or the cpu that was asked for) lacks it");
-    return DM_OK;
-}
 
 static dm_status make_network(struct dm_trainer *trainer, const struct dm_checkpoint *checkpoint,
                               dm_error *error) {
@@ -90,16 +77,16 @@ static dm_status make_network(struct dm_trainer *trainer, const struct dm_checkp
     size_t rank = options->lora_rank;
     struct dm_lora lora = {rank, rank ? (dm_real)(options->lora_alpha / (double)rank) : 0};
     struct dm_tensors tensors;
-    dm_dtype compute;
-    dm_status status = choose_compute(&trainer->ops, options->dtype, &compute, error);
+    dm_dtype compute = options->dtype == DM_DTYPE_BF16 ? DM_DTYPE_BF16 : DM_DTYPE_F32;
+    dm_status status = dm_cpu_check_dtype(&trainer->ops, options->dtype, error);
     if (!status)
         status = dm_tensors_new(config, &tensors, error);
     if (status)
         return status;
-    status = load_values(checkpoint, &tensors);
-    if (!status && !rank)
+    load_values(checkpoint, &tensors);
+    if (!rank)
         status = choose_trained(&tensors, options, error);
-    if (!status && rank) {
+    if (rank) {
         struct dm_random random;
         dm_random_seed(&random, options->seed);
         status = dm_lora_add(&tensors, config, rank, &random, error);
@@ -108,19 +95,6 @@ static dm_status make_network(struct dm_trainer *trainer, const struct dm_checkp
         status = dm_trained_network_new(config, &trainer->ops, trainer->threads, compute, &lora,
                                         &tensors, &trainer->trained, error);
     dm_tensors_free(&tensors);
-    return status;
-}
-
-static dm_status load_calibration(struct dm_trainer *trainer, const char *directory,
-                                  const struct dm_model_config *config, dm_error *error) {
-    char *path = dm_path_join(directory, "decimamba.json");
-    if (!path)
-        return dm_fail_memory(error, "a file name");
-    dm_status status = DM_OK;
-    if (dm_path_exists(path))
-        status = dm_calibration_read(path, config->n_layer, config->d_inner, &trainer->calibration,
-                                     error);
-    dm_memory_free(path);
     return status;
 }
 
@@ -168,8 +142,11 @@ dm_status dm_trainer_start(const char *directory, const dm_trainer_options *opti
         status = dm_threads_new(options->n_thread, &trainer->threads, error);
     if (!status)
         status = dm_checkpoint_open(directory, &checkpoint, error);
-    if (!status)
-        status = load_calibration(trainer, directory, dm_checkpoint_config(checkpoint), error);
+    if (!status) {
+        const struct dm_model_config *config = dm_checkpoint_config(checkpoint);
+        status = dm_calibration_find(directory, config->n_layer, config->d_inner,
+                                     &trainer->calibration, error);
+    }
     if (!status)
         status = make_network(trainer, checkpoint, error);
     dm_checkpoint_close(checkpoint);

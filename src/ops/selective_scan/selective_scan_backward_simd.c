@@ -1,178 +1,227 @@
 #include "ops/simd_math.h"
 #include "ops/simd_ops.h"
 
-#ifndef G
-#define G 4
-#endif
-enum { CHUNK = DM_SCAN_CHUNK, VECTORS = DM_SCAN_BLOCK / VF_LANES };
-#define UNROLL _Pragma("GCC unroll 16")
+/* A block of channels goes through a chunk of tokens at once: by tiles of STATES states and one
+ * vector of channels, forwards keeping every h and A_bar, then back with g and dA in registers.
+ * What is summed over states waits in `scratch` from tile to tile, and so does what is summed over
+ * channels, whose lanes are added up once for the whole block. Everything that a tile touches lies
+ * in the nearest cache or the next. */
+enum { CHUNK = DM_SCAN_CHUNK, VECTORS = DM_SCAN_BLOCK / VF_LANES, STATES = 4, ROWS = 8 };
 
+/* The block's place: n_channel channels from c, tokens t .. t + n_token, and its part of what is
+ * not by token. */
 struct block {
     const struct dm_selective_scan *op;
     const struct dm_selective_scan_grad *grad;
-    size_t c, n_channel;
-    size_t t, n_token;
-    const float *checkpoint;
-    float *dstate, *dBC;
+    size_t t, n_token, c, n_channel;
+    const float *checkpoint; /* [d_state, d_inner] */
+    float *dssm_state;       /* [d_state, d_inner] */
+    float *dBC;              /* the block's part */
+    const float *next[ROWS]; /* the first rows of the block after this one */
 };
 
-struct column {
-    vf delta[CHUNK], delta_u[CHUNK], ds[CHUNK], sum[CHUNK], gB[CHUNK], gpA[CHUNK];
+/* n lanes from channel c, the block's vector v; states first .. first + n_state. */
+struct tile {
+    size_t v, c, n, first, n_state;
 };
 
-struct work {
-    struct column column[VECTORS];
-    vf h[CHUNK + 1][G], A_bar[CHUNK][G];
-    vf dB[CHUNK][G], dC[CHUNK][G];
+struct scratch {
+    struct {
+        vf delta[CHUNK], delta_u[CHUNK];
+        vf dy[CHUNK];                /* of the sum before the gate */
+        vf y[CHUNK];                 /* sum_n C * h */
+        vf gB[CHUNK], gA_bar[CHUNK]; /* sum_n g * B and g * A * A_bar * h before the token */
+    } vectors[VECTORS];
+    float B[CHUNK][STATES], C[CHUNK][STATES];
+    vf h[CHUNK + 1][STATES], A_bar[CHUNK][STATES]; /* h before each token, and after the last */
+    vf dB[CHUNK][STATES], dC[CHUNK][STATES];       /* sums over vectors so far */
 };
 
-static void open_column(const struct block *b, struct column *w, size_t c, size_t n) {
-    const struct dm_selective_scan *op = b->op;
-    const struct dm_selective_scan_grad *grad = b->grad;
-    vf one = vf_set1(1), zero = vf_set1(0), D = vf_load(op->D + c, n), dD = vf_load(grad->dD + c, n);
-    (void)D;
-    for (size_t i = 0; i < b->n_token; i++) {
-        size_t at = (b->t + i) * op->d_inner + c;
-        vf u = vf_load(op->u + at, n), z = vf_load(op->z + at, n), dy = vf_load(grad->dy + at, n);
-        vf e = vf_add(one, vf_exp(vf_negate(z)));
-        vf silu = vf_div(z, e), sigmoid = vf_div(one, e);
-        w->delta[i] = vf_load(op->delta + at, n);
-        w->delta_u[i] = vf_mul(w->delta[i], u);
-        w->ds[i] = vf_mul(dy, silu);
-        dD = vf_fma(w->ds[i], u, dD);
-        w->sum[i] = w->gB[i] = w->gpA[i] = zero;
-        vf slope = vf_mul(sigmoid, vf_fma(z, vf_sub(one, sigmoid), one));
-        vf_store(grad->dz + at, n, vf_mul(dy, slope));
-        if (grad->y)
-            vf_store(grad->y + at, n, silu);
-    }
-    vf_store(grad->dD + c, n, dD);
+static struct tile tile_at(const struct block *b, size_t v, size_t first) {
+    size_t left = b->op->d_state - first;
+    return (struct tile){v, b->c + v * VF_LANES, dm_simd_lanes(b->n_channel - v * VF_LANES), first,
+                         left < STATES ? left : STATES};
 }
 
-static void close_column(const struct block *b, const struct column *w, size_t c, size_t n) {
+/* The gate, and what waits for the states: sums begin, the gate's part of dz is in place. */
+static void open_block(const struct block *b, struct scratch *s) {
     const struct dm_selective_scan *op = b->op;
     const struct dm_selective_scan_grad *grad = b->grad;
-    vf D = vf_load(op->D + c, n);
-    for (size_t i = 0; i < b->n_token; i++) {
-        size_t at = (b->t + i) * op->d_inner + c;
-        vf u = vf_load(op->u + at, n), sum = vf_fma(D, u, w->sum[i]);
-        vf_store(grad->dz + at, n, vf_mul(vf_load(grad->dz + at, n), sum));
-        if (grad->y)
-            vf_store(grad->y + at, n, vf_mul(sum, vf_load(grad->y + at, n)));
-        vf_store(grad->du + at, n, vf_fma(w->delta[i], w->gB[i], vf_mul(D, w->ds[i])));
-        vf_store(grad->ddelta + at, n, vf_fma(u, w->gB[i], w->gpA[i]));
-    }
+    vf zero = vf_set1(0), one = vf_set1(1);
+    for (size_t i = 0; i < b->n_token; i++)
+        for (size_t v = 0; v * VF_LANES < b->n_channel; v++) {
+            struct tile at = tile_at(b, v, 0);
+            size_t x = (b->t + i) * op->d_inner + at.c;
+            vf u = vf_load(op->u + x, at.n), z = vf_load(op->z + x, at.n);
+            vf dy = vf_load(grad->dy + x, at.n), delta = vf_load(op->delta + x, at.n);
+            vf divisor = vf_add(one, vf_exp(vf_negate(z))), silu = vf_div(z, divisor);
+            vf sigmoid = vf_div(one, divisor);
+            vf slope = vf_mul(sigmoid, vf_fma(z, vf_sub(one, sigmoid), one));
+            vf_store(grad->dz + x, at.n, vf_mul(dy, slope));
+            if (grad->y)
+                vf_store(grad->y + x, at.n, silu);
+            dy = vf_mul(dy, silu);
+            vf_store(grad->dD + at.c, at.n, vf_fma(dy, u, vf_load(grad->dD + at.c, at.n)));
+            s->vectors[v].delta[i] = delta;
+            s->vectors[v].delta_u[i] = vf_mul(delta, u);
+            s->vectors[v].dy[i] = dy;
+            s->vectors[v].y[i] = s->vectors[v].gB[i] = s->vectors[v].gA_bar[i] = zero;
+        }
 }
 
-__attribute__((always_inline)) static inline void states(const struct block *b, struct work *work, struct column *w, size_t c,
-                          size_t n, size_t first, const size_t n_state) {
+static void close_block(const struct block *b, const struct scratch *s) {
     const struct dm_selective_scan *op = b->op;
-    size_t N = op->d_state;
-    vf A[G], h[G], g[G], dA[G];
-    UNROLL
-    for (size_t k = 0; k < n_state; k++) {
-        size_t row = (first + k) * op->d_inner + c;
-        A[k] = vf_mul(vf_load(op->A + row, n), vf_set1(0x1.715476p+0f));
-        h[k] = work->h[0][k] = vf_load(b->checkpoint + row, n);
+    const struct dm_selective_scan_grad *grad = b->grad;
+    for (size_t i = 0; i < b->n_token; i++)
+        for (size_t v = 0; v * VF_LANES < b->n_channel; v++) {
+            struct tile at = tile_at(b, v, 0);
+            size_t x = (b->t + i) * op->d_inner + at.c;
+            vf D = vf_load(op->D + at.c, at.n), u = vf_load(op->u + x, at.n);
+            vf y = vf_fma(D, u, s->vectors[v].y[i]), gB = s->vectors[v].gB[i];
+            vf_store(grad->dz + x, at.n, vf_mul(vf_load(grad->dz + x, at.n), y));
+            if (grad->y)
+                vf_store(grad->y + x, at.n, vf_mul(y, vf_load(grad->y + x, at.n)));
+            vf du = vf_fma(s->vectors[v].delta[i], gB, vf_mul(D, s->vectors[v].dy[i]));
+            vf_store(grad->du + x, at.n, du);
+            vf_store(grad->ddelta + x, at.n, vf_fma(u, gB, s->vectors[v].gA_bar[i]));
+        }
+}
+
+/* The tile's part of a [d_state, d_inner] array; 0 for states that do not exist. */
+static inline void load_states(const struct block *b, const struct tile *at, const float *array,
+                               vf *states) {
+#pragma GCC unroll 4
+    for (size_t k = 0; k < STATES; k++)
+        states[k] = k < at->n_state
+                        ? vf_load(array + (at->first + k) * b->op->d_inner + at->c, at->n)
+                        : vf_set1(0);
+}
+static inline void store_states(const struct block *b, const struct tile *at, float *array,
+                                const vf *states) {
+#pragma GCC unroll 4
+    for (size_t k = 0; k < STATES; k++)
+        if (k < at->n_state)
+            vf_store(array + (at->first + k) * b->op->d_inner + at->c, at->n, states[k]);
+}
+
+/* Each tile asks for two columns of what the next block needs while this one computes: waiting for
+ * them took a third of the time. */
+static inline void fetch(const struct block *b, const struct tile *at, size_t which, size_t i) {
+    const float *rows = b->next[(at->first / STATES * 2 + which) % ROWS];
+    __builtin_prefetch(rows + i * b->op->d_inner + at->v * VF_LANES);
+}
+
+static void scan_again(const struct block *b, struct scratch *s, const struct tile *at) {
+    vf A[STATES], h[STATES], log2e = vf_set1(0x1.715476p+0f);
+    load_states(b, at, b->op->A, A);
+    load_states(b, at, b->checkpoint, h);
+#pragma GCC unroll 4
+    for (size_t k = 0; k < STATES; k++) {
+        A[k] = vf_mul(A[k], log2e);
+        s->h[0][k] = h[k];
     }
-    const float *B = op->BC + b->t * 2 * N + first;
-    for (size_t i = 0; i < b->n_token; i++, B += 2 * N) {
-        vf delta = w->delta[i], delta_u = w->delta_u[i], sum = w->sum[i];
-        UNROLL
-        for (size_t k = 0; k < n_state; k++) {
+    for (size_t i = 0; i < b->n_token; i++) {
+        vf delta = s->vectors[at->v].delta[i], delta_u = s->vectors[at->v].delta_u[i];
+        vf y = s->vectors[at->v].y[i];
+        fetch(b, at, 0, i);
+#pragma GCC unroll 4
+        for (size_t k = 0; k < STATES; k++) {
             vf A_bar = vf_exp2(vf_mul(delta, A[k]));
-            h[k] = vf_fma(A_bar, h[k], vf_mul(delta_u, vf_set1(B[k])));
-            sum = vf_fma(vf_set1(B[N + k]), h[k], sum);
-            work->A_bar[i][k] = A_bar;
-            work->h[i + 1][k] = h[k];
+            h[k] = vf_fma(A_bar, h[k], vf_mul(delta_u, vf_set1(s->B[i][k])));
+            y = vf_fma(vf_set1(s->C[i][k]), h[k], y);
+            s->A_bar[i][k] = A_bar;
+            s->h[i + 1][k] = h[k];
         }
-        w->sum[i] = sum;
+        s->vectors[at->v].y[i] = y;
     }
-    UNROLL
-    for (size_t k = 0; k < n_state; k++) {
-        size_t row = (first + k) * op->d_inner + c;
-        A[k] = vf_load(op->A + row, n);
-        g[k] = vf_load(b->dstate + row, n);
-        dA[k] = vf_load(b->grad->dA + row, n);
-    }
+}
+
+static void scan_back(const struct block *b, struct scratch *s, const struct tile *at) {
+    vf A[STATES], g[STATES], dA[STATES], zero = vf_set1(0);
+    load_states(b, at, b->op->A, A);
+    load_states(b, at, b->dssm_state, g);
+    load_states(b, at, b->grad->dA, dA);
     for (size_t i = b->n_token; i-- > 0;) {
-        B -= 2 * N;
-        vf delta = w->delta[i], delta_u = w->delta_u[i], ds = w->ds[i], gB = w->gB[i],
-           gpA = w->gpA[i];
-        UNROLL
-        for (size_t k = 0; k < n_state; k++) {
-            vf A_bar = work->A_bar[i][k];
-            vf next = h[k];
-            h[k] = work->h[i][k];
-            g[k] = vf_fma(vf_set1(B[N + k]), ds, g[k]);
-            work->dC[i][k] = vf_fma(ds, next, work->dC[i][k]);
-            work->dB[i][k] = vf_fma(g[k], delta_u, work->dB[i][k]);
-            gB = vf_fma(g[k], vf_set1(B[k]), gB);
-            g[k] = vf_mul(g[k], A_bar);
-            vf gp = vf_mul(g[k], h[k]);
-            gpA = vf_fma(gp, A[k], gpA);
-            dA[k] = vf_fma(gp, delta, dA[k]);
+        vf delta = s->vectors[at->v].delta[i], delta_u = s->vectors[at->v].delta_u[i];
+        vf dy = s->vectors[at->v].dy[i], gB = s->vectors[at->v].gB[i];
+        vf gA_bar = s->vectors[at->v].gA_bar[i];
+        fetch(b, at, 1, i);
+#pragma GCC unroll 4
+        for (size_t k = 0; k < STATES; k++) {
+            g[k] = vf_fma(vf_set1(s->C[i][k]), dy, g[k]);
+            gB = vf_fma(g[k], vf_set1(s->B[i][k]), gB);
+            s->dC[i][k] = vf_fma(dy, s->h[i + 1][k], at->v > 0 ? s->dC[i][k] : zero);
+            s->dB[i][k] = vf_fma(g[k], delta_u, at->v > 0 ? s->dB[i][k] : zero);
+            g[k] = vf_mul(g[k], s->A_bar[i][k]);
+            vf gh = vf_mul(g[k], s->h[i][k]);
+            gA_bar = vf_fma(gh, A[k], gA_bar);
+            dA[k] = vf_fma(gh, delta, dA[k]);
         }
-        w->gB[i] = gB;
-        w->gpA[i] = gpA;
+        s->vectors[at->v].gB[i] = gB;
+        s->vectors[at->v].gA_bar[i] = gA_bar;
     }
-    UNROLL
-    for (size_t k = 0; k < n_state; k++) {
-        size_t row = (first + k) * op->d_inner + c;
-        vf_store(b->dstate + row, n, g[k]);
-        vf_store(b->grad->dA + row, n, dA[k]);
+    store_states(b, at, b->dssm_state, g);
+    store_states(b, at, b->grad->dA, dA);
+}
+
+/* STATES states, or what is left, from `first`, of all the block's channels. */
+static void scan_states(const struct block *b, struct scratch *s, size_t first) {
+    size_t d_state = b->op->d_state, n_state = tile_at(b, 0, first).n_state;
+    for (size_t i = 0; i < b->n_token; i++)
+        for (size_t k = 0; k < STATES; k++) {
+            const float *B = b->op->BC + (b->t + i) * 2 * d_state + first + k;
+            s->B[i][k] = k < n_state ? B[0] : 0;
+            s->C[i][k] = k < n_state ? B[d_state] : 0;
+        }
+    for (size_t v = 0; v * VF_LANES < b->n_channel; v++) {
+        struct tile at = tile_at(b, v, first);
+        scan_again(b, s, &at);
+        scan_back(b, s, &at);
     }
+    for (size_t i = 0; i < b->n_token; i++)
+        for (size_t k = 0; k < n_state; k++) {
+            float *dB = b->dBC + (b->t + i) * 2 * d_state + first + k;
+            dB[0] = vf_sum(s->dB[i][k]);
+            dB[d_state] = vf_sum(s->dC[i][k]);
+        }
 }
 
 static void scan_block(const struct block *b) {
-    struct work work;
-    size_t N = b->op->d_state;
-    for (size_t i = 0, v = 0, n; i < b->n_channel; i += n, v++) {
-        n = dm_simd_lanes(b->n_channel - i);
-        open_column(b, &work.column[v], b->c + i, n);
-    }
-    for (size_t first = 0, n_state; first < N; first += n_state) {
-        n_state = N - first < G ? 1 : G;
-        for (size_t i = 0; i < b->n_token; i++)
-            for (size_t k = 0; k < n_state; k++)
-                work.dB[i][k] = work.dC[i][k] = vf_set1(0);
-        for (size_t i = 0, v = 0, n; i < b->n_channel; i += n, v++) {
-            n = dm_simd_lanes(b->n_channel - i);
-            if (n_state == G)
-                states(b, &work, &work.column[v], b->c + i, n, first, G);
-            else
-                states(b, &work, &work.column[v], b->c + i, n, first, 1);
-        }
-        for (size_t i = 0; i < b->n_token; i++)
-            for (size_t k = 0; k < n_state; k++) {
-                float *dB = b->dBC + (b->t + i) * 2 * N + first + k;
-                dB[0] = vf_sum(work.dB[i][k]);
-                dB[N] = vf_sum(work.dC[i][k]);
-            }
-    }
-    for (size_t i = 0, v = 0, n; i < b->n_channel; i += n, v++) {
-        n = dm_simd_lanes(b->n_channel - i);
-        close_column(b, &work.column[v], b->c + i, n);
-    }
+    struct scratch s;
+    open_block(b, &s);
+    for (size_t first = 0; first < b->op->d_state; first += STATES)
+        scan_states(b, &s, first);
+    close_block(b, &s);
+}
+
+static void find_next(struct block *b, size_t t, size_t c) {
+    const struct dm_selective_scan_grad *grad = b->grad;
+    const float *array[ROWS] = {b->op->u, b->op->delta, b->op->z,
+                                grad->dy, grad->dz,     grad->y ? grad->y : grad->dz,
+                                grad->du, grad->ddelta};
+    for (size_t i = 0; i < ROWS; i++)
+        b->next[i] = array[i] + t * b->op->d_inner + c;
 }
 
 void DM_VARIANT(dm_selective_scan_backward)(const struct dm_selective_scan *op,
                                             const struct dm_selective_scan_grad *grad,
                                             size_t channel, size_t n_channel) {
     struct block b = {.op = op, .grad = grad};
-    size_t part = op->start[op->n_sequence] * 2 * op->d_state;
+    size_t part = op->start[op->n_sequence] * 2 * op->d_state, end = channel + n_channel;
     for (size_t s = 0; s < op->n_sequence; s++) {
-        size_t start = op->start[s], end = op->start[s + 1];
-        b.dstate = grad->dssm_state[s];
-        for (size_t chunk = (end - start + CHUNK - 1) / CHUNK; chunk-- > 0;) {
-            b.t = start + chunk * CHUNK;
-            b.n_token = end - b.t < CHUNK ? end - b.t : CHUNK;
+        size_t length = op->start[s + 1] - op->start[s];
+        b.dssm_state = grad->dssm_state[s];
+        for (size_t chunk = (length + CHUNK - 1) / CHUNK; chunk-- > 0;) {
+            b.t = op->start[s] + chunk * CHUNK;
+            b.n_token = op->start[s + 1] - b.t < CHUNK ? op->start[s + 1] - b.t : CHUNK;
             b.checkpoint = dm_scan_checkpoint(op, s, chunk);
-            for (b.c = channel; b.c < channel + n_channel; b.c += DM_SCAN_BLOCK) {
-                b.n_channel = channel + n_channel - b.c;
-                if (b.n_channel > DM_SCAN_BLOCK)
-                    b.n_channel = DM_SCAN_BLOCK;
+            for (b.c = channel; b.c < end; b.c += b.n_channel) {
+                b.n_channel = end - b.c < DM_SCAN_BLOCK ? end - b.c : DM_SCAN_BLOCK;
                 b.dBC = grad->dBC_parts + b.c / DM_SCAN_BLOCK * part;
+                if (b.c + b.n_channel < end)
+                    find_next(&b, b.t, b.c + b.n_channel);
+                else
+                    find_next(&b, chunk > 0 ? b.t - CHUNK : b.t, channel);
                 scan_block(&b);
             }
         }

@@ -1,0 +1,37 @@
+/* What the benchmarks have in common. */
+#ifndef DM_BENCHMARKS_BENCH_H
+#define DM_BENCHMARKS_BENCH_H
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <time.h>
+
+#include "decimamba.h"
+
+static inline double seconds(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+static inline double peak_megabytes(void) {
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    return (double)usage.ru_maxrss / 1024;
+}
+
+static inline void check(dm_status status, const dm_error *error) {
+    if (!status)
+        return;
+    fprintf(stderr, "benchmark: %s\n", error->message);
+    exit(1);
+}
+
+/* A number from the environment. */
+static inline size_t setting(const char *name, size_t otherwise) {
+    const char *text = getenv(name);
+    return text ? strtoul(text, NULL, 10) : otherwise;
+}
+
+#endif

@@ -18,6 +18,7 @@ struct bench {
     const struct dm_ops *ops;
     float *u, *delta, *z, *y, *A, *BC, *vector, *weight, *score, *state;
     float *dx, *dweight, *dvector, *logits, *parameters; /* for the backward passes */
+    float *dy, *ddelta, *dz, *dA, *dBC, *dstate, *checkpoints;
 };
 
 static double now(void) {
@@ -81,6 +82,23 @@ static void run_causal_conv1d_backward(const struct bench *b) {
         b->ops->causal_conv1d_backward(&op, &grad, c, BLOCK);
 }
 
+/* The forward pass when training. */
+static void run_selective_scan_kept(const struct bench *b) {
+    struct dm_selective_scan op = {1,     D_INNER,   D_STATE, start,     b->u, b->delta,      b->A,
+                                   b->BC, b->vector, b->z,    &b->state, b->y, b->checkpoints};
+    for (size_t c = 0; c < D_INNER; c += BLOCK)
+        b->ops->selective_scan(&op, c, BLOCK);
+}
+
+static void run_selective_scan_backward(const struct bench *b) {
+    struct dm_selective_scan op = {1,     D_INNER,   D_STATE, start, b->u, b->delta,      b->A,
+                                   b->BC, b->vector, b->z,    NULL,  NULL, b->checkpoints};
+    struct dm_selective_scan_grad grad = {b->dy, b->dx,      b->ddelta, b->dz,     b->y,
+                                          b->dA, b->dvector, b->dBC,    &b->dstate};
+    for (size_t c = 0; c < D_INNER; c += BLOCK)
+        b->ops->selective_scan_backward(&op, &grad, c, BLOCK);
+}
+
 static void run_cross_entropy_backward(const struct bench *b) {
     for (size_t t = 0; t < N_TOKEN; t++)
         b->ops->cross_entropy_backward(b->logits, VOCAB, 7, 1);
@@ -110,6 +128,9 @@ static const struct {
     {"rms_norm_backward", run_rms_norm_backward, D_MODEL, 6 * D_MODEL},
     {"softplus_backward", run_softplus_backward, D_INNER, 5 * D_INNER},
     {"causal_conv1d_backward", run_causal_conv1d_backward, D_INNER, 3 * D_INNER},
+    {"selective_scan_kept", run_selective_scan_kept, D_INNER *D_STATE, 5 * D_INNER + 2 * D_STATE},
+    {"selective_scan_backward", run_selective_scan_backward, D_INNER *D_STATE,
+     9 * D_INNER + 2 * D_STATE},
     {"cross_entropy_backward", run_cross_entropy_backward, VOCAB, 2 * VOCAB},
     {"adamw", run_adamw, N_PARAMETER, 7 * N_PARAMETER},
     {"square_sum", run_square_sum, N_PARAMETER, N_PARAMETER},
@@ -151,15 +172,26 @@ static int bench_new(struct bench *b) {
     b->dweight = random_floats(&random, D_CONV * D_INNER, 0, 1);
     b->dvector = random_floats(&random, D_INNER, 0, 1);
     b->logits = random_floats(&random, VOCAB, 0, 3);
-    b->parameters = dm_memory_zeroed(4 * N_TOKEN * N_PARAMETER, sizeof(float));
+    b->dy = random_floats(&random, N_TOKEN * D_INNER, 0, 1);
+    b->ddelta = random_floats(&random, N_TOKEN * D_INNER, 0, 1);
+    b->dz = random_floats(&random, N_TOKEN * D_INNER, 0, 1);
+    b->dA = random_floats(&random, D_STATE * D_INNER, 0, 1);
+    b->dBC = random_floats(&random, D_INNER / DM_SCAN_BLOCK * N_TOKEN * 2 * D_STATE, 0, 1);
+    b->dstate = random_floats(&random, D_STATE * D_INNER, 0, 1);
+    b->checkpoints =
+        random_floats(&random, dm_scan_n_checkpoint(N_TOKEN, 1) * D_STATE * D_INNER, 0, 1);
+    b->parameters = random_floats(&random, (size_t)4 * N_TOKEN * N_PARAMETER, 10, 1);
     return b->u && b->delta && b->z && b->y && b->A && b->BC && b->vector && b->weight &&
-           b->score && b->state && b->dx && b->dweight && b->dvector && b->logits && b->parameters;
+           b->score && b->state && b->dx && b->dweight && b->dvector && b->logits &&
+           b->parameters && b->dy && b->ddelta && b->dz && b->dA && b->dBC && b->dstate &&
+           b->checkpoints;
 }
 
 static void bench_free(struct bench *b) {
-    float *all[] = {b->u,  b->delta,   b->z,       b->y,      b->A,
-                    b->BC, b->vector,  b->weight,  b->score,  b->state,
-                    b->dx, b->dweight, b->dvector, b->logits, b->parameters};
+    float *all[] = {b->u,       b->delta,  b->z,          b->y,          b->A,      b->BC,
+                    b->vector,  b->weight, b->score,      b->state,      b->dx,     b->dweight,
+                    b->dvector, b->logits, b->parameters, b->dy,         b->ddelta, b->dz,
+                    b->dA,      b->dBC,    b->dstate,     b->checkpoints};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         dm_memory_free(all[i]);
 }

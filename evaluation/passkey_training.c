@@ -5,7 +5,21 @@
 
 #include "draw.h"
 
-static const char after_mention[] = " is the pass key. ";
+/* The tokens of the key, one for each of its characters; allocated. */
+static dm_status encode_answer(const struct passkey_task *task, const char *key, int32_t **ids,
+                               dm_error *error) {
+    size_t n;
+    dm_status status =
+        dm_tokenizer_encode(task->tokenizer, key, passkey_key_length, ids, &n, error);
+    if (status || n == passkey_key_length)
+        return status;
+    dm_free(*ids);
+    error->status = DM_ERROR_UNSUPPORTED;
+    snprintf(error->message, sizeof error->message,
+             "the pass-key task is for tokenizers with a token per byte: this one makes %zu of %s",
+             n, key);
+    return error->status;
+}
 
 dm_status passkey_draw_example(const struct passkey_task *task, size_t number, size_t shortest,
                                size_t longest, struct passkey_prompt *prompt, dm_error *error) {
@@ -15,34 +29,34 @@ dm_status passkey_draw_example(const struct passkey_task *task, size_t number, s
     double depth = (double)(draw_bits(&state, 4) >> 11) * 0x1p-53;
     /* the answer alone does not fit: passkey_draw says so of the prompt */
     size_t n_prompt = length > passkey_key_length ? length - passkey_key_length : 0;
-    return passkey_draw(task, n_prompt, depth, number, prompt, error);
+    int32_t *answer;
+    dm_status status = passkey_draw(task, n_prompt, depth, number, prompt, error);
+    if (!status)
+        status = encode_answer(task, prompt->key, &answer, error);
+    if (!status)
+        dm_free(answer);
+    return status;
 }
 
 dm_status passkey_write_example(const struct passkey_task *task,
                                 const struct passkey_prompt *prompt, float mention, float text,
                                 int32_t *ids, float *weight, dm_error *error) {
+    const size_t n_after = strlen(" is the pass key. "); /* of the fact, after the mention */
     struct passkey_fact fact;
     int32_t *answer;
-    size_t n_answer, n = prompt->length;
-    dm_status status = dm_tokenizer_encode(task->tokenizer, prompt->key, passkey_key_length,
-                                           &answer, &n_answer, error);
+    size_t n = prompt->length;
+    dm_status status = encode_answer(task, prompt->key, &answer, error);
     if (status)
         return status;
-    if (n_answer == passkey_key_length) {
-        status = passkey_build(task, prompt, ids, &fact, error);
-        memcpy(ids + n, answer, sizeof *ids * passkey_key_length);
-    } else {
-        status = error->status = DM_ERROR_UNSUPPORTED;
-        snprintf(error->message, sizeof error->message,
-                 "the pass-key task is for tokenizers with a token per byte: this one makes %zu of "
-                 "the key %s",
-                 n_answer, prompt->key);
-    }
+    memcpy(ids + n, answer, sizeof *ids * passkey_key_length);
     dm_free(answer);
+    status = passkey_build(task, prompt, ids, &fact, error);
     if (status)
         return status;
-    size_t second = fact.first + fact.n - (sizeof after_mention - 1) - passkey_key_length;
-    for (size_t t = 0; t < n + passkey_key_length; t++)
-        weight[t] = t >= n ? 1 : t >= second && t < second + passkey_key_length ? mention : text;
+    size_t second = fact.first + fact.n - n_after - passkey_key_length;
+    for (size_t t = 0; t < n; t++)
+        weight[t] = t >= second && t < second + passkey_key_length ? mention : text;
+    for (size_t t = n; t < n + passkey_key_length; t++)
+        weight[t] = 1;
     return DM_OK;
 }

@@ -12,7 +12,9 @@
 
 #include <cmocka.h>
 
+#include "draw.h"
 #include "grid.h"
+#include "passkey_training.h"
 
 enum { n_vocab = 256, capacity = 8192 };
 
@@ -182,6 +184,70 @@ static void draws_by_seed_and_cell(void **state) {
     assert_int_equal(passkey_draw(&task, 20000 + 88 + 1, 0.5, 1, &b, &error), DM_ERROR_ARGUMENT);
 }
 
+static void writes_examples_to_train_on(void **state) {
+    (void)state;
+    struct passkey_prompt prompt, again;
+    dm_error error;
+    int32_t ids[400];
+    float weight[400];
+    char text[401] = "", expected[120];
+    size_t shortest = 400, longest = 0;
+    double least = 1, most = 0;
+    make_noise(noise, 20000);
+    for (size_t i = 0; i < 300; i++) {
+        assert_int_equal(passkey_draw_example(&task, i, 200, 210, &prompt, &error), DM_OK);
+        shortest = prompt.length < shortest ? prompt.length : shortest;
+        longest = prompt.length > longest ? prompt.length : longest;
+        least = prompt.depth < least ? prompt.depth : least;
+        most = prompt.depth > most ? prompt.depth : most;
+    }
+    assert_int_equal(shortest, 200 - 5);
+    assert_int_equal(longest, 210 - 5);
+    assert_true(least >= 0 && least < 0.05 && most > 0.95 && most <= 1);
+    assert_int_equal(passkey_draw_example(&task, 7, 300, 300, &prompt, &error), DM_OK);
+    assert_int_equal(passkey_draw_example(&task, 7, 300, 300, &again, &error), DM_OK);
+    assert_memory_equal(&prompt, &again, sizeof prompt);
+    assert_int_equal(passkey_write_example(&task, &prompt, 0.5F, 0.25F, ids, weight, &error),
+                     DM_OK);
+    for (size_t t = 0; t < 300; t++)
+        text[t] = (char)ids[t];
+    check_prompt(&prompt, text);
+    assert_string_equal(text + 295, prompt.key);
+    snprintf(expected, sizeof expected, "Remember it. %s is the pass key. ", prompt.key);
+    const char *second = strstr(text, expected);
+    assert_non_null(second);
+    second += strlen("Remember it. ");
+    for (size_t t = 0; t < 300; t++) {
+        bool in_mention = text + t >= second && text + t < second + 5;
+        assert_true(weight[t] == (t >= 295 ? 1 : in_mention ? 0.5F : 0.25F));
+    }
+    /* 88 bytes and the answer are the least */
+    assert_int_equal(passkey_draw_example(&task, 1, 93, 93, &prompt, &error), DM_OK);
+    assert_int_equal(passkey_draw_example(&task, 1, 92, 92, &prompt, &error), DM_ERROR_ARGUMENT);
+    assert_int_equal(passkey_draw_example(&task, 1, 3, 3, &prompt, &error), DM_ERROR_ARGUMENT);
+}
+
+static void shuffles_by_key(void **state) {
+    (void)state;
+    static unsigned char seen[5000];
+    const uint64_t counts[] = {1, 2, 3, 4, 5, 16, 17, 1000, 4999};
+    for (size_t c = 0; c < sizeof counts / sizeof *counts; c++) {
+        memset(seen, 0, sizeof seen);
+        for (uint64_t i = 0; i < counts[c]; i++) {
+            uint64_t place = draw_place(c * 1000003, i, counts[c]);
+            assert_true(place < counts[c]);
+            assert_int_equal(seen[place]++, 0);
+        }
+    }
+    size_t n_fixed = 0, n_same = 0;
+    for (uint64_t i = 0; i < 1000; i++) {
+        n_fixed += draw_place(1, i, 1000) == i;
+        n_same += draw_place(1, i, 1000) == draw_place(2, i, 1000);
+    }
+    assert_true(n_fixed < 10 && n_same < 10); /* of chance: 1 each */
+    assert_true(draw_place(3, 12345678901, (uint64_t)1 << 40) < (uint64_t)1 << 40);
+}
+
 static void prints_a_grid(void **state) {
     (void)state;
     const double depths[] = {0, 1};
@@ -217,6 +283,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_the_prompt_and_judges_the_answer),
         cmocka_unit_test(draws_by_seed_and_cell),
+        cmocka_unit_test(writes_examples_to_train_on),
+        cmocka_unit_test(shuffles_by_key),
         cmocka_unit_test(prints_a_grid),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -125,8 +125,9 @@ DM_API dm_status dm_model_get_info(const dm_model *model, dm_model_info *info, d
 DM_API dm_status dm_checkpoint_convert(const char *input, const char *output, dm_dtype dtype,
                                        dm_error *error);
 /* Writes a checkpoint with random weights of the shape in `config_path` (a config.json in either
- * dialect), drawn as the official Mamba initialisation draws them. The same seed, the same bytes.
- */
+ * dialect), drawn as the official Mamba initialisation draws them; with an "initializer_range" in
+ * config.json, the embedding and the input projections as transformers draws them. The same seed,
+ * the same bytes. */
 DM_API dm_status dm_checkpoint_init(const char *config_path, const char *output, dm_dtype dtype,
                                     uint64_t seed, dm_error *error);
 

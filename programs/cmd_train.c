@@ -45,11 +45,15 @@ static char *find_tokenizer(const struct train_settings *settings) {
 }
 
 static bool open_tokenizer(struct work *work) {
-    work->tokenizer_path = find_tokenizer(&work->settings);
-    work->settings.tokenizer = work->tokenizer_path;
-    return (work->tokenizer_path || fail_memory()) &&
-           read_text("tokenizer", NULL, work->tokenizer_path, &work->tokenizer_file) &&
-           load_tokenizer(work->tokenizer_path, &work->tokenizer);
+    char *path = find_tokenizer(&work->settings);
+    struct text file = {0};
+    dm_tokenizer *tokenizer = NULL;
+    bool fine = (path || fail_memory()) && read_text("tokenizer", NULL, path, &file) &&
+                load_tokenizer(path, &tokenizer);
+    work->settings.tokenizer = work->tokenizer_path = path;
+    work->tokenizer_file = file;
+    work->tokenizer = tokenizer;
+    return fine;
 }
 
 /* The checkpoint that `last` points to, if there is one. */
@@ -227,11 +231,19 @@ static bool go_back_to_best(struct work *work) {
     return fine;
 }
 
+/* The model's decimamba.json is to say what the training led to. */
+static bool set_final_context(struct train_loop *loop) {
+    dm_error error;
+    return loop->context.method == DM_CONTEXT_NONE ||
+           dm_trainer_set_context(loop->trainer, &loop->context, &error) == DM_OK ||
+           fail("%s", error.message);
+}
+
 static bool finish(struct work *work) {
     const struct train_state *state = &work->loop.state;
     size_t step = dm_trainer_step_count(work->loop.trainer);
     train_metrics_close(&work->loop.metrics);
-    if (!train_plot(&work->folder) || !go_back_to_best(work) ||
+    if (!train_plot(&work->folder) || !go_back_to_best(work) || !set_final_context(&work->loop) ||
         !train_export(&work->folder, work->loop.trainer, &work->tokenizer_file))
         return false;
     if (state->n_skipped)

@@ -9,6 +9,8 @@
 char *path_join(const char *folder, const char *name) {
     if (name[0] == '/' || !strcmp(folder, "."))
         return strdup(name);
+    if (!strcmp(name, "."))
+        return strdup(folder);
     size_t size = strlen(folder) + strlen(name) + 2;
     char *path = malloc(size);
     if (path)

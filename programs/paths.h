@@ -3,7 +3,8 @@
 #ifndef DECIMAMBA_PROGRAMS_PATHS_H
 #define DECIMAMBA_PROGRAMS_PATHS_H
 
-/* "folder/name"; `name` alone where it is absolute, or the folder is ".". */
+/* "folder/name"; `name` alone where it is absolute, or the folder is "."; the folder alone where
+ * the name is ".". */
 char *path_join(const char *folder, const char *name);
 /* What precedes the last slash: "." where there is none. */
 char *path_folder(const char *path);

@@ -6,6 +6,7 @@
 #include "draw.h"
 #include "fail.h"
 #include "passkey_training.h"
+#include "train_curriculum.h"
 
 /* What a draw is for, so that equal numbers are drawn independently. */
 enum purpose { FOR_ORDER = 1, FOR_PLACE, FOR_HELD_OUT };
@@ -26,7 +27,8 @@ static size_t count_windows(struct train_data *data, const struct document *docu
     return document->n <= length;
 }
 
-static bool index_windows(struct train_data *data) {
+/* `name`: of the data, for messages. */
+static bool index_windows(struct train_data *data, const char *name) {
     const struct corpus *corpus = &data->corpus;
     data->first_window = malloc((corpus->n_document + 1) * sizeof *data->first_window);
     if (!data->first_window)
@@ -38,33 +40,45 @@ static bool index_windows(struct train_data *data) {
     data->first_window[corpus->n_document] = data->n_window;
     if (data->n_window)
         return true;
-    const char *name =
-        data->settings->text.n ? data->settings->text.items[0] : data->settings->jsonl.items[0];
     return data->n_too_long
                ? fail("%s: every prompt with its completion is longer than --length %zu", name,
                       data->settings->length)
                : fail("%s: nothing to learn: no text has two tokens", name);
 }
 
+/* Whether the shortest and the longest prompt can be made of the text. */
+static bool check_prompts(const struct train_data *data) {
+    const struct train_settings *settings = data->settings;
+    size_t lengths[] = {train_length_at(settings, 0), settings->length};
+    struct passkey_prompt prompt;
+    dm_error error;
+    if (settings->shortest_given && settings->shortest < lengths[0])
+        lengths[0] = settings->shortest;
+    for (int i = 0; i < 2; i++)
+        if (passkey_draw_example(&data->task, 0, lengths[i], lengths[i], &prompt, &error))
+            return fail("%s", error.message);
+    return true;
+}
+
 bool train_data_read(struct train_data *data, const struct train_settings *settings,
                      const dm_tokenizer *tokenizer, bool held_out) {
+    const struct text_list *texts = held_out ? &settings->held_out_text : &settings->text;
+    const struct text_list *lines = held_out ? &settings->held_out_jsonl : &settings->jsonl;
     *data = (struct train_data){.settings = settings};
-    if (!corpus_read(&data->corpus, tokenizer,
-                     held_out ? &settings->held_out_text : &settings->text,
-                     held_out ? &settings->held_out_jsonl : &settings->jsonl))
+    if (!corpus_read(&data->corpus, tokenizer, texts, lines))
         return false;
     /* held-out loss is that of the labels alone */
     data->text_weight = held_out ? 0 : (float)settings->text_weight;
     data->mention_weight = held_out ? 0 : (float)settings->mention_weight;
     if (settings->task != TASK_PASSKEY)
-        return index_windows(data);
+        return index_windows(data, (texts->n ? texts : lines)->items[0]);
     data->task = (struct passkey_task){
         .tokenizer = tokenizer,
         .text = data->corpus.ids,
         .n_text = data->corpus.n_id,
         .seed = held_out ? seed_for(data, FOR_HELD_OUT) : settings->seed,
     };
-    return true;
+    return check_prompts(data);
 }
 
 void train_data_free(struct train_data *data) {

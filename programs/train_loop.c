@@ -8,6 +8,7 @@
 #include "json_output.h"
 #include "read_tokens.h"
 #include "train_checkpoint.h"
+#include "train_curriculum.h"
 
 enum { most_skipped_in_row = 10 };
 
@@ -76,10 +77,11 @@ static enum outcome accumulate(struct train_loop *loop, struct train_state *afte
         dm_status status = dm_trainer_accumulate(loop->trainer, &batch, NULL, error);
         if (!status)
             status = count_kept(loop, error);
-        if (status == DM_ERROR_NUMBER)
-            outcome = STEP_BAD_NUMBER;
-        else if (status && !report(loop, error))
+        if (status && status != DM_ERROR_NUMBER) {
+            report(loop, error);
             return STEP_FAILED;
+        }
+        outcome = status ? STEP_BAD_NUMBER : STEP_DONE;
         after->n_token += batch.start[batch.n_sequence];
     }
     return outcome;
@@ -98,9 +100,11 @@ static enum outcome take_step(struct train_loop *loop, struct train_state *after
     }
     *stats = (dm_step_stats)DM_STEP_STATS_INIT;
     dm_status status = dm_trainer_step(loop->trainer, stats, error);
-    if (status == DM_ERROR_NUMBER)
-        return STEP_BAD_NUMBER;
-    return status && !report(loop, error) ? STEP_FAILED : STEP_DONE;
+    if (status && status != DM_ERROR_NUMBER) {
+        report(loop, error);
+        return STEP_FAILED;
+    }
+    return status ? STEP_BAD_NUMBER : STEP_DONE;
 }
 
 /* Leaves the step's data out, or ends the training. */
@@ -148,8 +152,10 @@ static bool evaluate(struct train_loop *loop, double *loss) {
         dm_training_batch batch = train_batch_view(&loop->batch);
         dm_training_loss part = DM_TRAINING_LOSS_INIT;
         dm_status status = dm_trainer_evaluate(loop->trainer, &batch, &part, &error);
-        if (status)
+        if (status) {
+            progress_clear(&loop->watch.progress);
             return fail("held-out data: %s", error.message);
+        }
         sum += part.sum;
         weight += part.weight;
     }
@@ -245,6 +251,7 @@ enum train_end train_loop_run(struct train_loop *loop) {
     loop->kept = calloc(loop->n_layer, sizeof *loop->kept);
     loop->kept_once = calloc(loop->n_layer, sizeof *loop->kept_once);
     train_watch_start(&loop->watch, loop->settings->steps, step);
+    loop->metrics.progress = &loop->watch.progress;
     if (!loop->kept || !loop->kept_once)
         fail_memory();
     else if (train_batch_init(&loop->batch, loop->settings->batch_tokens))

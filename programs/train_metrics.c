@@ -14,8 +14,11 @@
 #include "output_file.h"
 #include "paths.h"
 
-static bool fail_write(const char *path) {
-    return fail("%s: cannot write: %s", path, strerror(errno));
+static bool fail_write(const struct train_metrics *metrics, const char *path) {
+    int fault = errno;
+    if (metrics->progress)
+        progress_clear(metrics->progress);
+    return fail("%s: cannot write: %s", path, strerror(fault));
 }
 
 /* One list of numbers: "kept" as kept/layer_0, kept/layer_1, ... */
@@ -86,12 +89,11 @@ static bool cut_back(struct train_metrics *metrics, size_t step) {
     bool fine = output_open(&kept, metrics->path);
     if (fine) {
         fine = replay(lines, step, &kept, metrics->events) && fflush(metrics->events) == 0;
-        if (!fine)
-            complain("events: cannot write: %s", strerror(errno));
         if (fine)
             fine = output_commit(&kept);
         else
-            output_abandon(&kept);
+            fail_write(metrics, "events");
+        output_abandon(&kept);
     }
     if (lines)
         fclose(lines);
@@ -103,8 +105,9 @@ static void remove_others(const char *folder, const char *name) {
     struct dirent **entries;
     int n = scandir(folder, &entries, NULL, NULL);
     for (int i = 0; i < n; i++) {
-        char *path = path_join(folder, entries[i]->d_name);
-        if (path && strstr(entries[i]->d_name, ".tfevents.") && strcmp(entries[i]->d_name, name))
+        const char *other = entries[i]->d_name;
+        char *path = path_join(folder, other);
+        if (path && strstr(other, ".tfevents.") && strcmp(other, name) != 0)
             unlink(path);
         free(path);
         free(entries[i]);
@@ -123,8 +126,8 @@ static bool open_events(struct train_metrics *metrics, const char *folder) {
     if (!path)
         return fail_memory();
     metrics->events = fopen(path, "wbe");
-    bool fine =
-        (metrics->events && event_write_version(metrics->events, (double)now)) || fail_write(path);
+    bool fine = (metrics->events && event_write_version(metrics->events, (double)now)) ||
+                fail_write(metrics, path);
     free(path);
     if (fine)
         remove_others(folder, name);
@@ -139,7 +142,7 @@ bool train_metrics_open(struct train_metrics *metrics, const struct train_folder
     free(events);
     if (fine)
         metrics->lines = fopen(metrics->path, "abe");
-    return fine && (metrics->lines || fail_write(metrics->path));
+    return fine && (metrics->lines || fail_write(metrics, metrics->path));
 }
 
 bool train_metrics_write(struct train_metrics *metrics, json_t *line) {
@@ -149,16 +152,16 @@ bool train_metrics_write(struct train_metrics *metrics, json_t *line) {
         return fail_memory();
     }
     bool fine = (fprintf(metrics->lines, "%s\n", text) > 0 && fflush(metrics->lines) == 0) ||
-                fail_write(metrics->path);
+                fail_write(metrics, metrics->path);
     fine = fine && ((write_events(metrics->events, line) && fflush(metrics->events) == 0) ||
-                    fail("events: cannot write: %s", strerror(errno)));
+                    fail_write(metrics, "events"));
     free(text);
     json_decref(line);
     return fine;
 }
 
 bool train_metrics_sync(struct train_metrics *metrics) {
-    return fsync(fileno(metrics->lines)) == 0 || fail_write(metrics->path);
+    return fsync(fileno(metrics->lines)) == 0 || fail_write(metrics, metrics->path);
 }
 
 void train_metrics_close(struct train_metrics *metrics) {

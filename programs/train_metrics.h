@@ -5,11 +5,13 @@
 
 #include <jansson.h>
 
+#include "progress.h"
 #include "train_folder.h"
 
 struct train_metrics {
     char *path;
     FILE *lines, *events;
+    struct progress *progress; /* taken away before a fault's line; may be NULL */
 };
 
 /* Opens both for what comes after step `step`: later lines, and one that was cut off, are taken

@@ -1,11 +1,11 @@
 #include "train_settings.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "fail.h"
 #include "options_json.h"
+#include "train_curriculum.h"
 #include "train_table.h"
 
 static const struct train_settings defaults = {
@@ -62,7 +62,9 @@ static bool check_lengths(const struct train_settings *s) {
 
 static bool check_loss(const struct train_settings *s) {
     bool last = s->loss == LOSS_LAST;
-    if (s->chunks > 1 && s->loss == LOSS_LAST)
+    if (s->labels_given && !last)
+        return fail("train: --labels has no meaning without --loss last");
+    if (s->chunks > 1 && last)
         return fail("train: --chunks says itself which labels are last: leave out --loss last");
     if (s->loss == LOSS_ALL && s->text_weight_given)
         return fail("train: --text-weight: with --loss all, every token is a label");
@@ -73,6 +75,9 @@ static bool check_loss(const struct train_settings *s) {
 static bool check_run(const struct train_settings *s) {
     if (s->patience && !s->held_out_text.n && !s->held_out_jsonl.n)
         return fail("train: --patience needs held-out data: --held-out-text or --held-out-jsonl");
+    if (s->schedule && s->warmup >= s->steps)
+        return fail("train: --warmup %zu leaves none of --steps %zu for the rate to fall",
+                    s->warmup, s->steps);
     if (s->kept_share_given && s->context.base_length_given)
         return fail("train: --kept-share and --base-length say the same: give one");
     return !s->kept_share_start_given || s->kept_share_given ||
@@ -193,6 +198,7 @@ bool train_settings_context(struct train_settings *settings, size_t n_layer,
     flags->min_length = context->min_length;
     flags->method_given = flags->score_given = flags->beta_given = flags->min_length_given = true;
     flags->base_length_given = !settings->kept_share_given;
+    context->base_length = train_base_length_at(settings, context, settings->steps);
     return true;
 }
 
@@ -222,29 +228,4 @@ dm_trainer_options train_settings_options(const struct train_settings *settings,
     options.lora_alpha = settings->lora_alpha;
     options.seed = settings->seed;
     return options;
-}
-
-/* How far `step` is on the way that takes a share of the steps: 0 to 1. */
-static double way(const struct train_settings *settings, double share, size_t step) {
-    double steps = share * (double)settings->steps;
-    return (double)step < steps ? (double)step / steps : 1;
-}
-
-size_t train_length_at(const struct train_settings *settings, size_t step) {
-    if (!settings->length_start_given)
-        return settings->length;
-    double more = (double)(settings->length - settings->length_start);
-    return settings->length_start + (size_t)(way(settings, settings->length_over, step) * more);
-}
-
-size_t train_base_length_at(const struct train_settings *settings,
-                            const dm_context_options *context, size_t step) {
-    if (!settings->kept_share_given)
-        return context->base_length;
-    double share = settings->kept_share;
-    if (settings->kept_share_start_given)
-        share += (1 - way(settings, settings->kept_share_over, step)) *
-                 (settings->kept_share_start - settings->kept_share);
-    double n = floor(share * (double)train_length_at(settings, step) + 0.5);
-    return n < 1 ? 1 : (size_t)n;
 }

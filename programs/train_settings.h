@@ -24,7 +24,7 @@ struct train_settings {
     double length_over, text_weight, mention_weight;
     bool text_weight_given, shortest_given, length_start_given;
     int loss;
-    bool loss_given;
+    bool loss_given, labels_given;
     /* steps */
     size_t steps, warmup;
     double learning_rate, final_rate, beta1, beta2, epsilon, weight_decay, clip, lora_alpha;
@@ -59,17 +59,11 @@ json_t *train_settings_to_json(struct train_settings *settings, const char *fold
 bool train_settings_agree(struct train_settings *settings, const json_t *before, const json_t *now,
                           const char *file);
 
-/* The settings of the library's for a training of a model with `n_layer` layers; what it points to
- * lives in the settings. */
+/* What the library is told for a model with `n_layer` layers, as it is at the end of the
+ * curriculum; it points into the settings. */
 bool train_settings_context(struct train_settings *settings, size_t n_layer,
                             dm_context_options *context);
 dm_trainer_options train_settings_options(const struct train_settings *settings,
                                           const dm_context_options *context);
-
-/* The curriculum: longest sequence, and share of it that is kept, in step `step` (from 0). */
-size_t train_length_at(const struct train_settings *settings, size_t step);
-/* The context's base_length in that step, where a share is asked for; else as it stands. */
-size_t train_base_length_at(const struct train_settings *settings,
-                            const dm_context_options *context, size_t step);
 
 #endif

@@ -67,8 +67,8 @@ static void sequence_options(struct train_settings *s, struct option *table) {
          "labels: completion (of lines with a prompt; of text, all), all tokens, or the last "
          "--labels of each sequence",
          .choices = loss_names, .given = &s->loss_given},
-        {OPTION_SIZE, "labels", &s->labels, "N", "with --loss last: so many tokens", .least = 1,
-         .most = 1e9},
+        {OPTION_SIZE, "labels", &s->labels, "N", "with --loss last: so many tokens (default 1)",
+         .least = 1, .most = 1e9, .given = &s->labels_given},
         {OPTION_REAL, "text-weight", &s->text_weight, "X",
          "what a token that is no label counts in the loss (default 0; pass-key prompts 0.2)",
          .most = 1e6, .given = &s->text_weight_given},

@@ -7,8 +7,8 @@ enum { seconds_between_lines = 30 };
 
 void train_watch_start(struct train_watch *watch, size_t n_step, size_t step) {
     *watch = (struct train_watch){.line_at = seconds_now()};
-    progress_start(&watch->progress, "train", n_step);
-    watch->progress.unit = "steps";
+    progress_start(&watch->progress, "step", n_step);
+    watch->progress.unit = "";
     watch->progress.before = step;
 }
 
@@ -42,11 +42,10 @@ void train_watch_step(struct train_watch *watch, const struct train_glance *glan
     bool late = !progress->on && seconds_now() - watch->line_at > seconds_between_lines;
     if (stays || late)
         print_line(watch, glance);
-    int n = snprintf(progress->detail, sizeof progress->detail, "loss %.4f", glance->loss);
+    char held_out[32] = ""; /* all of it is to fit into 80 columns */
     if (watch->has_held_out)
-        n += snprintf(progress->detail + n, sizeof progress->detail - (size_t)n, "  held out %.4f",
-                      watch->held_out);
-    snprintf(progress->detail + n, sizeof progress->detail - (size_t)n, "  %.0f tokens/s",
-             glance->tokens_per_second);
+        snprintf(held_out, sizeof held_out, "  held %.3f", watch->held_out);
+    snprintf(progress->detail, sizeof progress->detail, "loss %.3f%s  %.1fk tok/s", glance->loss,
+             held_out, glance->tokens_per_second / 1000);
     progress_update(progress, glance->step);
 }

@@ -177,26 +177,55 @@ size_t dm_kernel_weight_bytes(const struct dm_kernel *kernel) {
     return dnnl_memory_desc_get_size(&kernel->weight);
 }
 
-dnnl_status_t dm_kernel_run(const struct dm_onednn *onednn, const struct dm_kernel *kernel, int i,
-                            dnnl_stream_t stream, void *x, void *packed, void *y, void *scratch) {
+dnnl_status_t dm_runner_open(struct dm_runner *runner, const struct dm_onednn *onednn) {
+    *runner = (struct dm_runner){.engine = onednn->engine};
+    return dnnl_stream_create(&runner->stream, onednn->engine, dnnl_stream_default_flags);
+}
+
+static void forget(struct dm_runner *runner) {
+    runner->kernel = NULL;
+    for (int k = 0; k < 4; k++) {
+        if (runner->operands[k])
+            dnnl_memory_destroy(runner->operands[k]);
+        runner->operands[k] = NULL;
+    }
+}
+
+void dm_runner_close(struct dm_runner *runner) {
+    forget(runner);
+    if (runner->stream)
+        dnnl_stream_destroy(runner->stream);
+}
+
+static dnnl_status_t prepare(struct dm_runner *runner, const struct dm_kernel *kernel, int i) {
     const dnnl_memory_desc_t *descriptions[] = {&kernel->x[i], &kernel->weight, &kernel->y[i],
                                                 &kernel->scratch[i]};
+    if (runner->kernel == kernel && runner->i == i)
+        return dnnl_success;
+    forget(runner);
+    for (int k = 0; k < 4; k++) {
+        dnnl_status_t status = dnnl_memory_create(&runner->operands[k], descriptions[k],
+                                                  runner->engine, DNNL_MEMORY_NONE);
+        if (status)
+            return status;
+    }
+    runner->kernel = kernel;
+    runner->i = i;
+    return dnnl_success;
+}
+
+dnnl_status_t dm_runner_run(struct dm_runner *runner, const struct dm_kernel *kernel, int i,
+                            void *x, void *packed, void *y, void *scratch) {
     static const int names[] = {DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DST, DNNL_ARG_SCRATCHPAD};
     void *data[] = {x, packed, y, scratch};
     dnnl_exec_arg_t arguments[4];
-    dnnl_status_t status = dnnl_success;
-    int n = 0;
-    for (; n < 4 && !status; n++) {
-        arguments[n].arg = names[n];
-        arguments[n].memory = NULL;
-        status = dnnl_memory_create(&arguments[n].memory, descriptions[n], onednn->engine, data[n]);
+    dnnl_status_t status = prepare(runner, kernel, i);
+    for (int k = 0; k < 4 && !status; k++) {
+        arguments[k] = (dnnl_exec_arg_t){names[k], runner->operands[k]};
+        status = dnnl_memory_set_data_handle(runner->operands[k], data[k]);
     }
-    if (!status)
-        status = dnnl_primitive_execute(kernel->primitives[i], stream, n, arguments);
-    for (int k = 0; k < n; k++)
-        if (arguments[k].memory)
-            dnnl_memory_destroy(arguments[k].memory);
-    return status;
+    return status ? status
+                  : dnnl_primitive_execute(kernel->primitives[i], runner->stream, 4, arguments);
 }
 
 dm_status dm_onednn_open(struct dm_onednn *onednn, dm_error *error) {

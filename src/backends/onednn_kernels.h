@@ -57,9 +57,22 @@ bool dm_onednn_has_bf16(void);
 dm_status dm_kernel_find(struct dm_onednn *onednn, const struct dm_product *product,
                          const struct dm_kernel **kernel, dm_error *error);
 size_t dm_kernel_weight_bytes(const struct dm_kernel *kernel);
+
+/* What a thread runs kernels with. oneDNN's objects for the operands of its last product are kept:
+ * making them takes longer than a small product. */
+struct dm_runner {
+    dnnl_engine_t engine;
+    dnnl_stream_t stream;
+    const struct dm_kernel *kernel;
+    int i;
+    dnnl_memory_t operands[4];
+};
+
+dnnl_status_t dm_runner_open(struct dm_runner *runner, const struct dm_onednn *onednn);
+void dm_runner_close(struct dm_runner *runner);
 /* y [2^i, n_out] of x [2^i, n_in] and the packed weight, on this thread. */
-dnnl_status_t dm_kernel_run(const struct dm_onednn *onednn, const struct dm_kernel *kernel, int i,
-                            dnnl_stream_t stream, void *x, void *packed, void *y, void *scratch);
+dnnl_status_t dm_runner_run(struct dm_runner *runner, const struct dm_kernel *kernel, int i,
+                            void *x, void *packed, void *y, void *scratch);
 
 /* Keeps oneDNN on the calling thread until dm_onednn_together with what this returned: otherwise a
  * second team of threads, of libgomp, would run and spin beside ours. */

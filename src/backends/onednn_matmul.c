@@ -171,14 +171,24 @@ static void copy_x(const struct dm_matrix *matrix, const float *x, size_t n, siz
     }
 }
 
+/* In steps that a compiler turns into vectors. */
+static void add(const float *restrict values, size_t n, float *restrict to) {
+    enum { STEP = 16 };
+    size_t i = 0;
+    for (; i + STEP <= n; i += STEP)
+        for (size_t k = 0; k < STEP; k++)
+            to[i + k] += values[i + k];
+    for (; i < n; i++)
+        to[i] += values[i];
+}
+
 static void put_rows(const struct dm_matmul *op, const float *from, size_t n_row, size_t row,
                      size_t column, size_t n_column) {
     for (size_t t = 0; t < n_row; t++) {
         float *to = op->y + (row + t) * op->weight->n_out + column;
         const float *values = from + t * n_column;
         if (op->accumulate)
-            for (size_t o = 0; o < n_column; o++)
-                to[o] += values[o];
+            add(values, n_column, to);
         else
             memcpy(to, values, n_column * sizeof(float));
     }
@@ -205,8 +215,7 @@ static dnnl_status_t multiply_block(const struct job *job, struct dm_bench *benc
     float *y = direct ? op->y + row * matrix->n_out + column : (float *)bytes;
     void *scratch = bytes + dm_round_up(DM_TILE_ROWS * matrix->n_out * sizeof(float));
     void *packed = matrix->packed + slice * matrix->slice_bytes;
-    dnnl_status_t status =
-        dm_kernel_run(&matrix->workshop->onednn, kernel, i, bench->stream, x, packed, y, scratch);
+    dnnl_status_t status = dm_runner_run(&bench->runner, kernel, i, x, packed, y, scratch);
     if (!status && !direct)
         put_rows(op, y, n_row, row, column, n_column);
     return status;

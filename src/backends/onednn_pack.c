@@ -36,33 +36,56 @@ static void pack_rows_bf16(const struct dm_packing *packing, const struct dm_par
 }
 
 /* The same from rows of columns. */
+static void prefetch_row(const struct dm_part *part, size_t i) {
+    if (i < part->n_in)
+        dm_prefetch_row(part->data + i * part->step, part->n_out);
+}
+
 static void pack_transposed(const struct dm_packing *packing, const struct dm_part *part) {
-    for (size_t i = 0; i < part->n_in; i++)
+    for (size_t i = 0; i < part->n_in; i++) {
+        prefetch_row(part, i + DM_ROWS_AHEAD);
         memcpy(unit(packing, part->input + i, part->column), part->data + i * part->step,
                part->n_out * sizeof(float));
+    }
 }
 
 static void pack_transposed_bf16(const struct dm_packing *packing, const struct dm_part *part) {
     for (size_t i = 0; i < part->n_in; i += 2) {
         const float *row = part->data + i * part->step;
+        prefetch_row(part, i + DM_ROWS_AHEAD);
+        prefetch_row(part, i + DM_ROWS_AHEAD + 1);
         packing->convert->bf16_pairs(row, i + 1 < part->n_in ? row + part->step : NULL, part->n_out,
                                      unit(packing, (part->input + i) / 2, part->column));
     }
 }
 
+/* How many of the n_out columns from `column` on lie in the first one's block. */
+static size_t in_block(const struct dm_packing *packing, size_t column, size_t n_out) {
+    size_t columns = packing->kernel->layout.columns, left = columns - column % columns;
+    return n_out < left ? n_out : left;
+}
+
 void dm_pack(const struct dm_packing *packing, const struct dm_part *part) {
     bool is_bf16 = packing->kernel->product.compute == DM_DTYPE_BF16;
-    size_t columns = packing->kernel->layout.columns;
     struct dm_part piece = *part;
     for (size_t c = 0; c < part->n_out; c += piece.n_out) {
-        size_t in_block = columns - (part->column + c) % columns;
         piece.data = part->data + c * (part->transposed ? 1 : part->step);
         piece.column = part->column + c;
-        piece.n_out = part->n_out - c < in_block ? part->n_out - c : in_block;
+        piece.n_out = in_block(packing, piece.column, part->n_out - c);
         if (part->transposed)
             (is_bf16 ? pack_transposed_bf16 : pack_transposed)(packing, &piece);
         else
             (is_bf16 ? pack_rows_bf16 : pack_rows)(packing, &piece);
+    }
+}
+
+void dm_pack_zeros(const struct dm_packing *packing, size_t input, size_t end, size_t column,
+                   size_t n_out) {
+    size_t pair = packing->kernel->product.compute == DM_DTYPE_BF16 ? 2 : 1;
+    for (size_t c = 0, n; c < n_out; c += n) {
+        n = in_block(packing, column + c, n_out - c);
+        for (size_t k = input / pair; k < end / pair; k++)
+            memset(unit(packing, k, column + c), 0, n * sizeof(uint32_t));
     }
 }
 

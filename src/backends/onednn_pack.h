@@ -22,8 +22,19 @@ struct dm_part {
     size_t input, n_in, column, n_out;
 };
 
-/* Both leave what fills up the layout's last blocks as it is, but for the second half of a pair. */
+/* Reads a part of a row ahead of its use: where rows are much longer than the part, hardware does
+ * not foresee the next one. */
+enum { DM_ROWS_AHEAD = 32 };
+static inline void dm_prefetch_row(const float *row, size_t n) {
+    for (size_t i = 0; i < n; i += 16)
+        __builtin_prefetch(row + i, 0, 2);
+}
+
+/* Leaves what fills up the layout's last blocks as it is, but for the second half of a pair. */
 void dm_pack(const struct dm_packing *packing, const struct dm_part *part);
+/* Zeros for the inputs [input, end), `end` even, of n_out columns; of an odd input's pair too. */
+void dm_pack_zeros(const struct dm_packing *packing, size_t input, size_t end, size_t column,
+                   size_t n_out);
 void dm_pack_matrix(const struct dm_packing *packing, const struct dm_matrix_source *source);
 
 #endif

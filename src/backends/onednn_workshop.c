@@ -3,8 +3,7 @@
 #include "base/memory.h"
 
 static void free_bench(struct dm_bench *bench) {
-    if (bench->stream)
-        dnnl_stream_destroy(bench->stream);
+    dm_runner_close(&bench->runner);
     dm_memory_free(bench->bytes);
     dm_memory_free(bench);
 }
@@ -15,8 +14,7 @@ static struct dm_bench *new_bench(const struct dm_workshop *workshop, size_t n_b
         return NULL;
     bench->n_byte = n_byte;
     bench->bytes = dm_memory_array(n_byte, 1);
-    if (!bench->bytes ||
-        dnnl_stream_create(&bench->stream, workshop->onednn.engine, dnnl_stream_default_flags)) {
+    if (!bench->bytes || dm_runner_open(&bench->runner, &workshop->onednn)) {
         free_bench(bench);
         return NULL;
     }

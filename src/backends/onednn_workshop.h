@@ -9,7 +9,7 @@
  * share. */
 struct dm_bench {
     struct dm_bench *next;
-    dnnl_stream_t stream;
+    struct dm_runner runner;
     size_t n_byte;
     unsigned char *bytes;
 };

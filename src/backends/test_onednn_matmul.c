@@ -1,4 +1,4 @@
-#include "base/test_support.h"
+#include "backends/test_onednn.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -11,14 +11,14 @@
 #include "base/memory.h"
 #include "base/random.h"
 
-enum { most_rows = 200, guard = 16 };
+enum { most_rows = 200, guard = test_guard };
 
 static const size_t widths[] = {1, 2, 7, 16, 31, 63, 64, 65, 129, 600};
 /* slices of these leave 1, 16, 32, 48 or 63 columns for the last one */
 static const size_t heights[] = {1, 3, 15, 63, 64, 65, 129, 513, 528, 544, 560, 575, 600, 1100};
 enum { n_width = sizeof widths / sizeof *widths, n_height = sizeof heights / sizeof *heights };
 
-static struct dm_threads *threads[3]; /* of 1, 2 and 5 */
+struct dm_threads *test_threads[3];
 
 struct product {
     size_t n_in, n_out;
@@ -29,14 +29,15 @@ struct product {
     float *sizes;    /* [most_rows, n_out]: sum of magnitudes */
 };
 
-/* With the conversions of this processor. */
-static dm_status open_backend(struct dm_matmul_backend *backend, dm_error *error) {
+void test_open_backend(struct dm_matmul_backend *backend) {
     struct dm_ops ops;
+    dm_error error;
     dm_cpu_plain_ops(&ops, dm_cpu_features());
-    return dm_onednn_matmul(backend, &ops.convert, error);
+    if (dm_onednn_matmul(backend, &ops.convert, &error))
+        fail_msg("%s", error.message);
 }
 
-static void *some(size_t n, size_t size) {
+void *test_some(size_t n, size_t size) {
     void *pointer = calloc(n, size);
     assert_non_null(pointer);
     return pointer;
@@ -53,10 +54,10 @@ static void make_product(struct dm_random *random, size_t n_in, size_t n_out, dm
     *product = (struct product){n_in,
                                 n_out,
                                 compute,
-                                some(n_out * n_in, sizeof(float)),
-                                some(most_rows * n_in, sizeof(float)),
-                                some(most_rows * n_out, sizeof(float)),
-                                some(most_rows * n_out, sizeof(float))};
+                                test_some(n_out * n_in, sizeof(float)),
+                                test_some(most_rows * n_in, sizeof(float)),
+                                test_some(most_rows * n_out, sizeof(float)),
+                                test_some(most_rows * n_out, sizeof(float))};
     for (size_t i = 0; i < n_out * n_in; i++)
         product->weight[i] = draw(random, compute);
     for (size_t i = 0; i < most_rows * n_in; i++)
@@ -86,14 +87,14 @@ static void multiply(const struct dm_matmul_backend *backend, const struct dm_ma
                      const struct product *product, size_t row, size_t n, size_t thread,
                      bool accumulate, float *y) {
     size_t size = n * product->n_out;
-    float *room = some(size + (size_t)2 * guard, sizeof *room);
+    float *room = test_some(size + (size_t)2 * guard, sizeof *room);
     dm_error error;
     for (int i = 0; i < guard; i++)
         room[i] = room[guard + size + (size_t)i] = 12345;
     memcpy(room + guard, y, size * sizeof *room);
     const struct dm_matmul op = {n, product->x + row * product->n_in, matrix, room + guard,
                                  accumulate};
-    if (backend->multiply(&op, 1, threads[thread], &error))
+    if (backend->multiply(&op, 1, test_threads[thread], &error))
         fail_msg("%s", error.message);
     for (int i = 0; i < guard; i++)
         assert_true(room[i] == 12345 && room[guard + size + (size_t)i] == 12345);
@@ -115,7 +116,7 @@ static void check_values(const struct product *product, const float *y) {
 /* Any batch and any number of threads give a row the bits that it has in `y`. */
 static void check_batches(const struct dm_matmul_backend *backend, const struct dm_matrix *matrix,
                           const struct product *product, const float *y, struct dm_random *random) {
-    float *part = some(most_rows * product->n_out, sizeof *part);
+    float *part = test_some(most_rows * product->n_out, sizeof *part);
     static const size_t lengths[] = {1, 2, 3, 17, 63, 64, 65, 127, 130, 200};
     for (size_t k = 0; k < sizeof lengths / sizeof *lengths; k++) {
         size_t row = dm_random_below(random, most_rows - lengths[k] + 1);
@@ -139,14 +140,15 @@ static void check_shape(const struct dm_matmul_backend *backend, size_t n_in, si
     struct dm_matrix *matrix;
     dm_error error;
     make_product(random, n_in, n_out, compute, &product);
-    unsigned char *stored = some(n_out * n_in * sizeof(float) + 1, 1); /* unaligned, as in a file */
+    unsigned char *stored =
+        test_some(n_out * n_in * sizeof(float) + 1, 1); /* unaligned, as in a file */
     memcpy(stored + 1, product.weight, n_out * n_in * sizeof(float));
     const struct dm_matrix_source source = {stored + 1, DM_DTYPE_F32, n_out, n_in, false};
     if (backend->matrix_new(backend->state, &source, compute, &matrix, &error))
         fail_msg("%s", error.message);
     free(stored); /* the matrix has its own copy */
     assert_true(backend->matrix_bytes(matrix) >= n_out * n_in * (compute == DM_DTYPE_BF16 ? 2 : 4));
-    float *y = some(most_rows * n_out, sizeof *y);
+    float *y = test_some(most_rows * n_out, sizeof *y);
     multiply(backend, matrix, &product, 0, most_rows, 0, false, y);
     check_values(&product, y);
     check_batches(backend, matrix, &product, y, random);
@@ -158,11 +160,9 @@ static void check_shape(const struct dm_matmul_backend *backend, size_t n_in, si
 static void check_type(dm_dtype compute) {
     struct dm_matmul_backend backend;
     struct dm_random random;
-    dm_error error;
     size_t live = dm_memory_live();
     dm_random_seed(&random, 17);
-    if (open_backend(&backend, &error))
-        fail_msg("%s", error.message);
+    test_open_backend(&backend);
     if (compute == DM_DTYPE_BF16 && !backend.has_bf16(backend.state)) {
         backend.free_state(backend.state);
         skip();
@@ -195,8 +195,7 @@ static void test_rounding(void **state) {
     uint16_t stored[3];
     const float weight[3] = {1.5f, -2, 0.25f}, x[3] = {1.00390625f, 3, 1}; /* 1 + 2^-8 */
     float y;
-    if (open_backend(&backend, &error))
-        fail_msg("%s", error.message);
+    test_open_backend(&backend);
     for (int type = DM_DTYPE_F32; type <= DM_DTYPE_F16; type++)
         for (int compute = DM_DTYPE_F32; compute <= DM_DTYPE_BF16; compute++) {
             if (compute == DM_DTYPE_BF16 && !backend.has_bf16(backend.state))
@@ -218,6 +217,83 @@ static void test_rounding(void **state) {
     backend.free_state(backend.state);
 }
 
+/* ---- Packing other values ---- */
+
+/* Exact in every type. */
+static float draw_exact(struct dm_random *random) {
+    return ((float)dm_random_below(random, 511) - 255) / 64;
+}
+
+/* Values [n_out, n_in] as a source lies in memory: of any type, transposed or not; unaligned, as in
+ * a file, but for DM_DTYPE_AUTO. */
+static void *store(const float *values, struct test_shape shape, dm_dtype dtype, bool transposed,
+                   struct dm_matrix_source *source) {
+    size_t n_row = transposed ? shape.n_in : shape.n_out, n = shape.n_out * shape.n_in;
+    size_t size = dm_dtype_size(dtype == DM_DTYPE_AUTO ? DM_DTYPE_F32 : dtype);
+    unsigned char *bytes = test_some(n * size + 1, 1), *at = bytes + (dtype != DM_DTYPE_AUTO);
+    for (size_t i = 0; i < n; i++) {
+        size_t row = i / (n / n_row), column = i % (n / n_row);
+        float value = values[transposed ? column * shape.n_in + row : i];
+        uint16_t half =
+            dtype == DM_DTYPE_BF16 ? dm_bf16_from_float(value) : dm_f16_from_float(value);
+        memcpy(at + i * size, size == 4 ? (const void *)&value : &half, size);
+    }
+    *source = (struct dm_matrix_source){at, dtype, shape.n_out, shape.n_in, transposed};
+    return bytes;
+}
+
+/* A matrix that is set gives the same bits as one that was made of the same values. */
+static void check_set(const struct dm_matmul_backend *backend, struct test_shape shape,
+                      dm_dtype compute, struct dm_random *random) {
+    struct product product;
+    struct dm_matrix *made, *set;
+    struct dm_matrix_source source;
+    make_product(random, shape.n_in, shape.n_out, compute, &product);
+    void *other = store(product.weight, shape, DM_DTYPE_F32, true, &source);
+    assert_int_equal(backend->matrix_new(backend->state, &source, compute, &set, NULL), DM_OK);
+    free(other);
+    for (size_t i = 0; i < shape.n_out * shape.n_in; i++)
+        product.weight[i] = draw_exact(random);
+    float *y = test_some(most_rows * shape.n_out, sizeof *y);
+    float *expected = test_some(most_rows * shape.n_out, sizeof *y);
+    void *plain = store(product.weight, shape, DM_DTYPE_F32, false, &source);
+    assert_int_equal(backend->matrix_new(backend->state, &source, compute, &made, NULL), DM_OK);
+    free(plain);
+    multiply(backend, made, &product, 0, most_rows, 1, false, expected);
+    for (int type = DM_DTYPE_AUTO; type <= DM_DTYPE_F16; type++)
+        for (int transposed = 0; transposed < 2; transposed++) {
+            void *stored = store(product.weight, shape, (dm_dtype)type, transposed, &source);
+            assert_int_equal(backend->matrix_set(set, &source, NULL), DM_OK);
+            free(stored);
+            multiply(backend, set, &product, 0, most_rows, 1, false, y);
+            assert_memory_equal(y, expected, most_rows * shape.n_out * sizeof *y);
+            multiply(backend, set, &product, 7, 3, 1, false, y); /* by slices */
+            assert_memory_equal(y, expected + 7 * shape.n_out, 3 * shape.n_out * sizeof *y);
+        }
+    free(y);
+    free(expected);
+    backend->matrix_free(made);
+    backend->matrix_free(set);
+    free_product(&product);
+}
+
+static void test_set(void **state) {
+    (void)state;
+    static const struct test_shape shapes[] = {{1, 1},   {3, 5},    {33, 67},   {67, 33},
+                                               {64, 64}, {48, 600}, {600, 129}, {1100, 31}};
+    struct dm_matmul_backend backend;
+    struct dm_random random;
+    dm_random_seed(&random, 18);
+    test_open_backend(&backend);
+    for (int compute = DM_DTYPE_F32; compute <= DM_DTYPE_BF16; compute++)
+        for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
+            if (compute == DM_DTYPE_F32 || backend.has_bf16(backend.state))
+                check_set(&backend, shapes[i], (dm_dtype)compute, &random);
+    backend.free_state(backend.state);
+}
+
+/* ---- The backend ---- */
+
 static void test_processors(void **state) {
     (void)state;
     struct dm_ops ops = {0};
@@ -236,9 +312,9 @@ static void test_processors(void **state) {
 
 static int set_up(void **state) {
     (void)state;
-    static const size_t counts[] = {1, 2, 5};
+    static const size_t counts[] = {1, 2, 7};
     for (int i = 0; i < 3; i++)
-        if (dm_threads_new(counts[i], &threads[i], NULL))
+        if (dm_threads_new(counts[i], &test_threads[i], NULL))
             return -1;
     return 0;
 }
@@ -246,16 +322,16 @@ static int set_up(void **state) {
 static int tear_down(void **state) {
     (void)state;
     for (int i = 0; i < 3; i++)
-        dm_threads_free(threads[i]);
+        dm_threads_free(test_threads[i]);
     return 0;
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_f32),
-        cmocka_unit_test(test_bf16),
-        cmocka_unit_test(test_rounding),
-        cmocka_unit_test(test_processors),
+        cmocka_unit_test(test_f32),       cmocka_unit_test(test_bf16),
+        cmocka_unit_test(test_rounding),  cmocka_unit_test(test_set),
+        cmocka_unit_test(test_gradient),  cmocka_unit_test(test_callers),
+        cmocka_unit_test(test_no_memory), cmocka_unit_test(test_processors),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -1,6 +1,8 @@
 /* dm_checkpoint_write_random: weights as state-spaces/mamba draws them (Mamba.__init__ in
  * mamba_simple.py, _init_weights in mixer_seq_simple.py, and PyTorch's defaults for nn.Linear and
- * nn.Conv1d, which are uniform in +-1 / sqrt(fan_in)). */
+ * nn.Conv1d, which are uniform in +-1 / sqrt(fan_in)). Where config.json has an initializer_range,
+ * the embedding, the head, in_proj and x_proj are normal with that deviation, as transformers draws
+ * them (MambaPreTrainedModel._init_weights). */
 #include <math.h>
 
 #include "base/memory.h"
@@ -38,8 +40,16 @@ static double draw_dt_bias(struct drawing *drawing) {
     return dt + log(-expm1(-dt));
 }
 
+static bool has_initializer_range(const struct drawing *drawing, enum dm_parameter parameter) {
+    return drawing->config->initializer_range > 0 &&
+           (parameter == DM_EMBEDDING || parameter == DM_HEAD || parameter == DM_IN_PROJ ||
+            parameter == DM_X_PROJ);
+}
+
 static double draw(struct drawing *drawing, enum dm_parameter parameter, size_t i) {
     const struct dm_model_config *config = drawing->config;
+    if (has_initializer_range(drawing, parameter))
+        return config->initializer_range * dm_random_normal(&drawing->random);
     switch (parameter) {
     case DM_EMBEDDING:
         return 0.02 * dm_random_normal(&drawing->random);

@@ -193,6 +193,8 @@ static dm_status read_transformers(const json_t *object, const char *name,
         status = dm_json_get_bool(object, "tie_word_embeddings", name, &config->tied_head, error);
     if (!status && config->mixer_norms)
         status = get_epsilon(object, "mixer_rms_eps", name, &config->mixer_norm_epsilon, error);
+    if (!status)
+        status = get_epsilon(object, "initializer_range", name, &config->initializer_range, error);
     return status;
 }
 
@@ -280,6 +282,8 @@ static bool fill(json_t *object, const struct dm_model_config *config, dm_dtype 
            set_real(object, "layer_norm_epsilon", config->norm_epsilon) &&
            (!config->mixer_norms ||
             set_real(object, "mixer_rms_eps", config->mixer_norm_epsilon)) &&
+           (!(config->initializer_range > 0) ||
+            set_real(object, "initializer_range", config->initializer_range)) &&
            set_bool(object, "use_bias", config->projection_bias) &&
            set_bool(object, "use_conv_bias", config->conv_bias) &&
            set_bool(object, "tie_word_embeddings", config->tied_head) &&

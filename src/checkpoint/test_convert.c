@@ -324,6 +324,28 @@ static void draws_as_the_official_code(void **state) {
     (void)state;
 }
 
+/* A config.json of transformers says how wide its weights start. */
+static void draws_as_transformers(void **state) {
+    static const char text[] =
+        "{\"model_type\": \"mamba\", \"hidden_size\": 48, \"num_hidden_layers\": 4, "
+        "\"vocab_size\": 256, \"intermediate_size\": 96, \"initializer_range\": 0.1}";
+    static const enum dm_parameter normal[] = {DM_EMBEDDING, DM_IN_PROJ, DM_X_PROJ};
+    dm_error error;
+    test_write_file(inside("shape.json"), text, strlen(text));
+    if (dm_checkpoint_write_random(inside("shape.json"), inside("out"), DM_DTYPE_F32, 1, &error))
+        fail_msg("%s", error.message);
+    struct dm_checkpoint *checkpoint = open_sound(inside("out"));
+    assert_true(dm_checkpoint_config(checkpoint)->initializer_range == 0.1);
+    for (size_t i = 0; i < 3; i++) {
+        struct statistics s = measure(checkpoint, normal[i]);
+        assert_true(fabs(s.mean) < 0.005 && fabs(s.deviation / 0.1 - 1) < 0.03);
+        assert_true(s.high > 0.3 && s.high < 0.6);
+    }
+    expect_uniform(checkpoint, DM_OUT_PROJ, 1 / sqrt(96) / 2);
+    dm_checkpoint_close(checkpoint);
+    (void)state;
+}
+
 static void draws_the_same_for_a_seed(void **state) {
     initialize(inside("a"), DM_DTYPE_F32, 7);
     initialize(inside("b"), DM_DTYPE_F32, 7);
@@ -363,6 +385,7 @@ int main(void) {
         TEST(refuses_values_beyond_the_range),
         TEST(survives_short_memory),
         TEST(draws_as_the_official_code),
+        TEST(draws_as_transformers),
         TEST(draws_the_same_for_a_seed),
         TEST(refuses_shapes_it_cannot_write),
     };

@@ -13,9 +13,9 @@ void DM_VARIANT(dm_ops)(struct dm_ops *ops) {
     ops->softplus_backward = DM_VARIANT(dm_softplus_backward);
     ops->cross_entropy_backward = DM_VARIANT(dm_cross_entropy_backward);
     ops->causal_conv1d_backward = DM_VARIANT(dm_causal_conv1d_backward);
+    ops->selective_scan_backward = DM_VARIANT(dm_selective_scan_backward);
     ops->adamw = DM_VARIANT(dm_adamw);
     ops->square_sum = DM_VARIANT(dm_square_sum);
-    ops->selective_scan_backward = DM_VARIANT(dm_selective_scan_backward);
     ops->convert = (struct dm_convert){DM_VARIANT(dm_bf16_from_floats), DM_VARIANT(dm_bf16_pairs),
                                        DM_VARIANT(dm_transpose)};
 }

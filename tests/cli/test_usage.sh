@@ -7,7 +7,7 @@ printed_exactly 'decimamba 0.1.0'
 run 0 --help
 prints 'Example:'
 manual=$(sed 's/\\-/-/g' "$root/docs/man/decimamba.1")
-for command in generate tokenize perplexity info logits evaluate calibrate convert init; do
+for command in generate tokenize perplexity info logits evaluate calibrate convert init train; do
     run 0 --help
     prints "  $command "
     run 0 "$command" --help

@@ -15,6 +15,12 @@ void DM_VARIANT(dm_bf16_pairs)(const float *a, const float *b, size_t n, uint32_
     }
 }
 
+/* The next rows of a block, into the second cache: rows far apart are not foreseen by hardware. */
+static void prefetch(const float *x, size_t x_step) {
+    for (size_t i = 0; i < VF_LANES; i++)
+        __builtin_prefetch(x + i * x_step, 0, 2);
+}
+
 /* Blocks of VF_LANES rows and four columns in registers, the rest one by one. */
 void DM_VARIANT(dm_transpose)(const void *from, size_t x_step, size_t n_row, size_t n_column,
                               void *to, size_t y_step) {
@@ -24,6 +30,8 @@ void DM_VARIANT(dm_transpose)(const void *from, size_t x_step, size_t n_row, siz
     for (; r + VF_LANES <= n_row; r += VF_LANES) {
         for (size_t c = 0; c < n_whole; c += 4) {
             vf block[4];
+            if (c % 16 == 0 && r + 2 * (size_t)VF_LANES <= n_row)
+                prefetch(x + (r + VF_LANES) * x_step + c, x_step);
             for (size_t i = 0; i < 4; i++)
                 block[i] = vf_load_fours(x + (r + i) * x_step + c, 4 * x_step);
             vf_transpose_fours(block);

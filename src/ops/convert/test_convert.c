@@ -63,7 +63,7 @@ static void check_transpose(const struct dm_ops *ops, size_t n_row, size_t n_col
     ops->convert.transpose(x, x_step, n_row, n_column, y, y_step);
     for (size_t c = 0; c < n_column; c++)
         for (size_t r = 0; r < y_step; r++)
-            if (r < n_row ? memcmp(&y[c * y_step + r], &x[r * x_step + c], sizeof *x) != 0
+            if (r < n_row ? dm_float_bits(y[c * y_step + r]) != dm_float_bits(x[r * x_step + c])
                           : !is_untouched(&y[c * y_step + r]))
                 fail_msg("%s, %zu x %zu: wrong at row %zu, column %zu", ops->cpu, n_row, n_column,
                          r, c);

@@ -10,7 +10,9 @@
 
 double dm_cross_entropy_reference(const dm_real *logits, size_t vocab_size, int32_t id);
 
-/* logits[v] becomes its own gradient, scale * (softmax(logits)[v] - (v == id)); returns the nll. */
+/* logits[v] becomes its own gradient, scale * (softmax(logits)[v] - (v == id)); returns the nll, as
+ * the function above does. The variants' probabilities are within 3e-7 of themselves, and 6e-8 more
+ * for every nat below the largest. */
 double dm_cross_entropy_backward_reference(dm_real *logits, size_t vocab_size, int32_t id,
                                            dm_real scale);
 

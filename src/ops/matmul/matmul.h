@@ -44,13 +44,15 @@ struct dm_matmul_backend {
     /* Packs a weight; `compute` is DM_DTYPE_F32 or DM_DTYPE_BF16. */
     dm_status (*matrix_new)(void *state, const struct dm_matrix_source *source, dm_dtype compute,
                             struct dm_matrix **matrix, dm_error *error);
-    /* Packs other values, of the same shape; several threads may do so for different matrices. */
+    /* Packs other values, of the same shape; several threads may do so for different matrices, and
+     * may make them. */
     dm_status (*matrix_set)(struct dm_matrix *matrix, const struct dm_matrix_source *source,
                             dm_error *error);
     void (*matrix_free)(struct dm_matrix *matrix);
     size_t (*matrix_bytes)(const struct dm_matrix *matrix);
     /* A caller begins before its products, and ends after them; in between, products of any of the
-     * matrices made before do not run out of memory of ours. `n_thread`: of its dm_threads. */
+     * matrices made before do not run out of memory of ours. `n_thread`: of its dm_threads. A
+     * weight's gradient may, when it needs more than before; dweight is then as it was. */
     dm_status (*begin)(void *state, size_t n_thread, dm_error *error);
     void (*end)(void *state);
     /* Up to DM_MAX_PRODUCTS that do not depend on each other, side by side. Rows do not depend on

@@ -107,11 +107,90 @@ static void test_packing(void **state) {
     backend->matrix_free(NULL);
 }
 
+/* Set to other values, of any source; a transposed one multiplies by columns. */
+static void test_set(void **state) {
+    (void)state;
+    enum { N_OUT = 3, N_IN = 5 };
+    struct dm_random random;
+    float x[N_IN], y[N_OUT], weight[N_OUT * N_IN], columns[N_IN * N_OUT];
+    dm_random_seed(&random, 17);
+    for (size_t i = 0; i < N_IN; i++)
+        x[i] = (float)dm_random_normal(&random);
+    for (size_t i = 0; i < N_OUT * N_IN; i++) {
+        weight[i] = (float)dm_random_normal(&random);
+        columns[i % N_IN * N_OUT + i / N_IN] = weight[i];
+    }
+    const float zeros[N_OUT * N_IN] = {0};
+    const struct dm_matrix_source sources[] = {{weight, DM_DTYPE_AUTO, N_OUT, N_IN, false},
+                                               {weight, DM_DTYPE_F32, N_OUT, N_IN, false},
+                                               {columns, DM_DTYPE_AUTO, N_OUT, N_IN, true},
+                                               {columns, DM_DTYPE_F32, N_OUT, N_IN, true}};
+    for (size_t k = 0; k < sizeof sources / sizeof *sources; k++) {
+        struct dm_matrix *matrix = pack(zeros, DM_DTYPE_F32, N_OUT, N_IN);
+        struct dm_matmul op = {1, x, matrix, y, false};
+        assert_int_equal(backend->matrix_set(matrix, &sources[k], NULL), DM_OK);
+        assert_int_equal(backend->multiply(&op, 1, NULL, NULL), DM_OK);
+        for (size_t o = 0; o < N_OUT; o++) {
+            float sum = 0;
+            for (size_t i = 0; i < N_IN; i++)
+                sum += x[i] * weight[o * N_IN + i];
+            assert_true(y[o] == sum);
+        }
+        backend->matrix_free(matrix);
+    }
+}
+
+/* Against sums in double; the same bits for any number of threads; the guards' NaN after the
+ * last token is not read. */
+static void check_gradient(struct dm_random *random, size_t n_token, size_t n_out, size_t n_in) {
+    float *x = random_floats(random, n_token * n_in, 0, 1);
+    float *dy = random_floats(random, n_token * n_out, 0, 1);
+    float *before = random_floats(random, n_out * n_in, 0, 1), *first = NULL;
+    for (size_t n_thread = 1; n_thread <= 7; n_thread += 3) {
+        float *dweight = copied_floats(before, n_out * n_in);
+        struct dm_threads *threads;
+        assert_int_equal(dm_threads_new(n_thread, &threads, NULL), DM_OK);
+        const struct dm_matmul_grad op = {n_token, n_in, n_out, x, dy, dweight, DM_DTYPE_F32};
+        assert_int_equal(backend->weight_gradient(NULL, &op, threads, NULL), DM_OK);
+        dm_threads_free(threads);
+        if (first) {
+            assert_memory_equal(dweight, first, n_out * n_in * sizeof *first);
+            free_floats(dweight, n_out * n_in);
+        } else {
+            first = dweight;
+        }
+    }
+    for (size_t k = 0; k < n_out * n_in; k++) {
+        double sum = (double)before[k], size = fabs(sum);
+        for (size_t t = 0; t < n_token; t++) {
+            double term = (double)dy[t * n_out + k / n_in] * (double)x[t * n_in + k % n_in];
+            sum += term;
+            size += fabs(term);
+        }
+        check_near("weight_gradient", first[k], sum, 1e-6 * size);
+    }
+    free_floats(x, n_token * n_in);
+    free_floats(dy, n_token * n_out);
+    free_floats(before, n_out * n_in);
+    free_floats(first, n_out * n_in);
+}
+
+static void test_gradient(void **state) {
+    (void)state;
+    struct dm_random random;
+    dm_random_seed(&random, 18);
+    check_gradient(&random, 0, 2, 3);
+    check_gradient(&random, 1, 1, 1);
+    check_gradient(&random, 3, 3, 5);
+    check_gradient(&random, 64, 67, 33);
+    check_gradient(&random, 200, 8, 31);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_formula),
-        cmocka_unit_test(test_rows),
-        cmocka_unit_test(test_packing),
+        cmocka_unit_test(test_formula),  cmocka_unit_test(test_rows),
+        cmocka_unit_test(test_packing),  cmocka_unit_test(test_set),
+        cmocka_unit_test(test_gradient),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

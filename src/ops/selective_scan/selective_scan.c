@@ -72,11 +72,11 @@ static dm_real scan_state_back(const struct dm_selective_scan *op,
     return g;
 }
 
-/* The sums before the gate, sum_n C[n] * h[n] + D * u, of the chunk. */
+/* The sums before the gate, sum_n C[n] * h[n] + D * u, of the chunk, in scan_token's order. */
 static void scan_sums(const struct dm_selective_scan *op, const struct chunk *at, dm_real *sums) {
     size_t E = op->d_inner, N = op->d_state;
     for (size_t i = 0; i < at->n_token; i++)
-        sums[i] = op->D[at->c] * op->u[(at->t + i) * E + at->c];
+        sums[i] = 0;
     for (size_t n = 0; n < N; n++) {
         dm_real h = dm_scan_checkpoint(op, at->sequence, at->chunk)[n * E + at->c];
         for (size_t i = 0; i < at->n_token; i++) {
@@ -86,6 +86,8 @@ static void scan_sums(const struct dm_selective_scan *op, const struct chunk *at
             sums[i] += op->BC[t * 2 * N + N + n] * h;
         }
     }
+    for (size_t i = 0; i < at->n_token; i++)
+        sums[i] += op->D[at->c] * op->u[(at->t + i) * E + at->c];
 }
 
 /* Through the gate: `sums` in, their gradient out; and what D and u get directly. */
@@ -93,11 +95,11 @@ static void gate_back(const struct dm_selective_scan *op, const struct dm_select
                       const struct chunk *at, dm_real *sums) {
     for (size_t i = 0; i < at->n_token; i++) {
         size_t x = (at->t + i) * op->d_inner + at->c;
-        dm_real z = op->z[x], sigmoid = 1 / (1 + exp(-z)), dy = grad->dy[x];
+        dm_real z = op->z[x], divisor = 1 + exp(-z), sigmoid = 1 / divisor, dy = grad->dy[x];
         if (grad->y)
-            grad->y[x] = sums[i] * z * sigmoid;
+            grad->y[x] = sums[i] * (z / divisor);
         grad->dz[x] = dy * sums[i] * sigmoid * (1 + z * (1 - sigmoid));
-        sums[i] = dy * z * sigmoid;
+        sums[i] = dy * (z / divisor);
         grad->dD[at->c] += sums[i] * op->u[x];
         grad->du[x] = sums[i] * op->D[at->c];
         grad->ddelta[x] = 0;
@@ -137,9 +139,13 @@ void dm_selective_scan_sum_parts(const struct dm_selective_scan *op,
                                  const struct dm_selective_scan_grad *grad, dm_real *dBC,
                                  size_t token, size_t n_token) {
     size_t width = 2 * op->d_state, part = op->start[op->n_sequence] * width;
-    for (size_t i = token * width; i < (token + n_token) * width; i++) {
-        dBC[i] = 0;
-        for (size_t c = 0; c < op->d_inner; c += DM_SCAN_BLOCK)
-            dBC[i] += grad->dBC_parts[c / DM_SCAN_BLOCK * part + i];
+    for (size_t t = token; t < token + n_token; t++) {
+        dm_real *to = dBC + t * width;
+        memset(to, 0, width * sizeof *to);
+        for (size_t c = 0; c < op->d_inner; c += DM_SCAN_BLOCK) {
+            const dm_real *from = grad->dBC_parts + c / DM_SCAN_BLOCK * part + t * width;
+            for (size_t i = 0; i < width; i++)
+                to[i] += from[i];
+        }
     }
 }

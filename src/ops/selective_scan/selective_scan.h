@@ -33,8 +33,8 @@ enum {
     DM_SCAN_BLOCK = 64  /* channels whose gradients of B and C are summed at once */
 };
 
-/* Checkpoints of a packed batch; those of sequence s begin with number start[s] / DM_SCAN_CHUNK + s,
- * which leaves a few unused. */
+/* Checkpoints of a packed batch; those of sequence s begin with number
+ * start[s] / DM_SCAN_CHUNK + s, which leaves a few unused. */
 static inline size_t dm_scan_n_checkpoint(size_t n_token, size_t n_sequence) {
     return n_token / DM_SCAN_CHUNK + n_sequence;
 }
@@ -60,7 +60,8 @@ void dm_selective_scan_reference(const struct dm_selective_scan *op, size_t chan
 struct dm_selective_scan_grad {
     const dm_real *dy;         /* [n_token, d_inner], of y, after the gate */
     dm_real *du, *ddelta, *dz; /* [n_token, d_inner], overwritten; dz may be dy */
-    dm_real *y;                /* [n_token, d_inner]: y once more; NULL: not wanted */
+    dm_real *y;                /* [n_token, d_inner]: y once more, with the bits that the forward
+                                  pass of the same variant gave it; NULL: not wanted */
     dm_real *dA;               /* [d_state, d_inner], accumulates */
     dm_real *dD;               /* [d_inner], accumulates */
     dm_real *dBC_parts; /* [ceil(d_inner / DM_SCAN_BLOCK), n_token, 2 * d_state], overwritten: the

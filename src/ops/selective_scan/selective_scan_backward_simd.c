@@ -1,3 +1,5 @@
+#include <stdbool.h>
+
 #include "ops/simd_math.h"
 #include "ops/simd_ops.h"
 
@@ -5,7 +7,8 @@
  * vector of channels, forwards keeping every h and A_bar, then back with g and dA in registers.
  * What is summed over states waits in `scratch` from tile to tile, and so does what is summed over
  * channels, whose lanes are added up once for the whole block. Everything that a tile touches lies
- * in the nearest cache or the next. */
+ * in the nearest cache or the next. The loops over STATES must be unrolled, which gcc -O2 does not
+ * do by itself, for their arrays to be registers. */
 enum { CHUNK = DM_SCAN_CHUNK, VECTORS = DM_SCAN_BLOCK / VF_LANES, STATES = 4, ROWS = 8 };
 
 /* The block's place: n_channel channels from c, tokens t .. t + n_token, and its part of what is
@@ -25,13 +28,16 @@ struct tile {
     size_t v, c, n, first, n_state;
 };
 
+/* What one vector of channels has for each token. */
+struct column {
+    vf delta[CHUNK], delta_u[CHUNK];
+    vf dy[CHUNK];                /* of the sum before the gate */
+    vf y[CHUNK];                 /* sum_n C * h */
+    vf gB[CHUNK], gA_bar[CHUNK]; /* sum_n g * B and g * A * A_bar * h before the token */
+};
+
 struct scratch {
-    struct {
-        vf delta[CHUNK], delta_u[CHUNK];
-        vf dy[CHUNK];                /* of the sum before the gate */
-        vf y[CHUNK];                 /* sum_n C * h */
-        vf gB[CHUNK], gA_bar[CHUNK]; /* sum_n g * B and g * A * A_bar * h before the token */
-    } vectors[VECTORS];
+    struct column columns[VECTORS];
     float B[CHUNK][STATES], C[CHUNK][STATES];
     vf h[CHUNK + 1][STATES], A_bar[CHUNK][STATES]; /* h before each token, and after the last */
     vf dB[CHUNK][STATES], dC[CHUNK][STATES];       /* sums over vectors so far */
@@ -51,6 +57,7 @@ static void open_block(const struct block *b, struct scratch *s) {
     for (size_t i = 0; i < b->n_token; i++)
         for (size_t v = 0; v * VF_LANES < b->n_channel; v++) {
             struct tile at = tile_at(b, v, 0);
+            struct column *column = &s->columns[v];
             size_t x = (b->t + i) * op->d_inner + at.c;
             vf u = vf_load(op->u + x, at.n), z = vf_load(op->z + x, at.n);
             vf dy = vf_load(grad->dy + x, at.n), delta = vf_load(op->delta + x, at.n);
@@ -62,10 +69,10 @@ static void open_block(const struct block *b, struct scratch *s) {
                 vf_store(grad->y + x, at.n, silu);
             dy = vf_mul(dy, silu);
             vf_store(grad->dD + at.c, at.n, vf_fma(dy, u, vf_load(grad->dD + at.c, at.n)));
-            s->vectors[v].delta[i] = delta;
-            s->vectors[v].delta_u[i] = vf_mul(delta, u);
-            s->vectors[v].dy[i] = dy;
-            s->vectors[v].y[i] = s->vectors[v].gB[i] = s->vectors[v].gA_bar[i] = zero;
+            column->delta[i] = delta;
+            column->delta_u[i] = vf_mul(delta, u);
+            column->dy[i] = dy;
+            column->y[i] = column->gB[i] = column->gA_bar[i] = zero;
         }
 }
 
@@ -75,15 +82,16 @@ static void close_block(const struct block *b, const struct scratch *s) {
     for (size_t i = 0; i < b->n_token; i++)
         for (size_t v = 0; v * VF_LANES < b->n_channel; v++) {
             struct tile at = tile_at(b, v, 0);
+            const struct column *column = &s->columns[v];
             size_t x = (b->t + i) * op->d_inner + at.c;
             vf D = vf_load(op->D + at.c, at.n), u = vf_load(op->u + x, at.n);
-            vf y = vf_fma(D, u, s->vectors[v].y[i]), gB = s->vectors[v].gB[i];
+            vf y = vf_fma(D, u, column->y[i]), gB = column->gB[i];
             vf_store(grad->dz + x, at.n, vf_mul(vf_load(grad->dz + x, at.n), y));
             if (grad->y)
                 vf_store(grad->y + x, at.n, vf_mul(y, vf_load(grad->y + x, at.n)));
-            vf du = vf_fma(s->vectors[v].delta[i], gB, vf_mul(D, s->vectors[v].dy[i]));
+            vf du = vf_fma(column->delta[i], gB, vf_mul(D, column->dy[i]));
             vf_store(grad->du + x, at.n, du);
-            vf_store(grad->ddelta + x, at.n, vf_fma(u, gB, s->vectors[v].gA_bar[i]));
+            vf_store(grad->ddelta + x, at.n, vf_fma(u, gB, column->gA_bar[i]));
         }
 }
 
@@ -104,14 +112,16 @@ static inline void store_states(const struct block *b, const struct tile *at, fl
             vf_store(array + (at->first + k) * b->op->d_inner + at->c, at->n, states[k]);
 }
 
-/* Each tile asks for two columns of what the next block needs while this one computes: waiting for
- * them took a third of the time. */
-static inline void fetch(const struct block *b, const struct tile *at, size_t which, size_t i) {
-    const float *rows = b->next[(at->first / STATES * 2 + which) % ROWS];
-    __builtin_prefetch(rows + i * b->op->d_inner + at->v * VF_LANES);
+/* Each tile's two passes ask for one column each of what the next block needs, while this one
+ * computes: waiting for them took a sixth to a third of the time. Where the pass finds its own. */
+static const float *next_column(const struct block *b, const struct tile *at, size_t pass) {
+    return b->next[(at->first / STATES * 2 + pass) % ROWS] + at->v * VF_LANES;
 }
 
 static void scan_again(const struct block *b, struct scratch *s, const struct tile *at) {
+    struct column *column = &s->columns[at->v];
+    const float *next = next_column(b, at, 0);
+    size_t n_token = b->n_token, d_inner = b->op->d_inner;
     vf A[STATES], h[STATES], log2e = vf_set1(0x1.715476p+0f);
     load_states(b, at, b->op->A, A);
     load_states(b, at, b->checkpoint, h);
@@ -120,10 +130,9 @@ static void scan_again(const struct block *b, struct scratch *s, const struct ti
         A[k] = vf_mul(A[k], log2e);
         s->h[0][k] = h[k];
     }
-    for (size_t i = 0; i < b->n_token; i++) {
-        vf delta = s->vectors[at->v].delta[i], delta_u = s->vectors[at->v].delta_u[i];
-        vf y = s->vectors[at->v].y[i];
-        fetch(b, at, 0, i);
+    for (size_t i = 0; i < n_token; i++) {
+        vf delta = column->delta[i], delta_u = column->delta_u[i], y = column->y[i];
+        __builtin_prefetch(next + i * d_inner);
 #pragma GCC unroll 4
         for (size_t k = 0; k < STATES; k++) {
             vf A_bar = vf_exp2(vf_mul(delta, A[k]));
@@ -132,33 +141,37 @@ static void scan_again(const struct block *b, struct scratch *s, const struct ti
             s->A_bar[i][k] = A_bar;
             s->h[i + 1][k] = h[k];
         }
-        s->vectors[at->v].y[i] = y;
+        column->y[i] = y;
     }
 }
 
 static void scan_back(const struct block *b, struct scratch *s, const struct tile *at) {
+    struct column *column = &s->columns[at->v];
+    const float *next = next_column(b, at, 1);
+    size_t n_token = b->n_token, d_inner = b->op->d_inner;
+    bool is_first = at->v == 0;
     vf A[STATES], g[STATES], dA[STATES], zero = vf_set1(0);
     load_states(b, at, b->op->A, A);
     load_states(b, at, b->dssm_state, g);
     load_states(b, at, b->grad->dA, dA);
-    for (size_t i = b->n_token; i-- > 0;) {
-        vf delta = s->vectors[at->v].delta[i], delta_u = s->vectors[at->v].delta_u[i];
-        vf dy = s->vectors[at->v].dy[i], gB = s->vectors[at->v].gB[i];
-        vf gA_bar = s->vectors[at->v].gA_bar[i];
-        fetch(b, at, 1, i);
+    for (size_t i = n_token; i-- > 0;) {
+        vf delta = column->delta[i], delta_u = column->delta_u[i];
+        vf dy = column->dy[i], gB = column->gB[i];
+        vf gA_bar = column->gA_bar[i];
+        __builtin_prefetch(next + i * d_inner);
 #pragma GCC unroll 4
         for (size_t k = 0; k < STATES; k++) {
             g[k] = vf_fma(vf_set1(s->C[i][k]), dy, g[k]);
             gB = vf_fma(g[k], vf_set1(s->B[i][k]), gB);
-            s->dC[i][k] = vf_fma(dy, s->h[i + 1][k], at->v > 0 ? s->dC[i][k] : zero);
-            s->dB[i][k] = vf_fma(g[k], delta_u, at->v > 0 ? s->dB[i][k] : zero);
+            s->dC[i][k] = vf_fma(dy, s->h[i + 1][k], is_first ? zero : s->dC[i][k]);
+            s->dB[i][k] = vf_fma(g[k], delta_u, is_first ? zero : s->dB[i][k]);
             g[k] = vf_mul(g[k], s->A_bar[i][k]);
             vf gh = vf_mul(g[k], s->h[i][k]);
             gA_bar = vf_fma(gh, A[k], gA_bar);
             dA[k] = vf_fma(gh, delta, dA[k]);
         }
-        s->vectors[at->v].gB[i] = gB;
-        s->vectors[at->v].gA_bar[i] = gA_bar;
+        column->gB[i] = gB;
+        column->gA_bar[i] = gA_bar;
     }
     store_states(b, at, b->dssm_state, g);
     store_states(b, at, b->grad->dA, dA);

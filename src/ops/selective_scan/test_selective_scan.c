@@ -1,67 +1,7 @@
-#include "ops/test_variants.h"
-
-enum { MOST_SEQUENCES = 6 };
+#include "ops/selective_scan/test_scan_batch.h"
 
 static struct dm_ops variants[MOST_VARIANTS];
 static size_t n_variant;
-
-/* A random batch, and room for what one variant makes of it. */
-struct batch {
-    struct dm_selective_scan op;
-    size_t n_token, n_state; /* floats per state */
-    size_t start[MOST_SEQUENCES + 1];
-    float *u, *delta, *A, *BC, *D, *z, *y, *first[MOST_SEQUENCES], *state[MOST_SEQUENCES];
-};
-
-static void batch_new(struct batch *b, struct dm_random *random, const size_t *length,
-                      size_t n_sequence, size_t d_inner, size_t d_state) {
-    b->n_token = 0;
-    b->n_state = d_state * d_inner;
-    for (size_t s = 0; s < n_sequence; s++) {
-        b->start[s] = b->n_token;
-        b->n_token += length[s];
-        b->first[s] = random_floats(random, b->n_state, 0, 1);
-        b->state[s] = copied_floats(b->first[s], b->n_state);
-    }
-    b->start[n_sequence] = b->n_token;
-    size_t n = b->n_token * d_inner;
-    b->u = random_floats(random, n, 0, 1);
-    b->z = random_floats(random, n, 0, 2);
-    b->y = new_floats(n);
-    b->delta = random_floats(random, n, 0, 1);
-    b->A = random_floats(random, b->n_state, 0, 1.5);
-    for (size_t i = 0; i < n; i++)
-        b->delta[i] = expf(b->delta[i] - 2);
-    for (size_t i = 0; i < b->n_state; i++)
-        b->A[i] = -expf(b->A[i]);
-    b->BC = random_floats(random, b->n_token * 2 * d_state, 0, 1);
-    b->D = random_floats(random, d_inner, 1, 1);
-    b->op = (struct dm_selective_scan){n_sequence, d_inner, d_state, b->start, b->u, b->delta, b->A,
-                                       b->BC,      b->D,    b->z,    b->state, b->y, NULL};
-}
-
-/* Back to the initial states and an untouched y. */
-static void batch_rewind(struct batch *b) {
-    for (size_t s = 0; s < b->op.n_sequence; s++)
-        memcpy(b->state[s], b->first[s], b->n_state * sizeof(float));
-    for (size_t i = 0; i < b->n_token * b->op.d_inner; i++)
-        b->y[i] = dm_float_from_bits(GUARD_BITS);
-}
-
-static void batch_free(struct batch *b) {
-    size_t n = b->n_token * b->op.d_inner;
-    for (size_t s = 0; s < b->op.n_sequence; s++) {
-        free_floats(b->first[s], b->n_state);
-        free_floats(b->state[s], b->n_state);
-    }
-    free_floats(b->u, n);
-    free_floats(b->delta, n);
-    free_floats(b->z, n);
-    free_floats(b->y, n);
-    free_floats(b->A, b->n_state);
-    free_floats(b->BC, b->n_token * 2 * b->op.d_state);
-    free_floats(b->D, b->op.d_inner);
-}
 
 /* One channel of one sequence by the formula, in double. The tolerance grows with the sum of the
  * absolute values of all terms, which is what rounding errors grow with. */
@@ -183,6 +123,42 @@ static void test_split(void **state) {
     }
 }
 
+/* Checkpoints hold the state before every DM_SCAN_CHUNK-th token, and nothing else changes. */
+static void test_checkpoints(void **state) {
+    (void)state;
+    static const size_t length[] = {0, 1, 31, 32, 33, 70};
+    struct dm_random random;
+    struct batch b;
+    dm_random_seed(&random, 12);
+    batch_new(&b, &random, length, 6, 35, 18);
+    size_t n = b.n_token * b.op.d_inner, n_kept = dm_scan_n_checkpoint(b.n_token, 6) * b.n_state;
+    for (size_t v = 0; v < n_variant; v++) {
+        batch_rewind(&b);
+        variants[v].selective_scan(&b.op, 0, 35);
+        float *y = copied_floats(b.y, n), *kept = new_floats(n_kept);
+        struct dm_selective_scan op = b.op, one = b.op;
+        op.checkpoints = kept;
+        batch_rewind(&b);
+        variants[v].selective_scan(&op, 0, 16);
+        variants[v].selective_scan(&op, 16, 19);
+        assert_memory_equal(y, b.y, n * sizeof *y);
+        for (size_t s = 0; s < 6; s++) {
+            memcpy(b.state[s], b.first[s], b.n_state * sizeof(float));
+            for (size_t t = b.start[s]; t < b.start[s + 1]; t += DM_SCAN_CHUNK) {
+                size_t piece[] = {t, t + DM_SCAN_CHUNK}, chunk = (t - b.start[s]) / DM_SCAN_CHUNK;
+                assert_memory_equal(dm_scan_checkpoint(&op, s, chunk), b.state[s],
+                                    b.n_state * sizeof(float));
+                piece[1] = piece[1] < b.start[s + 1] ? piece[1] : b.start[s + 1];
+                one.n_sequence = 1, one.start = piece, one.ssm_state = &b.state[s];
+                variants[v].selective_scan(&one, 0, 35);
+            }
+        }
+        free_floats(kept, n_kept);
+        free_floats(y, n);
+    }
+    batch_free(&b);
+}
+
 /* y may be z or u. */
 static void test_in_place(void **state) {
     (void)state;
@@ -242,9 +218,8 @@ static void test_edges(void **state) {
 int main(void) {
     n_variant = list_variants(variants);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_formula),
-        cmocka_unit_test(test_split),
-        cmocka_unit_test(test_in_place),
+        cmocka_unit_test(test_formula),     cmocka_unit_test(test_split),
+        cmocka_unit_test(test_checkpoints), cmocka_unit_test(test_in_place),
         cmocka_unit_test(test_edges),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

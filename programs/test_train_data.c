@@ -1,0 +1,279 @@
+/* What a training learns from: windows, their order, labels and weights, with a token per byte. */
+#include "train_data.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static dm_tokenizer *tokenizer;
+static char folder[] = "/tmp/train_data_XXXXXX";
+
+static const struct train_settings usual = {
+    .length = 64, .chunks = 1, .held_out = 10, .batch_tokens = 256, .text_weight = 0.25};
+
+/* A file in the folder; its path is the caller's to free. */
+static char *write_file(const char *name, const char *text, size_t n) {
+    size_t size = strlen(folder) + strlen(name) + 2;
+    char *path = malloc(size);
+    snprintf(path, size, "%s/%s", folder, name);
+    FILE *stream = fopen(path, "wb");
+    assert_non_null(stream);
+    assert_int_equal(fwrite(text, 1, n, stream), n);
+    fclose(stream);
+    return path;
+}
+
+/* Text in which any two neighbours tell their place: n <= 95 * 95. */
+static void fill_text(char *text, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        text[i] = (char)(32 + (i % 2 ? i / 2 / 95 : i / 2) % 95);
+}
+
+static size_t place_of(const struct train_data *data, const struct example *example) {
+    return (size_t)(example->ids - data->corpus.ids);
+}
+
+static void predicts_each_token_once_in_an_epoch(void **state) {
+    (void)state;
+    static char text[1000], shorter[10];
+    static unsigned char predicted[1011];
+    struct train_settings settings = usual;
+    struct train_data data;
+    struct example example;
+    size_t order[2][40], n_different = 0;
+    fill_text(text, sizeof text);
+    fill_text(shorter, sizeof shorter);
+    char *paths[] = {write_file("a.txt", text, 1000), write_file("b.txt", shorter, 10),
+                     write_file("c.txt", "x", 1)};
+    settings.text = (struct text_list){{paths[0], paths[1], paths[2]}, 3, false};
+    assert_true(train_data_read(&data, &settings, tokenizer, false));
+    assert_int_equal(data.corpus.n_id, 1011);
+    assert_int_equal(data.n_window, 16 + 1); /* 999 / 63, 9 / 63, and nothing to predict */
+    for (size_t epoch = 0; epoch < 2; epoch++) {
+        memset(predicted, 0, sizeof predicted);
+        for (size_t i = 0; i < 17; i++) {
+            assert_true(train_example(&data, epoch * 17 + i, 64, &example));
+            assert_true(example.n >= 2 && example.n <= 64);
+            assert_int_equal(example.n_label, example.n); /* text: all */
+            order[epoch][i] = place_of(&data, &example);
+            for (size_t t = 1; t < example.n; t++)
+                predicted[order[epoch][i] + t]++;
+        }
+        for (size_t i = 0; i < 1011; i++)
+            assert_int_equal(predicted[i], i != 0 && i != 1000 && i != 1010);
+    }
+    for (size_t i = 0; i < 17; i++)
+        n_different += order[0][i] != order[1][i];
+    assert_true(n_different > 8);
+    train_data_free(&data);
+    for (size_t i = 0; i < 3; i++)
+        free(paths[i]);
+}
+
+static void draws_by_number_and_seed(void **state) {
+    (void)state;
+    static char text[5000];
+    struct train_settings settings = usual;
+    struct train_data data;
+    struct example example;
+    size_t places[2][60], n_same = 0, n_inside = 0;
+    fill_text(text, sizeof text);
+    char *path = write_file("d.txt", text, sizeof text);
+    settings.text = (struct text_list){{path}, 1, false};
+    assert_true(train_data_read(&data, &settings, tokenizer, false));
+    for (size_t i = 0; i < 60; i++) { /* shorter sequences: runs of a window, anywhere in it */
+        assert_true(train_example(&data, i, 20, &example));
+        assert_int_equal(example.n, 20);
+        places[0][i] = place_of(&data, &example);
+        n_inside += places[0][i] % 63 != 0;
+        assert_true(places[0][i] % 63 + 20 <= 64);
+    }
+    assert_true(n_inside > 30);
+    for (size_t i = 60; i-- > 0;) { /* any order of asking */
+        assert_true(train_example(&data, i, 20, &example));
+        assert_int_equal(place_of(&data, &example), places[0][i]);
+    }
+    settings.seed = 1;
+    for (size_t i = 0; i < 60; i++) {
+        assert_true(train_example(&data, i, 20, &example));
+        n_same += place_of(&data, &example) == places[0][i];
+    }
+    assert_true(n_same < 10);
+    train_data_free(&data);
+    free(path);
+}
+
+static void reads_in_chunks(void **state) {
+    (void)state;
+    static char text[500];
+    struct train_settings settings = usual;
+    struct train_data data;
+    struct example first, example;
+    fill_text(text, sizeof text);
+    char *path = write_file("e.txt", text, sizeof text);
+    settings.text = (struct text_list){{path}, 1, false};
+    settings.chunks = 4;
+    assert_true(train_data_read(&data, &settings, tokenizer, false));
+    assert_true(train_example(&data, 8, 64, &first));
+    for (size_t pass = 0; pass < 4; pass++) {
+        assert_true(train_example(&data, 8 + pass, 64, &example));
+        assert_ptr_equal(example.ids, first.ids);
+        assert_int_equal(example.n, 16 * (pass + 1));
+        assert_int_equal(example.n_label, example.n / 4);
+    }
+    assert_int_equal(train_data_held_out(&data), 4 * data.n_window); /* no ten windows */
+    train_data_free(&data);
+    free(path);
+}
+
+static void learns_completions(void **state) {
+    (void)state;
+    static const char lines[] = "{\"prompt\": \"abc\", \"completion\": \"de\"}\n\n"
+                                "{\"prompt\": \"0123456789012345678901234567890123456789\","
+                                " \"completion\": \"0123456789012345678901234567890123456789\"}\r\n"
+                                "{\"text\": \"words\"}"; /* no newline at the end */
+    struct train_settings settings = usual;
+    struct train_data data;
+    struct train_batch batch;
+    struct example example;
+    char *path = write_file("f.jsonl", lines, sizeof lines - 1);
+    settings.jsonl = (struct text_list){{path}, 1, false};
+    assert_true(train_data_read(&data, &settings, tokenizer, false));
+    assert_int_equal(data.n_window, 2);
+    assert_int_equal(data.n_too_long, 1);
+    assert_true(train_batch_init(&batch, 10));
+    for (size_t i = 0; i < 2; i++) {
+        assert_true(train_example_held_out(&data, i, &example));
+        assert_true(train_batch_fits(&batch, &example));
+        assert_true(train_batch_add(&batch, &data, &example));
+    }
+    assert_false(train_batch_fits(&batch, &example));
+    dm_training_batch view = train_batch_view(&batch);
+    const float weight[10] = {0.25F, 0.25F, 0.25F, 1, 1, 1, 1, 1, 1, 1};
+    const size_t start[3] = {0, 5, 10}, keep_tail[2] = {3, 1};
+    assert_int_equal(view.n_sequence, 2);
+    assert_memory_equal(view.weight, weight, sizeof weight);
+    assert_memory_equal(view.start, start, sizeof start);
+    assert_memory_equal(view.keep_tail, keep_tail, sizeof keep_tail);
+    for (size_t t = 0; t < 10; t++)
+        assert_int_equal(view.ids[t], "abcdewords"[t]);
+    settings.loss = LOSS_LAST; /* the last two, wherever they are */
+    settings.labels = 2;
+    assert_true(train_example_held_out(&data, 1, &example));
+    assert_int_equal(example.n_label, 2);
+    settings.loss = LOSS_ALL;
+    assert_true(train_example_held_out(&data, 0, &example));
+    assert_int_equal(example.n_label, 5);
+    train_batch_free(&batch);
+    train_data_free(&data);
+    free(path);
+}
+
+static void draws_prompts(void **state) {
+    (void)state;
+    static char text[3000];
+    struct train_settings settings = usual;
+    struct train_data data, held_out;
+    struct train_batch batch;
+    struct example example, other;
+    fill_text(text, sizeof text);
+    char *path = write_file("g.txt", text, sizeof text);
+    settings.text = settings.held_out_text = (struct text_list){{path}, 1, false};
+    settings.task = TASK_PASSKEY;
+    settings.length = 200;
+    settings.mention_weight = 0.5;
+    assert_true(train_data_read(&data, &settings, tokenizer, false));
+    assert_true(train_data_read(&held_out, &settings, tokenizer, true));
+    assert_int_equal(train_data_held_out(&held_out), 10);
+    assert_true(train_example(&data, 3, 150, &example));
+    assert_int_equal(example.n, 150);
+    assert_true(train_example_held_out(&held_out, 3, &other));
+    assert_int_equal(other.n, 200);
+    assert_string_not_equal(example.prompt.key, other.prompt.key);
+    assert_true(train_batch_init(&batch, 400));
+    assert_true(train_batch_add(&batch, &data, &example));
+    assert_true(train_batch_add(&batch, &held_out, &other));
+    dm_training_batch view = train_batch_view(&batch);
+    assert_int_equal(view.keep_tail[0], 6);
+    double sums[2] = {0};
+    for (size_t t = 0; t < 350; t++)
+        sums[t >= 150] += view.weight[t];
+    assert_true(sums[0] == 5 + 0.5 * 5 + 0.25 * 140); /* answer, mention, the rest */
+    assert_true(sums[1] == 5);                        /* held out: the answer alone */
+    settings.shortest = 120;
+    settings.shortest_given = true;
+    size_t n_shorter = 0;
+    for (size_t i = 0; i < 50; i++) {
+        assert_true(train_example(&data, i, 150, &example));
+        assert_true(example.n >= 120 && example.n <= 150);
+        n_shorter += example.n < 135;
+    }
+    assert_true(n_shorter > 10 && n_shorter < 40);
+    train_batch_free(&batch);
+    train_data_free(&data);
+    train_data_free(&held_out);
+    free(path);
+}
+
+static void knows_data_by_its_hash(void **state) {
+    (void)state;
+    char *paths[] = {write_file("h1.txt", "ab", 2), write_file("h2.txt", "c", 1),
+                     write_file("h3.txt", "abc", 3), write_file("h4.txt", "a", 1),
+                     write_file("h5.txt", "bc", 2)};
+    const struct text_list lists[] = {
+        {{paths[2]}, 1, false}, {{paths[0], paths[1]}, 2, false}, {{paths[3], paths[4]}, 2, false}};
+    const struct text_list none = {{0}, 0, false};
+    uint64_t hashes[3];
+    for (size_t i = 0; i < 3; i++) {
+        struct corpus corpus;
+        assert_true(corpus_read(&corpus, tokenizer, &lists[i], &none));
+        assert_int_equal(corpus.n_id, 3);
+        hashes[i] = corpus_hash(&corpus, 1);
+        assert_true(hashes[i] == corpus_hash(&corpus, 1));
+        assert_false(hashes[i] == corpus_hash(&corpus, 2));
+        corpus_free(&corpus);
+    }
+    assert_false(hashes[0] == hashes[1]);
+    assert_false(hashes[1] == hashes[2]);
+    for (size_t i = 0; i < 5; i++)
+        free(paths[i]);
+}
+
+static int set_up(void **state) {
+    (void)state;
+    const char *root = getenv("DM_SOURCE_ROOT");
+    char path[1000];
+    dm_error error;
+    snprintf(path, sizeof path, "%s/tests/cli/ascii", root ? root : ".");
+    return !mkdtemp(folder) || dm_tokenizer_load(path, &tokenizer, &error) != DM_OK;
+}
+
+static int tear_down(void **state) {
+    (void)state;
+    static const char *const names[] = {"a.txt", "b.txt",  "c.txt",  "d.txt",  "e.txt",  "f.jsonl",
+                                        "g.txt", "h1.txt", "h2.txt", "h3.txt", "h4.txt", "h5.txt"};
+    char path[200];
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        snprintf(path, sizeof path, "%s/%s", folder, names[i]);
+        unlink(path);
+    }
+    dm_tokenizer_free(tokenizer);
+    return rmdir(folder);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(predicts_each_token_once_in_an_epoch),
+        cmocka_unit_test(draws_by_number_and_seed),
+        cmocka_unit_test(reads_in_chunks),
+        cmocka_unit_test(learns_completions),
+        cmocka_unit_test(draws_prompts),
+        cmocka_unit_test(knows_data_by_its_hash),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}

@@ -1,0 +1,13 @@
+/* What changes in the course of a training. */
+#ifndef DECIMAMBA_PROGRAMS_TRAIN_CURRICULUM_H
+#define DECIMAMBA_PROGRAMS_TRAIN_CURRICULUM_H
+
+#include "train_settings.h"
+
+/* The longest sequence in step `step` (from 0). */
+size_t train_length_at(const struct train_settings *settings, size_t step);
+/* The context's base_length in that step, where a share is asked for; else as it stands. */
+size_t train_base_length_at(const struct train_settings *settings,
+                            const dm_context_options *context, size_t step);
+
+#endif

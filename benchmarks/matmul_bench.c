@@ -102,6 +102,14 @@ static void run_once(const struct run *run) {
               &error);
 }
 
+/* Seconds for one. */
+static double run_several(const struct run *run, size_t n) {
+    double begin = now();
+    for (size_t i = 0; i < n; i++)
+        run_once(run);
+    return (now() - begin) / (double)n;
+}
+
 /* Seconds: the best of the runs that 0.3 seconds have room for, three at least. */
 static double measure(const struct bench *b, const struct shape *shape, dm_dtype compute,
                       enum kind kind, size_t n_token) {
@@ -120,12 +128,10 @@ static double measure(const struct bench *b, const struct shape *shape, dm_dtype
         check(matmul->matrix_new(matmul->state, &run.source, compute, &run.matrix, &error), &error);
     check(matmul->begin(matmul->state, dm_threads_count(b->threads), &error), &error);
     run_once(&run);
-    double best = INFINITY, end = now() + 0.3;
-    for (size_t i = 0; i < 3 || now() < end; i++) {
-        double begin = now();
-        run_once(&run);
-        best = fmin(best, now() - begin);
-    }
+    double best = run_several(&run, 1), end = now() + 0.3;
+    size_t n = (size_t)(1e-4 / fmax(best, 1e-8)) + 1; /* not less than the clock can tell */
+    for (size_t i = 0; i < 3 || now() < end; i++)
+        best = fmin(best, run_several(&run, n));
     matmul->end(matmul->state);
     matmul->matrix_free(run.matrix);
     return best;

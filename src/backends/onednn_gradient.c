@@ -13,7 +13,7 @@
 enum {
     chunk_bytes = 2048,    /* of a row of dy': 512 tokens, in bf16 1,024 */
     token_step = 64,       /* zeros fill the last chunk up to a multiple of this */
-    round_bytes = 1 << 20, /* of packed x, so that it stays in the cache, at least a chunk */
+    round_bytes = 1 << 19, /* of packed x, so that it stays in the cache, at least a chunk */
     group_columns = 128,   /* of x, packed as one piece */
     wide_slice = 256,      /* columns, where that gives least_slices; else DM_COLUMN_BLOCK */
     least_slices = 4,

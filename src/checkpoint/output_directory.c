@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -68,11 +69,35 @@ dm_status dm_output_directory_open(struct dm_output_directory *output, const cha
     return status;
 }
 
+/* Puts the names in a directory on the disk, so that what is removed after the rename is not gone
+ * without it when the power fails. Not every file system can: nothing is lost by trying. */
+static void sync_names(const char *path) {
+    int descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (descriptor < 0)
+        return;
+    fsync(descriptor);
+    close(descriptor);
+}
+
+/* The same for the directory that `path` is in. `path` is put together again. */
+static void sync_parent(char *path) {
+    char *slash = strrchr(path, '/');
+    if (!slash || slash == path) {
+        sync_names(slash ? "/" : ".");
+        return;
+    }
+    *slash = 0;
+    sync_names(path);
+    *slash = '/';
+}
+
 dm_status dm_output_directory_commit(struct dm_output_directory *output, dm_error *error) {
     dm_status status = DM_OK;
+    sync_names(output->temporary);
     if (rename(output->temporary, output->path)) {
         status = cannot_write(output, error);
     } else {
+        sync_parent(output->path);
         dm_memory_free(output->temporary);
         output->temporary = NULL;
     }

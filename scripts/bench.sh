@@ -1,10 +1,11 @@
 #!/bin/sh
-# Measures the operations, reading and generating at mamba-130m's shape (random weights), and the
-# limits of this machine in the same run. Prints JSON lines. Takes some minutes.
+# Measures the operations, reading, generating and training at mamba-130m's shape (random weights),
+# training at a small one too, and the limits of this machine in the same run. Prints JSON lines. Takes some minutes.
 #     scripts/bench.sh [BUILD]            DM_THREADS, DM_REPEATS, DM_CPU: see benchmarks/engine_bench.c
 set -eu
 build=${1:-build}
-ninja -C "$build" benchmarks/ops_bench benchmarks/engine_bench programs/decimamba >/dev/null
+ninja -C "$build" benchmarks/ops_bench benchmarks/engine_bench benchmarks/matmul_bench \
+    benchmarks/training_bench programs/decimamba >/dev/null
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 cat >"$folder/config.json" <<JSON
@@ -24,6 +25,17 @@ for dtype in bf16 f32; do
     $bench read 16384 12
     $bench generate 64
     $bench generate 16 16
+done
+
+"$build/benchmarks/matmul_bench"
+for dtype in f32 bf16; do
+    export DM_DTYPE=$dtype
+    bench="$build/benchmarks/training_bench"
+    $bench models/passkey-512 8 512
+    $bench models/passkey-512 8 512 2 128
+    DM_REPEATS=1 $bench "$folder/model" 1 2048
+    DM_REPEATS=1 DM_RECOMPUTE=1 $bench "$folder/model" 1 2048
+    DM_REPEATS=1 $bench "$folder/model" 1 2048 12 512
 done
 if [ "${DM_LONG:-0}" != 0 ]; then # memory does not grow with the text: ten minutes
     export DM_DTYPE=bf16 DM_REPEATS=1

@@ -15,5 +15,6 @@ sanitized() { # folder, sanitizers, tests (none: all)
 }
 
 sanitized "$build-asan" address,undefined
-sanitized "$build-tsan" thread threads onednn_matmul properties choice memory_failures tokenizer
+sanitized "$build-tsan" thread threads onednn_matmul properties choice memory_failures tokenizer \
+    training
 scripts/lint.sh "$build"

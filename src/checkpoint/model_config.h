@@ -16,7 +16,7 @@ struct dm_model_config {
     bool projection_bias_unsaid; /* config.json is silent about it: the tensors decide */
     bool mixer_norms;            /* falcon-mamba: dt, B and C pass an RMSNorm without weight */
     double mixer_norm_epsilon;
-    double initializer_range;    /* transformers' deviation of initial weights; 0: not said */
+    double initializer_range; /* transformers' deviation of initial weights; 0: not said */
     int32_t bos_token_id, eos_token_id; /* -1: not said */
 };
 

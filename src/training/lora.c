@@ -1,5 +1,6 @@
 #include "training/lora.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <tgmath.h>
 
@@ -9,9 +10,8 @@ enum { n_adapted = sizeof adapted / sizeof *adapted };
 /* "x.weight" -> "x.lora_A". */
 static void name_part(const struct dm_tensor *weight, char part, char name[DM_MAX_NAME]) {
     size_t n = strlen(weight->name) - strlen("weight");
-    const char ending[] = {'l', 'o', 'r', 'a', '_', part, 0};
     memcpy(name, weight->name, n);
-    memcpy(name + n, ending, sizeof ending); /* as long as what it replaces */
+    snprintf(name + n, DM_MAX_NAME - n, "lora_%c", part);
 }
 
 static struct dm_tensor *find_part(const struct dm_tensors *tensors, const struct dm_tensor *weight,

@@ -117,7 +117,7 @@ dm_status dm_trainer_use_context(struct dm_trainer *trainer, const dm_context_op
     dm_status status =
         dm_context_new(options ? options : &none, trainer->trained.network.config.n_layer,
                        trainer->calibration, &context, error);
-    if (!status && context->hooks) {
+    if (!status && options && context->hooks) {
         status = keep_as_default(trainer, options, error);
         if (status)
             dm_context_free(context);

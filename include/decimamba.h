@@ -371,8 +371,8 @@ typedef struct dm_training_loss {
 #define DM_TRAINING_LOSS_INIT \
     { sizeof(dm_training_loss), 0, 0, 0 }
 
-/* Adds the gradient of `sum` over the batch. A loss that is not finite is DM_ERROR_NUMBER; the
- * step's gradients are then forgotten. `loss` may be NULL. */
+/* Adds the gradient of `sum` over the batch. A loss that is not finite is DM_ERROR_NUMBER. After
+ * any failure but that of an argument, what was accumulated is forgotten. `loss` may be NULL. */
 DM_API dm_status dm_trainer_accumulate(dm_trainer *trainer, const dm_training_batch *batch,
                                        dm_training_loss *loss, dm_error *error);
 /* The loss alone. */
@@ -400,13 +400,14 @@ DM_API dm_status dm_trainer_step(dm_trainer *trainer, dm_step_stats *stats, dm_e
 /* Forgets what was accumulated. */
 DM_API void dm_trainer_forget(dm_trainer *trainer);
 DM_API size_t dm_trainer_step_count(const dm_trainer *trainer);
-/* The settings of the loop may change between steps (a growing context, another rate): context,
- * learning_rate, clip, spike. NULL: decimates no more. */
+/* The context may change between steps (one that grows, or shrinks). NULL: plain Mamba. */
 DM_API dm_status dm_trainer_set_context(dm_trainer *trainer, const dm_context_options *context,
                                         dm_error *error);
 
 /* A parameter's values and accumulated gradient (of the sum, not of the mean), in the checkpoint's
- * layout; `name` in transformers' spelling. Owned by the trainer. */
+ * layout; `name` in transformers' spelling, or x.lora_A and x.lora_B for x.weight. `*gradient` is
+ * NULL where the parameter is frozen. With LoRA a weight holds the gradient, of which a step makes
+ * those of A and B. Owned by the trainer. */
 DM_API dm_status dm_trainer_parameter(const dm_trainer *trainer, const char *name,
                                       const float **values, const float **gradient,
                                       size_t *n_element, dm_error *error);
@@ -415,7 +416,7 @@ DM_API size_t dm_trainer_n_parameter(const dm_trainer *trainer, int trained_only
 
 /* Everything a training needs to go on, bit for bit: weights, moments, counts. `directory` must not
  * exist; it is written under another name, synced, and renamed. It is itself a checkpoint that
- * dm_model_load reads. `note` (text of the caller, NULL: none) is kept with it. */
+ * dm_model_load reads. `note` (UTF-8 of the caller, NULL: none) is kept with it. */
 DM_API dm_status dm_trainer_save(const dm_trainer *trainer, const char *directory, const char *note,
                                  dm_error *error);
 /* Goes on from such a directory; `options` as at the start, what differs in kind (lora_rank,

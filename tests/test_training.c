@@ -401,6 +401,66 @@ static void test_arguments(void **state) {
     test_expect_error(&error, DM_ERROR_ARGUMENT, "beta2 1");
 }
 
+/* What a review found: each was a crash, a wrong number or a training lost. */
+static void test_odd_requests(void **state) {
+    (void)state;
+    struct scene scene;
+    dm_trainer *trainer, *resumed;
+    dm_error error;
+    size_t n_token[3];
+    float *weight = some(N_TOKEN, sizeof *weight);
+    fill(&scene);
+    scene.options.clip = 0;
+    trainer = new_trainer(&scene);
+    /* a first batch that fails for memory has no tokens to tell of */
+    dm_memory_fail_at(2);
+    assert_int_equal(dm_trainer_evaluate(trainer, &scene.batch, NULL, NULL), DM_ERROR_MEMORY);
+    dm_memory_fail_at(0);
+    assert_int_equal(dm_trainer_kept(trainer, n_token, 3, &error), DM_ERROR_ARGUMENT);
+    /* weights so small that one over their sum is no float */
+    dm_training_batch batch = scene.batch;
+    for (size_t t = 0; t < N_TOKEN; t++)
+        weight[t] = 1e-42f;
+    batch.weight = weight;
+    require(dm_trainer_accumulate(trainer, &batch, NULL, &error), &error);
+    assert_int_equal(dm_trainer_step(trainer, NULL, &error), DM_ERROR_NUMBER);
+    /* labels that decimation drops, all of them */
+    const size_t one_tail[N_SEQUENCE] = {1, 1, 1, 1};
+    memset(weight, 0, N_TOKEN * sizeof *weight);
+    weight[N_TOKEN - 1] = 1;
+    batch.keep_tail = one_tail;
+    dm_status status = dm_trainer_accumulate(trainer, &batch, NULL, &error);
+    if (!status && dm_trainer_step(trainer, NULL, &error))
+        test_expect_error(&error, DM_ERROR_ARGUMENT, "keep_tail");
+    assert_int_equal(dm_trainer_save(trainer, test_join(test_directory, "note"), "caf\xe9", &error),
+                     DM_ERROR_ARGUMENT);
+    /* what was decimated before is not, from now on */
+    dm_context_options context = DM_CONTEXT_OPTIONS_INIT;
+    dm_model *model;
+    char exported[TEST_MAX_PATH], saved[TEST_MAX_PATH];
+    snprintf(exported, sizeof exported, "%s", test_join(test_directory, "plain"));
+    require(dm_trainer_set_context(trainer, NULL, &error), &error);
+    require(dm_trainer_export(trainer, exported, DM_DTYPE_F32, &error), &error);
+    require(dm_model_load(exported, NULL, &model, &error), &error);
+    require(dm_model_default_context(model, &context, &error), &error);
+    assert_int_equal(context.method, DM_CONTEXT_NONE);
+    dm_model_free(model);
+    dm_trainer_free(trainer);
+    /* an alpha with more digits than a JSON number keeps; ranks that no matrix has */
+    scene.options.lora_rank = 3, scene.options.lora_alpha = 16.0 / 3;
+    trainer = new_trainer(&scene);
+    snprintf(saved, sizeof saved, "%s", test_join(test_directory, "alpha"));
+    require(dm_trainer_save(trainer, saved, NULL, &error), &error);
+    require(dm_trainer_resume(saved, &scene.options, &resumed, NULL, &error), &error);
+    dm_trainer_free(resumed);
+    dm_trainer_free(trainer);
+    scene.options.lora_rank = (size_t)1 << 60;
+    assert_int_equal(dm_trainer_new(scene.model, &scene.options, &trainer, &error),
+                     DM_ERROR_ARGUMENT);
+    test_expect_error(&error, DM_ERROR_ARGUMENT, "lora_rank");
+    free(weight);
+}
+
 /* Every allocation of a training failing in turn: the documented error, and nothing leaks. */
 static void run_all(const struct scene *scene, const char *directory, dm_status *status) {
     dm_trainer *trainer = NULL, *resumed = NULL;
@@ -451,6 +511,7 @@ int main(void) {
         TEST(test_schedule),
         TEST(test_numbers),
         TEST(test_arguments),
+        TEST(test_odd_requests),
         TEST(test_memory),
 #undef TEST
     };

@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "api/info.h"
+#include "base/json.h"
 
 /* ---- Options ---- */
 
@@ -53,6 +54,9 @@ static dm_status check_options(const dm_trainer_options *options, dm_error *erro
                        options->n_step, options->warmup);
     if (options->n_frozen && !options->frozen)
         return dm_fail(error, DM_ERROR_ARGUMENT, "n_frozen %zu: frozen is NULL", options->n_frozen);
+    for (size_t i = 0; i < options->n_frozen; i++)
+        if (!options->frozen[i])
+            return dm_fail(error, DM_ERROR_ARGUMENT, "frozen[%zu]: NULL", i);
     if (options->n_frozen && options->lora_rank)
         return dm_fail(error, DM_ERROR_ARGUMENT,
                        "frozen: LoRA freezes everything but its own matrices already");
@@ -254,6 +258,10 @@ dm_status dm_trainer_save(const dm_trainer *trainer, const char *directory, cons
     if (!trainer || !directory)
         return dm_fail(error, DM_ERROR_ARGUMENT,
                        "dm_trainer_save: a trainer and a directory are needed");
+    json_t *text = note ? json_string(note) : NULL;
+    if (note && !text)
+        return dm_fail(error, DM_ERROR_ARGUMENT, "dm_trainer_save: the note is not UTF-8");
+    json_decref(text);
     return dm_trainer_write(trainer, directory, note, error);
 }
 

@@ -10,7 +10,7 @@ enum { n_adapted = sizeof adapted / sizeof *adapted };
 /* "x.weight" -> "x.lora_A". */
 static void name_part(const struct dm_tensor *weight, char part, char name[DM_MAX_NAME]) {
     size_t n = strlen(weight->name) - strlen("weight");
-    memcpy(name, weight->name, n);
+    snprintf(name, DM_MAX_NAME, "%s", weight->name);
     snprintf(name + n, DM_MAX_NAME - n, "lora_%c", part);
 }
 

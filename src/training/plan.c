@@ -29,8 +29,11 @@ static dm_status plan_spans(struct dm_pass *pass, dm_error *error) {
         pass->counts = dm_memory_array(need, sizeof *pass->counts);
         pass->n_count = pass->counts ? need : 0;
     }
-    if (!pass->layers || !pass->spans || !pass->counts)
+    if (!pass->layers || !pass->spans || !pass->counts) {
+        dm_memory_free(pass->layers); /* they point at spans that are gone */
+        pass->layers = NULL;
         return dm_fail_memory(error, "a batch");
+    }
     for (size_t i = 0; i <= pass->n_stage; i++)
         pass->spans[i].start = pass->counts + i * n_start;
     for (size_t s = 0; s < n_start; s++)

@@ -74,7 +74,11 @@ static dm_status make_network(struct dm_trainer *trainer, const struct dm_checkp
                               dm_error *error) {
     const struct dm_model_config *config = dm_checkpoint_config(checkpoint);
     const dm_trainer_options *options = &trainer->options;
-    size_t rank = options->lora_rank;
+    size_t rank = options->lora_rank, most = config->d_inner;
+    most = config->d_model < most ? config->d_model : most;
+    if (rank > most)
+        return dm_fail(error, DM_ERROR_ARGUMENT, "lora_rank %zu: at most %zu for this model", rank,
+                       most);
     struct dm_lora lora = {rank, rank ? (dm_real)(options->lora_alpha / (double)rank) : 0};
     struct dm_tensors tensors;
     dm_dtype compute = options->dtype == DM_DTYPE_BF16 ? DM_DTYPE_BF16 : DM_DTYPE_F32;
@@ -98,32 +102,41 @@ static dm_status make_network(struct dm_trainer *trainer, const struct dm_checkp
     return status;
 }
 
-/* What a model was trained with becomes the default of those who read with it. */
+/* What a model was trained with becomes the default of those who read with it. Plain Mamba needs
+ * no word, unless there is a default already. */
 static dm_status keep_as_default(struct dm_trainer *trainer, const dm_context_options *options,
                                  dm_error *error) {
     dm_context_options context = *options;
+    struct dm_calibration *calibration = trainer->calibration;
     context.keep_tail = 1;
     dm_status status = DM_OK;
-    if (!trainer->calibration)
-        status = dm_calibration_new(trainer->trained.network.config.n_layer, &trainer->calibration,
-                                    error);
-    return status ? status : dm_calibration_set_context(trainer->calibration, &context, error);
+    if (!calibration && context.method == DM_CONTEXT_NONE)
+        return DM_OK;
+    if (!calibration)
+        status = dm_calibration_new(trainer->trained.network.config.n_layer, &calibration, error);
+    if (!status)
+        status = dm_calibration_set_context(calibration, &context, error);
+    if (!status)
+        trainer->calibration = calibration;
+    else if (!trainer->calibration)
+        dm_calibration_free(calibration);
+    return status;
 }
 
 dm_status dm_trainer_use_context(struct dm_trainer *trainer, const dm_context_options *options,
                                  dm_error *error) {
     const dm_context_options none = DM_CONTEXT_OPTIONS_INIT;
     struct dm_context *context;
-    dm_status status =
-        dm_context_new(options ? options : &none, trainer->trained.network.config.n_layer,
-                       trainer->calibration, &context, error);
-    if (!status && options && context->hooks) {
-        status = keep_as_default(trainer, options, error);
-        if (status)
-            dm_context_free(context);
-    }
+    options = options ? options : &none;
+    dm_status status = dm_context_new(options, trainer->trained.network.config.n_layer,
+                                      trainer->calibration, &context, error);
     if (status)
         return status;
+    status = keep_as_default(trainer, options, error);
+    if (status) {
+        dm_context_free(context);
+        return status;
+    }
     dm_context_free(trainer->context);
     trainer->context = context;
     trainer->pass.context = context;
@@ -218,11 +231,19 @@ dm_status dm_trainer_apply(struct dm_trainer *trainer, dm_step_stats *stats, dm_
     const dm_trainer_options *options = &trainer->options;
     const struct dm_tensors *tensors = &trainer->trained.tensors;
     if (!(trainer->loss_weight > 0))
-        return dm_fail(error, DM_ERROR_ARGUMENT, "dm_trainer_step: nothing was accumulated");
+        return dm_fail(error, DM_ERROR_ARGUMENT,
+                       "dm_trainer_step: no label was accumulated, or decimation dropped them all: "
+                       "a longer keep_tail keeps them");
     dm_lora_collect(&trainer->trained.lora, tensors, &trainer->trained.network.config);
     double scale = 1 / trainer->loss_weight;
     double norm = dm_gradient_norm(tensors, &trainer->ops, trainer->threads) * scale;
+    /* torch.nn.utils.clip_grad_norm_ */
+    double clipped =
+        options->clip > 0 && norm > options->clip ? scale * options->clip / (norm + 1e-6) : scale;
     dm_status status = check_norm(trainer, norm, error);
+    if (!status && !isfinite((dm_real)clipped))
+        status = dm_fail(error, DM_ERROR_NUMBER, "the labels' weights sum to %g: too little",
+                         trainer->loss_weight);
     if (status) {
         dm_trainer_forget(trainer);
         return status;
@@ -233,10 +254,7 @@ dm_status dm_trainer_apply(struct dm_trainer *trainer, dm_step_stats *stats, dm_
         .beta2 = options->beta2,
         .epsilon = options->epsilon,
         .weight_decay = options->weight_decay,
-        /* torch.nn.utils.clip_grad_norm_ */
-        .gradient_scale = options->clip > 0 && norm > options->clip
-                              ? scale * options->clip / (norm + 1e-6)
-                              : scale,
+        .gradient_scale = clipped,
         .step = trainer->n_step + 1,
     };
     dm_optimizer_step(tensors, &op, &trainer->ops, trainer->threads);

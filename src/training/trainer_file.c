@@ -2,7 +2,10 @@
  *
  *     optimizer.safetensors   m.NAME, v.NAME of what is trained; with LoRA, value.NAME of its
  *                             matrices and of those that they adapt, as the model's are merged
- *     trainer.json            counts, and the caller's note */
+ *     trainer.json            counts, and the caller's note; numbers that are not whole as the
+ *                             hexadecimal digits of their bits */
+#include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -158,29 +161,43 @@ static dm_status read_entries(const struct entries *entries, const char *path, d
 
 /* ---- Counts ---- */
 
+enum { bits_digits = 16 };
+
+/* A double to the last bit, whatever the locale. */
+static void write_bits(double value, char text[bits_digits + 1]) {
+    uint64_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    snprintf(text, bits_digits + 1, "%016" PRIx64, bits);
+}
+
+static dm_status read_bits(const json_t *counts, const char *key, const char *path, double *value,
+                           dm_error *error) {
+    const char *text = "";
+    dm_status status = dm_json_get_text(counts, key, path, &text, error);
+    if (status)
+        return status;
+    uint64_t bits = strtoull(text, NULL, 16);
+    double number;
+    memcpy(&number, &bits, sizeof number);
+    if (strspn(text, "0123456789abcdef") != bits_digits || text[bits_digits] || !(number >= 0) ||
+        isinf(number))
+        return dm_fail(error, DM_ERROR_FORMAT, "%s: %s: not the bits of a number", path, key);
+    *value = number;
+    return DM_OK;
+}
+
 static dm_status write_counts(const struct dm_trainer *trainer, const char *path, const char *note,
                               dm_error *error) {
-    char norm[64];
-    snprintf(norm, sizeof norm, "%a", trainer->mean_norm); /* to the last bit */
-    json_t *counts =
-        json_pack("{s:s, s:i, s:I, s:s, s:I, s:f, s:s?}", "format", format_name, "version",
-                  format_version, "step", (json_int_t)trainer->n_step, "mean_gradient_norm", norm,
-                  "lora_rank", (json_int_t)trainer->options.lora_rank, "lora_alpha",
-                  trainer->options.lora_alpha, "note", note);
+    char norm[bits_digits + 1], alpha[bits_digits + 1];
+    write_bits(trainer->mean_norm, norm);
+    write_bits(trainer->options.lora_alpha, alpha);
+    json_t *counts = json_pack(
+        "{s:s, s:i, s:I, s:s, s:I, s:s, s:s?}", "format", format_name, "version", format_version,
+        "step", (json_int_t)trainer->n_step, "mean_gradient_norm", norm, "lora_rank",
+        (json_int_t)trainer->options.lora_rank, "lora_alpha", alpha, "note", note);
     dm_status status = counts ? dm_json_write(path, counts, error) : dm_fail_memory(error, path);
     json_decref(counts);
     return status;
-}
-
-static dm_status read_norm(const json_t *counts, const char *path, double *norm, dm_error *error) {
-    const char *text = "0", *end;
-    dm_status status = dm_json_get_text(counts, "mean_gradient_norm", path, &text, error);
-    if (status)
-        return status;
-    *norm = strtod(text, (char **)&end);
-    if (*end || end == text || !(*norm >= 0))
-        return dm_fail(error, DM_ERROR_FORMAT, "%s: mean_gradient_norm is no number", path);
-    return DM_OK;
 }
 
 static dm_status take_counts(const json_t *counts, const char *path, struct dm_trainer *trainer,
@@ -198,19 +215,19 @@ static dm_status take_counts(const json_t *counts, const char *path, struct dm_t
     if (!status)
         status = dm_json_get_size(counts, "step", path, &trainer->n_step, error);
     if (!status)
-        status = read_norm(counts, path, &trainer->mean_norm, error);
+        status = read_bits(counts, "mean_gradient_norm", path, &trainer->mean_norm, error);
     if (!status)
         status = dm_json_get_size(counts, "lora_rank", path, &rank, error);
     if (!status)
-        status = dm_json_get_real(counts, "lora_alpha", path, &alpha, error);
+        status = read_bits(counts, "lora_alpha", path, &alpha, error);
     if (!status)
         status = dm_json_get_text(counts, "note", path, &text, error);
     if (status)
         return status;
     if (rank != options->lora_rank || (rank && alpha != options->lora_alpha))
         return dm_fail(error, DM_ERROR_MISMATCH,
-                       "%s: trained with LoRA of rank %zu and alpha %g, asked for %zu and %g", path,
-                       rank, alpha, options->lora_rank, options->lora_alpha);
+                       "%s: trained with LoRA of rank %zu and alpha %.17g, asked for %zu and %.17g",
+                       path, rank, alpha, options->lora_rank, options->lora_alpha);
     if (text && note && !(*note = dm_memory_text(text)))
         return dm_fail_memory(error, "the note");
     return DM_OK;

@@ -193,8 +193,6 @@ static dm_status read_transformers(const json_t *object, const char *name,
         status = dm_json_get_bool(object, "tie_word_embeddings", name, &config->tied_head, error);
     if (!status && config->mixer_norms)
         status = get_epsilon(object, "mixer_rms_eps", name, &config->mixer_norm_epsilon, error);
-    if (!status)
-        status = get_epsilon(object, "initializer_range", name, &config->initializer_range, error);
     return status;
 }
 
@@ -223,6 +221,8 @@ dm_status dm_model_config_from_json(const json_t *object, const char *name,
                        name);
     status = type ? read_transformers(object, name, &read, error)
                   : read_official(object, name, &read, error);
+    if (!status) /* transformers' key, for either dialect */
+        status = get_epsilon(object, "initializer_range", name, &read.initializer_range, error);
     if (!status)
         status = get_token(object, "bos_token_id", name, &read.bos_token_id, error);
     if (!status)

@@ -324,17 +324,15 @@ static void draws_as_the_official_code(void **state) {
     (void)state;
 }
 
-/* A config.json of transformers says how wide its weights start. */
-static void draws_as_transformers(void **state) {
-    static const char text[] =
-        "{\"model_type\": \"mamba\", \"hidden_size\": 48, \"num_hidden_layers\": 4, "
-        "\"vocab_size\": 256, \"intermediate_size\": 96, \"initializer_range\": 0.1}";
+/* A config.json may say how wide its weights start. */
+static void check_range(const char *text) {
+    const char *output = inside(strstr(text, "d_model") ? "official" : "transformers");
     static const enum dm_parameter normal[] = {DM_EMBEDDING, DM_IN_PROJ, DM_X_PROJ};
     dm_error error;
     test_write_file(inside("shape.json"), text, strlen(text));
-    if (dm_checkpoint_write_random(inside("shape.json"), inside("out"), DM_DTYPE_F32, 1, &error))
+    if (dm_checkpoint_write_random(inside("shape.json"), output, DM_DTYPE_F32, 1, &error))
         fail_msg("%s", error.message);
-    struct dm_checkpoint *checkpoint = open_sound(inside("out"));
+    struct dm_checkpoint *checkpoint = open_sound(output);
     assert_true(dm_checkpoint_config(checkpoint)->initializer_range == 0.1);
     for (size_t i = 0; i < 3; i++) {
         struct statistics s = measure(checkpoint, normal[i]);
@@ -343,6 +341,13 @@ static void draws_as_transformers(void **state) {
     }
     expect_uniform(checkpoint, DM_OUT_PROJ, 1 / sqrt(96) / 2);
     dm_checkpoint_close(checkpoint);
+}
+
+static void draws_with_a_range(void **state) {
+    check_range("{\"model_type\": \"mamba\", \"hidden_size\": 48, \"num_hidden_layers\": 4, "
+                "\"vocab_size\": 256, \"intermediate_size\": 96, \"initializer_range\": 0.1}");
+    check_range("{\"d_model\": 48, \"n_layer\": 4, \"vocab_size\": 256, \"ssm_cfg\": {}, "
+                "\"initializer_range\": 0.1}");
     (void)state;
 }
 
@@ -385,7 +390,7 @@ int main(void) {
         TEST(refuses_values_beyond_the_range),
         TEST(survives_short_memory),
         TEST(draws_as_the_official_code),
-        TEST(draws_as_transformers),
+        TEST(draws_with_a_range),
         TEST(draws_the_same_for_a_seed),
         TEST(refuses_shapes_it_cannot_write),
     };

@@ -1,11 +1,11 @@
 #include "model_flags.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "fail.h"
+#include "paths.h"
 
 static const char *const dtype_names[] = {"auto", "f32", "bf16", NULL};
 
@@ -47,11 +47,9 @@ bool load_tokenizer(const char *path, dm_tokenizer **tokenizer) {
 }
 
 bool load_tokenizer_if_any(const char *directory, dm_tokenizer **tokenizer) {
-    size_t size = strlen(directory) + sizeof "/tokenizer.json";
-    char *path = malloc(size);
+    char *path = path_join(directory, "tokenizer.json");
     if (!path)
         return fail_memory();
-    snprintf(path, size, "%s/tokenizer.json", directory);
     bool fine = access(path, F_OK) != 0 || load_tokenizer(path, tokenizer);
     free(path);
     return fine;

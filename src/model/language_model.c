@@ -1,7 +1,5 @@
 #include "model/language_model.h"
 
-#include <math.h>
-
 #include "base/half.h"
 #include "base/memory.h"
 
@@ -23,23 +21,6 @@ static dm_status load_floats(const struct dm_model *model, enum dm_parameter par
     return DM_OK;
 }
 
-/* The same for a matrix [n_row, n_column], transposed. */
-static dm_status load_transposed(const struct dm_model *model, enum dm_parameter parameter,
-                                 size_t layer, size_t n_row, size_t n_column, float **floats,
-                                 dm_error *error) {
-    float *rows = NULL;
-    dm_status status = load_floats(model, parameter, layer, &rows, error);
-    if (status || !rows)
-        return status;
-    *floats = dm_memory_array(n_row * n_column, sizeof **floats);
-    if (*floats)
-        for (size_t r = 0; r < n_row; r++)
-            for (size_t c = 0; c < n_column; c++)
-                (*floats)[c * n_row + r] = rows[r * n_column + c];
-    dm_memory_free(rows);
-    return *floats ? DM_OK : dm_fail_memory(error, "the weights");
-}
-
 /* Rows [row, row + n_out) of a matrix weight, packed. */
 static dm_status load_matrix(struct dm_model *model, enum dm_parameter parameter, size_t layer,
                              size_t row, size_t n_out, size_t n_in, dm_dtype compute,
@@ -57,7 +38,6 @@ static dm_status load_matrix(struct dm_model *model, enum dm_parameter parameter
 
 static dm_status load_vectors(const struct dm_model *model, struct dm_layer *own, size_t layer,
                               dm_error *error) {
-    const struct dm_model_config *config = &model->network.config;
     const struct {
         enum dm_parameter parameter;
         float **floats;
@@ -72,14 +52,27 @@ static dm_status load_vectors(const struct dm_model *model, struct dm_layer *own
     dm_status status = DM_OK;
     for (size_t i = 0; i < sizeof vectors / sizeof *vectors && !status; i++)
         status = load_floats(model, vectors[i].parameter, layer, vectors[i].floats, error);
+    return status;
+}
+
+/* What the operations want in another layout than the checkpoint's. */
+static dm_status load_layouts(const struct dm_model *model, struct dm_layer *own, size_t layer,
+                              dm_error *error) {
+    const struct dm_model_config *config = &model->network.config;
+    float *conv1d = NULL, *A_log = NULL;
+    dm_status status = load_floats(model, DM_CONV_WEIGHT, layer, &conv1d, error);
     if (!status)
-        status = load_transposed(model, DM_CONV_WEIGHT, layer, config->d_inner, config->d_conv,
-                                 &own->conv_weight, error);
-    if (!status)
-        status = load_transposed(model, DM_A_LOG, layer, config->d_inner, config->d_state, &own->A,
-                                 error);
-    for (size_t i = 0; i < config->d_inner * config->d_state && !status; i++)
-        own->A[i] = -expf(own->A[i]);
+        status = load_floats(model, DM_A_LOG, layer, &A_log, error);
+    if (!status) {
+        own->conv_weight = dm_memory_array(config->d_conv * config->d_inner, sizeof(float));
+        own->A = dm_memory_array(config->d_state * config->d_inner, sizeof(float));
+        if (own->conv_weight && own->A)
+            dm_layer_lay_out(config, conv1d, A_log, own);
+        else
+            status = dm_fail_memory(error, "the weights");
+    }
+    dm_memory_free(conv1d);
+    dm_memory_free(A_log);
     return status;
 }
 
@@ -88,6 +81,8 @@ static dm_status load_layer(struct dm_model *model, size_t layer, dm_error *erro
     struct dm_projection list[DM_N_PROJECTION];
     dm_list_projections(&model->network.config, model->compute, list);
     dm_status status = load_vectors(model, own, layer, error);
+    if (!status)
+        status = load_layouts(model, own, layer, error);
     for (int i = 0; i < DM_N_PROJECTION && !status; i++)
         status =
             load_matrix(model, list[i].parameter, layer, list[i].row, list[i].n_out, list[i].n_in,

@@ -116,6 +116,17 @@ dm_status dm_mixer_delta(const struct dm_batch *batch, size_t layer, dm_error *e
     return DM_OK;
 }
 
+void dm_mixer_score(const struct dm_batch *batch, const struct dm_context *context,
+                    const struct dm_stage *stage) {
+    struct dm_token_score op = {.width = batch->network->config.d_inner,
+                                .delta = batch->at->delta,
+                                .score = batch->at->score};
+    if (!context->hooks->score)
+        return;
+    context->hooks->score(context, stage, &op);
+    batch->network->ops.token_score(&op, 0, batch->n_token);
+}
+
 static void scan(const struct dm_batch *batch, size_t layer) {
     const struct dm_model_config *config = &batch->network->config;
     const struct dm_layer *own = &batch->network->layers[layer];

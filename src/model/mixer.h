@@ -7,6 +7,7 @@
 #ifndef DM_MODEL_MIXER_H
 #define DM_MODEL_MIXER_H
 
+#include "context/context.h"
 #include "model/activations.h"
 #include "model/network.h"
 #include "model/state.h"
@@ -29,6 +30,9 @@ void dm_mixer_norm(const struct dm_batch *batch, size_t layer);
 dm_status dm_mixer_inputs(const struct dm_batch *batch, size_t layer, dm_error *error);
 /* dt -> delta. */
 dm_status dm_mixer_delta(const struct dm_batch *batch, size_t layer, dm_error *error);
+/* delta -> score, as the context's stage has it; nothing where the latest tokens are kept. */
+void dm_mixer_score(const struct dm_batch *batch, const struct dm_context *context,
+                    const struct dm_stage *stage);
 /* normed, u, delta, BC -> y; moves ssm_state on. */
 dm_status dm_mixer_scan(const struct dm_batch *batch, size_t layer, dm_error *error);
 /* The same, and residual += out_proj(y). */

@@ -1,5 +1,7 @@
 #include "model/network.h"
 
+#include <tgmath.h>
+
 void dm_list_projections(const struct dm_model_config *config, dm_dtype compute,
                          struct dm_projection list[DM_N_PROJECTION]) {
     size_t D = config->d_model, E = config->d_inner, N = config->d_state, R = config->dt_rank;
@@ -13,4 +15,15 @@ void dm_list_projections(const struct dm_model_config *config, dm_dtype compute,
     };
     for (int i = 0; i < DM_N_PROJECTION; i++)
         list[i] = all[i];
+}
+
+void dm_layer_lay_out(const struct dm_model_config *config, const dm_real *conv1d,
+                      const dm_real *A_log, struct dm_layer *layer) {
+    size_t E = config->d_inner, K = config->d_conv, N = config->d_state;
+    for (size_t c = 0; c < E; c++) {
+        for (size_t k = 0; k < K; k++)
+            layer->conv_weight[k * E + c] = conv1d[c * K + k];
+        for (size_t n = 0; n < N; n++)
+            layer->A[n * E + c] = -exp(A_log[c * N + n]);
+    }
 }

@@ -42,6 +42,11 @@ struct dm_layer {
     dm_real *out_bias;                /* [d_model], or NULL */
 };
 
+/* Fills conv_weight and A, which have room, from what a checkpoint holds: conv1d [d_inner, d_conv]
+ * and A_log [d_inner, d_state]. */
+void dm_layer_lay_out(const struct dm_model_config *config, const dm_real *conv1d,
+                      const dm_real *A_log, struct dm_layer *layer);
+
 struct dm_network {
     struct dm_model_config config;
     struct dm_ops ops;

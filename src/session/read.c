@@ -17,14 +17,9 @@ dm_status dm_session_score(const struct dm_batch *batch, const struct dm_context
     dm_status status = dm_mixer_inputs(batch, stage->layer, error);
     if (!status)
         status = dm_mixer_delta(batch, stage->layer, error);
-    if (status || !context->hooks->score)
-        return status;
-    struct dm_token_score op = {.width = batch->network->config.d_inner,
-                                .delta = batch->at->delta,
-                                .score = batch->at->score};
-    context->hooks->score(context, stage, &op);
-    batch->network->ops.token_score(&op, 0, batch->n_token);
-    return DM_OK;
+    if (!status)
+        dm_mixer_score(batch, context, stage);
+    return status;
 }
 
 void dm_session_hand_on(struct dm_session *session, const struct dm_batch *batch, size_t row,

@@ -60,6 +60,16 @@ static void run_sum_parts(const void *opaque, size_t first, size_t n) {
     dm_selective_scan_sum_parts(&sum->back->op, &sum->back->grad, sum->dBC, first, n);
 }
 
+void dm_pass_norm_back(const struct dm_pass *pass, const struct dm_rms_norm *op,
+                       const struct dm_rms_norm_grad *grad, size_t n_token) {
+    const struct dm_network *network = &pass->trained->network;
+    const struct rms_norm_back back = {&network->ops, *op, *grad, n_token};
+    dm_split(network->threads, &back, run_rms_norm_back, n_token, 1, op->width);
+    if (grad->dweight)
+        dm_split(network->threads, &back, run_rms_norm_weight_back, op->width, DM_CHANNEL_BLOCK,
+                 n_token);
+}
+
 /* dx (+)= dy W. */
 static dm_status multiply(const struct work *work, const struct dm_matrix *weight,
                           const dm_real *dy, size_t n_token, bool accumulate, dm_real *dx) {
@@ -170,12 +180,10 @@ static dm_status delta_back(const struct work *work, dm_real *ddt) {
 /* falcon-mamba: one of the norms without weight on dt, B and C; dx is cleared first. */
 static void part_norm_back(const struct work *work, const dm_real *x, const dm_real *dy,
                            dm_real *dx, size_t width, size_t stride) {
-    const struct rms_norm_back back = {
-        &work->network->ops,
-        {width, stride, (dm_real)work->config->mixer_norm_epsilon, x, NULL, NULL},
-        {dy, dx, work->to->rstd, NULL},
-        work->n_after};
-    dm_split(work->network->threads, &back, run_rms_norm_back, work->n_after, 1, width);
+    const struct dm_rms_norm op = {width, stride, (dm_real)work->config->mixer_norm_epsilon,
+                                   x,     NULL,   NULL};
+    const struct dm_rms_norm_grad grad = {dy, dx, work->to->rstd, NULL};
+    dm_pass_norm_back(work->pass, &op, &grad, work->n_after);
 }
 
 static void part_norms_back(const struct work *work) {
@@ -237,16 +245,11 @@ static dm_status in_x_back(const struct work *work, bool accumulate) {
 static void norm_back(const struct work *work) {
     const struct dm_pass_gradients *to = work->to;
     size_t D = work->config->d_model;
-    dm_real *dweight = gradient_of(work, DM_NORM);
-    const struct rms_norm_back back = {
-        &work->network->ops,
-        {D, D, (dm_real)work->config->norm_epsilon, work->at->in.residual, work->own->norm, NULL},
-        {to->dnormed, to->dresidual, to->rstd, dweight},
-        work->n};
-    dm_split(work->network->threads, &back, run_rms_norm_back, work->n, 1, D);
-    if (dweight)
-        dm_split(work->network->threads, &back, run_rms_norm_weight_back, D, DM_CHANNEL_BLOCK,
-                 work->n);
+    const struct dm_rms_norm op = {
+        D, D, (dm_real)work->config->norm_epsilon, work->at->in.residual, work->own->norm, NULL};
+    const struct dm_rms_norm_grad grad = {to->dnormed, to->dresidual, to->rstd,
+                                          gradient_of(work, DM_NORM)};
+    dm_pass_norm_back(work->pass, &op, &grad, work->n);
 }
 
 /* Rows of the kept tokens go to their places among all; the others get 0. Returns du. */

@@ -14,16 +14,6 @@ void dm_pass_clear_states(const struct dm_pass *pass) {
 
 /* ---- Choosing ---- */
 
-static void score(const struct dm_pass *pass, const struct dm_layer_pass *layer) {
-    const struct dm_network *network = &pass->trained->network;
-    struct dm_token_score op = {
-        .width = network->config.d_inner, .delta = layer->in.delta, .score = layer->in.score};
-    if (!pass->context->hooks->score)
-        return; /* the latest are kept */
-    pass->context->hooks->score(pass->context, layer->stage, &op);
-    network->ops.token_score(&op, 0, layer->before->n_token);
-}
-
 /* What a sequence keeps: n of the tokens before its tail, then the tail. */
 static void choose_in(const struct dm_pass *pass, const struct dm_layer_pass *layer,
                       size_t sequence) {
@@ -43,8 +33,9 @@ static void choose_in(const struct dm_pass *pass, const struct dm_layer_pass *la
         kept[i] += before[0];
 }
 
-static void choose(const struct dm_pass *pass, const struct dm_layer_pass *layer) {
-    score(pass, layer);
+static void choose(struct dm_pass *pass, struct dm_layer_pass *layer) {
+    const struct dm_batch batch = dm_pass_batch_of(pass, &layer->in, layer->before);
+    dm_mixer_score(&batch, pass->context, layer->stage);
     for (size_t s = 0; s < pass->batch->n_sequence; s++)
         choose_in(pass, layer, s);
     for (size_t i = 0; i < layer->after->n_token; i++)

@@ -48,21 +48,6 @@ static void row_loss(const void *context, size_t first, size_t n) {
     }
 }
 
-struct norm {
-    const struct dm_ops *ops;
-    struct dm_rms_norm op;
-    struct dm_rms_norm_grad grad;
-    size_t n_token;
-};
-static void norm_back(const void *context, size_t first, size_t n) {
-    const struct norm *norm = context;
-    norm->ops->rms_norm_backward(&norm->op, &norm->grad, first, n);
-}
-static void norm_weight_back(const void *context, size_t first, size_t n) {
-    const struct norm *norm = context;
-    norm->ops->rms_norm_weight_backward(&norm->op, &norm->grad, norm->n_token, first, n);
-}
-
 /* logits hold their own gradient: on to the head's weight, the final norm and the residual. */
 static dm_status go_back(struct dm_pass *pass, const struct labels *labels, dm_error *error) {
     struct dm_trained_network *trained = pass->trained;
@@ -81,15 +66,12 @@ static dm_status go_back(struct dm_pass *pass, const struct labels *labels, dm_e
         status = matmul->weight_gradient(matmul->state, &gradient, network->threads, error);
     if (status)
         return status;
-    const struct norm norm = {
-        &network->ops,
-        {D, D, (dm_real)network->config.norm_epsilon, residual, network->final_norm, NULL},
-        {dnormed, dresidual, pass->gradients.rstd, weight->gradient},
-        n};
+    const struct dm_rms_norm op = {
+        D, D, (dm_real)network->config.norm_epsilon, residual, network->final_norm, NULL};
+    const struct dm_rms_norm_grad grad = {dnormed, dresidual, pass->gradients.rstd,
+                                          weight->gradient};
     dm_rows_clear(dresidual, n, D);
-    dm_split(network->threads, &norm, norm_back, n, 1, D);
-    if (weight->gradient)
-        dm_split(network->threads, &norm, norm_weight_back, D, DM_CHANNEL_BLOCK, n);
+    dm_pass_norm_back(pass, &op, &grad, n);
     dm_rows_scatter_add(network->threads, dresidual, labels->rows, n, D, pass->gradients.dresidual);
     return DM_OK;
 }

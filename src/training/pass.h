@@ -104,6 +104,10 @@ static inline size_t dm_pass_tail(const struct dm_pass *pass, size_t sequence, s
     return tail < n ? tail : n;
 }
 
+/* An RMSNorm over n tokens: dx, and dweight where it is not NULL. */
+void dm_pass_norm_back(const struct dm_pass *pass, const struct dm_rms_norm *op,
+                       const struct dm_rms_norm_grad *grad, size_t n_token);
+
 static inline struct dm_batch dm_pass_batch_of(struct dm_pass *pass, struct dm_activations *at,
                                                const struct dm_span *span) {
     return (struct dm_batch){.network = &pass->trained->network,

@@ -124,7 +124,8 @@ static void place_head(struct dm_pass *pass, struct dm_arena *arena) {
     pass->label_capacity = n;
     pass->labelled = dm_arena_take(arena, n_row, sizeof *pass->labelled);
     pass->label_rows = dm_arena_take(arena, 2 * n * config->d_model, sizeof(dm_real));
-    pass->label_gradients = dm_arena_take(arena, 2 * n * config->d_model, sizeof(dm_real));
+    if (pass->backward)
+        pass->label_gradients = dm_arena_take(arena, 2 * n * config->d_model, sizeof(dm_real));
     pass->logits = dm_arena_take(arena, n * config->vocab_size, sizeof(dm_real));
     pass->nll = dm_arena_take(arena, n, sizeof *pass->nll);
 }

@@ -1,7 +1,5 @@
 #include "training/trained_network.h"
 
-#include <tgmath.h>
-
 #include "base/memory.h"
 #include "training/lora.h"
 
@@ -57,36 +55,45 @@ static dm_status pack(const struct dm_trained_network *trained, const struct pro
                   : set_or_make(matmul, &back, product->part.compute, product->back, error);
 }
 
-static dm_status update_product(const struct dm_trained_network *trained,
-                                const struct product *product, dm_error *error) {
-    const struct dm_tensor *tensor =
-        dm_tensors_find(&trained->tensors, product->part.parameter, product->layer);
-    if (!dm_lora_has(&trained->lora, product->part.parameter))
-        return pack(trained, product, tensor->value + product->part.row * product->part.n_in,
-                    error);
-    dm_real *merged = dm_memory_array(tensor->n, sizeof *merged);
-    if (!merged)
-        return dm_fail_memory(error, "a weight");
-    dm_lora_merge(&trained->lora, &trained->tensors, tensor, product->part.n_in, merged);
-    dm_status status =
-        pack(trained, product, merged + product->part.row * product->part.n_in, error);
-    dm_memory_free(merged);
-    return status;
+/* A parameter as the products see it: `merged`, which is filled for a parameter's first part and
+ * serves the next ones, or the parameter itself where LoRA does not adapt it. */
+struct merged {
+    dm_real *values;
+    const struct dm_tensor *tensor;
+};
+
+static dm_status merge(const struct dm_trained_network *trained, const struct dm_tensor *tensor,
+                       size_t n_in, struct merged *merged, const dm_real **values,
+                       dm_error *error) {
+    *values = tensor->value;
+    if (!dm_lora_has(&trained->lora, tensor->parameter))
+        return DM_OK;
+    if (merged->tensor != tensor) {
+        dm_memory_free(merged->values);
+        *merged = (struct merged){dm_memory_array(tensor->n, sizeof **values), tensor};
+        if (!merged->values)
+            return dm_fail_memory(error, "a weight");
+        dm_lora_merge(&trained->lora, &trained->tensors, tensor, n_in, merged->values);
+    }
+    *values = merged->values;
+    return DM_OK;
 }
 
-/* ---- What the operations want in another layout than the checkpoint's ---- */
-
-static void update_layouts(const struct dm_trained_network *trained, size_t layer) {
-    const struct dm_model_config *config = &trained->network.config;
-    struct dm_layer *own = &trained->network.layers[layer];
-    const dm_real *conv = dm_tensors_find(&trained->tensors, DM_CONV_WEIGHT, layer)->value;
-    const dm_real *A_log = dm_tensors_find(&trained->tensors, DM_A_LOG, layer)->value;
-    for (size_t c = 0; c < config->d_inner; c++) {
-        for (size_t k = 0; k < config->d_conv; k++)
-            own->conv_weight[k * config->d_inner + c] = conv[c * config->d_conv + k];
-        for (size_t n = 0; n < config->d_state; n++)
-            own->A[n * config->d_inner + c] = -exp(A_log[c * config->d_state + n]);
+static dm_status update_products(const struct dm_trained_network *trained,
+                                 const struct product *products, int n, dm_error *error) {
+    struct merged merged = {NULL, NULL};
+    dm_status status = DM_OK;
+    for (int i = 0; i < n && !status; i++) {
+        const struct dm_projection *part = &products[i].part;
+        const dm_real *values;
+        status =
+            merge(trained, dm_tensors_find(&trained->tensors, part->parameter, products[i].layer),
+                  part->n_in, &merged, &values, error);
+        if (!status)
+            status = pack(trained, &products[i], values + part->row * part->n_in, error);
     }
+    dm_memory_free(merged.values);
+    return status;
 }
 
 static dm_real *values(const struct dm_trained_network *trained, enum dm_parameter parameter,
@@ -122,18 +129,15 @@ struct refresh {
 static dm_status update_layer(const struct dm_trained_network *trained, size_t layer,
                               dm_error *error) {
     struct product products[DM_N_PROJECTION];
-    dm_status status = DM_OK;
-    update_layouts(trained, layer);
+    dm_layer_lay_out(&trained->network.config, values(trained, DM_CONV_WEIGHT, layer),
+                     values(trained, DM_A_LOG, layer), &trained->network.layers[layer]);
     list_products(trained, layer, products);
-    for (int i = 0; i < DM_N_PROJECTION && !status; i++)
-        status = update_product(trained, &products[i], error);
-    return status;
+    return update_products(trained, products, DM_N_PROJECTION, error);
 }
 
 static void refresh_layer(void *context, size_t layer) {
     const struct refresh *refresh = context;
-    refresh->status[layer] =
-        update_layer(refresh->trained, layer, refresh->errors ? &refresh->errors[layer] : NULL);
+    refresh->status[layer] = update_layer(refresh->trained, layer, &refresh->errors[layer]);
 }
 
 static dm_status refresh_layers(const struct dm_trained_network *trained, dm_error *error) {
@@ -156,7 +160,7 @@ static dm_status refresh_layers(const struct dm_trained_network *trained, dm_err
 dm_status dm_trained_network_refresh(struct dm_trained_network *trained, dm_error *error) {
     const struct product head = head_product(trained);
     dm_status status = refresh_layers(trained, error);
-    return status ? status : update_product(trained, &head, error);
+    return status ? status : update_products(trained, &head, 1, error);
 }
 
 dm_status dm_trained_network_new(const struct dm_model_config *config, const struct dm_ops *ops,
@@ -178,14 +182,10 @@ dm_status dm_trained_network_new(const struct dm_model_config *config, const str
     network->embedding = values(trained, DM_EMBEDDING, 0);
     network->embedding_dtype = DM_DTYPE_AUTO;
     network->final_norm = values(trained, DM_FINAL_NORM, 0);
-    for (size_t layer = 0; layer < config->n_layer && !status; layer++) {
+    for (size_t layer = 0; layer < config->n_layer && !status; layer++)
         status = make_layer(trained, layer, error);
-        if (!status)
-            status = update_layer(trained, layer, error);
-    }
-    const struct product head = head_product(trained);
     if (!status)
-        status = update_product(trained, &head, error);
+        status = dm_trained_network_refresh(trained, error);
     if (status)
         dm_trained_network_free(trained);
     return status;

@@ -41,7 +41,7 @@ struct dm_matmul_grad {
 /* Immutable once its matrices are made, but for what it guards itself. */
 struct dm_matmul_backend {
     void *state;
-    /* Packs a weight; `compute` is DM_DTYPE_F32 or DM_DTYPE_BF16. */
+    /* Packs a weight; `compute` is DM_DTYPE_F32 or DM_DTYPE_BF16. Several threads may do so. */
     dm_status (*matrix_new)(void *state, const struct dm_matrix_source *source, dm_dtype compute,
                             struct dm_matrix **matrix, dm_error *error);
     /* Packs other values, of the same shape; several threads may do so for different matrices, and

@@ -9,7 +9,7 @@
 #include "fail.h"
 #include "json_output.h"
 #include "model_flags.h"
-#include "perplexity.h"
+#include "perplexity/perplexity.h"
 #include "progress.h"
 #include "read_input.h"
 

@@ -3,7 +3,7 @@
 #define DECIMAMBA_PROGRAMS_PASSKEY_REPORT_H
 
 #include "method_list.h"
-#include "passkey.h"
+#include "passkey/passkey.h"
 
 enum { passkey_max_depth = 101 };
 

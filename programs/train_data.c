@@ -5,7 +5,7 @@
 
 #include "draw.h"
 #include "fail.h"
-#include "passkey_training.h"
+#include "passkey/passkey_training.h"
 #include "train_curriculum.h"
 
 /* What a draw is for, so that equal numbers are drawn independently. */

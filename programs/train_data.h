@@ -3,7 +3,7 @@
 #ifndef DECIMAMBA_PROGRAMS_TRAIN_DATA_H
 #define DECIMAMBA_PROGRAMS_TRAIN_DATA_H
 
-#include "passkey.h"
+#include "passkey/passkey.h"
 #include "train_corpus.h"
 #include "train_settings.h"
 

@@ -37,8 +37,11 @@ check() {
     }
     target == "decimamba.h" { next }
     place[1] != "src" {
-        if (slash || !(exists(place[1] "/" target) ||
-                       (place[1] == "programs" && exists("evaluation/" target))))
+        beside = FILENAME
+        sub(/[^\/]*$/, "", beside)
+        if (target ~ /\.\./ ||
+            !((!slash && exists(beside target)) || exists(place[1] "/" target) ||
+              (place[1] == "programs" && exists("evaluation/" target))))
             wrong("only decimamba.h and files of its own")
         next
     }

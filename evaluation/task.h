@@ -1,0 +1,69 @@
+/* What all tasks have in common: a list of prompts, each one built when its turn comes, continued
+ * greedily (or scored), and judged; and the table of columns and rows that its scores go into.
+ *
+ * A task is made by its own room (passkey_task_new, ...) and knows nothing of models and methods;
+ * task_run.h answers its prompts. Everything about prompt i is a function of the task and i. */
+#ifndef DECIMAMBA_EVALUATION_TASK_H
+#define DECIMAMBA_EVALUATION_TASK_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "decimamba.h"
+
+/* What a score is, and how a table shows many of them. */
+enum task_measure {
+    TASK_RIGHT, /* 0 or 1: how many of how many, with an interval for the share */
+    TASK_SCORE, /* 0 .. 1: 100 times the mean */
+    TASK_LOSS   /* nats per token: exp of the mean, the perplexity */
+};
+
+/* One side of the table: what a column (or row) stands for. */
+struct task_axis {
+    const char *name;         /* "tokens", "documents", "depth", "data set" */
+    size_t n;                 /* >= 1 */
+    const char *const *names; /* [n] "2048", "0.25", "hotpotqa" */
+    const double *values;     /* [n] where a picture puts them; NULL: they are names only */
+};
+
+struct task_prompt {
+    int32_t *ids; /* [n_id]; allocated with malloc */
+    size_t n_id;
+    size_t n_new; /* most tokens to generate; 0: nothing is generated, and the score is the mean */
+    size_t n_scored;  /* loss of the prompt's last n_scored tokens, 1 <= n_scored < n_id */
+    size_t keep_tail; /* so many last tokens are never decimated, >= 1 */
+    const char *stop; /* static: the answer ends before this text; NULL: nowhere */
+};
+
+struct task {
+    const char *name; /* as users call it: "passkey" */
+    enum task_measure measure;
+    bool mean_of_rows; /* a column's figure over all rows is the mean of the rows' means, as in
+                          LongBench's averages; else that of all its prompts */
+    struct task_axis columns, rows;
+    size_t n_prompt;
+
+    /* Where prompt i's score goes. */
+    void (*place)(const struct task *task, size_t i, size_t *column, size_t *row);
+    /* Builds prompt i. Nothing is left allocated after an error. */
+    dm_status (*build)(const struct task *task, size_t i, struct task_prompt *prompt,
+                       dm_error *error);
+    /* Scores the answer, n_byte of text and a NUL: what was generated, without end-of-text and other
+     * special tokens, and cut before `stop`. NULL where nothing is ever generated. */
+    dm_status (*judge)(const struct task *task, size_t i, const char *answer, size_t n_byte,
+                       double *score, dm_error *error);
+    /* Adds what a reader of the results wants to know of prompt i (its key, the golden answers, the
+     * book) to `object`. False: memory is short. NULL: nothing. */
+    bool (*describe)(const struct task *task, size_t i, json_t *object);
+    void (*free)(struct task *task); /* of the task too; never called with NULL */
+    void *data;                      /* the room's own */
+};
+
+static inline void task_free(struct task *task) {
+    if (task)
+        task->free(task);
+}
+
+#endif

@@ -1,0 +1,31 @@
+/* Answers a task's prompts with a model, by one method of extending the context: several prompts as
+ * one packed batch, greedily. Neither the batch nor the number of threads changes an answer. */
+#ifndef DECIMAMBA_EVALUATION_TASK_RUN_H
+#define DECIMAMBA_EVALUATION_TASK_RUN_H
+
+#include "task.h"
+
+struct task_outcome {
+    double score;
+    size_t n_token; /* of the prompt */
+    char *answer;   /* a NUL at its end; NULL where nothing was generated */
+    size_t n_answer; /* bytes of it */
+};
+
+struct task_run {
+    const struct task *task;
+    const dm_model *model;
+    const dm_tokenizer *tokenizer;
+    size_t vocab_size;                 /* the model's */
+    const dm_context_options *context; /* each prompt's keep_tail goes before its own, unless ... */
+    bool keep_tail_given;
+    void (*progress)(size_t n_read, void *user); /* tokens read of this call's prompts; may be NULL */
+    void *user;
+};
+
+/* Answers the prompts with these numbers as one batch; outcomes [n], whose answers are allocated
+ * with malloc. Nothing is left allocated after an error. */
+dm_status task_answer(const struct task_run *run, const size_t *prompts, size_t n,
+                      struct task_outcome *outcomes, dm_error *error);
+
+#endif

@@ -1,57 +1,91 @@
 #include "grid.h"
 
 #include <stdlib.h>
+#include <string.h>
 
-bool grid_init(struct grid *grid, const double *depths, size_t n_depth, const size_t *lengths,
-               size_t n_length, size_t n_each) {
-    *grid = (struct grid){.n_depth = n_depth,
-                          .n_length = n_length,
-                          .n_each = n_each,
-                          .depths = depths,
-                          .lengths = lengths};
-    grid->right = calloc(n_depth * n_length, sizeof *grid->right);
-    grid->done = calloc(n_depth * n_length, sizeof *grid->done);
-    return grid->right && grid->done;
+static struct grid_cell *cell_of(const struct grid *grid, size_t prompt) {
+    size_t column, row;
+    grid->task->place(grid->task, prompt, &column, &row);
+    return &grid->cells[row * grid->task->columns.n + column];
+}
+
+bool grid_init(struct grid *grid, const struct task *task, size_t trained) {
+    *grid = (struct grid){.task = task, .trained = trained};
+    grid->cells = calloc(task->columns.n * task->rows.n, sizeof *grid->cells);
+    if (!grid->cells)
+        return false;
+    for (size_t i = 0; i < task->n_prompt; i++)
+        cell_of(grid, i)->n++;
+    return true;
 }
 
 void grid_free(struct grid *grid) {
-    free(grid->right);
-    free(grid->done);
-    grid->right = grid->done = NULL;
+    free(grid->cells);
+    grid->cells = NULL;
 }
 
-void grid_add(struct grid *grid, size_t depth, size_t length, bool right) {
-    grid->done[depth * grid->n_length + length]++;
-    grid->right[depth * grid->n_length + length] += right;
+void grid_add(struct grid *grid, size_t prompt, bool right) {
+    struct grid_cell *cell = cell_of(grid, prompt);
+    cell->done++;
+    cell->right += right;
 }
 
-void grid_count(const struct grid *grid, size_t *right, size_t *done) {
-    *right = *done = 0;
-    for (size_t i = 0; i < grid->n_depth * grid->n_length; i++) {
-        *right += grid->right[i];
-        *done += grid->done[i];
+/* Of `n` cells, `step` apart. */
+static struct grid_cell sum_cells(const struct grid_cell *cells, size_t n, size_t step) {
+    struct grid_cell sum = {0};
+    for (size_t i = 0; i < n; i++) {
+        sum.n += cells[i * step].n;
+        sum.done += cells[i * step].done;
+        sum.right += cells[i * step].right;
     }
+    return sum;
+}
+
+struct grid_cell grid_sum(const struct grid *grid) {
+    return sum_cells(grid->cells, grid->task->columns.n * grid->task->rows.n, 1);
+}
+
+static bool is_marked(const struct grid *grid, size_t column) {
+    const double *values = grid->task->columns.values;
+    return grid->trained && values && values[column] == (double)grid->trained;
+}
+
+bool grid_has_mark(const struct grid *grid) {
+    for (size_t i = 0; i < grid->task->columns.n; i++)
+        if (is_marked(grid, i))
+            return true;
+    return false;
 }
 
 size_t grid_height(const struct grid *grid) {
-    return grid->n_depth + 2;
+    return grid->task->rows.n + 2;
 }
 
 /* Characters that a column takes, with a blank between any two. */
 static int column_width(const struct grid *grid) {
     char text[64];
+    struct grid_cell sum = grid_sum(grid);
     int width = 7, n;
-    for (size_t i = 0; i < grid->n_length; i++) {
-        n = snprintf(text, sizeof text, "%zu*", grid->lengths[i]);
+    for (size_t i = 0; i < grid->task->columns.n; i++) {
+        n = (int)strlen(grid->task->columns.names[i]) + 1;
         width = n > width ? n : width;
     }
-    n = snprintf(text, sizeof text, "%zu/%zu", grid->n_depth * grid->n_each,
-                 grid->n_depth * grid->n_each);
+    n = snprintf(text, sizeof text, "%zu/%zu", sum.n, sum.n) - 1;
     return n > width ? n : width;
 }
 
+/* Of the names of rows. */
+static int name_width(const struct grid *grid) {
+    int width = (int)strlen(grid->task->rows.name);
+    for (size_t i = 0; i < grid->task->rows.n; i++) {
+        int n = (int)strlen(grid->task->rows.names[i]);
+        width = n > width ? n : width;
+    }
+    return width > 5 ? width : 5;
+}
+
 size_t grid_width(const struct grid *grid) {
-    return sizeof " depth" - 1 + grid->n_length * (size_t)(1 + column_width(grid));
+    return 1 + (size_t)name_width(grid) + grid->task->columns.n * (size_t)(1 + column_width(grid));
 }
 
 /* Orange, light orange, grey, light blue, blue of the 256 colours, with black or white on them:
@@ -64,43 +98,35 @@ static void start_colour(FILE *stream, double share) {
     fprintf(stream, "\033[48;5;%d;38;5;%dm", steps[step].background, steps[step].text);
 }
 
-static void print_cell(FILE *stream, int width, size_t right, size_t done, size_t n,
-                       bool coloured) {
+static void print_cell(FILE *stream, int width, struct grid_cell cell, bool coloured) {
     char text[64] = "-";
-    coloured = coloured && done == n;
-    if (done == n)
-        snprintf(text, sizeof text, "%zu/%zu", right, n);
+    bool whole = cell.n && cell.done == cell.n;
+    coloured = coloured && whole;
+    if (whole)
+        snprintf(text, sizeof text, "%zu/%zu", cell.right, cell.n);
     if (coloured)
-        start_colour(stream, (double)right / (double)n);
+        start_colour(stream, (double)cell.right / (double)cell.n);
     fprintf(stream, " %*s%s", width, text, coloured ? "\033[0m" : "");
 }
 
 void grid_print(const struct grid *grid, FILE *stream, bool coloured) {
-    int width = column_width(grid);
-    fprintf(stream, " depth");
-    for (size_t i = 0; i < grid->n_length; i++) {
-        char text[64];
-        snprintf(text, sizeof text, "%zu%s", grid->lengths[i],
-                 grid->lengths[i] == grid->trained ? "*" : "");
+    const struct task_axis *columns = &grid->task->columns, *rows = &grid->task->rows;
+    int width = column_width(grid), first = 1 + name_width(grid);
+    fprintf(stream, "%*s", first, rows->name);
+    for (size_t i = 0; i < columns->n; i++) {
+        char text[80];
+        snprintf(text, sizeof text, "%s%s", columns->names[i], is_marked(grid, i) ? "*" : "");
         fprintf(stream, " %*s", width, text);
     }
     fputc('\n', stream);
-    for (size_t d = 0; d < grid->n_depth; d++) {
-        fprintf(stream, "%6.2f", grid->depths[d]);
-        for (size_t i = 0; i < grid->n_length; i++) {
-            size_t cell = d * grid->n_length + i;
-            print_cell(stream, width, grid->right[cell], grid->done[cell], grid->n_each, coloured);
-        }
+    for (size_t r = 0; r < rows->n; r++) {
+        fprintf(stream, "%*s", first, rows->names[r]);
+        for (size_t i = 0; i < columns->n; i++)
+            print_cell(stream, width, grid->cells[r * columns->n + i], coloured);
         fputc('\n', stream);
     }
-    fprintf(stream, "   all");
-    for (size_t i = 0; i < grid->n_length; i++) {
-        size_t right = 0, done = 0;
-        for (size_t d = 0; d < grid->n_depth; d++) {
-            right += grid->right[d * grid->n_length + i];
-            done += grid->done[d * grid->n_length + i];
-        }
-        print_cell(stream, width, right, done, grid->n_depth * grid->n_each, false);
-    }
+    fprintf(stream, "%*s", first, "all");
+    for (size_t i = 0; i < columns->n; i++)
+        print_cell(stream, width, sum_cells(grid->cells + i, rows->n, columns->n), false);
     fputc('\n', stream);
 }

@@ -1,4 +1,4 @@
-/* A table of counts, depths down and lengths across, as a terminal shows it. */
+/* A table of counts, a task's rows down and columns across, as a terminal shows it. */
 #ifndef DECIMAMBA_EVALUATION_GRID_H
 #define DECIMAMBA_EVALUATION_GRID_H
 
@@ -6,21 +6,27 @@
 #include <stddef.h>
 #include <stdio.h>
 
-struct grid {
-    size_t n_depth, n_length, n_each; /* n_each: prompts in a cell */
-    const double *depths;
-    const size_t *lengths;
-    size_t trained;         /* this length's column is marked; 0: none */
-    unsigned *right, *done; /* [n_depth, n_length] */
+#include "task.h"
+
+struct grid_cell {
+    size_t n, done, right; /* prompts */
 };
 
-/* false: memory is short. The arrays of depths and lengths are borrowed. */
-bool grid_init(struct grid *grid, const double *depths, size_t n_depth, const size_t *lengths,
-               size_t n_length, size_t n_each);
+struct grid {
+    const struct task *task; /* that counts what is right */
+    size_t trained;          /* the column of this value is marked; 0: none */
+    struct grid_cell *cells; /* [rows, columns] */
+};
+
+/* An empty table of all the task's prompts. False: memory is short. The task is borrowed. */
+bool grid_init(struct grid *grid, const struct task *task, size_t trained);
 void grid_free(struct grid *grid);
-void grid_add(struct grid *grid, size_t depth, size_t length, bool right);
-void grid_count(const struct grid *grid, size_t *right, size_t *done);
-/* Prints a line of lengths, a line for each depth and one of sums; a cell shows "-" until all its
+void grid_add(struct grid *grid, size_t prompt, bool right);
+/* Of all cells together. */
+struct grid_cell grid_sum(const struct grid *grid);
+/* Whether one of the columns is the marked one. */
+bool grid_has_mark(const struct grid *grid);
+/* Prints a line of columns, a line for each row and one of sums; a cell shows "-" until all its
  * prompts have been answered. Colours go from orange (none right) to blue (all right). */
 void grid_print(const struct grid *grid, FILE *stream, bool coloured);
 /* Lines that grid_print prints, and characters in each. */

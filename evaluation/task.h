@@ -33,7 +33,8 @@ struct task_prompt {
     size_t n_id;
     size_t n_new; /* most tokens to generate; 0: nothing is generated, and the score is the mean */
     size_t n_scored;  /* loss of the prompt's last n_scored tokens, 1 <= n_scored < n_id */
-    size_t keep_tail; /* so many last tokens are never decimated, >= 1 */
+    size_t keep_tail; /* so many last tokens are never decimated: >= 1, > n_scored, and the same in
+                         all of a task's prompts; so is whether anything is generated */
     const char *stop; /* static: the answer ends before this text; NULL: nowhere */
 };
 

@@ -7,8 +7,8 @@
 
 struct task_outcome {
     double score;
-    size_t n_token; /* of the prompt */
-    char *answer;   /* a NUL at its end; NULL where nothing was generated */
+    size_t n_token;  /* of the prompt */
+    char *answer;    /* a NUL at its end; NULL where nothing was generated */
     size_t n_answer; /* bytes of it */
 };
 
@@ -19,12 +19,13 @@ struct task_run {
     size_t vocab_size;                 /* the model's */
     const dm_context_options *context; /* each prompt's keep_tail goes before its own, unless ... */
     bool keep_tail_given;
-    void (*progress)(size_t n_read, void *user); /* tokens read of this call's prompts; may be NULL */
+    /* Hears how much of this call's prompts has been read, in tokens. NULL: nobody. */
+    void (*progress)(size_t n_read, size_t n_all, void *user);
     void *user;
 };
 
-/* Answers the prompts with these numbers as one batch; outcomes [n], whose answers are allocated
- * with malloc. Nothing is left allocated after an error. */
+/* Answers the prompts with these numbers, n >= 1, as one batch; outcomes [n], whose answers are
+ * allocated with malloc. Nothing is left allocated after an error. */
 dm_status task_answer(const struct task_run *run, const size_t *prompts, size_t n,
                       struct task_outcome *outcomes, dm_error *error);
 

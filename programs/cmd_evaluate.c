@@ -1,162 +1,199 @@
-/* decimamba evaluate: how well a model does a task, by method, length and depth. */
+/* decimamba evaluate: how well a model does a task, by ways of extending its context. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "commands.h"
-#include "decimamba.h"
+#include "evaluate_loop.h"
+#include "evaluate_tasks.h"
 #include "fail.h"
-#include "json_output.h"
-#include "method_list.h"
+#include "file_hash.h"
 #include "model_flags.h"
-#include "output_file.h"
-#include "passkey_report.h"
-#include "read_input.h"
+#include "read_tokens.h"
+
+static const struct evaluate_task *const tasks[] = {
+    &evaluate_passkey,    &evaluate_retrieval, &evaluate_multidoc_qa,
+    &evaluate_perplexity, &evaluate_longbench,
+};
+enum { n_task = sizeof tasks / sizeof *tasks };
 
 struct settings {
-    const char *directory, *text, *methods, *json;
+    const char *directory, *output, *methods;
     struct text_list method;
-    struct passkey_report_options report;
+    size_t batch, trained;
+    struct evaluate_settings task;
     struct model_flags model;
 };
 
 struct work {
     const struct settings *settings;
+    const struct evaluate_task *kind;
     dm_tokenizer *tokenizer;
     dm_model *model;
     dm_model_info info;
-    int32_t *ids;
-    struct passkey_task task;
     struct method_list methods;
+    struct evaluate_data data;
+    struct report report;
 };
+
+/* Everything that decides an outcome but the methods: the task's settings and the model. */
+static json_t *describe(const struct work *work) {
+    char hash[hash_size];
+    json_t *all = json_deep_copy(work->data.settings);
+    if (!model_hash(work->settings->directory, hash)) {
+        json_decref(all);
+        return NULL;
+    }
+    json_object_set_new(all, "seed", json_integer((json_int_t)work->settings->task.seed));
+    json_object_set_new(all, "weights", json_string(hash));
+    json_object_set_new(all, "dtype", json_string(dtype_name(work->info.compute_dtype)));
+    json_object_set_new(all, "cpu", json_string(work->info.cpu));
+    return all;
+}
 
 static bool prepare(struct work *work) {
     const struct settings *settings = work->settings;
-    struct text text;
-    dm_error error;
     if (!load_model(settings->directory, &settings->model, &work->model, &work->info) ||
         !load_tokenizer(settings->directory, &work->tokenizer) ||
         !method_list_read(&work->methods, settings->methods, &settings->method, work->model,
-                          &work->info) ||
-        !read_text("text", NULL, settings->text, &text))
+                          &work->info))
         return false;
-    size_t n_id = 0;
-    dm_status status =
-        dm_tokenizer_encode(work->tokenizer, text.bytes, text.n_byte, &work->ids, &n_id, &error);
-    free(text.bytes);
-    if (status)
-        return fail("%s: %s", text.name, error.message);
-    work->task = (struct passkey_task){.tokenizer = work->tokenizer,
-                                       .text = work->ids,
-                                       .n_text = n_id,
-                                       .seed = settings->report.seed};
-    return true;
-}
-
-static int write_piece(const char *text, size_t n_byte, void *file) {
-    output_write(file, text, n_byte);
-    return 0;
-}
-
-static bool write_outcomes(const struct settings *settings, json_t *outcomes) {
-    struct output_file file;
-    json_t *object =
-        json_pack("{ss ss ss so sO}", "task", "passkey", "model", settings->directory, "text",
-                  settings->text, "seed", json_size(settings->report.seed), "methods", outcomes);
-    if (!object)
+    work->data = (struct evaluate_data){.tokenizer = work->tokenizer, .settings = json_object()};
+    if (!work->data.settings)
         return fail_memory();
-    bool fine = output_open(&file, settings->json);
-    if (fine) {
-        json_dump_callback(object, write_piece, &file, JSON_INDENT(1) | JSON_REAL_PRECISION(10));
-        output_write(&file, "\n", 1);
-        fine = output_commit(&file);
-    }
-    json_decref(object);
-    return fine;
+    if (!work->kind->make(&settings->task, &work->data))
+        return false;
+    json_t *description = describe(work);
+    return description &&
+           report_open(&work->report, work->data.task, &work->methods, settings->output,
+                       settings->directory, description, settings->trained);
 }
 
-static bool evaluate(struct work *work) {
+static size_t terminal_width(void) {
+    struct winsize size;
+    return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) || size.ws_col < 40 ? 100 : size.ws_col;
+}
+
+static int evaluate(struct work *work) {
     const struct settings *settings = work->settings;
-    json_t *outcomes = json_array();
-    bool fine = prepare(work);
-    for (size_t i = 0; fine && i < work->methods.n; i++)
-        fine = passkey_report(&settings->report, &work->task, work->model, &work->info,
-                              &work->methods.items[i], i == 0, outcomes);
-    if (fine && settings->json)
-        fine = write_outcomes(settings, outcomes);
-    json_decref(outcomes);
-    return fine;
+    if (!prepare(work))
+        return EXIT_FAILURE;
+    catch_interrupt();
+    catch_termination();
+    const struct evaluation evaluation = {.task = work->data.task,
+                                          .model = work->model,
+                                          .tokenizer = work->tokenizer,
+                                          .vocab_size = work->info.vocab_size,
+                                          .methods = &work->methods,
+                                          .batch = settings->batch,
+                                          .trained = settings->trained,
+                                          .report = &work->report};
+    enum evaluation_end end = evaluate_methods(&evaluation);
+    if (end == EVALUATION_INTERRUPTED) {
+        if (settings->output)
+            printf("stopped; the same command goes on\n");
+        return EXIT_INTERRUPTED;
+    }
+    if (end == EVALUATION_FAILED)
+        return EXIT_FAILURE;
+    putchar('\n');
+    return report_print(&work->report, stdout, terminal_width()) && report_write(&work->report) &&
+                   flush_output()
+               ? EXIT_SUCCESS
+               : EXIT_FAILURE;
 }
 
-static bool check(const struct settings *settings, const char *task) {
-    if (strcmp(task, "passkey") != 0)
-        return fail("evaluate: unknown task '%.80s'; there is: passkey", task);
-    if (!settings->text)
-        return fail("evaluate: --text is missing");
-    return !settings->json || output_possible(settings->json);
+static int run_task(const struct evaluate_task *kind, int n_argument, char **arguments) {
+    struct settings settings = {.batch = 8};
+    struct option task_options[most_task_option], model_options[n_model_option];
+    char name[80];
+    snprintf(name, sizeof name, "evaluate %s", kind->name);
+    kind->flags(&settings.task, task_options);
+    model_flags_table(&settings.model, model_options);
+    const struct option options[] = {
+        {OPTION_TEXT, "methods", &settings.methods, "LIST",
+         .help = "ways of reading to compare, with blanks or semicolons between (default none, and "
+                 "default where the model has a decimamba.json)"},
+        {OPTION_TEXTS, "method", &settings.method, "METHOD",
+         .help = "one of them; may be repeated"},
+        {OPTION_SEED, "seed", &settings.task.seed, "S",
+         .help = "the same seed gives the same prompts"},
+        {OPTION_SIZE, "trained", &settings.trained, "N",
+         .help = "mark this length as the one that the model was trained on; 0: none"},
+        {OPTION_SIZE, "batch", &settings.batch, "N", "prompts that are read together", .least = 1,
+         .most = 1024},
+        {OPTION_TEXT, "output", &settings.output, "FOLDER",
+         .help = "write every prompt's outcome, tables and pictures here; the same command goes on "
+                 "where it was stopped",
+         .path = true},
+        {.kind = OPTION_END},
+    };
+    const struct command command = {
+        .name = name,
+        .operands = kind->operands,
+        .summary = kind->summary,
+        .notes = kind->notes,
+        .example = kind->example,
+        .min_operand = 1,
+        .max_operand = 1,
+    };
+    const struct option_group groups[] = {
+        {"Task", task_options}, {"Evaluation", options}, {"Model", model_options}, {0}};
+    enum options_result result =
+        options_read(&command, groups, n_argument, arguments, &settings.directory);
+    if (result != OPTIONS_READ)
+        return options_status(result);
+    struct work work = {.settings = &settings, .kind = kind};
+    int status = evaluate(&work);
+    report_close(&work.report);
+    evaluate_data_free(&work.data);
+    method_list_free(&work.methods);
+    dm_tokenizer_free(work.tokenizer);
+    dm_model_free(work.model);
+    return status;
+}
+
+static int print_help(void) {
+    printf("decimamba evaluate TASK MODEL ...\n\n%s\n\nTasks:\n", evaluate_command.summary);
+    for (size_t i = 0; i < n_task; i++)
+        printf("  %-12s%s\n", tasks[i]->name, tasks[i]->summary);
+    printf("\nA METHOD is a name with settings, as context flags without their dashes:\n"
+           "none, keep-last:base-length=512, decimate:layers=2,3,score=global, or default\n"
+           "for the model's decimamba.json. What is not set is as in the model's defaults.\n"
+           "'decimamba evaluate TASK --help' shows a task's flags.\n\nExample:\n  %s\n",
+           evaluate_command.example);
+    return flush_output() ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+static const char *task_name_at(size_t i, const void *context) {
+    (void)context;
+    return tasks[i]->name;
 }
 
 static int run(int n_argument, char **arguments) {
-    struct settings settings = {.report = {.lengths = {{512, 2048, 8192, 32768, 131072}, 5},
-                                           .n_depth = 5,
-                                           .n_key = 3,
-                                           .batch = 8}};
-    struct passkey_report_options *report = &settings.report;
-    struct option model_options[n_model_option];
-    model_flags_table(&settings.model, model_options);
-    const struct option options[] = {
-        {OPTION_TEXT, "text", &settings.text, "FILE",
-         .help = "the text that hides the key; -: standard input"},
-        {OPTION_SIZES, "lengths", &report->lengths, "LIST", "tokens in a prompt", .least = 1,
-         .most = 1e15},
-        {OPTION_SIZE, "depths", &report->n_depth, "N", "places of the key, from 0 to 1", .least = 1,
-         .most = passkey_max_depth},
-        {OPTION_SIZE, "keys", &report->n_key, "N", "prompts for each length and depth", .least = 1,
-         .most = 10000},
-        {OPTION_SEED, "seed", &report->seed, "S", .help = "the same seed gives the same prompts"},
-        {OPTION_TEXTS, "method", &settings.method, "METHOD",
-         .help = "a method to try; may be repeated"},
-        {OPTION_TEXT, "methods", &settings.methods, "LIST",
-         .help = "methods with blanks or semicolons between (default none, and default where the "
-                 "model has a decimamba.json)"},
-        {OPTION_SIZE, "trained", &report->trained, "N",
-         .help = "mark this length as the one that the model was trained on; 0: none"},
-        {OPTION_SIZE, "batch", &report->batch, "N", "prompts that are read together", .least = 1,
-         .most = 1024},
-        {OPTION_TEXT, "json", &settings.json, "FILE", .help = "write every prompt's outcome here"},
-        {.kind = OPTION_END},
-    };
-    const struct option_group groups[] = {{"Options", options}, {"Model", model_options}, {0}};
-    const char *operands[2];
-    enum options_result result =
-        options_read(&evaluate_command, groups, n_argument, arguments, operands);
-    if (result != OPTIONS_READ)
-        return options_status(result);
-    settings.directory = operands[1];
-    if (!check(&settings, operands[0]))
+    if (n_argument < 2) {
+        complain("evaluate: a task is missing; see 'decimamba evaluate --help'");
         return EXIT_FAILURE;
-    struct work work = {.settings = &settings};
-    bool fine = evaluate(&work);
-    method_list_free(&work.methods);
-    dm_free(work.ids);
-    dm_tokenizer_free(work.tokenizer);
-    dm_model_free(work.model);
-    return fine ? EXIT_SUCCESS : EXIT_FAILURE;
+    }
+    const char *name = arguments[1];
+    if (!strcmp(name, "--help") || !strcmp(name, "-h"))
+        return print_help();
+    for (size_t i = 0; i < n_task; i++)
+        if (!strcmp(tasks[i]->name, name))
+            return run_task(tasks[i], n_argument - 1, arguments + 1);
+    const char *nearest = nearest_name(name, strlen(name), n_task, task_name_at, NULL);
+    complain("evaluate: unknown task '%.80s'%s%s%s; see 'decimamba evaluate --help'", name,
+             nearest ? " (did you mean " : "", nearest ? nearest : "", nearest ? "?)" : "");
+    return EXIT_FAILURE;
 }
 
 const struct command evaluate_command = {
     .name = "evaluate",
-    .operands = "passkey MODEL --text FILE",
-    .summary = "Measures how well a model finds a key hidden in a long text.",
-    .notes = "Each prompt is a passage of the text with a five-digit key in it, and is right when "
-             "greedy generation gives the key. For models with a token per byte.\n"
-             "A METHOD is a name with settings, as context flags without their dashes: "
-             "none, keep-last:base-length=512, decimate:layers=2,3,score=global, or default for "
-             "the model's decimamba.json. What is not set is as in the model's defaults.",
-    .example = "decimamba evaluate passkey models/passkey-bytes-512 --text book.txt \\\n"
-               "    --trained 512 \\\n"
-               "    --methods 'none decimate:layers=3,score=global,base-length=512'",
+    .operands = "TASK MODEL ...",
+    .summary = "Measures how well a model does a task on long texts, by ways of reading them.",
+    .example = "decimamba evaluate passkey models/passkey-512 --text data/books/26239.txt",
     .min_operand = 2,
     .max_operand = 2,
     .run = run,

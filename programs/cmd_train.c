@@ -166,42 +166,47 @@ static bool open_trainer(struct work *work) {
     return fine;
 }
 
-static bool check_ids(const struct work *work, const struct corpus *corpus) {
-    for (size_t i = 0; i < corpus->n_id; i++)
-        if ((size_t)corpus->ids[i] >= work->n_vocab)
-            return fail("%s: its id %d occurs in the data, and the model knows only %zu",
-                        work->tokenizer_path, (int)corpus->ids[i], work->n_vocab);
-    return true;
+static bool check_ids(const struct work *work, const struct train_data *data) {
+    int32_t id = train_data_highest_id(data);
+    return id < 0 || (size_t)id < work->n_vocab ||
+           fail("%s: its id %d occurs in the data, and the model knows only %zu",
+                work->tokenizer_path, (int)id, work->n_vocab);
 }
 
 static bool read_data(struct work *work) {
     const struct train_settings *settings = &work->settings;
     struct train_loop *loop = &work->loop;
-    bool has_held_out = settings->held_out_text.n || settings->held_out_jsonl.n;
+    bool has_held_out = train_settings_held_out(settings);
     if (!train_data_read(&work->data, settings, work->tokenizer, false) ||
         (has_held_out && !train_data_read(&work->held_out, settings, work->tokenizer, true)))
         return false;
-    if (!check_ids(work, &work->data.corpus) || !check_ids(work, &work->held_out.corpus))
+    if (!check_ids(work, &work->data) || (has_held_out && !check_ids(work, &work->held_out)))
         return false;
     loop->data = &work->data;
     loop->held_out = has_held_out ? &work->held_out : NULL;
-    uint64_t hash = corpus_hash(&work->held_out.corpus, corpus_hash(&work->data.corpus, 1));
+    uint64_t hash = train_data_hash(&work->held_out, train_data_hash(&work->data, 1));
     if (work->last && hash != loop->state.data_hash)
         return fail("%s: this training began with other data or another tokenizer; give another "
                     "--output for a new one",
                     settings->output);
     loop->state.data_hash = hash;
     if (work->data.n_too_long)
-        printf("left out: %zu prompts that with their completions are longer than %zu tokens\n",
-               work->data.n_too_long, settings->length);
+        printf("left out: %zu %s are longer than %zu tokens\n", work->data.n_too_long,
+               work->data.squad ? "questions that with their paragraphs"
+                                : "prompts that with their completions",
+               settings->length);
     return true;
 }
 
 static void print_start(const struct work *work) {
     const struct train_loop *loop = &work->loop;
-    printf("%s: %zu of %zu parameters are trained, on %zu tokens", work->settings.output,
-           dm_trainer_n_parameter(loop->trainer, 1), dm_trainer_n_parameter(loop->trainer, 0),
-           work->data.corpus.n_id);
+    printf("%s: %zu of %zu parameters are trained, on ", work->settings.output,
+           dm_trainer_n_parameter(loop->trainer, 1), dm_trainer_n_parameter(loop->trainer, 0));
+    if (work->data.squad)
+        printf("%zu questions about %zu paragraphs", work->data.documents.n_question,
+               work->data.squad->n_paragraph);
+    else
+        printf("%zu tokens", work->data.corpus.n_id);
     if (work->data.n_window)
         printf(" in %zu sequences", work->data.n_window);
     if (loop->held_out)
@@ -291,7 +296,7 @@ static enum train_end train(struct work *work) {
 }
 
 static int run(int n_argument, char **arguments) {
-    struct work work = {.loop = {.saved_step = SIZE_MAX}, .folder = {.descriptor = -1}};
+    struct work work = {.loop = {.saved_step = SIZE_MAX}};
     enum options_result result =
         train_settings_read(&train_command, n_argument, arguments, &work.settings);
     enum train_end end = TRAIN_FAILED;
@@ -307,7 +312,7 @@ static int run(int n_argument, char **arguments) {
         free(work.tokenizer_file.bytes);
         free(work.tokenizer_path);
         free(work.last);
-        train_folder_close(&work.folder, end == TRAIN_FAILED);
+        train_folder_close(&work.folder);
     }
     train_settings_free(&work.settings);
     if (result != OPTIONS_READ)

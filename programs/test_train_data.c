@@ -10,6 +10,8 @@
 
 #include <cmocka.h>
 
+#include "train_curriculum.h"
+
 static dm_tokenizer *tokenizer;
 static char folder[] = "/tmp/train_data_XXXXXX";
 
@@ -220,6 +222,114 @@ static void draws_prompts(void **state) {
     free(path);
 }
 
+static void draws_documents(void **state) {
+    (void)state;
+    const char *root = getenv("DM_SOURCE_ROOT");
+    char questions[1000], others[1000];
+    snprintf(questions, sizeof questions, "%s/data/squad/dev-v2.0.json", root ? root : ".");
+    snprintf(others, sizeof others, "%s/tests/data/documents/tiny.json", root ? root : ".");
+    enum { length = 2500, n_example = 40 };
+    struct train_settings settings = usual;
+    struct train_data data, held_out, seeded;
+    struct train_batch batch;
+    struct example example, other;
+    size_t n[n_example], n_same = 0, n_fewer = 0, n_all = 0;
+    settings.task = TASK_RETRIEVAL;
+    settings.squad = questions;
+    settings.held_out_squad = others;
+    settings.length = length;
+    settings.documents = 6;
+    assert_true(train_data_read(&data, &settings, tokenizer, false));
+    assert_true(train_data_read(&held_out, &settings, tokenizer, true));
+    assert_int_equal(train_data_held_out(&held_out), 10);
+    assert_int_equal(data.n_too_long, 0);
+    assert_int_equal(train_data_highest_id(&data), 0xe2); /* of a dash */
+    assert_true(train_data_hash(&data, 1) != train_data_hash(&held_out, 1));
+    assert_true(train_data_hash(&data, 1) != train_data_hash(&data, 2));
+    for (size_t i = 0; i < n_example; i++) {
+        assert_true(train_example(&data, i, 6, &example));
+        assert_true(example.n <= length && example.documents.prompt.n >= 1);
+        n[i] = example.n;
+        n_all += example.documents.prompt.n == 6;
+        assert_true(train_example(&data, i, 2, &other)); /* while the number still grows */
+        assert_true(other.documents.prompt.n == 2 && other.n < example.n);
+        assert_int_equal(other.documents.prompt.question, example.documents.prompt.question);
+    }
+    n_fewer = n_example - n_all;
+    assert_true(n_all > 0 && n_fewer > 0); /* some are cut to the length */
+    settings.seed = 1;
+    assert_true(train_data_read(&seeded, &settings, tokenizer, false));
+    assert_true(train_data_hash(&data, 1) == train_data_hash(&seeded, 1));
+    for (size_t i = n_example; i-- > 0;) { /* any order of asking */
+        assert_true(train_example(&data, i, 6, &example));
+        assert_int_equal(example.n, n[i]);
+        assert_true(train_example(&seeded, i, 6, &other));
+        n_same += other.documents.prompt.question == example.documents.prompt.question;
+    }
+    assert_true(n_same < 5);
+
+    assert_true(train_example(&data, 3, 2, &example));
+    assert_true(train_example_held_out(&held_out, 4, &other));
+    assert_int_equal(other.documents.prompt.n, 6);
+    assert_true(train_batch_init(&batch, example.n + other.n));
+    assert_true(train_batch_add(&batch, &data, &example));
+    assert_true(train_batch_fits(&batch, &other));
+    assert_true(train_batch_add(&batch, &held_out, &other));
+    dm_training_batch view = train_batch_view(&batch);
+    char answer[40];
+    int n_answer = snprintf(answer, sizeof answer, " <|Answer|> <|Document %zu|>",
+                            document_golden_id(&example.documents.prompt));
+    assert_int_equal(view.start[1], example.n);
+    assert_int_equal(view.start[2], example.n + other.n);
+    for (size_t t = 0; t < 9; t++)
+        assert_int_equal(view.ids[t], " <|Query|"[t]);
+    for (size_t t = 0; t < (size_t)n_answer; t++)
+        assert_int_equal(view.ids[example.n - (size_t)n_answer + t], answer[t]);
+    /* this tokenizer has no <|endoftext|> */
+    assert_int_equal(example.n_label, (size_t)n_answer - strlen(" <|Answer|> <|Document "));
+    assert_int_equal(view.keep_tail[0], example.n_label + 1);
+    for (size_t t = 0; t < example.n; t++)
+        assert_true(view.weight[t] == (t < example.n - example.n_label ? 0.25F : 1));
+    for (size_t t = 0; t < other.n; t++)
+        assert_true(view.weight[example.n + t] == (t < other.n - other.n_label ? 0 : 1));
+    train_batch_free(&batch);
+    train_data_free(&data);
+    train_data_free(&held_out);
+    train_data_free(&seeded);
+
+    settings.length = 500; /* some questions fit with no paragraph */
+    assert_true(train_data_read(&data, &settings, tokenizer, false));
+    assert_true(data.n_too_long > 0 && data.documents.n_question > 0);
+    for (size_t i = 0; i < n_example; i++) {
+        assert_true(train_example(&data, i, 6, &example));
+        assert_true(example.n <= 500 && example.documents.prompt.n == 1);
+    }
+    train_data_free(&data);
+    settings.documents = 61;
+    assert_false(train_data_read(&data, &settings, tokenizer, false));
+    train_data_free(&data);
+    settings.squad = "nowhere.json";
+    assert_false(train_data_read(&data, &settings, tokenizer, false));
+    train_data_free(&data);
+}
+
+static void grows_examples_in_a_line(void **state) {
+    (void)state;
+    struct train_settings settings = usual;
+    settings.steps = 10;
+    settings.documents = 12;
+    settings.documents_over = 0.5;
+    assert_int_equal(train_size_at(&settings, 0), 64);
+    settings.task = TASK_RETRIEVAL;
+    assert_int_equal(train_size_at(&settings, 0), 12);
+    settings.documents_start = 2;
+    settings.documents_start_given = true;
+    const size_t documents[] = {2, 4, 6, 8, 10, 12, 12, 12, 12, 12, 12};
+    for (size_t step = 0; step <= 10; step++)
+        assert_int_equal(train_size_at(&settings, step), documents[step]);
+    assert_int_equal(train_length_at(&settings, 0), 64);
+}
+
 static void knows_data_by_its_hash(void **state) {
     (void)state;
     char *paths[] = {write_file("h1.txt", "ab", 2), write_file("h2.txt", "c", 1),
@@ -273,6 +383,8 @@ int main(void) {
         cmocka_unit_test(reads_in_chunks),
         cmocka_unit_test(learns_completions),
         cmocka_unit_test(draws_prompts),
+        cmocka_unit_test(draws_documents),
+        cmocka_unit_test(grows_examples_in_a_line),
         cmocka_unit_test(knows_data_by_its_hash),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

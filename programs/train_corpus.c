@@ -1,13 +1,12 @@
 #include "train_corpus.h"
 
-#include <dirent.h>
-#include <errno.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "fail.h"
-#include "paths.h"
+#include "file_list.h"
+#include "json_lines.h"
 #include "read_input.h"
 
 /* Makes room for `more` items beyond `n`; NULL, and `items` as it was, when memory is short. */
@@ -103,81 +102,49 @@ static bool add_line(struct corpus *corpus, const dm_tokenizer *tokenizer, const
                                            : fail("%s: the completion is empty", name);
 }
 
-static bool read_line(struct corpus *corpus, const dm_tokenizer *tokenizer, const char *path,
-                      size_t number, const char *line, size_t n_byte) {
-    char name[600];
-    json_error_t fault;
-    snprintf(name, sizeof name, "%s:%zu", path, number);
-    json_t *value = json_loadb(line, n_byte, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &fault);
-    if (!value)
-        return fail("%s: %s", name, fault.text);
-    bool fine = add_line(corpus, tokenizer, value, name);
-    json_decref(value);
-    return fine;
-}
-
 static bool read_lines(struct corpus *corpus, const dm_tokenizer *tokenizer, const char *path) {
-    struct text text;
-    if (!read_text("lines", NULL, path, &text))
-        return false;
+    struct json_lines lines;
+    dm_error error;
+    json_t *object;
+    dm_status status = json_lines_open(&lines, path, &error);
+    if (status)
+        return fail("%s", error.message);
     bool fine = true;
-    const char *line = text.bytes, *end = text.bytes + text.n_byte;
-    for (size_t number = 1; fine && line < end; number++) {
-        const char *stop = memchr(line, '\n', (size_t)(end - line));
-        size_t n = (size_t)((stop ? stop : end) - line);
-        bool blank = true;
-        for (size_t i = 0; i < n; i++)
-            blank = blank && strchr(" \t\r", line[i]) && line[i];
-        fine = blank || read_line(corpus, tokenizer, path, number, line, n);
-        line += n + 1;
+    while (fine && !(status = json_lines_next(&lines, &object, &error)) && object) {
+        char name[600];
+        snprintf(name, sizeof name, "%s:%zu", lines.name, lines.number);
+        fine = add_line(corpus, tokenizer, object, name);
+        json_decref(object);
     }
-    free(text.bytes);
-    return fine;
+    json_lines_close(&lines);
+    return fine && (!status || fail("%s", error.message));
 }
 
-typedef bool read_file(struct corpus *corpus, const dm_tokenizer *tokenizer, const char *path);
+/* What a file is read into. */
+struct reading {
+    struct corpus *corpus;
+    const dm_tokenizer *tokenizer;
+};
 
-static bool has_ending(const char *name, const char *ending) {
-    size_t n = strlen(name), n_ending = strlen(ending);
-    return name[0] != '.' && n > n_ending && !strcmp(name + n - n_ending, ending);
+static bool visit_document(const char *path, void *user) {
+    const struct reading *reading = user;
+    return read_document(reading->corpus, reading->tokenizer, path);
 }
 
-static bool read_in_folder(struct corpus *corpus, const dm_tokenizer *tokenizer, const char *folder,
-                           const char *name, read_file *read) {
-    char *path = path_join(folder, name);
-    bool fine = path ? read(corpus, tokenizer, path) : fail_memory();
-    free(path);
-    return fine;
-}
-
-/* The file, or the folder's files with that ending. */
-static bool read_all(struct corpus *corpus, const dm_tokenizer *tokenizer, const char *path,
-                     const char *ending, read_file *read) {
-    struct dirent **entries;
-    int n = scandir(path, &entries, NULL, alphasort);
-    if (n < 0)
-        return errno == ENOTDIR ? read(corpus, tokenizer, path)
-                                : fail("%s: cannot read: %s", path, strerror(errno));
-    bool fine = true, any = false;
-    for (int i = 0; i < n; i++) {
-        if (fine && has_ending(entries[i]->d_name, ending)) {
-            any = true;
-            fine = read_in_folder(corpus, tokenizer, path, entries[i]->d_name, read);
-        }
-        free(entries[i]);
-    }
-    free(entries);
-    return fine && (any || fail("%s: this folder holds no %s file", path, ending));
+static bool visit_lines(const char *path, void *user) {
+    const struct reading *reading = user;
+    return read_lines(reading->corpus, reading->tokenizer, path);
 }
 
 bool corpus_read(struct corpus *corpus, const dm_tokenizer *tokenizer,
                  const struct text_list *texts, const struct text_list *lines) {
+    struct reading reading = {corpus, tokenizer};
     bool fine = true;
     *corpus = (struct corpus){0};
     for (size_t i = 0; fine && i < texts->n; i++)
-        fine = read_all(corpus, tokenizer, texts->items[i], ".txt", read_document);
+        fine = file_list_walk(texts->items[i], ".txt", visit_document, &reading);
     for (size_t i = 0; fine && i < lines->n; i++)
-        fine = read_all(corpus, tokenizer, lines->items[i], ".jsonl", read_lines);
+        fine = file_list_walk(lines->items[i], ".jsonl", visit_lines, &reading);
     return fine;
 }
 

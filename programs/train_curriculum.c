@@ -8,11 +8,24 @@ static double way(const struct train_settings *settings, double share, size_t st
     return (double)step < steps ? (double)step / steps : 1;
 }
 
+static size_t between(const struct train_settings *settings, size_t first, size_t last,
+                      double share, size_t step) {
+    return first + (size_t)(way(settings, share, step) * (double)(last - first));
+}
+
 size_t train_length_at(const struct train_settings *settings, size_t step) {
-    if (!settings->length_start_given)
-        return settings->length;
-    double more = (double)(settings->length - settings->length_start);
-    return settings->length_start + (size_t)(way(settings, settings->length_over, step) * more);
+    return settings->length_start_given ? between(settings, settings->length_start,
+                                                  settings->length, settings->length_over, step)
+                                        : settings->length;
+}
+
+size_t train_size_at(const struct train_settings *settings, size_t step) {
+    if (settings->task != TASK_RETRIEVAL)
+        return train_length_at(settings, step);
+    return settings->documents_start_given
+               ? between(settings, settings->documents_start, settings->documents,
+                         settings->documents_over, step)
+               : settings->documents;
 }
 
 size_t train_base_length_at(const struct train_settings *settings,

@@ -55,8 +55,32 @@ static bool check_prompts(const struct train_data *data) {
     if (settings->shortest_given && settings->shortest < lengths[0])
         lengths[0] = settings->shortest;
     for (int i = 0; i < 2; i++)
-        if (passkey_draw_example(&data->task, 0, lengths[i], lengths[i], &prompt, &error))
+        if (passkey_draw_example(&data->passkey, 0, lengths[i], lengths[i], &prompt, &error))
             return fail("%s", error.message);
+    return true;
+}
+
+static bool read_passkey(struct train_data *data, const dm_tokenizer *tokenizer, uint64_t seed) {
+    data->passkey = (struct passkey_source){.tokenizer = tokenizer,
+                                            .text = data->corpus.ids,
+                                            .n_text = data->corpus.n_id,
+                                            .seed = seed};
+    return check_prompts(data);
+}
+
+static bool read_questions(struct train_data *data, const dm_tokenizer *tokenizer, const char *path,
+                           uint64_t seed) {
+    const struct train_settings *settings = data->settings;
+    dm_error error;
+    if (squad_read(path, &data->squad, &error))
+        return fail("%s", error.message);
+    if (settings->documents > data->squad->n_paragraph)
+        return fail("%s: %zu paragraphs are too few for --documents %zu", path,
+                    data->squad->n_paragraph, settings->documents);
+    if (documents_source_init(&data->documents, data->squad, tokenizer, seed, settings->length,
+                              &error))
+        return fail("%s", error.message);
+    data->n_too_long = data->documents.n_too_long;
     return true;
 }
 
@@ -70,30 +94,51 @@ bool train_data_read(struct train_data *data, const struct train_settings *setti
     /* held-out loss is that of the labels alone */
     data->text_weight = held_out ? 0 : (float)settings->text_weight;
     data->mention_weight = held_out ? 0 : (float)settings->mention_weight;
-    if (settings->task != TASK_PASSKEY)
-        return index_windows(data, (texts->n ? texts : lines)->items[0]);
-    data->task = (struct passkey_task){
-        .tokenizer = tokenizer,
-        .text = data->corpus.ids,
-        .n_text = data->corpus.n_id,
-        .seed = held_out ? seed_for(data, FOR_HELD_OUT) : settings->seed,
-    };
-    return check_prompts(data);
+    uint64_t seed = held_out ? seed_for(data, FOR_HELD_OUT) : settings->seed;
+    if (settings->task == TASK_PASSKEY)
+        return read_passkey(data, tokenizer, seed);
+    if (settings->task == TASK_RETRIEVAL)
+        return read_questions(data, tokenizer,
+                              held_out ? settings->held_out_squad : settings->squad, seed);
+    return index_windows(data, (texts->n ? texts : lines)->items[0]);
 }
 
 void train_data_free(struct train_data *data) {
     corpus_free(&data->corpus);
     free(data->first_window);
     data->first_window = NULL;
+    documents_source_free(&data->documents);
+    squad_free(data->squad);
+    data->squad = NULL;
 }
 
-static bool draw_prompt(const struct train_data *data, uint64_t number, size_t length,
+uint64_t train_data_hash(const struct train_data *data, uint64_t hash) {
+    hash = corpus_hash(&data->corpus, hash);
+    return data->squad ? draw_bits(&hash, data->documents.hash) : hash;
+}
+
+int32_t train_data_highest_id(const struct train_data *data) {
+    int32_t highest = data->squad ? data->documents.highest_id : -1;
+    for (size_t i = 0; i < data->corpus.n_id; i++)
+        highest = data->corpus.ids[i] > highest ? data->corpus.ids[i] : highest;
+    return highest;
+}
+
+/* Draws a task's example. */
+static bool draw_prompt(const struct train_data *data, uint64_t number, size_t size,
                         struct example *example) {
     const struct train_settings *settings = data->settings;
     dm_error error;
+    if (data->squad) {
+        if (documents_draw_example(&data->documents, number, size, &example->documents, &error))
+            return fail("%s", error.message);
+        example->n = example->documents.n;
+        example->n_label = example->documents.n_label;
+        return true;
+    }
     size_t shortest =
-        settings->shortest_given && settings->shortest < length ? settings->shortest : length;
-    if (passkey_draw_example(&data->task, number, shortest, length, &example->prompt, &error))
+        settings->shortest_given && settings->shortest < size ? settings->shortest : size;
+    if (passkey_draw_example(&data->passkey, number, shortest, size, &example->prompt, &error))
         return fail("%s", error.message);
     example->n = example->prompt.length + passkey_key_length;
     example->n_label = passkey_key_length;
@@ -149,24 +194,24 @@ static void cut(const struct train_data *data, size_t window, size_t pass, size_
     }
 }
 
-bool train_example(const struct train_data *data, uint64_t number, size_t length,
+bool train_example(const struct train_data *data, uint64_t number, size_t size,
                    struct example *example) {
     *example = (struct example){0};
     if (!data->n_window)
-        return draw_prompt(data, number, length, example);
+        return draw_prompt(data, number, size, example);
     size_t chunks = data->settings->chunks;
     uint64_t turn = number / chunks; /* the passes over a window follow each other */
     uint64_t order = seed_for(data, FOR_ORDER), place = seed_for(data, FOR_PLACE);
     uint64_t key = draw_bits(&order, turn / data->n_window);
     uint64_t window = draw_place(key, turn % data->n_window, data->n_window);
-    cut(data, (size_t)window, (size_t)(number % chunks), length, draw_bits(&place, turn), example);
+    cut(data, (size_t)window, (size_t)(number % chunks), size, draw_bits(&place, turn), example);
     return true;
 }
 
 size_t train_data_held_out(const struct train_data *data) {
     size_t wanted = data->settings->held_out;
     if (!data->n_window)
-        return data->corpus.n_id ? wanted : 0;
+        return data->corpus.n_id || data->squad ? wanted : 0;
     return (wanted < data->n_window ? wanted : data->n_window) * data->settings->chunks;
 }
 
@@ -174,7 +219,7 @@ bool train_example_held_out(const struct train_data *data, size_t index, struct 
     const struct train_settings *settings = data->settings;
     *example = (struct example){0};
     if (!data->n_window)
-        return draw_prompt(data, index, settings->length, example);
+        return draw_prompt(data, index, train_size_at(settings, settings->steps), example);
     size_t n = train_data_held_out(data) / settings->chunks, turn = index / settings->chunks;
     size_t window = (size_t)((double)turn * ((double)data->n_window / (double)n));
     cut(data, window, index % settings->chunks, settings->length, 0, example);
@@ -216,13 +261,16 @@ bool train_batch_add(struct train_batch *batch, const struct train_data *data,
     int32_t *ids = batch->ids + start;
     float *weight = batch->weight + start;
     dm_error error;
+    for (size_t t = 0; t < example->n; t++)
+        weight[t] = t < example->n - example->n_label ? data->text_weight : 1;
     if (example->ids) {
         memcpy(ids, example->ids, example->n * sizeof *ids);
-        for (size_t t = 0; t < example->n; t++)
-            weight[t] = t < example->n - example->n_label ? data->text_weight : 1;
         /* where all is label, no tail stands out */
         tail = example->n_label < example->n ? tail : 1;
-    } else if (passkey_write_example(&data->task, &example->prompt, data->mention_weight,
+    } else if (data->squad) {
+        if (documents_write_example(&data->documents, &example->documents, ids, &error))
+            return fail("%s", error.message);
+    } else if (passkey_write_example(&data->passkey, &example->prompt, data->mention_weight,
                                      data->text_weight, ids, weight, &error)) {
         return fail("%s", error.message);
     }

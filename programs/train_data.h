@@ -1,8 +1,9 @@
-/* The sequences of a training: example number i is a function of the seed and i (and of how long
- * sequences may be just now), so a training can go on at any of them. */
+/* The sequences of a training: example number i is a function of the seed and i (and of how large
+ * examples may be just now), so a training can go on at any of them. */
 #ifndef DECIMAMBA_PROGRAMS_TRAIN_DATA_H
 #define DECIMAMBA_PROGRAMS_TRAIN_DATA_H
 
+#include "documents/documents_training.h"
 #include "passkey/passkey.h"
 #include "train_corpus.h"
 #include "train_settings.h"
@@ -10,32 +11,42 @@
 struct train_data {
     const struct train_settings *settings;
     struct corpus corpus;
-    struct passkey_task task; /* of TASK_PASSKEY: its text is the corpus */
+    struct passkey_source passkey;     /* of TASK_PASSKEY: its text is the corpus */
+    struct squad *squad;               /* of TASK_RETRIEVAL, ... */
+    struct documents_source documents; /* ... which are made of it */
     float text_weight, mention_weight;
     size_t *first_window; /* [n_document + 1]: a document's windows, counted through all of them */
-    size_t n_window;      /* 0 for TASK_PASSKEY */
-    size_t n_too_long;    /* prompts with their completions, left out */
+    size_t n_window;      /* 0 for tasks */
+    size_t n_too_long;    /* prompts with their completions, or questions, left out */
 };
 
 /* Reads what is to be learned, or (held_out) what is to be looked at. A text is cut into windows of
  * settings->length tokens that share one token with the next, so that each token but a text's first
- * is predicted once. A prompt with its completion is one window, or left out where it is longer.
- * The tokenizer and the settings are borrowed. Faults print their line; freed either way. */
+ * is predicted once. A prompt with its completion is one window, or left out where it is longer. A
+ * question of TASK_RETRIEVAL is left out where it is longer with no paragraph but its own. The
+ * tokenizer and the settings are borrowed. Faults print their line; freed either way. */
 bool train_data_read(struct train_data *data, const struct train_settings *settings,
                      const dm_tokenizer *tokenizer, bool held_out);
 void train_data_free(struct train_data *data);
 
+/* Mixes all that is learned from, as ids, into `hash`. */
+uint64_t train_data_hash(const struct train_data *data, uint64_t hash);
+/* The highest id that occurs; -1: none does. */
+int32_t train_data_highest_id(const struct train_data *data);
+
 /* A sequence, before its tokens are written. */
 struct example {
-    size_t n;                     /* tokens */
-    size_t n_label;               /* the last of them count 1 in the loss, ... */
-    const int32_t *ids;           /* [n], in the corpus; NULL for TASK_PASSKEY */
-    struct passkey_prompt prompt; /* of TASK_PASSKEY */
+    size_t n;                           /* tokens */
+    size_t n_label;                     /* the last of them count 1 in the loss, ... */
+    const int32_t *ids;                 /* [n], in the corpus; NULL for tasks */
+    struct passkey_prompt prompt;       /* of TASK_PASSKEY */
+    struct documents_example documents; /* of TASK_RETRIEVAL */
 };
 
-/* Example `number` of a training whose sequences have `length` tokens at most: epochs of all
- * windows, each shuffled anew, and of a window longer than `length` a run drawn from it. */
-bool train_example(const struct train_data *data, uint64_t number, size_t length,
+/* Example `number` of a training whose examples have the size `size` (see train_size_at). Of text
+ * and lines: epochs of all windows, each shuffled anew, and of a window of more than `size` tokens
+ * a run drawn from it. */
+bool train_example(const struct train_data *data, uint64_t number, size_t size,
                    struct example *example);
 /* Number `index` of train_data_held_out: windows spread evenly, or prompts. */
 bool train_example_held_out(const struct train_data *data, size_t index, struct example *example);

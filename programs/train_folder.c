@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -18,46 +17,18 @@
 
 enum { name_size = 40 };
 
-/* false also where the folder holds nothing. */
-static bool holds_anything(const char *path) {
-    struct dirent **entries;
-    int n = scandir(path, &entries, NULL, NULL);
-    for (int i = 0; i < n; i++)
-        free(entries[i]);
-    if (n > 0)
-        free(entries);
-    return n > 2; /* "." and ".." */
-}
-
-static bool make(struct train_folder *folder, const char *path) {
-    folder->is_new = mkdir(path, 0777) == 0;
-    if (!folder->is_new && errno != EEXIST)
-        return fail("%s: cannot make this folder: %s", path, strerror(errno));
-    folder->descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    folder->path = folder->descriptor < 0 ? NULL : realpath(path, NULL);
+bool train_folder_open(struct train_folder *folder, const char *path) {
+    *folder = (struct train_folder){0};
+    if (!output_folder_open(&folder->output, path, "run.json", "a training"))
+        return false;
+    folder->path = realpath(path, NULL);
     return folder->path || fail("%s: cannot write here: %s", path, strerror(errno));
 }
 
-bool train_folder_open(struct train_folder *folder, const char *path) {
-    *folder = (struct train_folder){.descriptor = -1};
-    if (!make(folder, path))
-        return false;
-    /* where the file system has no locks, it is on the user */
-    if (flock(folder->descriptor, LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK)
-        return fail("%s: another training writes here", path);
-    if (access(path, W_OK | X_OK))
-        return fail("%s: cannot write here: %s", path, strerror(errno));
-    return !holds_anything(path) || train_folder_has(folder, "run.json") ||
-           fail("%s: not empty, and no training's folder (it has no run.json)", path);
-}
-
-void train_folder_close(struct train_folder *folder, bool abandoned) {
-    if (abandoned && folder->is_new && folder->path)
-        rmdir(folder->path);
-    if (folder->descriptor >= 0)
-        close(folder->descriptor);
+void train_folder_close(struct train_folder *folder) {
+    output_folder_close(&folder->output);
     free(folder->path);
-    *folder = (struct train_folder){.descriptor = -1};
+    folder->path = NULL;
 }
 
 char *train_folder_at(const struct train_folder *folder, const char *name) {
@@ -69,7 +40,7 @@ char *train_folder_at(const struct train_folder *folder, const char *name) {
 
 bool train_folder_has(const struct train_folder *folder, const char *name) {
     struct stat status;
-    return fstatat(folder->descriptor, name, &status, AT_SYMLINK_NOFOLLOW) == 0;
+    return fstatat(folder->output.descriptor, name, &status, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
 static void name_step(char name[name_size], size_t step) {
@@ -86,10 +57,10 @@ bool train_folder_link(const struct train_folder *folder, const char *name, size
     char target[name_size], temporary[name_size];
     name_step(target, step);
     snprintf(temporary, sizeof temporary, "%s.tmp", name);
-    unlinkat(folder->descriptor, temporary, 0);
-    return (symlinkat(target, folder->descriptor, temporary) == 0 &&
-            renameat(folder->descriptor, temporary, folder->descriptor, name) == 0 &&
-            fsync(folder->descriptor) == 0) ||
+    unlinkat(folder->output.descriptor, temporary, 0);
+    return (symlinkat(target, folder->output.descriptor, temporary) == 0 &&
+            renameat(folder->output.descriptor, temporary, folder->output.descriptor, name) == 0 &&
+            fsync(folder->output.descriptor) == 0) ||
            fail("%s/%s: cannot make this link: %s", folder->path, name, strerror(errno));
 }
 

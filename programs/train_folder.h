@@ -15,19 +15,20 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "output_folder.h"
+
 struct train_folder {
-    char *path;     /* absolute */
-    int descriptor; /* holds the lock */
-    bool is_new;    /* it was made here */
+    struct output_folder output;
+    char *path; /* absolute */
 };
 
 /* Makes the folder where it is not there, and locks it against other trainings. One that holds
- * something else is refused. */
+ * something else is refused. It can be closed either way. */
 bool train_folder_open(struct train_folder *folder, const char *path);
 /* Removes what a training that was killed left half-done. */
 bool train_folder_clean(const struct train_folder *folder);
-/* `abandoned`: removes the folder again where it was made here and is still empty. */
-void train_folder_close(struct train_folder *folder, bool abandoned);
+/* Removes the folder again where it was made here and is still empty. */
+void train_folder_close(struct train_folder *folder);
 
 /* The path of something in the folder; allocated, NULL after printing that memory is short. */
 char *train_folder_at(const struct train_folder *folder, const char *name);

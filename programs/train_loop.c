@@ -37,10 +37,10 @@ static bool use_base_length(struct train_loop *loop, size_t base_length) {
 }
 
 /* Fills the batch with examples from *number on. */
-static bool fill(struct train_loop *loop, size_t length, uint64_t *number) {
+static bool fill(struct train_loop *loop, size_t size, uint64_t *number) {
     struct example example;
     train_batch_clear(&loop->batch);
-    while (train_example(loop->data, *number, length, &example)) {
+    while (train_example(loop->data, *number, size, &example)) {
         if (!train_batch_fits(&loop->batch, &example))
             return true;
         if (!train_batch_add(&loop->batch, loop->data, &example))
@@ -64,12 +64,12 @@ static dm_status count_kept(struct train_loop *loop, dm_error *error) {
 static enum outcome accumulate(struct train_loop *loop, struct train_state *after,
                                dm_error *error) {
     enum outcome outcome = STEP_DONE;
-    size_t length = train_length_at(loop->settings, dm_trainer_step_count(loop->trainer));
+    size_t size = train_size_at(loop->settings, dm_trainer_step_count(loop->trainer));
     memset(loop->kept, 0, loop->n_layer * sizeof *loop->kept);
     for (size_t i = 0; i < loop->settings->accumulate; i++) {
         if (interrupted())
             return STEP_INTERRUPTED;
-        if (!fill(loop, length, &after->n_example))
+        if (!fill(loop, size, &after->n_example))
             return STEP_FAILED;
         if (outcome == STEP_BAD_NUMBER)
             continue;
@@ -193,6 +193,9 @@ static json_t *metrics_line(const struct train_loop *loop, const struct train_gl
         "gradient_norm", stats->gradient_norm, "learning_rate", stats->learning_rate, "length",
         json_size(train_length_at(loop->settings, glance->step - 1)), "tokens",
         (json_int_t)loop->state.n_token, "skipped", json_size(loop->state.n_skipped), "kept", kept);
+    if (loop->settings->task == TASK_RETRIEVAL)
+        json_object_set_new(line, "documents",
+                            json_size(train_size_at(loop->settings, glance->step - 1)));
     if (glance->has_held_out)
         json_object_set_new(line, "held_out", json_real(glance->held_out));
     json_object_set_new(line, "tokens_per_second",

@@ -1,19 +1,15 @@
 #include "train_plot.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <jansson.h>
 #include <math.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 
 #include "fail.h"
+#include "gnuplot.h"
 #include "output_file.h"
-
-extern char **environ;
 
 /* What the picture needs to know of the numbers. */
 struct course {
@@ -116,37 +112,12 @@ static bool write_script(const char *path, const struct course *course) {
     return output_commit(&script);
 }
 
-/* Runs gnuplot; true also where there is none. */
-static bool draw(const char *script, const char *folder) {
-    char *const arguments[] = {"gnuplot", "-c", (char *)script, (char *)folder, NULL};
-    posix_spawn_file_actions_t actions;
-    pid_t child;
-    int status = 0;
-    if (posix_spawn_file_actions_init(&actions))
-        return fail_memory();
-    int fault = posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
-    if (!fault)
-        fault = posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
-    if (!fault)
-        fault = posix_spawn_file_actions_adddup2(&actions, 1, 2);
-    if (!fault)
-        fault = posix_spawnp(&child, "gnuplot", &actions, NULL, arguments, environ);
-    posix_spawn_file_actions_destroy(&actions);
-    while (!fault && waitpid(child, &status, 0) < 0 && errno == EINTR)
-        ;
-    if (fault)
-        printf("no loss.png: gnuplot: %s\n", strerror(fault));
-    else if (status)
-        printf("no loss.png: gnuplot failed on %s\n", script);
-    return true;
-}
-
 bool train_plot(const struct train_folder *folder) {
     struct course course = {.least = INFINITY};
     char *table = train_folder_at(folder, "loss.tsv");
     char *script = table ? train_folder_at(folder, "loss.gp") : NULL;
     bool fine = script && write_table(folder, table, &course) && write_script(script, &course) &&
-                draw(script, folder->path);
+                gnuplot_draw(script, folder->path, "loss.png");
     free(script);
     free(table);
     return fine;

@@ -12,6 +12,8 @@ static const struct train_settings defaults = {
     .held_out = 64,
     .length = 512,
     .length_over = 1,
+    .documents = 12,
+    .documents_over = 1,
     .batch_tokens = 4096,
     .accumulate = 1,
     .labels = 1,
@@ -36,16 +38,37 @@ static bool check_source(const struct train_settings *s) {
         return fail("train: give %s--model or --config", s->model ? "only one of " : "");
     if (!s->output)
         return fail("train: --output is missing");
-    if (!s->text.n && !s->jsonl.n)
+    if (!s->text.n && !s->jsonl.n && s->task != TASK_RETRIEVAL)
         return fail("train: nothing to learn from: give --text or --jsonl");
+    return true;
+}
+
+static bool check_passkey(const struct train_settings *s) {
     if (s->task != TASK_PASSKEY)
         return !s->shortest_given || fail("train: --shortest is for --task passkey");
-    if (!s->text.n || s->jsonl.n || s->held_out_jsonl.n)
-        return fail("train: --task passkey hides its keys in --text, and knows no --jsonl");
-    if (s->loss_given || s->chunks > 1)
-        return fail("train: --%s: the loss of --task passkey is on its answers",
-                    s->loss_given ? "loss" : "chunks");
-    return true;
+    return (s->text.n && !s->jsonl.n && !s->held_out_jsonl.n) ||
+           fail("train: --task passkey hides its keys in --text, and knows no --jsonl");
+}
+
+static bool check_retrieval(const struct train_settings *s) {
+    if (s->task != TASK_RETRIEVAL) {
+        const char *flag = s->squad                   ? "squad"
+                           : s->held_out_squad        ? "held-out-squad"
+                           : s->documents_given       ? "documents"
+                           : s->documents_start_given ? "documents-start"
+                           : s->documents_over_given  ? "documents-over"
+                                                      : NULL;
+        return !flag || fail("train: --%s is for --task retrieval", flag);
+    }
+    if (!s->squad || s->text.n || s->jsonl.n || s->held_out_text.n || s->held_out_jsonl.n)
+        return fail("train: --task retrieval takes its questions from --squad and "
+                    "--held-out-squad, and knows no text or lines");
+    if (s->length_start_given)
+        return fail("train: --length-start: the prompts of --task retrieval grow from "
+                    "--documents-start");
+    return !s->documents_start_given || s->documents_start <= s->documents ||
+           fail("train: --documents-start %zu is more than --documents %zu", s->documents_start,
+                s->documents);
 }
 
 static bool check_lengths(const struct train_settings *s) {
@@ -62,6 +85,10 @@ static bool check_lengths(const struct train_settings *s) {
 
 static bool check_loss(const struct train_settings *s) {
     bool last = s->loss == LOSS_LAST;
+    if (s->task != TASK_NONE && (s->loss_given || s->chunks > 1))
+        return fail("train: --%s: the loss of --task %s is on its answers",
+                    s->loss_given ? "loss" : "chunks",
+                    s->task == TASK_PASSKEY ? "passkey" : "retrieval");
     if (s->labels_given && !last)
         return fail("train: --labels has no meaning without --loss last");
     if (s->chunks > 1 && last)
@@ -72,9 +99,14 @@ static bool check_loss(const struct train_settings *s) {
            fail("train: --labels %zu: a sequence of --length %zu has fewer", s->labels, s->length);
 }
 
+bool train_settings_held_out(const struct train_settings *settings) {
+    return settings->held_out_text.n || settings->held_out_jsonl.n || settings->held_out_squad;
+}
+
 static bool check_run(const struct train_settings *s) {
-    if (s->patience && !s->held_out_text.n && !s->held_out_jsonl.n)
-        return fail("train: --patience needs held-out data: --held-out-text or --held-out-jsonl");
+    if (s->patience && !train_settings_held_out(s))
+        return fail("train: --patience needs held-out data: --held-out-%s",
+                    s->task == TASK_RETRIEVAL ? "squad" : "text or --held-out-jsonl");
     if (s->schedule && s->warmup >= s->steps)
         return fail("train: --warmup %zu leaves none of --steps %zu for the rate to fall",
                     s->warmup, s->steps);
@@ -110,13 +142,14 @@ enum options_result train_settings_read(const struct command *command, int n_arg
         read_twice(command, table.groups, n_argument, arguments, settings, &table);
     if (result != OPTIONS_READ)
         return result;
-    if (!check_source(settings) || !check_lengths(settings) || !check_loss(settings) ||
-        !check_run(settings))
+    if (!check_source(settings) || !check_passkey(settings) || !check_retrieval(settings) ||
+        !check_lengths(settings) || !check_loss(settings) || !check_run(settings))
         return OPTIONS_FAILED;
     if (!settings->text_weight_given && settings->loss != LOSS_ALL) {
         settings->text_weight = settings->task == TASK_PASSKEY ? 0.2 : 0;
         settings->text_weight_given = true;
     }
+    settings->documents_given = settings->task == TASK_RETRIEVAL;
     return OPTIONS_READ;
 }
 
@@ -145,7 +178,7 @@ static bool matters(const struct train_settings *settings, const struct option *
         return true;
     if (option->value == &settings->steps)
         return settings->schedule || settings->length_start_given ||
-               settings->kept_share_start_given;
+               settings->documents_start_given || settings->kept_share_start_given;
     return !option->path;
 }
 

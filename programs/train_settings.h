@@ -8,13 +8,13 @@
 #include "decimamba.h"
 #include "options.h"
 
-enum train_task { TASK_NONE, TASK_PASSKEY };
+enum train_task { TASK_NONE, TASK_PASSKEY, TASK_RETRIEVAL };
 enum train_loss { LOSS_COMPLETION, LOSS_ALL, LOSS_LAST };
 enum train_on_nan { ON_NAN_STOP, ON_NAN_SKIP };
 
 struct train_settings {
     /* model and data */
-    const char *model, *config, *tokenizer, *output;
+    const char *model, *config, *tokenizer, *output, *squad, *held_out_squad;
     size_t seed;
     struct text_list text, jsonl, held_out_text, held_out_jsonl;
     size_t held_out;
@@ -23,6 +23,9 @@ struct train_settings {
     size_t length, shortest, length_start, batch_tokens, accumulate, labels, chunks;
     double length_over, text_weight, mention_weight;
     bool text_weight_given, shortest_given, length_start_given;
+    size_t documents, documents_start; /* of TASK_RETRIEVAL */
+    double documents_over;
+    bool documents_given, documents_start_given, documents_over_given;
     int loss;
     bool loss_given, labels_given;
     /* steps */
@@ -51,6 +54,9 @@ struct train_settings {
 enum options_result train_settings_read(const struct command *command, int n_argument,
                                         char **arguments, struct train_settings *settings);
 void train_settings_free(struct train_settings *settings);
+
+/* Whether there is held-out data. */
+bool train_settings_held_out(const struct train_settings *settings);
 
 /* The settings as a run file for `folder` (absolute). NULL: memory is short. */
 json_t *train_settings_to_json(struct train_settings *settings, const char *folder);

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-static const char *const task_names[] = {"none", "passkey", NULL};
+static const char *const task_names[] = {"none", "passkey", "retrieval", NULL};
 static const char *const loss_names[] = {"completion", "all", "last", NULL};
 static const char *const schedule_names[] = {"constant", "cosine", "linear", NULL};
 static const char *const decay_names[] = {"all", "matrices", NULL};
@@ -33,12 +33,18 @@ static void model_options(struct train_settings *s, struct option *table) {
          "for all its .jsonl files; may be repeated",
          .path = true},
         {OPTION_CHOICE, "task", &s->task, "TASK",
-         "passkey: prompts with a hidden key, made of the text as evaluate passkey makes them",
+         "passkey: prompts with a hidden key, made of the text as evaluate passkey makes them; "
+         "retrieval: which document answers the question, made of --squad as evaluate retrieval "
+         "makes them",
          .choices = task_names},
+        {OPTION_TEXT, "squad", &s->squad, "FILE",
+         "questions about paragraphs for --task retrieval, in SQuAD's format", .path = true},
         {OPTION_TEXTS, "held-out-text", &s->held_out_text, "PATH",
          "the same of text that is not trained on: its loss says which checkpoint is best",
          .path = true},
         {OPTION_TEXTS, "held-out-jsonl", &s->held_out_jsonl, "PATH", "the same of lines",
+         .path = true},
+        {OPTION_TEXT, "held-out-squad", &s->held_out_squad, "FILE", "the same of questions",
          .path = true},
         {OPTION_SIZE, "held-out", &s->held_out, "N", "sequences of them that are looked at",
          .least = 1, .most = 1e9},
@@ -59,6 +65,15 @@ static void sequence_options(struct train_settings *s, struct option *table) {
         {OPTION_SIZE, "shortest", &s->shortest, "N",
          "pass-key prompts of so many tokens and more (default all as long as can be)", .least = 2,
          .most = 1e9, .given = &s->shortest_given},
+        {OPTION_SIZE, "documents", &s->documents, "N",
+         "documents in a prompt of --task retrieval (default 12); fewer where it would be longer "
+         "than --length",
+         .least = 1, .most = 1000, .given = &s->documents_given},
+        {OPTION_SIZE, "documents-start", &s->documents_start, "N",
+         "begin with so few; their number grows in a straight line", .least = 1, .most = 1000,
+         .given = &s->documents_start_given},
+        {OPTION_REAL, "documents-over", &s->documents_over, "X",
+         "over this share of the steps (default 1)", .most = 1, .given = &s->documents_over_given},
         {OPTION_SIZE, "batch-tokens", &s->batch_tokens, "N", "most tokens in a batch", .least = 2,
          .most = 1e9},
         {OPTION_SIZE, "accumulate", &s->accumulate, "N", "batches in a step", .least = 1,

@@ -1,6 +1,5 @@
 #include "write_safetensors.h"
 
-#include <jansson.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,10 +8,10 @@
 #include "output_file.h"
 
 /* NULL: memory is short. */
-static char *make_header(const struct tensor *tensors, size_t n_tensor) {
+static char *make_header(json_t *metadata, const struct tensor *tensors, size_t n_tensor) {
     json_t *header = json_object();
     size_t offset = 0;
-    bool whole = true;
+    bool whole = !metadata || !json_object_set(header, "__metadata__", metadata);
     for (size_t i = 0; i < n_tensor; i++) {
         json_t *shape = json_array();
         for (size_t axis = 0; axis < tensors[i].n_axis; axis++)
@@ -31,8 +30,13 @@ static char *make_header(const struct tensor *tensors, size_t n_tensor) {
 }
 
 bool write_safetensors(const char *path, const struct tensor *tensors, size_t n_tensor) {
+    return write_safetensors_with(path, NULL, tensors, n_tensor, &(size_t){0});
+}
+
+bool write_safetensors_with(const char *path, json_t *metadata, const struct tensor *tensors,
+                            size_t n_tensor, size_t *start) {
     struct output_file file;
-    char *header = make_header(tensors, n_tensor);
+    char *header = make_header(metadata, tensors, n_tensor);
     if (!header)
         return fail_memory();
     bool fine = output_open(&file, path);
@@ -44,6 +48,7 @@ bool write_safetensors(const char *path, const struct tensor *tensors, size_t n_
         output_write(&file, prefix, sizeof prefix);
         output_write(&file, header, length);
         output_write(&file, "       ", padding);
+        *start = sizeof prefix + length + padding;
         for (size_t i = 0; i < n_tensor; i++)
             output_write(&file, tensors[i].data, tensors[i].n_byte);
         fine = output_commit(&file);

@@ -2,6 +2,7 @@
 #ifndef DECIMAMBA_PROGRAMS_WRITE_SAFETENSORS_H
 #define DECIMAMBA_PROGRAMS_WRITE_SAFETENSORS_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -15,5 +16,9 @@ struct tensor {
 
 /* They follow each other in the file as they do here: those of 8-byte elements belong first. */
 bool write_safetensors(const char *path, const struct tensor *tensors, size_t n_tensor);
+/* The same with a __metadata__ of strings (borrowed); `*start` is where in the file the first tensor
+ * begins. */
+bool write_safetensors_with(const char *path, json_t *metadata, const struct tensor *tensors,
+                            size_t n_tensor, size_t *start);
 
 #endif

@@ -1,10 +1,10 @@
 #!/bin/sh
-# Installs the Debian packages that the build needs, where they are missing. Does nothing, and needs
-# no network, when all are there.
+# Installs the Debian packages that the build, the pictures and the fetching of data need, where they
+# are missing. Does nothing, and needs no network, when all are there.
 set -eu
 
 packages='gcc ninja-build meson pkg-config libdnnl-dev libjansson-dev libpcre2-dev libutf8proc-dev
-libzip-dev libxxhash-dev libcmocka-dev'
+libzip-dev libxxhash-dev libcmocka-dev gnuplot-nox curl unzip'
 
 missing=
 for package in $packages; do

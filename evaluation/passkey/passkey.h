@@ -19,11 +19,9 @@ struct passkey_prompt {
     size_t number; /* which of the keys at this length and depth */
     size_t start;  /* of the passage in the text */
     char key[passkey_key_length + 1];
-    char answer[64]; /* what the model said, cut to fit */
-    int right;
 };
 
-struct passkey_task {
+struct passkey_source {
     const dm_tokenizer *tokenizer;
     const int32_t *text; /* [n_text] */
     size_t n_text;
@@ -32,28 +30,14 @@ struct passkey_task {
 
 /* Draws the key and the passage: they depend on the seed, length, depth and number alone, and on
  * how long the text is. DM_ERROR_ARGUMENT where the text or the length is too short. */
-dm_status passkey_draw(const struct passkey_task *task, size_t length, double depth, size_t number,
-                       struct passkey_prompt *prompt, dm_error *error);
+dm_status passkey_draw(const struct passkey_source *source, size_t length, double depth,
+                       size_t number, struct passkey_prompt *prompt, dm_error *error);
 
 /* Writes the prompt's tokens into ids[prompt->length], and where among them the fact is. */
 struct passkey_fact {
     size_t first, n;
 };
-dm_status passkey_build(const struct passkey_task *task, const struct passkey_prompt *prompt,
+dm_status passkey_build(const struct passkey_source *source, const struct passkey_prompt *prompt,
                         int32_t *ids, struct passkey_fact *fact, dm_error *error);
-
-/* Reads the prompts (all of one length) by a session each, as one packed batch, and continues them
- * greedily; fills their `answer` and `right`. The sessions are reset first. `vocab_size` is the
- * model's; `progress` hears how many tokens of the batch have been read. */
-struct passkey_batch {
-    dm_session *const *sessions;
-    struct passkey_prompt *prompts;
-    size_t n; /* of both */
-    size_t vocab_size;
-    void (*progress)(size_t n_read, void *user);
-    void *user;
-};
-dm_status passkey_answer(const struct passkey_task *task, const struct passkey_batch *batch,
-                         dm_error *error);
 
 #endif

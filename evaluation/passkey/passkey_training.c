@@ -6,11 +6,11 @@
 #include "draw.h"
 
 /* The tokens of the key, one for each of its characters; allocated. */
-static dm_status encode_answer(const struct passkey_task *task, const char *key, int32_t **ids,
+static dm_status encode_answer(const struct passkey_source *source, const char *key, int32_t **ids,
                                dm_error *error) {
     size_t n;
     dm_status status =
-        dm_tokenizer_encode(task->tokenizer, key, passkey_key_length, ids, &n, error);
+        dm_tokenizer_encode(source->tokenizer, key, passkey_key_length, ids, &n, error);
     if (status || n == passkey_key_length)
         return status;
     dm_free(*ids);
@@ -21,36 +21,36 @@ static dm_status encode_answer(const struct passkey_task *task, const char *key,
     return error->status;
 }
 
-dm_status passkey_draw_example(const struct passkey_task *task, size_t number, size_t shortest,
+dm_status passkey_draw_example(const struct passkey_source *source, size_t number, size_t shortest,
                                size_t longest, struct passkey_prompt *prompt, dm_error *error) {
-    uint64_t state = task->seed;
+    uint64_t state = source->seed;
     draw_bits(&state, number);
     size_t length = shortest + (size_t)(draw_bits(&state, 3) % (longest - shortest + 1));
     double depth = (double)(draw_bits(&state, 4) >> 11) * 0x1p-53;
     /* the answer alone does not fit: passkey_draw says so of the prompt */
     size_t n_prompt = length > passkey_key_length ? length - passkey_key_length : 0;
     int32_t *answer;
-    dm_status status = passkey_draw(task, n_prompt, depth, number, prompt, error);
+    dm_status status = passkey_draw(source, n_prompt, depth, number, prompt, error);
     if (!status)
-        status = encode_answer(task, prompt->key, &answer, error);
+        status = encode_answer(source, prompt->key, &answer, error);
     if (!status)
         dm_free(answer);
     return status;
 }
 
-dm_status passkey_write_example(const struct passkey_task *task,
+dm_status passkey_write_example(const struct passkey_source *source,
                                 const struct passkey_prompt *prompt, float mention, float text,
                                 int32_t *ids, float *weight, dm_error *error) {
     const size_t n_after = strlen(" is the pass key. "); /* of the fact, after the mention */
     struct passkey_fact fact;
     int32_t *answer;
     size_t n = prompt->length;
-    dm_status status = encode_answer(task, prompt->key, &answer, error);
+    dm_status status = encode_answer(source, prompt->key, &answer, error);
     if (status)
         return status;
     memcpy(ids + n, answer, sizeof *ids * passkey_key_length);
     dm_free(answer);
-    status = passkey_build(task, prompt, ids, &fact, error);
+    status = passkey_build(source, prompt, ids, &fact, error);
     if (status)
         return status;
     size_t second = fact.first + fact.n - n_after - passkey_key_length;

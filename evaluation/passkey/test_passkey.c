@@ -1,4 +1,4 @@
-/* The prompts of the pass-key task, and how answers are judged, on a stand-in for the library: a
+/* The prompts of the pass-key source, and how answers are judged, on a stand-in for the library: a
  * token per byte, and sessions that note what they read and answer with a given text. */
 #include "passkey.h"
 
@@ -14,15 +14,8 @@
 
 #include "draw.h"
 #include "grid.h"
+#include "passkey_task.h"
 #include "passkey_training.h"
-
-enum { n_vocab = 256, capacity = 8192 };
-
-struct dm_session {
-    char text[capacity];
-    size_t n;
-    const char *answer; /* its next character */
-};
 
 dm_status dm_tokenizer_encode(const dm_tokenizer *tokenizer, const char *text, size_t n_byte,
                               int32_t **ids, size_t *n_id, dm_error *error) {
@@ -33,59 +26,9 @@ dm_status dm_tokenizer_encode(const dm_tokenizer *tokenizer, const char *text, s
     *n_id = n_byte;
     return DM_OK;
 }
-dm_status dm_tokenizer_decode(const dm_tokenizer *tokenizer, const int32_t *ids, size_t n_id,
-                              int keep_special, char **text, size_t *n_byte, dm_error *error) {
-    (void)tokenizer, (void)keep_special, (void)error;
-    *text = calloc(n_id + 1, 1);
-    for (size_t i = 0; i < n_id; i++)
-        (*text)[i] = (char)ids[i];
-    *n_byte = n_id;
-    return DM_OK;
-}
-size_t dm_tokenizer_vocab_size(const dm_tokenizer *tokenizer) {
-    (void)tokenizer;
-    return 128;
-}
 void dm_free(void *pointer) {
     free(pointer);
 }
-void dm_session_reset(dm_session *session) {
-    session->n = 0;
-}
-dm_status dm_append_many(dm_session *const *sessions, size_t n_session, const int32_t *const *ids,
-                         const size_t *n_id, dm_error *error) {
-    (void)error;
-    for (size_t s = 0; s < n_session; s++)
-        for (size_t i = 0; i < n_id[s]; i++)
-            sessions[s]->text[sessions[s]->n++] = (char)ids[s][i];
-    return DM_OK;
-}
-/* Prefers the next character of the answer; ids from 128 on would be better, but are no tokens. */
-static void say(dm_session *session, float *logits) {
-    for (size_t i = 0; i < n_vocab; i++)
-        logits[i] = i < 128 ? 0 : 9;
-    logits[(unsigned char)*session->answer++] = 1;
-}
-dm_status dm_session_logits(dm_session *session, size_t n_last, float *logits, dm_error *error) {
-    (void)error;
-    assert_int_equal(n_last, 1);
-    say(session, logits);
-    return DM_OK;
-}
-dm_status dm_step_many(dm_session *const *sessions, size_t n_session, const int32_t *ids,
-                       float *logits, dm_error *error) {
-    (void)error;
-    for (size_t s = 0; s < n_session; s++) {
-        assert_int_equal(ids[s], sessions[s]->answer[-1]);
-        say(sessions[s], logits + s * n_vocab);
-    }
-    return DM_OK;
-}
-
-static void ignore_progress(size_t n_read, void *user) {
-    *(size_t *)user = n_read;
-}
-
 /* Digits of its own place every five characters: any run of it tells where it was taken from. */
 static void make_noise(int32_t *noise, size_t n) {
     for (size_t i = 0; i < n; i += 5) {
@@ -97,7 +40,7 @@ static void make_noise(int32_t *noise, size_t n) {
 }
 
 static int32_t noise[20000];
-static const struct passkey_task task = {.text = noise, .n_text = 20000, .seed = 5};
+static const struct passkey_source source = {.text = noise, .n_text = 20000, .seed = 5};
 
 static void check_prompt(const struct passkey_prompt *prompt, const char *text) {
     char fact[100];
@@ -118,70 +61,106 @@ static void check_prompt(const struct passkey_prompt *prompt, const char *text) 
     assert_memory_equal(text, end, strlen(end));
 }
 
-static void reads_the_prompt_and_judges_the_answer(void **state) {
-    (void)state;
-    static struct dm_session sessions[4];
-    dm_session *pointers[4] = {&sessions[0], &sessions[1], &sessions[2], &sessions[3]};
-    struct passkey_prompt prompts[4];
-    char wrong[6];
+static struct task *make_task(const size_t *lengths, size_t n_length, size_t n_depth,
+                              size_t n_key) {
+    const struct passkey_task_options options = {.source = source,
+                                                 .lengths = lengths,
+                                                 .n_length = n_length,
+                                                 .n_depth = n_depth,
+                                                 .n_key = n_key};
+    struct task *task = NULL;
     dm_error error;
-    size_t n_read = 0;
-    const double depths[4] = {0, 0.3, 0.5, 1};
     make_noise(noise, 20000);
-    for (size_t i = 0; i < 4; i++) {
-        assert_int_equal(passkey_draw(&task, 5001, depths[i], i, &prompts[i], &error), DM_OK);
-        assert_int_equal(strspn(prompts[i].key, "0123456789"), 5);
-        sessions[i].answer = prompts[i].key;
-        sessions[i].n = 77; /* read something before */
+    assert_int_equal(passkey_task_new(&options, &task, &error), DM_OK);
+    return task;
+}
+
+static void builds_prompts_and_judges_answers(void **state) {
+    (void)state;
+    const size_t lengths[] = {200, 5001};
+    struct task *task = make_task(lengths, 2, 3, 2);
+    dm_error error;
+    assert_int_equal(task->n_prompt, 12);
+    assert_string_equal(task->columns.names[1], "5001");
+    assert_string_equal(task->rows.names[1], "0.50");
+    for (size_t i = 0; i < task->n_prompt; i++) {
+        struct task_prompt built;
+        struct passkey_prompt prompt;
+        char text[5002] = "", wrong[8];
+        size_t column, row;
+        double score = -1;
+        task->place(task, i, &column, &row);
+        assert_int_equal(column, i / 6);
+        assert_int_equal(row, i / 2 % 3);
+        assert_int_equal(task->build(task, i, &built, &error), DM_OK);
+        assert_int_equal(built.n_id, lengths[column]);
+        assert_int_equal(built.n_new, 5);
+        assert_int_equal(built.keep_tail, 1);
+        for (size_t t = 0; t < built.n_id; t++)
+            text[t] = (char)built.ids[t];
+        free(built.ids);
+        assert_int_equal(
+            passkey_draw(&source, lengths[column], (double)row / 2, i % 2, &prompt, &error), DM_OK);
+        check_prompt(&prompt, text);
+        json_t *facts = json_object();
+        assert_true(task->describe(task, i, facts));
+        assert_string_equal(json_string_value(json_object_get(facts, "key")), prompt.key);
+        json_decref(facts);
+        assert_int_equal(task->judge(task, i, prompt.key, 5, &score, &error), DM_OK);
+        assert_true(score == 1);
+        snprintf(wrong, sizeof wrong, "%s1", prompt.key); /* one digit too many */
+        assert_int_equal(task->judge(task, i, wrong, 6, &score, &error), DM_OK);
+        assert_true(score == 0);
+        wrong[4] ^= 1;
+        assert_int_equal(task->judge(task, i, wrong, 5, &score, &error), DM_OK);
+        assert_true(score == 0);
     }
-    snprintf(wrong, sizeof wrong, "%s", prompts[2].key);
-    wrong[4] = wrong[4] == '0' ? '1' : '0';
-    sessions[2].answer = wrong;
-    const struct passkey_batch batch = {.sessions = pointers,
-                                        .prompts = prompts,
-                                        .n = 4,
-                                        .vocab_size = n_vocab,
-                                        .progress = ignore_progress,
-                                        .user = &n_read};
-    assert_int_equal(passkey_answer(&task, &batch, &error), DM_OK);
-    assert_int_equal(n_read, 4 * 5001);
-    for (size_t i = 0; i < 4; i++) {
-        assert_int_equal(sessions[i].n, 5001);
-        check_prompt(&prompts[i], sessions[i].text);
-        assert_int_equal(prompts[i].right, i != 2);
-        assert_string_equal(prompts[i].answer, i == 2 ? wrong : prompts[i].key);
-    }
+    task_free(task);
+}
+
+static void refuses_lengths_that_the_text_has_not(void **state) {
+    (void)state;
+    const size_t lengths[] = {200, 30000};
+    const struct passkey_task_options options = {
+        .source = source, .lengths = lengths, .n_length = 2, .n_depth = 1, .n_key = 1};
+    struct task *task = NULL;
+    dm_error error;
+    assert_int_equal(passkey_task_new(&options, &task, &error), DM_ERROR_ARGUMENT);
+    assert_non_null(strstr(error.message, "a prompt of 30000 tokens: the text is too short"));
+    assert_null(task);
 }
 
 static void draws_by_seed_and_cell(void **state) {
     (void)state;
     struct passkey_prompt a, b;
-    struct passkey_task other = task;
+    struct passkey_source other = source;
     dm_error error;
     other.seed = 6;
-    assert_int_equal(passkey_draw(&task, 900, 0.5, 1, &a, &error), DM_OK);
-    assert_int_equal(passkey_draw(&task, 900, 0.5, 1, &b, &error), DM_OK);
+    assert_int_equal(passkey_draw(&source, 900, 0.5, 1, &a, &error), DM_OK);
+    assert_int_equal(passkey_draw(&source, 900, 0.5, 1, &b, &error), DM_OK);
     assert_string_equal(a.key, b.key);
     assert_int_equal(a.start, b.start);
     const struct {
-        const struct passkey_task *task;
+        const struct passkey_source *source;
         size_t length;
         double depth;
         size_t number;
-    } others[] = {
-        {&other, 900, 0.5, 1}, {&task, 901, 0.5, 1}, {&task, 900, 0.25, 1}, {&task, 900, 0.5, 2}};
+    } others[] = {{&other, 900, 0.5, 1},
+                  {&source, 901, 0.5, 1},
+                  {&source, 900, 0.25, 1},
+                  {&source, 900, 0.5, 2}};
     for (size_t i = 0; i < 4; i++) {
-        assert_int_equal(passkey_draw(others[i].task, others[i].length, others[i].depth,
+        assert_int_equal(passkey_draw(others[i].source, others[i].length, others[i].depth,
                                       others[i].number, &b, &error),
                          DM_OK);
         assert_string_not_equal(a.key, b.key);
     }
-    assert_int_equal(passkey_draw(&task, 20, 0.5, 1, &b, &error), DM_ERROR_ARGUMENT);
-    assert_int_equal(passkey_draw(&task, 21000, 0.5, 1, &b, &error), DM_ERROR_ARGUMENT);
+    assert_int_equal(passkey_draw(&source, 20, 0.5, 1, &b, &error), DM_ERROR_ARGUMENT);
+    assert_int_equal(passkey_draw(&source, 21000, 0.5, 1, &b, &error), DM_ERROR_ARGUMENT);
     /* the whole text is just enough: 88 bytes are not noise */
-    assert_int_equal(passkey_draw(&task, 20000 + 88, 0.5, 1, &b, &error), DM_OK);
+    assert_int_equal(passkey_draw(&source, 20000 + 88, 0.5, 1, &b, &error), DM_OK);
     assert_int_equal(b.start, 0);
-    assert_int_equal(passkey_draw(&task, 20000 + 88 + 1, 0.5, 1, &b, &error), DM_ERROR_ARGUMENT);
+    assert_int_equal(passkey_draw(&source, 20000 + 88 + 1, 0.5, 1, &b, &error), DM_ERROR_ARGUMENT);
 }
 
 static void writes_examples_to_train_on(void **state) {
@@ -195,7 +174,7 @@ static void writes_examples_to_train_on(void **state) {
     double least = 1, most = 0;
     make_noise(noise, 20000);
     for (size_t i = 0; i < 300; i++) {
-        assert_int_equal(passkey_draw_example(&task, i, 200, 210, &prompt, &error), DM_OK);
+        assert_int_equal(passkey_draw_example(&source, i, 200, 210, &prompt, &error), DM_OK);
         shortest = prompt.length < shortest ? prompt.length : shortest;
         longest = prompt.length > longest ? prompt.length : longest;
         least = prompt.depth < least ? prompt.depth : least;
@@ -204,10 +183,10 @@ static void writes_examples_to_train_on(void **state) {
     assert_int_equal(shortest, 200 - 5);
     assert_int_equal(longest, 210 - 5);
     assert_true(least >= 0 && least < 0.05 && most > 0.95 && most <= 1);
-    assert_int_equal(passkey_draw_example(&task, 7, 300, 300, &prompt, &error), DM_OK);
-    assert_int_equal(passkey_draw_example(&task, 7, 300, 300, &again, &error), DM_OK);
+    assert_int_equal(passkey_draw_example(&source, 7, 300, 300, &prompt, &error), DM_OK);
+    assert_int_equal(passkey_draw_example(&source, 7, 300, 300, &again, &error), DM_OK);
     assert_memory_equal(&prompt, &again, sizeof prompt);
-    assert_int_equal(passkey_write_example(&task, &prompt, 0.5F, 0.25F, ids, weight, &error),
+    assert_int_equal(passkey_write_example(&source, &prompt, 0.5F, 0.25F, ids, weight, &error),
                      DM_OK);
     for (size_t t = 0; t < 300; t++)
         text[t] = (char)ids[t];
@@ -222,9 +201,9 @@ static void writes_examples_to_train_on(void **state) {
         assert_true(weight[t] == (t >= 295 ? 1 : in_mention ? 0.5F : 0.25F));
     }
     /* 88 bytes and the answer are the least */
-    assert_int_equal(passkey_draw_example(&task, 1, 93, 93, &prompt, &error), DM_OK);
-    assert_int_equal(passkey_draw_example(&task, 1, 92, 92, &prompt, &error), DM_ERROR_ARGUMENT);
-    assert_int_equal(passkey_draw_example(&task, 1, 3, 3, &prompt, &error), DM_ERROR_ARGUMENT);
+    assert_int_equal(passkey_draw_example(&source, 1, 93, 93, &prompt, &error), DM_OK);
+    assert_int_equal(passkey_draw_example(&source, 1, 92, 92, &prompt, &error), DM_ERROR_ARGUMENT);
+    assert_int_equal(passkey_draw_example(&source, 1, 3, 3, &prompt, &error), DM_ERROR_ARGUMENT);
 }
 
 static void shuffles_by_key(void **state) {
@@ -250,26 +229,30 @@ static void shuffles_by_key(void **state) {
 
 static void prints_a_grid(void **state) {
     (void)state;
-    const double depths[] = {0, 1};
-    const size_t lengths[] = {512, 131072};
+    const size_t lengths[] = {512, 13107};
+    struct task *asked = make_task(lengths, 2, 2, 2);
     struct grid grid;
     char text[2000] = "";
-    assert_true(grid_init(&grid, depths, 2, lengths, 2, 2));
-    grid.trained = 512;
-    for (int i = 0; i < 4; i++)
-        grid_add(&grid, (size_t)i / 2, 0, i != 1);
-    grid_add(&grid, 0, 1, false);
-    grid_add(&grid, 1, 1, true);
-    grid_add(&grid, 1, 1, true);
+    assert_true(grid_init(&grid, asked, 512));
+    for (size_t i = 0; i < 4; i++)
+        grid_add(&grid, i, i != 1);
+    grid_add(&grid, 4, false);
+    grid_add(&grid, 6, true);
+    grid_add(&grid, 7, true);
+    assert_int_equal(grid_sum(&grid).n, 8);
+    assert_int_equal(grid_sum(&grid).done, 7);
+    assert_int_equal(grid_sum(&grid).right, 5);
+    assert_true(grid_has_mark(&grid));
     FILE *stream = fmemopen(text, sizeof text, "w");
     assert_non_null(stream);
     grid_print(&grid, stream, false);
     fclose(stream);
-    assert_string_equal(text, " depth    512*  131072\n"
+    assert_string_equal(text, " depth    512*   13107\n"
                               "  0.00     1/2       -\n"
                               "  1.00     2/2     2/2\n"
                               "   all     3/4       -\n");
     assert_int_equal(grid_height(&grid), 4);
+    assert_int_equal(grid_width(&grid), strlen("  0.00     1/2       -"));
     stream = fmemopen(text, sizeof text, "w");
     assert_non_null(stream);
     grid_print(&grid, stream, true);
@@ -277,11 +260,13 @@ static void prints_a_grid(void **state) {
     assert_non_null(strstr(text, "\033[48;5;26;38;5;231m     2/2\033[0m"));
     assert_non_null(strstr(text, "\033[48;5;252;38;5;16m     1/2\033[0m       -\n"));
     grid_free(&grid);
+    task_free(asked);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(reads_the_prompt_and_judges_the_answer),
+        cmocka_unit_test(builds_prompts_and_judges_answers),
+        cmocka_unit_test(refuses_lengths_that_the_text_has_not),
         cmocka_unit_test(draws_by_seed_and_cell),
         cmocka_unit_test(writes_examples_to_train_on),
         cmocka_unit_test(shuffles_by_key),

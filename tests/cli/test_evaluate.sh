@@ -1,19 +1,19 @@
 #!/bin/sh
-# evaluate passkey: the table, and that nothing but the seed decides it.
+# evaluate: every task on the sample data, that nothing but the seed decides a table, and that a
+# stopped evaluation goes on.
 . "$(dirname "$0")/common.sh"
 make_model
 text=$root/include/decimamba.h
 small='--lengths 200,400 --depths 3 --keys 2'
+three='none;keep-last:base-length=100 decimate:layers=1,2,base-length=80,score=mean'
 
-# the table without its times
+# the tables without their times
 table() {
     sed 's/, in .* tokens\/s)//' out
 }
 
-run 0 evaluate passkey model --text "$text" $small --trained 200 \
-    --methods 'none;keep-last:base-length=100 decimate:layers=1,2,base-length=80,score=mean' \
-    --json outcomes.json
-table > first
+run 0 evaluate passkey model --text "$text" $small --trained 200 --methods "$three" --output first
+table > first.txt
 cat > expected <<'END'
 none
  depth    200*     400
@@ -24,28 +24,52 @@ none
 0 of 12 right; *: the length trained on
 
 END
-head -8 first > head
+head -8 first.txt > head
 same head expected
 prints 'decimate:layers=1,2,base-length=80,score=mean'
-[ "$(grep -c '"key":' outcomes.json)" -eq 36 ] || failed 'outcomes.json lacks prompts'
-grep -q '"layers": *\[' outcomes.json || failed 'outcomes.json lacks settings'
-[ "$(grep '"key":' outcomes.json | sort -u | wc -l)" -eq 12 ] || failed 'keys are repeated'
-# seconds are the only difference that threads and batch make
-sed '/"seconds"/d' outcomes.json > outcomes
-for variation in '--batch 1' '--batch 5 --threads 1' '--batch 64 --threads 3'; do
-    run 0 evaluate passkey model --text "$text" $small $variation \
-        --method none --method keep-last:base-length=100 \
-        --method decimate:layers=1,2,base-length=80,score=mean --json varied.json
-    sed '/"seconds"/d' varied.json > varied
-    same varied outcomes
+for file in outcomes.jsonl report.json table.md passkey.tsv passkey.gp; do
+    [ -s "first/$file" ] || failed "$file is missing"
 done
+[ "$(grep -c '"key":' first/outcomes.jsonl)" -eq 36 ] || failed 'outcomes.jsonl lacks prompts'
+[ "$(grep -o '"key":"[0-9]*"' first/outcomes.jsonl | sort -u | wc -l)" -eq 12 ] ||
+    failed 'keys are repeated'
+# neither threads nor batch decide anything
+for variation in '--batch 1' '--batch 5 --threads 1' '--batch 64 --threads 3'; do
+    rm -rf varied
+    run 0 evaluate passkey model --text "$text" $small --trained 200 $variation \
+        --method none --method keep-last:base-length=100 \
+        --method decimate:layers=1,2,base-length=80,score=mean --output varied
+    table > varied.txt
+    same varied.txt first.txt
+    same varied/outcomes.jsonl first/outcomes.jsonl
+    same varied/report.json first/report.json
+done
+# one that was stopped goes on, even in the middle of a line
+head -c 3000 first/outcomes.jsonl > varied/outcomes.jsonl
+rm varied/report.json
+run 0 evaluate passkey model --text "$text" $small --trained 200 --methods "$three" --output varied
+prints 'of them read before'
+same varied/outcomes.jsonl first/outcomes.jsonl
+same varied/report.json first/report.json
+# and is not mixed with another
+cp -r first other
+run 1 evaluate passkey model --text "$text" $small --methods none --seed 2 --output other
+complains 'seed'
+run 1 evaluate passkey model --text "$text" --lengths 200 --methods none --output other
+complains 'lengths'
+run 0 init "$here/ascii/config.json" stranger --seed 4
+cp model/tokenizer.json stranger/
+run 1 evaluate passkey stranger --text "$text" $small --methods none --output other
+complains 'weights'
+printf 'rubbish\n' >> other/outcomes.jsonl
+run 1 evaluate passkey model --text "$text" $small --methods none --output other
+complains 'other/outcomes.jsonl:'
 # a cell does not depend on the others, but on the seed
-run 0 evaluate passkey model --text "$text" --lengths 400 --depths 3 --keys 1 --json one.json
-run 0 evaluate passkey model --text "$text" --lengths 400 --depths 3 --keys 1 --json seed.json \
-    --seed 1
-for key in $(sed -n 's/.*"key": "\([0-9]*\)".*/\1/p' one.json); do
-    grep -q "\"key\": \"$key\"" outcomes.json || failed "outcomes.json lacks $key"
-    ! grep -q "\"key\": \"$key\"" seed.json || failed "seed.json has $key"
+run 0 evaluate passkey model --text "$text" --lengths 400 --depths 3 --keys 1 --output one
+run 0 evaluate passkey model --text "$text" --lengths 400 --depths 3 --keys 1 --output seed --seed 1
+for key in $(grep -o '"key":"[0-9]*"' one/outcomes.jsonl); do
+    grep -q "$key" first/outcomes.jsonl || failed "first lacks $key"
+    ! grep -q "$key" seed/outcomes.jsonl || failed "seed has $key"
 done
 # the model's own settings are a method
 run 0 calibrate model --text "$text" --length 256
@@ -71,21 +95,75 @@ run 1 evaluate passkey model --text "$text" --method decimate:layers=7
 complains 'there is no layer 7'
 run 1 evaluate passkey model --text nowhere
 complains nowhere
-run 1 evaluate passkey model --text "$text" $small --json missing/new.json
-complains 'missing/new.json: cannot write'
+run 1 evaluate passkey model --text "$text" $small --output missing/new
+complains 'missing/new'
 run 1 evaluate passkey "$golden" --text "$text"
 complains tokenizer.json
-run 1 evaluate passkey model --text "$text" $small --json /dev/full
-complains '/dev/full: cannot write: No space left'
-printf kept > outcomes.json
-run 1 evaluate passkey model --text "$text" --lengths 200,50 --json outcomes.json
-[ "$(cat outcomes.json)" = kept ] || failed 'outcomes.json was touched'
+run 1 evaluate passkey model --text "$text" --lengths 200,50 --output nothing
+absent nothing
+run 1 evaluate passkey model --prompt official
+complains '--data is missing'
 [ -z "$(find . -name '*.tmp')" ] || failed "left: $(find . -name '*.tmp')"
 
-# a model that has learned the task, where one is at hand
-trained=$root/models/passkey-bytes-512
-if [ -d "$trained" ]; then
-    run 0 evaluate passkey "$trained" --text "$text" --lengths 512 --depths 3 --keys 2 --method none
-    prints '6 of 6 right'
-fi
+# every other task on the sample data
+bytes=$root/models/passkey-512
+run 0 evaluate passkey "$bytes" --prompt official --data "$root/data" --lengths 300,900 \
+    --depths 2 --keys 1 --methods none --output official
+prints 'of 4 right'
+[ "$(grep -c '"answer":' official/outcomes.jsonl)" -eq 4 ] || failed 'answers are missing'
+for task in retrieval multidoc-qa; do
+    run 0 evaluate "$task" "$bytes" --data "$root/data" --documents 2,3 --questions 5 \
+        --methods 'none keep-last:base-length=500' --output "$task"
+    [ "$(grep -c '"answer":' "$task/outcomes.jsonl")" -eq 20 ] || failed "$task lacks answers"
+    rm -rf again
+    run 0 evaluate "$task" "$bytes" --data "$root/data" --documents 2,3 --questions 5 \
+        --methods 'none keep-last:base-length=500' --output again --batch 3 --threads 1
+    same again/outcomes.jsonl "$task/outcomes.jsonl"
+done
+run 0 evaluate perplexity "$bytes" --data "$root/data" --lengths 300,1000 --windows 2 \
+    --methods 'none decimate:layers=2,base-length=200' --output perplexity
+[ "$(grep -c '"prompt":' perplexity/outcomes.jsonl)" -eq 16 ] || failed 'perplexity lacks windows'
+run 0 evaluate longbench "$bytes" --data "$root/data" --prompts 1 --max-length 500 \
+    --methods none --output longbench
+[ "$(grep -c '"answer":' longbench/outcomes.jsonl)" -eq 16 ] || failed 'longbench lacks data sets'
+run 0 evaluate longbench "$bytes" --data "$root/data" --extended --prompts 1 --max-length 300
+prints '8k+'
+
+run 1 evaluate retrieval "$bytes"
+complains '--data is missing'
+run 1 evaluate retrieval "$bytes" --data nowhere
+complains nowhere
+run 1 evaluate retrieval "$bytes" --data "$root/data" --documents 100000
+complains '--documents'
+run 1 evaluate retrieval "$bytes" --data "$root/data" --documents 900
+complains 'paragraphs'
+run 1 evaluate perplexity "$bytes"
+complains '--text or --data is missing'
+run 1 evaluate perplexity "$bytes" --data "$root/data" --lengths 100
+complains 'windows of 100 tokens'
+run 1 evaluate perplexity "$bytes" --data "$root/data" --lengths 100000000
+complains 'the longest book has'
+run 1 evaluate longbench "$bytes" --data "$root/data" --set quux
+complains quux
+mkdir -p bad/squad bad/longbench
+printf '{"data": [\n{"paragraphs": [}]}' > bad/squad/dev-v2.0.json
+run 1 evaluate retrieval "$bytes" --data bad
+complains 'bad/squad/dev-v2.0.json:2'
+printf '{"data": [{"paragraphs": [{"qas": []}]}]}' > bad/squad/dev-v2.0.json
+run 1 evaluate multidoc-qa "$bytes" --data bad
+complains "data[0].paragraphs[0]: key 'context' is missing"
+cp "$root/data/longbench/"*.json bad/longbench/
+printf '{"input": "a"}\n' > bad/longbench/trec.jsonl
+run 1 evaluate longbench "$bytes" --data bad
+complains 'trec.jsonl:1'
+run 1 evaluate passkay model
+complains "unknown task 'passkay' (did you mean passkey?)"
+run 1 evaluate
+complains 'a task is missing'
+run 0 evaluate --help
+prints 'multidoc-qa'
+
+# a model that has learned the task
+run 0 evaluate passkey "$bytes" --text "$text" --lengths 512 --depths 3 --keys 2 --method none
+prints '6 of 6 right'
 finish

@@ -130,7 +130,7 @@ same_training done killed
 start run.json --output twice --steps 100000 --schedule constant --save-every 100000
 while [ ! -e twice/metrics.jsonl ] && kill -0 $pid 2> /dev/null; do sleep 0.01; done
 run 1 train run.json --output twice
-complains 'twice: another training writes here'
+complains 'twice: another process writes here'
 kill -9 $pid
 wait $pid 2> /dev/null
 # another training in the same folder
@@ -184,6 +184,31 @@ grep -q '"base_length"' key/run.json && failed 'key/run.json has a base length'
 grep -q '"kept_share": 0.25' key/run.json || failed 'key/run.json'
 run 0 info key/model
 prints 'context             decimate, layers 0, base length 50, '
+# document retrieval, with a curriculum; 2 documents are some 1,500 bytes
+sed 's/128/256/' config.json > bytes.json
+cat > found.json <<END
+{"config": "bytes.json", "tokenizer": "tokenizer.json", "task": "retrieval", "output": "found",
+ "squad": "$root/data/squad/dev-v2.0.json", "held_out_squad": "$root/tests/data/documents/tiny.json",
+ "steps": 4, "length": 2000, "batch_tokens": 2000, "documents": 3, "documents_start": 1,
+ "documents_over": 0.5, "held_out": 4, "evaluate_every": 2}
+END
+run 0 train found.json
+prints 'parameters are trained, on 180 questions about 60 paragraphs; 4 sequences held out'
+[ "$(numbers found documents | tr '\n' ' ')" = '1 2 3 3 ' ] || failed 'numbers of documents'
+grep -q '"documents": 3' found/run.json || failed 'found/run.json'
+run 1 train found/run.json --documents 2
+complains 'found/run.json: "documents" is 3 there, and 2 now'
+rm -r found/model
+run 1 train found/run.json --squad "$root/tests/data/documents/tiny.json"
+complains 'began with other data'
+run 0 train found/run.json
+prints 'found/model: after 4 steps'
+run 1 train found.json --output short --length 200
+complains 'dev-v2.0.json: no question with its paragraph and answer fits into 200 tokens'
+run 0 train found.json --output short --length 560 --steps 1
+prints 'questions that with their paragraphs are longer than 560 tokens'
+run 1 train found.json --output narrow --config config.json
+complains 'its id 226 occurs in the data, and the model knows only 128'
 # early stop: a rate of 0 learns nothing
 run 0 train run.json --output stays --learning-rate 0 --steps 50 --evaluate-every 2 --patience 3
 prints 'stays/model: after 8 steps, the best, of step 2'
@@ -282,6 +307,9 @@ bad '--kept-share-start goes to --kept-share' --kept-share-start 0.5
 bad 'layer 7' --layers 7
 bad '--loss: the loss of --task passkey' --task passkey --loss all
 bad 'a prompt of 59 tokens: question, fact and answer alone take 88' --task passkey
+bad '--squad is for --task retrieval' --squad q.json
+bad '--documents-start is for --task retrieval' --documents-start 2
+bad '--task retrieval takes its questions from --squad' --task retrieval --squad q.json
 printf 'a\200b' > latin.txt
 bad 'latin.txt: ' --text latin.txt
 printf '\303\251' > accent.txt
@@ -307,7 +335,7 @@ complains 'missing/new: cannot make this folder: No such file'
 run 1 train run.json --output text.txt
 complains 'text.txt: cannot write here: Not a directory'
 run 1 train run.json --output books
-complains 'books: not empty, and no training'
+complains 'books: not empty, and no folder of a training'
 cp run.json books/
 run 1 train books/run.json --output books --config config.json --text text.txt
 complains 'books/run.json: the settings in effect would overwrite this file'

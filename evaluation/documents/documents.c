@@ -1,0 +1,204 @@
+#include "documents.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "draw.h"
+#include "metrics/answer_metrics.h"
+#include "task_axis.h"
+
+enum { retrieval_new = 10, qa_new = 32 }; /* tokens of an answer */
+
+enum purpose { FOR_QUESTION = 1, FOR_FIFTH, FOR_PROMPT };
+
+struct state {
+    struct documents_options options;
+    size_t *counts;
+};
+
+static const char *const fifth_names[document_fifths] = {"0-20%", "20-40%", "40-60%", "60-80%",
+                                                         "80-100%"};
+static const double fifth_values[document_fifths] = {0.1, 0.3, 0.5, 0.7, 0.9};
+
+static dm_status fail_memory(dm_error *error) {
+    error->status = DM_ERROR_MEMORY;
+    snprintf(error->message, sizeof error->message, "memory is short for the documents");
+    return error->status;
+}
+
+/* A state for draws about `number` of a purpose. */
+static uint64_t state_for(const struct state *state, enum purpose purpose, size_t count,
+                          size_t number) {
+    uint64_t bits = state->options.seed;
+    draw_bits(&bits, purpose);
+    draw_bits(&bits, count);
+    return draw_bits(&bits, number);
+}
+
+static void place(const struct task *task, size_t i, size_t *column, size_t *row) {
+    const struct state *state = task->data;
+    size_t q = i % state->options.n_question;
+    *column = i / state->options.n_question;
+    uint64_t key = state_for(state, FOR_FIFTH, state->counts[*column], q / document_fifths);
+    *row = (size_t)draw_place(key, q % document_fifths, document_fifths);
+}
+
+static struct document_prompt draw(const struct task *task, size_t i) {
+    const struct state *state = task->data;
+    size_t column, fifth, q = i % state->options.n_question;
+    place(task, i, &column, &fifth);
+    size_t question = (size_t)draw_place(state_for(state, FOR_QUESTION, 0, 0), q,
+                                         state->options.squad->n_question);
+    return document_prompt_draw(state_for(state, FOR_PROMPT, state->counts[column], q), question,
+                                state->counts[column], fifth);
+}
+
+static dm_status build(const struct task *task, size_t i, struct task_prompt *prompt,
+                       dm_error *error) {
+    const struct documents_options *options = &((const struct state *)task->data)->options;
+    bool retrieval = options->kind == DOCUMENT_RETRIEVAL;
+    struct document_prompt drawn = draw(task, i);
+    int32_t *ids;
+    size_t n_id;
+    dm_status status = document_prompt_encode(&drawn, options->kind, options->squad,
+                                              options->tokenizer, &ids, &n_id, error);
+    if (status)
+        return status;
+    int32_t *copy = calloc(n_id + !n_id, sizeof *copy);
+    if (copy)
+        memcpy(copy, ids, n_id * sizeof *copy);
+    dm_free(ids);
+    if (!copy)
+        return fail_memory(error);
+    *prompt = (struct task_prompt){.ids = copy,
+                                   .n_id = n_id,
+                                   .n_new = retrieval ? retrieval_new : qa_new,
+                                   .keep_tail = 1,
+                                   .stop = retrieval ? "|>" : "\n"};
+    return DM_OK;
+}
+
+static dm_status judge_retrieval(const struct task *task, size_t i, const char *answer,
+                                 size_t n_byte, double *score, dm_error *error) {
+    struct document_prompt prompt = draw(task, i);
+    char id[24];
+    (void)error;
+    int n = snprintf(id, sizeof id, "%zu", document_golden_id(&prompt));
+    *score = n_byte == (size_t)n && !memcmp(answer, id, n_byte);
+    return DM_OK;
+}
+
+static dm_status judge_qa(const struct task *task, size_t i, const char *answer, size_t n_byte,
+                          double *score, dm_error *error) {
+    const struct state *state = task->data;
+    const struct squad_question *question =
+        &state->options.squad->questions[draw(task, i).question];
+    size_t n = squad_answer_count(question);
+    struct utf8 *answers = calloc(n, sizeof *answers);
+    if (!answers)
+        return fail_memory(error);
+    for (size_t k = 0; k < n; k++) {
+        const char *text = squad_answer(question, k);
+        answers[k] = (struct utf8){text, strlen(text)};
+    }
+    bool fine = answer_score(METRIC_SQUAD_F1, &(struct utf8){answer, n_byte},
+                             &(struct gold_answers){.answers = answers, .n_answer = n}, score);
+    free(answers);
+    return fine ? DM_OK : fail_memory(error);
+}
+
+/* The golden document's place (from 0) and number, the question, and QA's right answers. */
+static bool describe(const struct task *task, size_t i, json_t *object) {
+    const struct state *state = task->data;
+    struct document_prompt prompt = draw(task, i);
+    const struct squad_question *question = &state->options.squad->questions[prompt.question];
+    json_t *answers = json_array();
+    for (size_t k = 0; k < squad_answer_count(question); k++)
+        json_array_append_new(answers, json_string(squad_answer(question, k)));
+    bool fine =
+        json_array_size(answers) == squad_answer_count(question) &&
+        !json_object_set_new(object, "question", json_string(question->text)) &&
+        (!question->id || !json_object_set_new(object, "question_id", json_string(question->id))) &&
+        !json_object_set_new(object, "golden_place",
+                             json_integer((json_int_t)document_golden_place(&prompt))) &&
+        !json_object_set_new(object, "golden_document",
+                             json_integer((json_int_t)document_golden_id(&prompt))) &&
+        (state->options.kind == DOCUMENT_RETRIEVAL || !json_object_set(object, "answers", answers));
+    json_decref(answers);
+    return fine;
+}
+
+static void free_task(struct task *task) {
+    struct state *state = task->data;
+    task_axis_free(&task->columns);
+    if (state)
+        free(state->counts);
+    free(state);
+    free(task);
+}
+
+static dm_status refuse(dm_error *error, const char *file, size_t there, const char *what,
+                        size_t wanted) {
+    error->status = DM_ERROR_ARGUMENT;
+    snprintf(error->message, sizeof error->message, "%.200s: %zu %s are too few for %zu", file,
+             there, what, wanted);
+    return error->status;
+}
+
+static dm_status check(const struct documents_options *options, dm_error *error) {
+    const struct squad *squad = options->squad;
+    if (options->n_question > squad->n_question)
+        return refuse(error, squad->path, squad->n_question, "questions with an answer",
+                      options->n_question);
+    for (size_t i = 0; i < options->n_count; i++) {
+        if (!options->counts[i] || options->counts[i] > most_documents) {
+            error->status = DM_ERROR_ARGUMENT;
+            snprintf(error->message, sizeof error->message,
+                     "%zu documents: a prompt has 1 to %d of them", options->counts[i],
+                     most_documents);
+            return error->status;
+        }
+        if (options->counts[i] > squad->n_paragraph)
+            return refuse(error, squad->path, squad->n_paragraph, "paragraphs", options->counts[i]);
+    }
+    return DM_OK;
+}
+
+dm_status documents_task_new(const struct documents_options *options, struct task **task,
+                             dm_error *error) {
+    bool retrieval = options->kind == DOCUMENT_RETRIEVAL;
+    dm_status status = check(options, error);
+    if (status)
+        return status;
+    struct state *state = calloc(1, sizeof *state);
+    struct task *made = calloc(1, sizeof *made);
+    if (!state || !made) {
+        free(state);
+        free(made);
+        return fail_memory(error);
+    }
+    *made = (struct task){.name = retrieval ? "retrieval" : "multidoc-qa",
+                          .measure = retrieval ? TASK_RIGHT : TASK_SCORE,
+                          .rows = {.name = "golden at",
+                                   .n = document_fifths,
+                                   .names = fifth_names,
+                                   .values = fifth_values},
+                          .n_prompt = options->n_count * options->n_question,
+                          .place = place,
+                          .build = build,
+                          .judge = retrieval ? judge_retrieval : judge_qa,
+                          .describe = describe,
+                          .free = free_task,
+                          .data = state};
+    state->options = *options;
+    state->counts = calloc(options->n_count, sizeof *state->counts);
+    if (!state->counts ||
+        !task_axis_sizes(&made->columns, "documents", options->counts, options->n_count)) {
+        free_task(made);
+        return fail_memory(error);
+    }
+    memcpy(state->counts, options->counts, options->n_count * sizeof *state->counts);
+    *task = made;
+    return DM_OK;
+}

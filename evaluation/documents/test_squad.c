@@ -1,0 +1,198 @@
+/* SQuAD files, good and bad. */
+#include "squad.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static char scratch[] = "/tmp/squad_XXXXXX"; /* a file */
+
+static void write_scratch(const char *text, size_t n) {
+    FILE *stream = fopen(scratch, "wb");
+    assert_non_null(stream);
+    assert_int_equal(fwrite(text, 1, n, stream), n);
+    assert_int_equal(fclose(stream), 0);
+}
+
+static void reads_squad(void **state) {
+    (void)state;
+    struct squad *tiny, *excerpt;
+    dm_error error;
+    assert_int_equal(squad_read("tests/data/documents/tiny.json", &tiny, &error), DM_OK);
+    assert_int_equal(tiny->n_paragraph, 12);
+    assert_int_equal(tiny->n_question, 13);
+    const struct squad_question *questions = tiny->questions;
+    assert_string_equal(questions[0].text, "Where was the Alma built?");
+    assert_string_equal(questions[0].id, "q1");
+    assert_int_equal(squad_answer_count(&questions[0]), 2);
+    assert_string_equal(squad_answer(&questions[0], 1), "in Bergen");
+    assert_string_equal(questions[2].text, " What could the parrot say? ");
+    assert_null(questions[3].id);
+    assert_string_equal(squad_answer(&questions[3], 0), "two");
+    /* a paragraph that stands there twice, the first time with an impossible question only */
+    assert_string_equal(questions[6].id, "q8");
+    assert_int_equal(questions[6].paragraph, 2);
+    assert_string_equal(tiny->paragraphs[2], "Salt was taxed.");
+    for (size_t i = 0; i < tiny->n_question; i++)
+        assert_true(questions[i].paragraph < tiny->n_paragraph);
+    assert_string_equal(tiny->paragraphs[questions[12].paragraph], "Bits are turned by a brace.");
+    squad_free(tiny);
+    assert_int_equal(squad_read("data/squad/dev-v2.0.json", &excerpt, &error), DM_OK);
+    assert_int_equal(excerpt->n_paragraph, 60);
+    assert_int_equal(excerpt->n_question, 180);
+    squad_free(excerpt);
+}
+
+/* As version 1.1 has it, without is_impossible; each paragraph is there twice. */
+static void merges_equal_paragraphs(void **state) {
+    (void)state;
+    static const char *const texts[] = {"b", "b", "c", "a", "c", "a"};
+    const size_t places[] = {0, 0, 1, 2, 1, 2};
+    char text[2000];
+    struct squad *squad;
+    dm_error error;
+    size_t n = (size_t)snprintf(text, sizeof text, "{\"data\": [{\"paragraphs\": [");
+    for (size_t i = 0; i < 6; i++)
+        n += (size_t)snprintf(text + n, sizeof text - n,
+                              "%s{\"context\": \"%s\", \"qas\": [{\"question\": \"q%zu\", "
+                              "\"answers\": [{\"text\": \"%s\"}]}]}",
+                              i ? ", " : "", texts[i], i, texts[i]);
+    n += (size_t)snprintf(text + n, sizeof text - n, "]}]}");
+    write_scratch(text, n);
+    assert_int_equal(squad_read(scratch, &squad, &error), DM_OK);
+    assert_int_equal(squad->n_paragraph, 3);
+    assert_int_equal(squad->n_question, 6);
+    for (size_t i = 0; i < 6; i++) {
+        assert_int_equal(squad->questions[i].paragraph, places[i]);
+        assert_string_equal(squad->paragraphs[places[i]], texts[i]);
+    }
+    squad_free(squad);
+}
+
+static void finds_the_file(void **state) {
+    (void)state;
+    static const char *const places[] = {"data", "data/squad", "data/squad/dev-v2.0.json"};
+    char *found;
+    dm_error error;
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        assert_int_equal(squad_find(places[i], &found, &error), DM_OK);
+        assert_string_equal(found, "data/squad/dev-v2.0.json");
+        free(found);
+    }
+    assert_int_equal(squad_find("data/books", &found, &error), DM_ERROR_IO);
+    assert_string_equal(error.message, "data/books: this folder has no squad/dev-v2.0.json and no "
+                                       "dev-v2.0.json");
+    assert_int_equal(squad_find("nowhere", &found, &error), DM_ERROR_IO);
+    assert_string_equal(error.message, "nowhere: No such file or directory");
+}
+
+static void refuses_bad_files(void **state) {
+    (void)state;
+    static const struct {
+        const char *text, *fault;
+        dm_status status;
+    } files[] = {
+        {"", ":1: bad JSON: ", DM_ERROR_FORMAT},
+        {"{\n\"data\": [\n{]}", ":3: bad JSON: ", DM_ERROR_FORMAT},
+        {"{\"data\": [\"\xff\"]}", ":1: bad JSON: ", DM_ERROR_FORMAT},
+        {"{\"data\": [\"a\\u0000\"]}", ":1: bad JSON: ", DM_ERROR_FORMAT},
+        {"{\"data\": [], \"data\": []}", ":1: bad JSON: duplicate", DM_ERROR_FORMAT},
+        {"[]", ": key 'data' is missing", DM_ERROR_FORMAT},
+        {"{\"data\": {}}", ": key 'data' is not a list", DM_ERROR_FORMAT},
+        {"{\"data\": []}", ": no question with an answer", DM_ERROR_FORMAT},
+        {"{\"data\": [1]}", ": data[0]: key 'paragraphs' is missing", DM_ERROR_FORMAT},
+        {"{\"data\": [{\"paragraphs\": []}, {}]}", ": data[1]: key 'paragraphs' is missing",
+         DM_ERROR_FORMAT},
+        {"{\"data\": [{\"paragraphs\": [{\"qas\": []}]}]}",
+         ": data[0].paragraphs[0]: key 'context' is missing", DM_ERROR_FORMAT},
+        {"{\"data\": [{\"paragraphs\": [{\"context\": 5, \"qas\": []}]}]}",
+         ": data[0].paragraphs[0]: key 'context' is not a text", DM_ERROR_FORMAT},
+        {"{\"data\": [{\"paragraphs\": [{\"context\": \"a\", \"qas\": 5}]}]}",
+         ": data[0].paragraphs[0]: key 'qas' is not a list", DM_ERROR_FORMAT},
+        {"{\"data\": [{\"paragraphs\": [{\"context\": \"a\", \"qas\": []}, {\"context\": \"b\", "
+         "\"qas\": [{\"is_impossible\": true}, {}]}]}]}",
+         ": data[0].paragraphs[1].qas[1]: key 'question' is missing", DM_ERROR_FORMAT},
+        {"{\"data\": [{\"paragraphs\": [{\"context\": \"a\", \"qas\": [{\"question\": \"q\"}]}]}]}",
+         ": data[0].paragraphs[0].qas[0]: key 'answers' is missing", DM_ERROR_FORMAT},
+        {"{\"data\": [{\"paragraphs\": [{\"context\": \"a\", \"qas\": [{\"is_impossible\": "
+         "0}]}]}]}",
+         ": data[0].paragraphs[0].qas[0]: key 'is_impossible' is not true or false",
+         DM_ERROR_FORMAT},
+        {"{\"data\": [{\"paragraphs\": [{\"context\": \"a\", \"qas\": [{\"question\": \"q\", "
+         "\"answers\": [{\"text\": \"a\"}, {\"text\": null}]}]}]}]}",
+         ": data[0].paragraphs[0].qas[0].answers[1]: key 'text' is not a text", DM_ERROR_FORMAT},
+    };
+    char expected[200];
+    struct squad *squad;
+    dm_error error;
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        write_scratch(files[i].text, strlen(files[i].text));
+        assert_int_equal(squad_read(scratch, &squad, &error), files[i].status);
+        snprintf(expected, sizeof expected, "%s%s", scratch, files[i].fault);
+        error.message[strlen(expected)] = 0; /* jansson says more of bad JSON */
+        assert_string_equal(error.message, expected);
+    }
+    assert_int_equal(squad_read("nowhere.json", &squad, &error), DM_ERROR_IO);
+    assert_string_equal(error.message, "nowhere.json: cannot read: No such file or directory");
+    assert_int_equal(squad_read("/", &squad, &error), DM_ERROR_IO);
+    assert_string_equal(error.message, "/: cannot read: Is a directory");
+}
+
+/* Whatever is cut off or changed, here at every seventh byte, there is a file that is read or a line that names it. */
+static void reads_or_refuses_anything(void **state) {
+    (void)state;
+    char text[8000];
+    FILE *stream = fopen("tests/data/documents/tiny.json", "rb");
+    assert_non_null(stream);
+    size_t n = fread(text, 1, sizeof text, stream), n_read = 0, n_refused = 0;
+    fclose(stream);
+    assert_true(n > 1000 && n < sizeof text);
+    for (size_t i = 0; i < n; i += 7) {
+        char kept = text[i];
+        for (int way = 0; way < 3; way++) {
+            struct squad *squad;
+            dm_error error = {.message = ""};
+            text[i] = "]\"x"[way];
+            write_scratch(text, way ? n : i);
+            if (squad_read(scratch, &squad, &error)) {
+                assert_memory_equal(error.message, scratch, strlen(scratch));
+                n_refused++;
+            } else {
+                squad_free(squad);
+                n_read++;
+            }
+        }
+        text[i] = kept;
+    }
+    assert_true(n_read > n / 14 && n_refused > n / 7);
+}
+
+static int set_up(void **state) {
+    (void)state;
+    const char *root = getenv("DM_SOURCE_ROOT");
+    int descriptor = mkstemp(scratch);
+    return descriptor < 0 || close(descriptor) || (root && chdir(root));
+}
+
+static int tear_down(void **state) {
+    (void)state;
+    return unlink(scratch);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(reads_squad),
+        cmocka_unit_test(merges_equal_paragraphs),
+        cmocka_unit_test(finds_the_file),
+        cmocka_unit_test(refuses_bad_files),
+        cmocka_unit_test(reads_or_refuses_anything),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}

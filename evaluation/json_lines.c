@@ -1,0 +1,161 @@
+#include "json_lines.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool is_standard_input(const char *path) {
+    return !strcmp(path, "-");
+}
+
+/* A name that would leave no room for the fault is shown by its end. */
+static const char *shown_name(const char *name) {
+    const size_t longest = 300;
+    size_t n = strlen(name);
+    return n > longest ? name + n - longest : name;
+}
+
+/* jansson quotes the file, which may hold anything. */
+static void hide_controls(char *text) {
+    for (; *text; text++)
+        if ((unsigned char)*text < 0x20 || *text == 0x7f)
+            *text = '?';
+}
+
+dm_status json_lines_fail(const struct json_lines *lines, dm_status status, dm_error *error,
+                          const char *format, ...) {
+    va_list arguments;
+    error->status = status;
+    int n = snprintf(error->message, sizeof error->message, "%s:%zu: ", shown_name(lines->name),
+                     lines->number);
+    va_start(arguments, format);
+    if (n >= 0 && (size_t)n < sizeof error->message)
+        vsnprintf(error->message + n, sizeof error->message - (size_t)n, format, arguments);
+    va_end(arguments);
+    hide_controls(error->message);
+    return status;
+}
+
+static dm_status fail_reading(const char *name, dm_error *error) {
+    error->status = errno == ENOMEM ? DM_ERROR_MEMORY : DM_ERROR_IO;
+    snprintf(error->message, sizeof error->message, "%s: cannot read: %s", shown_name(name),
+             strerror(errno));
+    return error->status;
+}
+
+dm_status json_lines_open(struct json_lines *lines, const char *path, dm_error *error) {
+    bool standard = is_standard_input(path);
+    *lines = (struct json_lines){.name = standard ? "standard input" : path,
+                                 .stream = standard ? stdin : fopen(path, "rb")};
+    return lines->stream ? DM_OK : fail_reading(path, error);
+}
+
+void json_lines_close(struct json_lines *lines) {
+    if (lines->stream != stdin)
+        fclose(lines->stream);
+    free(lines->line);
+}
+
+static bool is_blank(const char *line, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        if (line[i] != ' ' && line[i] != '\t' && line[i] != '\r')
+            return false;
+    return true;
+}
+
+static dm_status parse(const struct json_lines *lines, size_t n, json_t **object, dm_error *error) {
+    json_error_t fault;
+    json_t *value = json_loadb(lines->line, n, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &fault);
+    if (!value && json_error_code(&fault) == json_error_out_of_memory)
+        return json_lines_fail(lines, DM_ERROR_MEMORY, error, "memory is short");
+    if (!value)
+        return json_lines_fail(lines, DM_ERROR_FORMAT, error, "%s", fault.text);
+    if (!json_is_object(value)) {
+        json_decref(value);
+        return json_lines_fail(lines, DM_ERROR_FORMAT, error, "a line must be a JSON object");
+    }
+    *object = value;
+    return DM_OK;
+}
+
+dm_status json_lines_next(struct json_lines *lines, json_t **object, dm_error *error) {
+    for (;;) {
+        errno = 0;
+        ssize_t got = getline(&lines->line, &lines->capacity, lines->stream);
+        if (got < 0 && (ferror(lines->stream) || errno == ENOMEM))
+            return fail_reading(lines->name, error);
+        if (got < 0) {
+            *object = NULL;
+            return DM_OK;
+        }
+        lines->number++;
+        size_t n = (size_t)got;
+        if (lines->line[n - 1] == '\n')
+            n--;
+        if (!is_blank(lines->line, n))
+            return parse(lines, n, object, error);
+    }
+}
+
+/* Calls a number a number, whole or not. */
+static const char *kind_of(const json_t *value) {
+    if (json_is_number(value))
+        return "a number";
+    if (json_is_string(value))
+        return "a text";
+    if (json_is_array(value))
+        return "a list";
+    if (json_is_object(value))
+        return "an object";
+    return json_is_null(value) ? "null" : "true or false";
+}
+
+static dm_status get(const struct json_lines *lines, const json_t *object, const char *key,
+                     const char *kind, const json_t **member, dm_error *error) {
+    const json_t *value = json_object_get(object, key);
+    if (!value)
+        return json_lines_fail(lines, DM_ERROR_FORMAT, error, "key '%s' is missing", key);
+    if (strcmp(kind_of(value), kind) != 0)
+        return json_lines_fail(lines, DM_ERROR_FORMAT, error, "key '%s' must be %s, not %s", key,
+                               kind, kind_of(value));
+    *member = value;
+    return DM_OK;
+}
+
+dm_status json_lines_text(const struct json_lines *lines, const json_t *object, const char *key,
+                          const json_t **text, dm_error *error) {
+    return get(lines, object, key, "a text", text, error);
+}
+
+dm_status json_lines_number(const struct json_lines *lines, const json_t *object, const char *key,
+                            double *number, dm_error *error) {
+    const json_t *value = NULL;
+    dm_status status = get(lines, object, key, "a number", &value, error);
+    if (!status)
+        *number = json_number_value(value);
+    return status;
+}
+
+dm_status json_lines_list(const struct json_lines *lines, const json_t *object, const char *key,
+                          const json_t **list, dm_error *error) {
+    return get(lines, object, key, "a list", list, error);
+}
+
+dm_status json_lines_texts(const struct json_lines *lines, const json_t *object, const char *key,
+                           const json_t **list, dm_error *error) {
+    const json_t *items = NULL;
+    dm_status status = json_lines_list(lines, object, key, &items, error);
+    if (status)
+        return status;
+    if (!json_array_size(items))
+        return json_lines_fail(lines, DM_ERROR_FORMAT, error, "key '%s' is an empty list", key);
+    for (size_t i = 0; i < json_array_size(items); i++)
+        if (!json_is_string(json_array_get(items, i)))
+            return json_lines_fail(lines, DM_ERROR_FORMAT, error,
+                                   "key '%s' must be a list of texts: number %zu is %s", key, i + 1,
+                                   kind_of(json_array_get(items, i)));
+    *list = items;
+    return DM_OK;
+}

@@ -1,0 +1,18 @@
+/* LongBench's English data sets, and how each is judged (Bai et al. 2024, pred.py and eval.py). */
+#ifndef DECIMAMBA_EVALUATION_LONGBENCH_SETS_H
+#define DECIMAMBA_EVALUATION_LONGBENCH_SETS_H
+
+#include "metrics/answer_metrics.h"
+
+struct longbench_set {
+    const char *name; /* in files, prompts and limits */
+    enum answer_metric metric;
+    bool in_extended; /* LongBench-E has it too */
+    bool one_line;    /* the answer is its first line that is not empty. Officially samsum also ends
+                         there, and may not begin with a line break: the same line is judged */
+};
+
+enum { n_longbench_set = 16 };
+extern const struct longbench_set longbench_sets[n_longbench_set];
+
+#endif

@@ -1,0 +1,133 @@
+#include "passkey_task.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "task_axis.h"
+
+struct state {
+    struct passkey_source source;
+    size_t *lengths;
+    size_t n_key;
+    size_t n_new; /* tokens of an answer */
+};
+
+static dm_status fail_memory(dm_error *error) {
+    error->status = DM_ERROR_MEMORY;
+    snprintf(error->message, sizeof error->message, "memory is short for the pass-key task");
+    return error->status;
+}
+
+static void place(const struct task *task, size_t i, size_t *column, size_t *row) {
+    const struct state *state = task->data;
+    *column = i / (task->rows.n * state->n_key);
+    *row = i / state->n_key % task->rows.n;
+}
+
+static dm_status draw(const struct task *task, size_t i, struct passkey_prompt *prompt,
+                      dm_error *error) {
+    const struct state *state = task->data;
+    size_t column, row;
+    place(task, i, &column, &row);
+    return passkey_draw(&state->source, state->lengths[column], task->rows.values[row],
+                        i % state->n_key, prompt, error);
+}
+
+static dm_status build(const struct task *task, size_t i, struct task_prompt *built,
+                       dm_error *error) {
+    const struct state *state = task->data;
+    struct passkey_prompt prompt;
+    struct passkey_fact fact;
+    dm_status status = draw(task, i, &prompt, error);
+    if (status)
+        return status;
+    int32_t *ids = calloc(prompt.length, sizeof *ids);
+    status = ids ? passkey_build(&state->source, &prompt, ids, &fact, error) : fail_memory(error);
+    if (status) {
+        free(ids);
+        return status;
+    }
+    *built = (struct task_prompt){
+        .ids = ids, .n_id = prompt.length, .n_new = state->n_new, .keep_tail = 1};
+    return DM_OK;
+}
+
+static dm_status judge(const struct task *task, size_t i, const char *answer, size_t n_byte,
+                       double *score, dm_error *error) {
+    struct passkey_prompt prompt;
+    dm_status status = draw(task, i, &prompt, error);
+    if (!status)
+        *score = n_byte == passkey_key_length && !memcmp(answer, prompt.key, passkey_key_length);
+    return status;
+}
+
+static bool describe(const struct task *task, size_t i, json_t *object) {
+    struct passkey_prompt prompt;
+    dm_error error;
+    return !draw(task, i, &prompt, &error) &&
+           !json_object_set_new(object, "key", json_string(prompt.key)) &&
+           !json_object_set_new(object, "start", json_integer((json_int_t)prompt.start));
+}
+
+static void free_task(struct task *task) {
+    struct state *state = task->data;
+    task_axis_free(&task->columns);
+    task_axis_free(&task->rows);
+    if (state)
+        free(state->lengths);
+    free(state);
+    free(task);
+}
+
+/* Draws a prompt of each length, and finds how many tokens a key is. */
+static dm_status check(const struct task *task, dm_error *error) {
+    struct state *state = task->data;
+    struct passkey_prompt prompt;
+    int32_t *key;
+    dm_status status = DM_OK;
+    for (size_t column = 0; !status && column < task->columns.n; column++)
+        status = draw(task, column * task->rows.n * state->n_key, &prompt, error);
+    if (!status)
+        status = dm_tokenizer_encode(state->source.tokenizer, prompt.key, passkey_key_length, &key,
+                                     &state->n_new, error);
+    if (!status)
+        dm_free(key);
+    return status;
+}
+
+dm_status passkey_task_new(const struct passkey_task_options *options, struct task **task,
+                           dm_error *error) {
+    struct state *state = calloc(1, sizeof *state);
+    struct task *made = calloc(1, sizeof *made);
+    if (!state || !made) {
+        free(state);
+        free(made);
+        return fail_memory(error);
+    }
+    *made = (struct task){.name = "passkey",
+                          .measure = TASK_RIGHT,
+                          .n_prompt = options->n_length * options->n_depth * options->n_key,
+                          .place = place,
+                          .build = build,
+                          .judge = judge,
+                          .describe = describe,
+                          .free = free_task,
+                          .data = state};
+    *state = (struct state){.source = options->source, .n_key = options->n_key};
+    state->lengths = calloc(options->n_length, sizeof *state->lengths);
+    dm_status status = DM_OK;
+    if (!state->lengths ||
+        !task_axis_sizes(&made->columns, "tokens", options->lengths, options->n_length) ||
+        !task_axis_depths(&made->rows, options->n_depth))
+        status = fail_memory(error);
+    if (!status) {
+        memcpy(state->lengths, options->lengths, options->n_length * sizeof *state->lengths);
+        status = check(made, error);
+    }
+    if (status)
+        free_task(made);
+    else
+        *task = made;
+    return status;
+}

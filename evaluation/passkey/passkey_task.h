@@ -1,0 +1,22 @@
+/* The pass-key task as `evaluate passkey` asks it: keys at several depths of contexts of several
+ * lengths, with their answers judged. */
+#ifndef DECIMAMBA_EVALUATION_PASSKEY_TASK_H
+#define DECIMAMBA_EVALUATION_PASSKEY_TASK_H
+
+#include "passkey.h"
+#include "task.h"
+
+struct passkey_task_options {
+    struct passkey_source source; /* what it points to is borrowed */
+    const size_t *lengths;        /* [n_length] tokens of a prompt */
+    size_t n_length;
+    size_t n_depth; /* places from 0 to 1 */
+    size_t n_key;   /* prompts for each length and depth */
+};
+
+/* Prompts are numbered by length, then depth, then key. A prompt is right when the model goes on with
+ * exactly the key's five digits. DM_ERROR_ARGUMENT where a length does not go with the text. */
+dm_status passkey_task_new(const struct passkey_task_options *options, struct task **task,
+                           dm_error *error);
+
+#endif

@@ -1,0 +1,176 @@
+#include "perplexity_task.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "perplexity.h"
+#include "task_axis.h"
+
+struct state {
+    struct perplexity_book *books;
+    size_t n_book;
+    const char **names; /* [n_book] */
+    size_t *lengths;
+    size_t target, windows;
+    size_t *first; /* [n_length * n_book + 1]: prompts before this length's and book's */
+};
+
+static dm_status fail_memory(dm_error *error) {
+    error->status = DM_ERROR_MEMORY;
+    snprintf(error->message, sizeof error->message, "memory is short for the books");
+    return error->status;
+}
+
+/* Windows of `length` tokens of a book. */
+static size_t count_windows(const struct state *state, const struct perplexity_book *book,
+                            size_t length) {
+    if (book->n_id < length)
+        return 0;
+    size_t n = perplexity_window_count(book->n_id, length, perplexity_stride(book->n_id, length));
+    return state->windows && state->windows < n ? state->windows : n;
+}
+
+/* The cell of prompt i: its column times n_book + its row. */
+static size_t find_cell(const struct task *task, size_t i) {
+    const struct state *state = task->data;
+    size_t low = 0, high = task->columns.n * state->n_book;
+    while (high - low > 1) { /* first[low] <= i < first[high] */
+        size_t middle = low + (high - low) / 2;
+        if (state->first[middle] <= i)
+            low = middle;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static void place(const struct task *task, size_t i, size_t *column, size_t *row) {
+    const struct state *state = task->data;
+    size_t cell = find_cell(task, i);
+    *column = cell / state->n_book;
+    *row = cell % state->n_book;
+}
+
+/* Where the window of prompt i begins in its book. */
+static size_t window_start(const struct task *task, size_t i) {
+    const struct state *state = task->data;
+    size_t cell = find_cell(task, i), index = i - state->first[cell];
+    size_t length = state->lengths[cell / state->n_book];
+    size_t n_id = state->books[cell % state->n_book].n_id;
+    size_t stride = perplexity_stride(n_id, length);
+    size_t n_all = perplexity_window_count(n_id, length, stride);
+    size_t n = state->first[cell + 1] - state->first[cell];
+    return (n < n_all ? (size_t)((double)index * (double)n_all / (double)n) : index) * stride;
+}
+
+static dm_status build(const struct task *task, size_t i, struct task_prompt *prompt,
+                       dm_error *error) {
+    const struct state *state = task->data;
+    size_t column, row;
+    place(task, i, &column, &row);
+    size_t n = state->lengths[column];
+    int32_t *ids = calloc(n, sizeof *ids);
+    if (!ids)
+        return fail_memory(error);
+    memcpy(ids, state->books[row].ids + window_start(task, i), n * sizeof *ids);
+    *prompt = (struct task_prompt){
+        .ids = ids, .n_id = n, .n_scored = state->target, .keep_tail = state->target + 1};
+    return DM_OK;
+}
+
+static bool describe(const struct task *task, size_t i, json_t *object) {
+    return !json_object_set_new(object, "start", json_integer((json_int_t)window_start(task, i)));
+}
+
+static void free_task(struct task *task) {
+    struct state *state = task->data;
+    for (size_t i = 0; i < state->n_book; i++) {
+        free(state->books[i].name);
+        dm_free(state->books[i].ids);
+    }
+    task_axis_free(&task->columns);
+    free(state->books);
+    free(state->names);
+    free(state->lengths);
+    free(state->first);
+    free(state);
+    free(task);
+}
+
+static dm_status refuse(dm_error *error, size_t length, const char *why, size_t n) {
+    error->status = DM_ERROR_ARGUMENT;
+    snprintf(error->message, sizeof error->message, "windows of %zu tokens: %s %zu", length, why,
+             n);
+    return error->status;
+}
+
+/* Counts the prompts, each length having some. */
+static dm_status count(struct task *task, dm_error *error) {
+    struct state *state = task->data;
+    size_t longest = 0, *first = state->first;
+    for (size_t b = 0; b < state->n_book; b++)
+        longest = state->books[b].n_id > longest ? state->books[b].n_id : longest;
+    for (size_t c = 0; c < task->columns.n; c++) {
+        size_t length = state->lengths[c];
+        if (length <= state->target)
+            return refuse(error, length, "more are needed than are scored,", state->target);
+        if (length > longest)
+            return refuse(error, length, "the longest book has", longest);
+        for (size_t b = 0; b < state->n_book; b++, first++)
+            first[1] = first[0] + count_windows(state, &state->books[b], length);
+    }
+    task->n_prompt = *first;
+    return DM_OK;
+}
+
+static dm_status fill(struct task *task, const struct perplexity_task_options *options,
+                      dm_error *error) {
+    struct state *state = task->data;
+    size_t n_length = options->n_length, n_book = options->n_book, n_cell;
+    if (__builtin_mul_overflow(n_length, n_book, &n_cell))
+        return fail_memory(error);
+    state->first = calloc(n_cell + 1, sizeof *state->first);
+    state->names = calloc(n_book, sizeof *state->names);
+    state->lengths = calloc(n_length, sizeof *state->lengths);
+    if (!state->first || !state->names || !state->lengths ||
+        !task_axis_sizes(&task->columns, "tokens", options->lengths, n_length))
+        return fail_memory(error);
+    memcpy(state->lengths, options->lengths, n_length * sizeof *state->lengths);
+    for (size_t i = 0; i < n_book; i++)
+        state->names[i] = options->books[i].name;
+    task->rows = (struct task_axis){"book", n_book, state->names, NULL};
+    state->books = options->books;
+    state->n_book = n_book;
+    dm_status status = count(task, error);
+    if (status) { /* they stay the caller's */
+        state->books = NULL;
+        state->n_book = 0;
+    }
+    return status;
+}
+
+dm_status perplexity_task_new(const struct perplexity_task_options *options, struct task **task,
+                              dm_error *error) {
+    struct state *state = calloc(1, sizeof *state);
+    struct task *made = calloc(1, sizeof *made);
+    if (!state || !made) {
+        free(state);
+        free(made);
+        return fail_memory(error);
+    }
+    *state = (struct state){.target = options->target, .windows = options->windows};
+    *made = (struct task){.name = "perplexity",
+                          .measure = TASK_LOSS,
+                          .place = place,
+                          .build = build,
+                          .describe = describe,
+                          .free = free_task,
+                          .data = state};
+    dm_status status = fill(made, options, error);
+    if (status)
+        free_task(made);
+    else
+        *task = made;
+    return status;
+}

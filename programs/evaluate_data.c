@@ -1,0 +1,88 @@
+#include "evaluate_data.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "draw.h"
+#include "fail.h"
+#include "file_hash.h"
+#include "json_output.h"
+#include "paths.h"
+
+void evaluate_data_free(struct evaluate_data *data) {
+    task_free(data->task);
+    squad_free(data->squad);
+    free(data->text);
+    free(data->text_name);
+    free(data->keys_name);
+    dm_free(data->ids);
+    json_decref(data->settings);
+    *data = (struct evaluate_data){0};
+}
+
+bool evaluate_note(struct evaluate_data *data, const char *key, json_t *value) {
+    return !json_object_set_new(data->settings, key, value) || fail_memory();
+}
+
+bool evaluate_note_size(struct evaluate_data *data, const char *key, size_t size) {
+    return evaluate_note(data, key, json_size(size));
+}
+
+bool evaluate_note_sizes(struct evaluate_data *data, const char *key,
+                         const struct size_list *list) {
+    json_t *array = json_array();
+    for (size_t i = 0; i < list->n; i++)
+        json_array_append_new(array, json_size(list->items[i]));
+    return evaluate_note(data, key, array);
+}
+
+bool evaluate_note_file(struct evaluate_data *data, const char *path) {
+    char hash[hash_size];
+    if (!file_hash(path, hash))
+        return false;
+    json_t *files = json_object_get(data->settings, "files");
+    if (!files && json_object_set_new(data->settings, "files", files = json_object()))
+        return fail_memory();
+    const char *slash = strrchr(path, '/');
+    return !json_object_set_new(files, slash ? slash + 1 : path, json_string(hash)) ||
+           fail_memory();
+}
+
+bool evaluate_note_prompts(struct evaluate_data *data) {
+    uint64_t state = 0;
+    const struct task *task = data->task;
+    char text[24];
+    for (size_t i = 0; i < task->n_prompt; i++) {
+        struct task_prompt prompt;
+        dm_error error;
+        if (task->build(task, i, &prompt, &error))
+            return fail("%s", error.message);
+        for (size_t t = 0; t < prompt.n_id; t++)
+            draw_bits(&state, (uint64_t)prompt.ids[t]);
+        free(prompt.ids);
+    }
+    snprintf(text, sizeof text, "%016llx", (unsigned long long)state);
+    return evaluate_note(data, "tokens", json_string(text));
+}
+
+bool evaluate_check(dm_status status, const dm_error *error) {
+    return !status || fail("%s", error->message);
+}
+
+char *evaluate_find(const char *folder, const char *const *names) {
+    struct stat what;
+    for (const char *const *name = names; *name; name++) {
+        char *path = path_join(folder, *name);
+        if (!path) {
+            fail_memory();
+            return NULL;
+        }
+        if (!stat(path, &what))
+            return path;
+        free(path);
+    }
+    complain("%s: it holds no %s", folder, names[0]);
+    return NULL;
+}

@@ -1,0 +1,77 @@
+#include "file_hash.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <xxhash.h>
+
+#include "fail.h"
+#include "paths.h"
+
+enum { piece_size = 1 << 16 };
+
+static bool add_file(XXH3_state_t *state, const char *path) {
+    FILE *file = fopen(path, "rb");
+    if (!file)
+        return fail("%s: cannot read: %s", path, strerror(errno));
+    char *piece = malloc(piece_size);
+    size_t n;
+    while (piece && (n = fread(piece, 1, piece_size, file)))
+        XXH3_64bits_update(state, piece, n);
+    bool fine = (piece || fail_memory()) &&
+                (!ferror(file) || fail("%s: cannot read: %s", path, strerror(errno)));
+    free(piece);
+    fclose(file);
+    return fine;
+}
+
+static void write_hash(const XXH3_state_t *state, char hash[hash_size]) {
+    snprintf(hash, hash_size, "%016llx", (unsigned long long)XXH3_64bits_digest(state));
+}
+
+bool file_hash(const char *path, char hash[hash_size]) {
+    XXH3_state_t *state = XXH3_createState();
+    if (!state)
+        return fail_memory();
+    XXH3_64bits_reset(state);
+    bool fine = add_file(state, path);
+    write_hash(state, hash);
+    XXH3_freeState(state);
+    return fine;
+}
+
+static bool ends_with(const char *name, const char *ending) {
+    size_t n = strlen(name), n_ending = strlen(ending);
+    return n >= n_ending && !strcmp(name + n - n_ending, ending);
+}
+
+static int is_of_model(const struct dirent *entry) {
+    const char *name = entry->d_name;
+    return name[0] != '.' && (!strcmp(name, "config.json") || !strcmp(name, "tokenizer.json") ||
+                              !strcmp(name, "decimamba.json") || ends_with(name, ".safetensors") ||
+                              ends_with(name, ".bin") || ends_with(name, ".index.json"));
+}
+
+bool model_hash(const char *directory, char hash[hash_size]) {
+    struct dirent **entries;
+    int n = scandir(directory, &entries, is_of_model, alphasort);
+    if (n < 0)
+        return fail("%s: cannot read: %s", directory, strerror(errno));
+    XXH3_state_t *state = XXH3_createState();
+    bool fine = state || fail_memory();
+    if (state)
+        XXH3_64bits_reset(state);
+    for (int i = 0; i < n; i++) {
+        char *path = fine ? path_join(directory, entries[i]->d_name) : NULL;
+        fine = fine && (path || fail_memory()) && add_file(state, path);
+        free(path);
+        free(entries[i]);
+    }
+    free(entries);
+    if (fine)
+        write_hash(state, hash);
+    XXH3_freeState(state);
+    return fine;
+}

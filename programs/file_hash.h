@@ -1,0 +1,14 @@
+/* Knowing files by what is in them. */
+#ifndef DECIMAMBA_PROGRAMS_FILE_HASH_H
+#define DECIMAMBA_PROGRAMS_FILE_HASH_H
+
+#include <stdbool.h>
+
+enum { hash_size = 17 }; /* 16 hexadecimal digits and a NUL */
+
+/* XXH3 of the file's bytes. Faults print their line. */
+bool file_hash(const char *path, char hash[hash_size]);
+/* The same of what makes a model in `directory`: config, weights, tokenizer and decimamba.json. */
+bool model_hash(const char *directory, char hash[hash_size]);
+
+#endif

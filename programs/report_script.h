@@ -1,0 +1,22 @@
+/* What gnuplot is told to draw of a report, and from which numbers. */
+#ifndef DECIMAMBA_PROGRAMS_REPORT_SCRIPT_H
+#define DECIMAMBA_PROGRAMS_REPORT_SCRIPT_H
+
+#include "report_cells.h"
+
+/* The script: it draws TASK.png and TASK.svg from TASK.tsv, all in the folder that it is given. */
+bool report_script_fill(const struct report_cells *cells, FILE *stream);
+
+/* Places of the columns, allocated: in the order of their values where they are numbers. NULL after
+ * printing that memory is short. */
+size_t *report_column_order(const struct task *task);
+
+/* A string of gnuplot, quoted so that nothing in it means anything to gnuplot, of at most `width`
+ * characters, the rest cut off; or, where `wrapped`, on lines of so many. */
+void script_write_text(FILE *stream, const char *text, size_t width, bool wrapped);
+/* What stands at a column's tick: "128K" for 131072 where that is short, and told apart from the
+ * other columns' labels. */
+enum { tick_size = 40 };
+void script_tick(const struct task_axis *axis, size_t i, char text[tick_size]);
+
+#endif

@@ -12,6 +12,7 @@
 #include "file_hash.h"
 #include "model_flags.h"
 #include "read_tokens.h"
+#include "sub_command.h"
 
 static const struct evaluate_task *const tasks[] = {
     &evaluate_passkey,    &evaluate_retrieval, &evaluate_multidoc_qa,
@@ -173,20 +174,13 @@ static const char *task_name_at(size_t i, const void *context) {
 }
 
 static int run(int n_argument, char **arguments) {
-    if (n_argument < 2) {
-        complain("evaluate: a task is missing; see 'decimamba evaluate --help'");
-        return EXIT_FAILURE;
-    }
-    const char *name = arguments[1];
-    if (!strcmp(name, "--help") || !strcmp(name, "-h"))
+    const struct sub_commands subs = {"evaluate", "task", n_task, task_name_at, NULL};
+    size_t found;
+    if (sub_command_asks_help(n_argument, arguments))
         return print_help();
-    for (size_t i = 0; i < n_task; i++)
-        if (!strcmp(tasks[i]->name, name))
-            return run_task(tasks[i], n_argument - 1, arguments + 1);
-    const char *nearest = nearest_name(name, strlen(name), n_task, task_name_at, NULL);
-    complain("evaluate: unknown task '%.80s'%s%s%s; see 'decimamba evaluate --help'", name,
-             nearest ? " (did you mean " : "", nearest ? nearest : "", nearest ? "?)" : "");
-    return EXIT_FAILURE;
+    return sub_command_find(&subs, n_argument, arguments, &found)
+               ? run_task(tasks[found], n_argument - 1, arguments + 1)
+               : EXIT_FAILURE;
 }
 
 const struct command evaluate_command = {

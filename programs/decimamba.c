@@ -9,8 +9,9 @@
 #include "fail.h"
 
 static const struct command *const commands[] = {
-    &generate_command, &tokenize_command,  &perplexity_command, &info_command, &logits_command,
-    &evaluate_command, &calibrate_command, &convert_command,    &init_command, &train_command,
+    &generate_command, &tokenize_command, &perplexity_command, &info_command,
+    &logits_command,   &evaluate_command, &analyze_command,    &calibrate_command,
+    &convert_command,  &init_command,     &train_command,
 };
 enum { n_command = sizeof commands / sizeof commands[0] };
 

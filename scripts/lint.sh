@@ -13,7 +13,7 @@ entries = json.load(open(sys.argv[1] + "/compile_commands.json"))
 first = {entry["file"]: entry for entry in reversed(entries)}
 json.dump(list(first.values()), open(sys.argv[1] + "/tidy/compile_commands.json", "w"))
 PYTHON
-git ls-files 'src/*.c' 'programs/*.c' 'evaluation/*.c' | grep -v 'simd' |
+git ls-files 'src/*.c' 'programs/*.c' 'evaluation/*.c' 'analysis/*.c' | grep -v 'simd' |
     xargs -P "$(nproc)" -n 1 clang-tidy --quiet -p "$build/tidy"
 CC=clang meson setup --wipe "$build-clang" >/dev/null 2>&1 || CC=clang meson setup "$build-clang" >/dev/null
 ninja -C "$build-clang"

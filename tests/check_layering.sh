@@ -2,14 +2,14 @@
 # Reads every #include and fails on a wrong arrow between the project's folders:
 #   - a folder of src/ includes only itself and lower-numbered ones (see docs/architecture.md);
 #   - only src/backends/onednn_* include dnnl.h;
-#   - programs/ and evaluation/ include only decimamba.h and files of their own; evaluation/ none
-#     of programs/.
+#   - programs/, evaluation/ and analysis/ include only decimamba.h and files of their own; programs/
+#     those of evaluation/ and analysis/ as well.
 # Usage: check_layering.sh ROOT; without ROOT, a check of this script on a made-up tree.
 set -u
 
 check() {
     cd "$1" || exit 2
-    find src programs evaluation -name '*.[ch]' | LC_ALL=C sort | xargs awk '
+    find src programs evaluation analysis -name '*.[ch]' | LC_ALL=C sort | xargs awk '
     BEGIN {
         n = split("base 0 text 1 checkpoint 1 ops 1 backends 2 context 2 model 3 session 4 training 4 api 5",
                   list, " ")
@@ -41,7 +41,7 @@ check() {
         sub(/[^\/]*$/, "", beside)
         if (target ~ /\.\./ ||
             !((!slash && exists(beside target)) || exists(place[1] "/" target) ||
-              (place[1] == "programs" && exists("evaluation/" target))))
+              (place[1] == "programs" && (exists("evaluation/" target) || exists("analysis/" target)))))
             wrong("only decimamba.h and files of its own")
         next
     }
@@ -66,13 +66,14 @@ check() {
 # A made-up tree with one file; $1: expected status, $2: the file, $3: its line.
 expect() {
     tree=$(mktemp -d) || exit 2
-    mkdir -p "$tree/programs" "$tree/evaluation"
+    mkdir -p "$tree/programs" "$tree/evaluation" "$tree/analysis"
     for folder in base text checkpoint ops backends context model session api; do
         mkdir -p "$tree/src/$folder"
         : >"$tree/src/$folder/a.h"
     done
     : >"$tree/programs/p.h"
     : >"$tree/evaluation/e.h"
+    : >"$tree/analysis/n.h"
     printf '%s\n' "$3" >"$tree/$2"
     (check "$tree") >"$tree/report" 2>&1
     status=$?
@@ -98,6 +99,8 @@ check_itself() {
     expect 0 programs/x.c '#include "e.h"'
     expect 0 programs/x.c '#include <jansson.h>'
     expect 0 evaluation/x.c '#include "e.h"'
+    expect 0 programs/x.c '#include "n.h"'
+    expect 0 analysis/x.c '#include "n.h"'
     expect 1 src/base/x.c '#include "ops/a.h"'
     expect 1 src/model/x.c '#include "session/a.h"'
     expect 1 src/session/x.c '  #  include "api/a.h"'
@@ -112,6 +115,10 @@ check_itself() {
     expect 1 programs/x.c '#include "base/a.h"'
     expect 1 programs/x.c '#include "a.h"'
     expect 1 evaluation/x.c '#include "p.h"'
+    expect 1 evaluation/x.c '#include "n.h"'
+    expect 1 analysis/x.c '#include "e.h"'
+    expect 1 analysis/x.c '#include "p.h"'
+    expect 1 analysis/x.c '#include "base/a.h"'
     expect 1 evaluation/x.c '#include "../programs/p.h"'
     [ "$n_wrong" -eq 0 ]
 }

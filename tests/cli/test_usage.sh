@@ -8,7 +8,8 @@ run 0 --help
 prints 'Example:'
 manual=$(sed 's/\\-/-/g' "$root/docs/man/decimamba.1")
 for command in generate tokenize perplexity info logits 'evaluate passkey' 'evaluate retrieval' \
-    'evaluate multidoc-qa' 'evaluate perplexity' 'evaluate longbench' calibrate convert init train; do
+    'evaluate multidoc-qa' 'evaluate perplexity' 'evaluate longbench' \
+    'analyze attention' 'analyze distance' calibrate convert init train; do
     run 0 --help
     prints "  ${command%% *} "
     run 0 $command --help

@@ -1,0 +1,186 @@
+#include "brute_force.h"
+
+#include <math.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void require(dm_status status, const dm_error *error) {
+    if (status)
+        fail_msg("%s", error->message);
+}
+
+static void *some(size_t n, size_t size) {
+    void *array = calloc(n ? n : 1, size);
+    assert_non_null(array);
+    return array;
+}
+
+static const char *data_path(const char *name) {
+    static char path[1024];
+    const char *root = getenv("DM_SOURCE_ROOT");
+    assert_non_null(root);
+    snprintf(path, sizeof path, "%s/tests/data/%s", root, name);
+    return path;
+}
+
+static void take(const dm_probe_view *view, void *user) {
+    struct whole_text *text = user;
+    struct whole_layer *layer = &text->layers[view->layer];
+    size_t E = view->d_inner, N = view->d_state, first = view->first_position;
+    if (!layer->A) {
+        *layer = (struct whole_layer){.d_inner = E, .d_state = N};
+        layer->A = some(E * N, sizeof(float));
+        layer->delta = some(text->n_id * E, sizeof(float));
+        layer->B = some(text->n_id * N, sizeof(float));
+        layer->C = some(text->n_id * N, sizeof(float));
+        layer->places = some(text->n_id, sizeof(size_t));
+    }
+    memcpy(layer->A, view->A, E * N * sizeof(float));
+    memcpy(layer->delta + first * E, view->delta, view->n_token * E * sizeof(float));
+    for (size_t t = 0; t < view->n_token; t++) {
+        memcpy(layer->B + (first + t) * N, view->B + t * view->stride, N * sizeof(float));
+        memcpy(layer->C + (first + t) * N, view->C + t * view->stride, N * sizeof(float));
+    }
+    /* of a layer that drops tokens, the last showing is that of the kept ones */
+    layer->n_token = first + view->n_token;
+}
+
+/* Places of the tokens of every layer, from what the session says was kept. */
+static void place(struct whole_text *text, dm_session *session) {
+    size_t n = text->n_id, *places = some(n, sizeof *places);
+    dm_error error;
+    for (size_t i = 0; i < n; i++)
+        places[i] = i;
+    for (size_t l = 0; l < text->info.n_layer; l++) {
+        for (size_t i = 0; i < text->context.n_layer; i++) {
+            const size_t *kept;
+            if (text->context.layers[i] != l)
+                continue;
+            require(dm_session_kept(session, l, &kept, &n, &error), &error);
+            for (size_t k = 0; k < n; k++)
+                places[k] = places[kept[k]];
+        }
+        assert_int_equal(text->layers[l].n_token, n);
+        memcpy(text->layers[l].places, places, n * sizeof *places);
+    }
+    free(places);
+}
+
+void whole_text_read(struct whole_text *text, const char *folder, const int32_t *ids, size_t n_id,
+                     const dm_context_options *context) {
+    dm_session *session;
+    dm_error error;
+    *text = (struct whole_text){.n_id = n_id, .context = *context};
+    text->info = (dm_model_info)DM_MODEL_INFO_INIT;
+    memcpy(text->dropping, context->layers ? context->layers : text->dropping,
+           context->n_layer * sizeof *text->dropping);
+    text->context.layers = text->dropping;
+    text->ids = some(n_id, sizeof *ids);
+    memcpy(text->ids, ids, n_id * sizeof *ids);
+    require(dm_model_load(data_path(folder), NULL, &text->model, &error), &error);
+    require(dm_model_get_info(text->model, &text->info, &error), &error);
+    assert_in_range(text->info.n_layer, 1, most_layers);
+    require(dm_session_new(text->model, &text->context, &session, &error), &error);
+    dm_session_set_probe(session, take, text);
+    float *logits = some(text->info.vocab_size, sizeof *logits);
+    require(dm_session_append(session, ids, n_id, &error), &error);
+    require(dm_session_logits(session, 1, logits, &error), &error);
+    place(text, session);
+    free(logits);
+    dm_session_free(session);
+}
+
+void whole_text_open(struct whole_text *text, const char *folder, size_t n_id,
+                     const size_t *dropping, size_t n_dropping, size_t keep_tail) {
+    dm_context_options context = DM_CONTEXT_OPTIONS_INIT;
+    uint64_t random = 12345;
+    int32_t *ids = some(n_id, sizeof *ids);
+    for (size_t i = 0; i < n_id; i++) {
+        random = random * 6364136223846793005u + 1442695040888963407u;
+        ids[i] = (int32_t)((random >> 33) % 90);
+    }
+    if (n_dropping) {
+        context.method = DM_CONTEXT_DECIMATE;
+        context.layers = dropping;
+        context.n_layer = n_dropping;
+        context.base_length = 2 * n_id / 3;
+        context.beta = 0.6;
+        context.keep_tail = keep_tail;
+    }
+    whole_text_read(text, folder, ids, n_id, &context);
+    free(ids);
+}
+
+void whole_text_close(struct whole_text *text) {
+    for (size_t l = 0; l < most_layers; l++) {
+        free(text->layers[l].A);
+        free(text->layers[l].delta);
+        free(text->layers[l].B);
+        free(text->layers[l].C);
+        free(text->layers[l].places);
+    }
+    free(text->ids);
+    dm_model_free(text->model);
+}
+
+double whole_entry(const struct whole_layer *layer, size_t channel, size_t i, size_t j,
+                   double *size) {
+    size_t E = layer->d_inner, N = layer->d_state;
+    double gap = 0, sum = 0, delta = layer->delta[j * E + channel];
+    *size = 0;
+    for (size_t k = j + 1; k <= i; k++)
+        gap += layer->delta[k * E + channel];
+    for (size_t s = 0; s < N; s++) {
+        double product = layer->C[i * N + s] * delta * layer->B[j * N + s];
+        sum += product * exp(layer->A[s * E + channel] * gap);
+        *size += fabs(product);
+    }
+    return sum;
+}
+
+static size_t get_size(const json_t *object, const char *key) {
+    return (size_t)json_integer_value(json_object_get(object, key));
+}
+
+/* `dropping`: room for the layers. */
+static dm_context_options read_context(const json_t *settings, size_t *dropping) {
+    dm_context_options context = DM_CONTEXT_OPTIONS_INIT;
+    const json_t *layers = json_object_get(settings, "layers");
+    context.n_layer = json_array_size(layers);
+    if (!context.n_layer)
+        return context;
+    for (size_t i = 0; i < context.n_layer; i++)
+        dropping[i] = (size_t)json_integer_value(json_array_get(layers, i));
+    context.method = DM_CONTEXT_DECIMATE;
+    context.layers = dropping;
+    context.beta = json_number_value(json_object_get(settings, "beta"));
+    context.base_length = get_size(settings, "base_length");
+    context.min_length = get_size(settings, "min_length");
+    context.keep_tail = get_size(settings, "keep_tail");
+    return context;
+}
+
+void visit_cases(case_visitor *visit) {
+    json_t *all = json_load_file(data_path("analysis/cases.json"), 0, NULL), *one;
+    assert_non_null(all);
+    const json_t *tokens = json_object_get(all, "ids");
+    size_t number, n_id = json_array_size(tokens);
+    int32_t *ids = some(n_id, sizeof *ids);
+    for (size_t i = 0; i < n_id; i++)
+        ids[i] = (int32_t)json_integer_value(json_array_get(tokens, i));
+    json_array_foreach(json_object_get(all, "cases"), number, one) {
+        size_t dropping[most_layers];
+        dm_context_options context = read_context(json_object_get(one, "context"), dropping);
+        struct whole_text text;
+        whole_text_read(&text, json_string_value(json_object_get(all, "model")), ids, n_id,
+                        &context);
+        assert_int_equal(json_array_size(json_object_get(one, "layers")), text.info.n_layer);
+        visit(&text, all, json_object_get(one, "layers"));
+        whole_text_close(&text);
+    }
+    assert_int_equal(number, 3);
+    free(ids);
+    json_decref(all);
+}

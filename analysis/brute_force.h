@@ -1,0 +1,57 @@
+/* What the tests of this folder compare with: all that scans read of a text, whole, and the
+ * definition of hidden attention in double precision, entry by entry. */
+#ifndef DECIMAMBA_ANALYSIS_BRUTE_FORCE_H
+#define DECIMAMBA_ANALYSIS_BRUTE_FORCE_H
+
+#include <jansson.h>
+
+#include "decimamba.h"
+
+/* cmocka.h wants these before it */
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
+struct whole_layer {
+    size_t n_token, d_inner, d_state;
+    float *delta; /* [n_token, d_inner] */
+    float *A;     /* [d_state, d_inner] */
+    float *B, *C; /* [n_token, d_state] */
+    size_t *places;
+};
+
+enum { most_layers = 8 };
+struct whole_text {
+    dm_model *model;
+    dm_model_info info;
+    dm_context_options context;
+    size_t dropping[most_layers];
+    int32_t *ids;
+    size_t n_id;
+    struct whole_layer layers[most_layers];
+};
+
+/* Fails the test on any error. `folder`: below tests/data. Reads n_id random tokens of the first 90
+ * of the vocabulary, dropping at the layers of the list (n_dropping may be 0). */
+void whole_text_open(struct whole_text *text, const char *folder, size_t n_id,
+                     const size_t *dropping, size_t n_dropping, size_t keep_tail);
+/* The same of given tokens and settings. */
+void whole_text_read(struct whole_text *text, const char *folder, const int32_t *ids, size_t n_id,
+                     const dm_context_options *context);
+void whole_text_close(struct whole_text *text);
+
+/* M[i, j] of a channel; `*size`: sum_s |C_i[s] Delta_j B_j[s]|, which errors are measured by, and
+ * which floats lose digits of. */
+double whole_entry(const struct whole_layer *layer, size_t channel, size_t i, size_t j,
+                   double *size);
+
+/* Reads the text of each case in tests/data/analysis/cases.json; `layers` is what numpy made of it.
+ */
+typedef void case_visitor(const struct whole_text *text, const json_t *all, const json_t *layers);
+void visit_cases(case_visitor *visit);
+
+/* Fails the test on an error. */
+void require(dm_status status, const dm_error *error);
+
+#endif

@@ -1,0 +1,334 @@
+#include "mean_distance.h"
+
+#include <math.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "decay.h"
+#include "memory_fault.h"
+
+/* What lies between token j and query q fades by exp(A (S_q - S_j)), S_t = sum_{k <= t} Delta_k. The
+ * first reading finds S_q and C_q, so the second can weigh each token as it comes. For tokens up to
+ * the first query the factor is exp(A (S_q - S_0)) exp(A (S_0 - S_j)): the first part is in
+ * `readers`, so the exponentials are the same for all queries.
+ * Channels are worked on in packs of `lanes`, padded with zeros, and tokens in runs. */
+enum { lanes = 32, run_length = 64, most_workers = 64 };
+
+struct layer {
+    size_t n_query;  /* that the first reading has met */
+    float *A;        /* [n_pack, d_state, lanes] */
+    double *sums;    /* [n_channel] S of the reading at work */
+    double *at;      /* [n_query, n_channel] S_q */
+    float *C;        /* [n_query, d_state] */
+    float *readers;  /* [n_pack, n_query, d_state, lanes] C_q exp(A (S_q - S_0)) */
+    double *weights; /* [n_query, n_channel] sum_j |M[q, j]| */
+    double *moments; /* [n_query, n_channel] sum_j (q - j) |M[q, j]| */
+};
+
+struct work {
+    const struct scan_reading *reading;
+    size_t n_layer, n_query, d_inner, d_state, n_pack, n_channel; /* n_channel: padded */
+    size_t first_query;                                           /* its place in the text */
+    struct layer *layers;
+    size_t n_worker;
+    struct worker *workers;
+};
+
+/* What one thread works with: some of the packs. */
+struct worker {
+    const struct work *work;
+    const struct scan_chunk *chunk;
+    size_t pack, end;
+    float *direct; /* [d_state, lanes] */
+    float *found;  /* [n_query, lanes] */
+    size_t *live;  /* [d_state] states that are not gone */
+    size_t n_live;
+};
+
+/* A pack of channels at one token. */
+struct token {
+    size_t place;
+    const float *B;
+    float delta[lanes], gap[lanes]; /* gap: S of the query less S of the token */
+};
+
+static bool make_layer(const struct work *work, struct layer *layer) {
+    size_t Q = work->n_query, N = work->d_state, E = work->n_channel, n_state, n;
+    if (__builtin_mul_overflow(N, E, &n_state) || __builtin_mul_overflow(Q, n_state, &n))
+        return false;
+    layer->A = calloc(n_state, sizeof *layer->A);
+    layer->sums = calloc(E, sizeof *layer->sums);
+    layer->at = calloc(Q * E, sizeof *layer->at);
+    layer->C = calloc(Q * N, sizeof *layer->C);
+    layer->readers = calloc(n, sizeof *layer->readers);
+    layer->weights = calloc(Q * E, sizeof *layer->weights);
+    layer->moments = calloc(Q * E, sizeof *layer->moments);
+    return layer->A && layer->sums && layer->at && layer->C && layer->readers && layer->weights &&
+           layer->moments;
+}
+
+static void free_work(struct work *work) {
+    for (size_t l = 0; work->layers && l < work->n_layer; l++) {
+        struct layer *layer = &work->layers[l];
+        free(layer->A);
+        free(layer->sums);
+        free(layer->at);
+        free(layer->C);
+        free(layer->readers);
+        free(layer->weights);
+        free(layer->moments);
+    }
+    for (size_t w = 0; work->workers && w < work->n_worker; w++) {
+        free(work->workers[w].direct);
+        free(work->workers[w].found);
+        free(work->workers[w].live);
+    }
+    free(work->layers);
+    free(work->workers);
+}
+
+static bool make_worker(const struct work *work, struct worker *worker) {
+    worker->work = work;
+    worker->direct = calloc(work->d_state * lanes, sizeof *worker->direct);
+    worker->found = calloc(work->n_query * lanes, sizeof *worker->found);
+    worker->live = calloc(work->d_state, sizeof *worker->live);
+    return worker->direct && worker->found && worker->live;
+}
+
+static bool make_work(struct work *work, const dm_model_info *info) {
+    work->n_layer = info->n_layer;
+    work->d_inner = info->d_inner;
+    work->d_state = info->d_state;
+    work->n_pack = (info->d_inner + lanes - 1) / lanes;
+    work->n_channel = work->n_pack * lanes;
+    work->n_worker = info->n_thread < work->n_pack ? info->n_thread : work->n_pack;
+    work->n_worker = work->n_worker < most_workers ? work->n_worker : most_workers;
+    work->layers = calloc(work->n_layer, sizeof *work->layers);
+    work->workers = calloc(work->n_worker, sizeof *work->workers);
+    bool room = work->layers && work->workers;
+    for (size_t l = 0; room && l < work->n_layer; l++)
+        room = make_layer(work, &work->layers[l]);
+    for (size_t w = 0; room && w < work->n_worker; w++)
+        room = make_worker(work, &work->workers[w]);
+    return room;
+}
+
+/* ---- The first reading: the queries ---- */
+
+static void take_A(const struct work *work, struct layer *layer, const float *A) {
+    for (size_t c = 0; c < work->d_inner; c++)
+        for (size_t s = 0; s < work->d_state; s++)
+            layer->A[(c / lanes * work->d_state + s) * lanes + c % lanes] =
+                A[s * work->d_inner + c];
+}
+
+static void take_query(const struct work *work, struct layer *layer, const float *C) {
+    size_t q = layer->n_query++, N = work->d_state;
+    double *at = layer->at + q * work->n_channel;
+    memcpy(at, layer->sums, work->n_channel * sizeof *at);
+    memcpy(layer->C + q * N, C, N * sizeof *C);
+    for (size_t p = 0; p < work->n_pack; p++)
+        for (size_t s = 0; s < N; s++) {
+            const float *A = layer->A + (p * N + s) * lanes;
+            float *reader = layer->readers + ((p * work->n_query + q) * N + s) * lanes;
+            for (size_t c = 0; c < lanes; c++)
+                reader[c] =
+                    C[s] * decay(A[c] * (float)(at[p * lanes + c] - layer->at[p * lanes + c]));
+        }
+}
+
+static void meet_queries(const struct scan_chunk *chunk, void *user) {
+    struct work *work = user;
+    const dm_probe_view *view = chunk->view;
+    struct layer *layer = &work->layers[view->layer];
+    if (view->first_position == 0)
+        take_A(work, layer, view->A);
+    for (size_t t = 0; t < view->n_token; t++) {
+        for (size_t c = 0; c < work->d_inner; c++)
+            layer->sums[c] += (double)view->delta[t * work->d_inner + c];
+        if (chunk->places[t] >= work->first_query && layer->n_query < work->n_query)
+            take_query(work, layer, view->C + t * view->stride);
+    }
+}
+
+/* ---- The second reading: what they find ---- */
+
+/* found[q] = M[q, token] / delta for each of the queries, whose readers are
+ * [n_query, d_state, lanes]. */
+static void look_at(const struct worker *worker, const float *A, const float *readers,
+                    size_t n_query, const struct token *token) {
+    size_t N = worker->work->d_state;
+    float *restrict found = worker->found;
+    memset(found, 0, n_query * lanes * sizeof *found);
+    for (size_t k = 0; k < worker->n_live; k++) {
+        size_t s = worker->live[k];
+        float faded[lanes];
+        for (size_t c = 0; c < lanes; c++)
+            faded[c] = decay(A[s * lanes + c] * token->gap[c]) * token->B[s];
+        for (size_t q = 0; q < n_query; q++)
+            for (size_t c = 0; c < lanes; c++)
+                found[q * lanes + c] += readers[(q * N + s) * lanes + c] * faded[c];
+    }
+}
+
+/* Adds what n_query queries, from number q on, have found. */
+static void add_found(const struct worker *worker, struct layer *layer, size_t pack, size_t q,
+                      size_t n_query, const struct token *token) {
+    const struct work *work = worker->work;
+    for (size_t i = 0; i < n_query; i++) {
+        size_t at = (q + i) * work->n_channel + pack * lanes;
+        double distance = (double)(work->first_query + q + i - token->place);
+        double *restrict weights = layer->weights + at, *restrict moments = layer->moments + at;
+        for (size_t c = 0; c < lanes; c++) {
+            double entry = (double)fabsf(worker->found[i * lanes + c] * token->delta[c]);
+            weights[c] += entry;
+            moments[c] += entry * distance;
+        }
+    }
+}
+
+/* The states that are not gone in every channel of a pack, after the gap between S at a query and at
+ * a token: all of them, where the token is past the query. */
+static void find_live(struct worker *worker, const float *A, const double *at, const double *sums) {
+    worker->n_live = 0;
+    for (size_t s = 0; s < worker->work->d_state; s++) {
+        bool gone = true;
+        for (size_t c = 0; c < lanes; c++)
+            gone &= A[s * lanes + c] * (float)(at[c] - sums[c]) <= decay_floor_log;
+        if (!gone)
+            worker->live[worker->n_live++] = s;
+    }
+}
+
+/* One query and a token that comes after the first query. */
+static void look_directly(struct worker *worker, struct layer *layer, size_t pack, size_t q,
+                          struct token *token) {
+    size_t N = worker->work->d_state;
+    const double *sums = layer->sums + pack * lanes;
+    const double *at = layer->at + q * worker->work->n_channel + pack * lanes;
+    const float *A = layer->A + pack * N * lanes;
+    for (size_t s = 0; s < N; s++)
+        for (size_t c = 0; c < lanes; c++)
+            worker->direct[s * lanes + c] = layer->C[q * N + s];
+    for (size_t c = 0; c < lanes; c++)
+        token->gap[c] = (float)(at[c] - sums[c]);
+    find_live(worker, A, at, sums);
+    look_at(worker, A, worker->direct, 1, token);
+    add_found(worker, layer, pack, q, 1, token);
+}
+
+static void move_on(struct token *token, double *restrict sums, const double *restrict at) {
+    for (size_t c = 0; c < lanes; c++) {
+        sums[c] += (double)token->delta[c];
+        token->gap[c] = (float)(at[c] - sums[c]);
+    }
+}
+
+/* A pack of channels through tokens [t, end) of the chunk. */
+static void look_over_run(struct worker *worker, size_t pack, size_t t, size_t end) {
+    const struct work *work = worker->work;
+    const struct scan_chunk *chunk = worker->chunk;
+    const dm_probe_view *view = chunk->view;
+    struct layer *layer = &work->layers[view->layer];
+    size_t N = work->d_state, E = work->d_inner, first = pack * lanes;
+    size_t n_lane = E - first < lanes ? E - first : lanes;
+    const float *A = layer->A + pack * N * lanes;
+    const float *readers = layer->readers + pack * work->n_query * N * lanes;
+    double *sums = layer->sums + first, last[lanes] = {0};
+    memcpy(last, sums, sizeof last);
+    for (size_t k = t; k < end; k++)
+        for (size_t c = 0; c < n_lane; c++)
+            last[c] += (double)view->delta[k * E + first + c];
+    find_live(worker, A, layer->at + first, last);
+    for (; t < end; t++) {
+        struct token token = {.place = chunk->places[t], .B = view->B + t * view->stride};
+        memcpy(token.delta, view->delta + t * E + first, n_lane * sizeof *token.delta);
+        move_on(&token, sums, layer->at + first);
+        if (token.place <= work->first_query) {
+            look_at(worker, A, readers, work->n_query, &token);
+            add_found(worker, layer, pack, 0, work->n_query, &token);
+        } else {
+            for (size_t q = token.place - work->first_query; q < work->n_query; q++)
+                look_directly(worker, layer, pack, q, &token);
+        }
+    }
+}
+
+static void *look_over_packs(void *user) {
+    struct worker *worker = user;
+    size_t n_token = worker->chunk->view->n_token;
+    for (size_t pack = worker->pack; pack < worker->end; pack++)
+        for (size_t t = 0; t < n_token; t += run_length)
+            look_over_run(worker, pack, t, t + run_length < n_token ? t + run_length : n_token);
+    return NULL;
+}
+
+/* Every worker its share of the packs; this thread does what no other one could be started for. */
+static void look_back(const struct scan_chunk *chunk, void *user) {
+    struct work *work = user;
+    pthread_t threads[most_workers];
+    bool started[most_workers] = {false};
+    for (size_t w = 0; w < work->n_worker; w++) {
+        struct worker *worker = &work->workers[w];
+        worker->chunk = chunk;
+        worker->pack = w * work->n_pack / work->n_worker;
+        worker->end = (w + 1) * work->n_pack / work->n_worker;
+        started[w] = w && !pthread_create(&threads[w], NULL, look_over_packs, worker);
+    }
+    for (size_t w = 0; w < work->n_worker; w++)
+        if (started[w])
+            pthread_join(threads[w], NULL);
+        else
+            look_over_packs(&work->workers[w]);
+}
+
+/* ---- Both ---- */
+
+static void count_second(size_t n_read, void *user) {
+    const struct scan_reading *reading = user;
+    reading->progress(reading->n_id + n_read, reading->user);
+}
+
+static dm_status read_twice(struct work *work, dm_error *error) {
+    const struct scan_reading *first = work->reading;
+    struct scan_reading second = *first;
+    if (first->progress) {
+        second.progress = count_second;
+        second.user = (void *)first;
+    }
+    dm_status status = scan_reading_run(first, meet_queries, work, error);
+    for (size_t l = 0; l < work->n_layer; l++)
+        memset(work->layers[l].sums, 0, work->n_channel * sizeof *work->layers[l].sums);
+    return status ? status : scan_reading_run(&second, look_back, work, error);
+}
+
+static void take_means(const struct work *work, double *distance) {
+    for (size_t l = 0; l < work->n_layer; l++)
+        for (size_t c = 0; c < work->d_inner; c++) {
+            const struct layer *layer = &work->layers[l];
+            double sum = 0;
+            for (size_t q = 0; q < work->n_query; q++) {
+                size_t at = q * work->n_channel + c;
+                sum += layer->weights[at] > 0 ? layer->moments[at] / layer->weights[at] : 0;
+            }
+            distance[l * work->d_inner + c] = sum / (double)work->n_query;
+        }
+}
+
+dm_status mean_distance(const struct scan_reading *reading, size_t n_query, double *distance,
+                        dm_error *error) {
+    struct work work = {
+        .reading = reading, .n_query = n_query, .first_query = reading->n_id - n_query};
+    dm_model_info info = DM_MODEL_INFO_INIT;
+    dm_status status = dm_model_get_info(reading->model, &info, error);
+    if (status)
+        return status;
+    status = make_work(&work, &info) ? read_twice(&work, error) : fail_memory(error);
+    if (!status)
+        take_means(&work, distance);
+    free_work(&work);
+    return status;
+}

@@ -1,0 +1,22 @@
+/* How far back a layer looks: Mamba Mean Distance, of each channel, at query i
+ *
+ *     sum_{j <= i} (i - j) |M[i, j]| / sum_{j <= i} |M[i, j]|
+ *
+ * with M the channel's hidden attention (attention_map.h), in tokens of the text, and the mean over
+ * the queries. A channel whose row is all zero has distance 0.
+ * Source: Ben-Kish et al., DeciMamba, section 3; there the one query is the last token. */
+#ifndef DECIMAMBA_ANALYSIS_MEAN_DISTANCE_H
+#define DECIMAMBA_ANALYSIS_MEAN_DISTANCE_H
+
+#include "scan_reading.h"
+
+/* Fills distance [n_layer, d_inner] of the model; the queries are the last n_query tokens of the
+ * text (1 <= n_query <= n_id, and context->keep_tail >= n_query where tokens are dropped).
+ * Reads the text twice, first for what the queries ask, then for what they find: the map is never
+ * made, and memory does not grow with the text. reading->progress counts both: 2 n_id in all. A
+ * state whose decay is below decay_floor (decay.h) counts as gone. Works with the model's number of
+ * threads, on which the result does not depend. */
+dm_status mean_distance(const struct scan_reading *reading, size_t n_query, double *distance,
+                        dm_error *error);
+
+#endif

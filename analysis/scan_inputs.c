@@ -1,0 +1,83 @@
+#include "scan_inputs.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "memory_fault.h"
+
+struct collector {
+    struct scan_inputs *layers;
+    size_t step;
+};
+
+static float *floats(size_t rows, size_t columns) {
+    size_t n;
+    return __builtin_mul_overflow(rows, columns, &n) ? NULL : calloc(n, sizeof(float));
+}
+
+static bool allocate(struct scan_inputs *inputs, size_t capacity, size_t n_channel,
+                     size_t d_state) {
+    inputs->capacity = capacity;
+    inputs->n_channel = n_channel;
+    inputs->d_state = d_state;
+    inputs->A = floats(n_channel, d_state);
+    inputs->delta = floats(n_channel, capacity);
+    inputs->B = floats(capacity, d_state);
+    inputs->C = floats(capacity, d_state);
+    inputs->places = calloc(capacity, sizeof *inputs->places);
+    return inputs->A && inputs->delta && inputs->B && inputs->C && inputs->places;
+}
+
+static void collect(const struct scan_chunk *chunk, void *user) {
+    const struct collector *collector = user;
+    const dm_probe_view *view = chunk->view;
+    struct scan_inputs *inputs = &collector->layers[view->layer];
+    if (!inputs->n_channel)
+        return;
+    size_t first = view->first_position, N = inputs->d_state, E = view->d_inner;
+    for (size_t c = 0; c < inputs->n_channel; c++) {
+        size_t channel = c * collector->step;
+        for (size_t s = 0; s < N; s++)
+            inputs->A[c * N + s] = view->A[s * E + channel];
+        for (size_t t = 0; t < view->n_token; t++)
+            inputs->delta[c * inputs->capacity + first + t] = view->delta[t * E + channel];
+    }
+    for (size_t t = 0; t < view->n_token; t++) {
+        memcpy(inputs->B + (first + t) * N, view->B + t * view->stride, N * sizeof *inputs->B);
+        memcpy(inputs->C + (first + t) * N, view->C + t * view->stride, N * sizeof *inputs->C);
+        inputs->places[first + t] = chunk->places[t];
+    }
+    inputs->n_token = first + view->n_token;
+}
+
+dm_status scan_inputs_collect(const struct scan_reading *reading, const bool *wanted, size_t step,
+                              struct scan_inputs **layers, dm_error *error) {
+    dm_model_info info = DM_MODEL_INFO_INIT;
+    dm_status status = dm_model_get_info(reading->model, &info, error);
+    if (status)
+        return status;
+    struct collector collector = {calloc(info.n_layer, sizeof *collector.layers), step};
+    bool room = collector.layers != NULL;
+    for (size_t l = 0; room && l < info.n_layer; l++)
+        if (wanted[l])
+            room = allocate(&collector.layers[l], reading->n_id, (info.d_inner - 1) / step + 1,
+                            info.d_state);
+    status = room ? scan_reading_run(reading, collect, &collector, error) : fail_memory(error);
+    if (status)
+        scan_inputs_free(collector.layers, info.n_layer);
+    else
+        *layers = collector.layers;
+    return status;
+}
+
+void scan_inputs_free(struct scan_inputs *layers, size_t n_layer) {
+    for (size_t l = 0; layers && l < n_layer; l++) {
+        free(layers[l].A);
+        free(layers[l].delta);
+        free(layers[l].B);
+        free(layers[l].C);
+        free(layers[l].places);
+    }
+    free(layers);
+}

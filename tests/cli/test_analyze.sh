@@ -1,0 +1,116 @@
+#!/bin/sh
+# analyze: maps of hidden attention, and mean distances.
+. "$(dirname "$0")/common.sh"
+make_model
+head -c 3000 "$root/data/books/26239.txt" | tr -cd '\12\40-\176' > text
+tokens=$("$program" tokenize model --file text --count)
+
+# the size of a safetensors file's header with its length before it
+header_size() {
+    echo $(($(od -An -tu8 -N8 "$1") + 8))
+}
+is_picture() {
+    command -v gnuplot > /dev/null || return 0
+    [ "$(head -c 4 "$1.png" | tail -c 3)" = PNG ] || failed "$1.png is no picture"
+    grep -q '</svg>' "$1.svg" || failed "$1.svg is no picture"
+}
+
+# ---- attention ----
+run 0 analyze attention model --text text --length 200 --output maps
+prints '200 tokens, plain Mamba; 11 of 64 channels'
+prints 'written to maps'
+for layer in 0 1 2 3; do prints "    $layer      200 "; done
+is_picture maps/attention
+absent maps/attention-layer-0.gp
+grep -q '"bins": 200' maps/attention.json || failed 'bins in attention.json'
+# gnuplot finds the maps where they are
+size=$(header_size maps/attention.safetensors)
+grep -q "skip\[1\] = $size;" maps/attention.gp || failed 'where the first map is'
+grep -q "skip\[4\] = $((size + 3 * 200 * 200 * 4));" maps/attention.gp || failed 'the last map'
+[ "$(wc -c < maps/attention.safetensors)" -eq $((size + 4 * 200 * 200 * 4)) ] || failed 'its size'
+# the same again, binned, dropping tokens, of some layers
+run 0 analyze attention model --text text --length 200 --layers 1,2 --base-length 50 --bins 64 \
+    --channels 16 --floor -2 --show 3,1 --large 1 --output maps
+prints '200 tokens, decimate at layers 1,2, base length 50, score norm; 4 of 64 channels'
+prints '    1       51 '
+prints '    3       26 '
+is_picture maps/attention
+is_picture maps/attention-layer-1
+[ "$(wc -l < out)" -eq 5 ] || failed 'layers that were not asked for'
+# places are those of the text: the last token is there in every layer
+size=$(header_size maps/attention.safetensors)
+for end in 51 77; do
+    last=$(od -An -tu8 -j $((size + 8 * (end - 1))) -N8 maps/attention.safetensors)
+    [ "$last" -eq 199 ] || failed "the last place is $last"
+done
+# without gnuplot
+PATH=$work/nowhere "$program" analyze attention model --text text --length 20 --output plain \
+    > out 2> err
+check_streams $? 0
+prints 'no attention.png and attention.svg: gnuplot: No such file'
+[ -s plain/attention.safetensors ] || failed 'no maps without gnuplot'
+run 0 analyze attention model --text text --length 1 --output one
+run 1 analyze attention model --output maps
+complains 'analyze attention: --text is missing'
+run 1 analyze attention model --text text
+complains 'analyze attention: --output is missing'
+run 1 analyze attention model --text text --length 5000 --output new
+complains "text: $tokens tokens, fewer than --length 5000"
+run 1 analyze attention model --text text --show 4 --output new
+complains '--show: there is no layer 4: the model has layers 0 to 3'
+run 1 analyze attention model --text text --show 1 --large 2 --output new
+complains '--large: layer 2 is not in --show'
+run 1 analyze attention model --text text --output model
+complains 'model: not empty'
+: > empty
+run 1 analyze attention model --text empty --output new
+complains 'empty: there is no text'
+absent new
+
+# ---- distance ----
+run 0 analyze distance model --text text --lengths 400,100,200 --trained 100 --output distances
+prints 'plain Mamba'
+prints ' 100* '
+prints 'ends at'
+is_picture distances/distance
+[ "$(cut -f 1 distances/distance.tsv | tr '\n' ' ')" = 'length 100 200 400 ' ] || failed 'its rows'
+[ "$(head -1 distances/distance.tsv | cut -f 2-)" = \
+    "$(printf 'layer_0\tlayer_1\tlayer_2\tlayer_3\tmean')" ] || failed 'its columns'
+# no farther than the text goes, and the mean is the layers'
+awk -F '\t' 'NR > 1 {
+        for (i = 2; i <= 5; i++) {
+            if (!($i > 0 && $i < $1)) exit 1
+            sum += $i / 4
+        }
+        if ((sum - $6)^2 > 1e-8 * $6^2) exit 1
+        sum = 0
+    }' distances/distance.tsv || failed 'distances'
+size=$(header_size distances/distance.safetensors)
+[ "$(wc -c < distances/distance.safetensors)" -eq $((size + 3 * 4 * 64 * 4)) ] ||
+    failed 'the size of distance.safetensors'
+# threads change nothing
+run 0 analyze distance model --text text --lengths 100,200,400 --trained 100 --output other \
+    --threads 1
+same distances/distance.safetensors other/distance.safetensors
+run 0 analyze distance model --text text --lengths 300 --layers 1 --base-length 40 --json
+prints '"base_length":40'
+prints '"keep_tail":16'
+prints '"lengths":[300]'
+prints '"ends_at":null'
+run 0 analyze distance model --text text
+prints '     512   1024   2048  ends at'
+run 1 analyze distance model
+complains 'analyze distance: --text is missing'
+run 1 analyze distance model --text text --json --output distances
+complains 'analyze distance: --json prints what --output writes as distance.json: give one'
+run 1 analyze distance model --text text --lengths 100,5000
+complains "text: $tokens tokens, fewer than the 5000 of --lengths"
+run 1 analyze distance model --text text --lengths 10,10 --queries 2
+complains '--lengths: 10 is named twice'
+run 1 analyze distance model --text text --lengths 10
+complains '--queries 16: a text of 10 tokens has not so many'
+run 1 analyze distance model --text text --layers 1 --keep-tail 3
+complains '--keep-tail 3: the last 16 tokens are looked at'
+run 1 analyze distance model --text text --output maps
+complains 'maps: not empty, and no folder of a measurement of distances'
+finish

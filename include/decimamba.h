@@ -378,6 +378,14 @@ DM_API dm_status dm_trainer_accumulate(dm_trainer *trainer, const dm_training_ba
 /* The loss alone. */
 DM_API dm_status dm_trainer_evaluate(dm_trainer *trainer, const dm_training_batch *batch,
                                      dm_training_loss *loss, dm_error *error);
+/* What the last accumulate's loss, the sum, would gain by a change of each token's embedding as the
+ * first layer reads it: `*gradient` [n_token, d_model], by the tokens of the batch (a tied head is
+ * another matter). It costs nothing beyond the pass back. A token that a layer drops still counts
+ * by what the kept ones took of it up to there. Owned by the trainer, valid until the next
+ * accumulate or evaluate. DM_ERROR_ARGUMENT where the last batch was not taken back so far: it was
+ * evaluated, or it failed, or the embedding and the first layer are frozen. */
+DM_API dm_status dm_trainer_input_gradient(const dm_trainer *trainer, const float **gradient,
+                                           size_t *n_token, size_t *d_model, dm_error *error);
 /* Tokens that entered each layer in the last accumulate or evaluate: n_token [n_layer]. */
 DM_API dm_status dm_trainer_kept(const dm_trainer *trainer, size_t *n_token, size_t n_layer,
                                  dm_error *error);

@@ -2,7 +2,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "analyze_delta.h"
 #include "analyze_input.h"
+#include "analyze_receptive.h"
 #include "commands.h"
 #include "fail.h"
 #include "sub_command.h"
@@ -10,6 +12,8 @@
 static const struct command *const views[] = {
     &analyze_attention_command,
     &analyze_distance_command,
+    &analyze_receptive_field_command,
+    &analyze_delta_command,
 };
 enum { n_view = sizeof views / sizeof *views };
 

@@ -8,7 +8,7 @@
 
 /* In the order of dm_context_method and dm_score. */
 static const char *const method_names[] = {"none", "decimate", "keep-last", NULL};
-static const char *const score_names[] = {"norm", "mean", "global", NULL};
+static const char *const score_names[] = {"norm", "mean", "global", "random", "token-norm", NULL};
 
 void context_flags_table(struct context_flags *flags, struct option table[n_context_option]) {
     *flags = (struct context_flags){0};
@@ -32,7 +32,8 @@ void context_flags_table(struct context_flags *flags, struct option table[n_cont
          .given = &flags->keep_tail_given},
         {OPTION_CHOICE, "score", &flags->score, "NAME",
          "what decides which tokens stay: norm of Delta, mean of Delta, or its norm over the "
-         "global channels (default norm)",
+         "global channels; as baselines: random tokens, or the norm of what enters the layer "
+         "(default norm)",
          .choices = score_names, .given = &flags->score_given},
         {.kind = OPTION_END},
     };

@@ -258,6 +258,58 @@ static void test_frozen(void **state) {
                      DM_ERROR_ARGUMENT);
 }
 
+/* The tokens' shares of an embedding row's gradient, where the head has a matrix of its own. */
+static void test_input_gradient(void **state) {
+    (void)state;
+    static const char *const layers_frozen[] = {"backbone.layers.*"};
+    static const char *const bottom_frozen[] = {"backbone.layers.0.*", "backbone.embeddings.*"};
+    struct scene scene;
+    dm_error error;
+    const float *gradient, *rows, *again;
+    size_t n, n_token, D;
+    fill(&scene);
+    for (int recompute = 0; recompute < 2; recompute++) {
+        scene.options.recompute = recompute;
+        dm_trainer *trainer = new_trainer(&scene);
+        assert_int_equal(dm_trainer_input_gradient(trainer, &gradient, &n_token, &D, &error),
+                         DM_ERROR_ARGUMENT);
+        require(dm_trainer_accumulate(trainer, &scene.batch, NULL, &error), &error);
+        require(dm_trainer_input_gradient(trainer, &gradient, &n_token, &D, &error), &error);
+        assert_int_equal(n_token, N_TOKEN);
+        get(trainer, names[0], NULL, &rows, &n);
+        assert_int_equal(n, shape.vocab_size * D);
+        double *sums = some(n, sizeof *sums), largest = 0;
+        for (size_t i = 0; i < N_TOKEN * D; i++)
+            sums[(size_t)scene.ids[i / D] * D + i % D] += (double)gradient[i];
+        for (size_t i = 0; i < n; i++)
+            largest = fmax(largest, fabs((double)rows[i]));
+        assert_true(largest > 0);
+        for (size_t i = 0; i < n; i++)
+            assert_true(fabs(sums[i] - (double)rows[i]) < 1e-5 * largest);
+        free(sums);
+        /* no layer of its own needs to be trained for it */
+        scene.options.frozen = layers_frozen, scene.options.n_frozen = 1;
+        dm_trainer *other = new_trainer(&scene);
+        require(dm_trainer_accumulate(other, &scene.batch, NULL, &error), &error);
+        require(dm_trainer_input_gradient(other, &again, NULL, NULL, &error), &error);
+        assert_memory_equal(gradient, again, N_TOKEN * D * sizeof *gradient);
+        dm_trainer_free(other);
+        /* what was only evaluated, or ends above the embedding, has none */
+        require(dm_trainer_evaluate(trainer, &scene.batch, NULL, &error), &error);
+        assert_int_equal(dm_trainer_input_gradient(trainer, &gradient, NULL, NULL, &error),
+                         DM_ERROR_ARGUMENT);
+        dm_trainer_free(trainer);
+        scene.options.frozen = bottom_frozen, scene.options.n_frozen = 2;
+        trainer = new_trainer(&scene);
+        require(dm_trainer_accumulate(trainer, &scene.batch, NULL, &error), &error);
+        assert_int_equal(dm_trainer_input_gradient(trainer, &gradient, NULL, NULL, &error),
+                         DM_ERROR_ARGUMENT);
+        test_expect_error(&error, DM_ERROR_ARGUMENT, "embedding");
+        dm_trainer_free(trainer);
+        scene.options.n_frozen = 0;
+    }
+}
+
 /* The loss of an exported model read by sessions is that of the trainer. */
 static double exported_loss(struct scene *scene, const char *directory) {
     dm_model *model;
@@ -507,6 +559,7 @@ int main(void) {
         TEST(test_threads),
         TEST(test_resume),
         TEST(test_frozen),
+        TEST(test_input_gradient),
         TEST(test_export),
         TEST(test_schedule),
         TEST(test_numbers),

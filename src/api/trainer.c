@@ -194,6 +194,24 @@ dm_status dm_trainer_evaluate(dm_trainer *trainer, const dm_training_batch *batc
     return run(trainer, batch, false, loss, error);
 }
 
+dm_status dm_trainer_input_gradient(const dm_trainer *trainer, const float **gradient,
+                                    size_t *n_token, size_t *d_model, dm_error *error) {
+    if (!trainer || !gradient)
+        return dm_fail(error, DM_ERROR_ARGUMENT,
+                       "dm_trainer_input_gradient: a trainer and a place for its result are "
+                       "needed");
+    if (!trainer->pass.input_gradient)
+        return dm_fail(error, DM_ERROR_ARGUMENT,
+                       "dm_trainer_input_gradient: the last batch was not taken back to the "
+                       "embedding");
+    *gradient = trainer->pass.input_gradient;
+    if (n_token)
+        *n_token = trainer->pass.spans[0].n_token;
+    if (d_model)
+        *d_model = trainer->trained.network.config.d_model;
+    return DM_OK;
+}
+
 dm_status dm_trainer_kept(const dm_trainer *trainer, size_t *n_token, size_t n_layer,
                           dm_error *error) {
     if (!trainer || !n_token || n_layer != trainer->trained.network.config.n_layer)

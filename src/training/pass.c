@@ -36,8 +36,10 @@ static dm_status run(struct dm_pass *pass, struct dm_pass_loss *loss, dm_error *
         return status;
     for (size_t layer = pass->trained->network.config.n_layer; layer-- > first && !status;)
         status = dm_pass_layer_back(pass, layer, error);
-    if (!status && first == 0)
+    if (!status && first == 0) {
         embedding_back(pass);
+        pass->input_gradient = pass->gradients.dresidual;
+    }
     return status;
 }
 
@@ -48,6 +50,7 @@ dm_status dm_pass_run(struct dm_pass *pass, const struct dm_pass_batch *batch, b
     struct dm_pass_loss result;
     pass->batch = batch;
     pass->backward = backward;
+    pass->input_gradient = NULL;
     dm_status status = dm_pass_plan(pass, error);
     if (!status)
         status = matmul->begin(matmul->state, dm_threads_count(network->threads), error);

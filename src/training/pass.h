@@ -65,6 +65,8 @@ struct dm_pass {
     struct dm_layer_pass *layers;
     dm_real *top; /* the last layer's residual */
     struct dm_pass_gradients gradients;
+    const dm_real
+        *input_gradient; /* [n_token, d_model] of the embeddings as read; NULL: not made */
     dm_real **conv_state, **ssm_state; /* [n_sequence]: of one layer, 0 before the first token */
     dm_real *states;
     size_t *scratch;                                /* [n_token], for choosing */

@@ -169,6 +169,37 @@ static void test_gradients(void **state) {
         check_setting(&settings[i]);
 }
 
+/* A vocabulary in which each token of the batch has a row of its own, that of its place: the rows'
+ * derivatives are those of the tokens as they are read. */
+static void check_input_gradient(const struct setting *setting) {
+    struct setting own_rows = *setting;
+    struct scene scene;
+    struct dm_pass_loss loss;
+    dm_error error;
+    own_rows.config.vocab_size = N_TOKEN;
+    own_rows.config.tied_head = false;
+    scene_new(&scene, &own_rows, 5);
+    for (size_t t = 0; t < N_TOKEN; t++)
+        scene.ids[t] = (int32_t)t;
+    require(dm_pass_run(&scene.pass, &scene.batch, true, &loss, &error), &error);
+    size_t n = N_TOKEN * own_rows.config.d_model;
+    dm_real *gradient = zero_reals(n);
+    assert_non_null(scene.pass.input_gradient);
+    memcpy(gradient, scene.pass.input_gradient, n * sizeof *gradient);
+    loss_of(&scene);
+    assert_null(scene.pass.input_gradient);
+    struct dm_tensor *embedding = dm_tensors_find(&scene.trained.tensors, DM_EMBEDDING, 0);
+    check_gradient(setting->name, embedding->value, gradient, n, loss_of, &scene);
+    dm_memory_free(gradient);
+    scene_free(&scene);
+}
+
+static void test_input_gradient(void **state) {
+    (void)state;
+    for (size_t i = 0; i < sizeof settings / sizeof *settings; i++)
+        check_input_gradient(&settings[i]);
+}
+
 /* Twice the same batch gives twice the gradient: it accumulates. */
 static void test_accumulates(void **state) {
     (void)state;
@@ -196,6 +227,7 @@ static void test_accumulates(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_gradients),
+        cmocka_unit_test(test_input_gradient),
         cmocka_unit_test(test_accumulates),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,50 @@
+/* The score of every token's step Delta at every layer that reads it, and which layer dropped it.
+ * It is the score by which a decimating layer keeps tokens:
+ *
+ *     norm     sqrt(sum_c Delta_c^2)  (official code)
+ *     mean     sum_c Delta_c / d_inner  (the paper)
+ *     global   the norm over the layer's slow channels alone
+ *
+ * of all tokens that enter the layer, before it drops any. */
+#ifndef DECIMAMBA_ANALYSIS_DELTA_MAP_H
+#define DECIMAMBA_ANALYSIS_DELTA_MAP_H
+
+#include "decimamba.h"
+
+struct delta_channels {
+    size_t *items; /* [n] ascending */
+    size_t n;
+};
+
+struct delta_reading {
+    const dm_model *model;
+    const dm_context_options *context; /* its score is shown, whatever its method */
+    const int32_t *ids;                /* [n_id], n_id >= 1 */
+    size_t n_id;
+    const struct delta_channels *channels;       /* [n_layer] of the global score; else NULL */
+    void (*progress)(size_t n_read, void *user); /* NULL: none */
+    void *user;
+};
+
+struct delta_map {
+    size_t n_token, n_layer;
+    float *scores;      /* [n_layer, n_token] by place in the text; NAN: a layer below dropped it,
+                           or the layer has no slow channels */
+    size_t *dropped_by; /* [n_token] the layer that dropped it; n_layer: none did */
+};
+
+/* Reads the text once. The map can be freed either way. */
+dm_status delta_map_read(const struct delta_reading *reading, struct delta_map *map,
+                         dm_error *error);
+void delta_map_free(struct delta_map *map);
+
+/* Tokens that enter a layer; at n_layer, those that no layer dropped. */
+size_t delta_map_count(const struct delta_map *map, size_t layer);
+
+/* The slow channels in directory/decimamba.json, allocated, [n_layer]: none where there is no such
+ * file. Faults are those of the file. */
+dm_status delta_channels_read(const char *directory, size_t n_layer, size_t d_inner,
+                              struct delta_channels **channels, dm_error *error);
+void delta_channels_free(struct delta_channels *channels, size_t n_layer);
+
+#endif

@@ -1,0 +1,213 @@
+/* Delta maps against the definition in double precision, layer by layer with nothing dropped from
+ * it on, and against the definition of the choice. */
+#include "delta_map.h"
+
+#include <math.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "brute_force.h"
+
+static double define(const struct whole_layer *layer, size_t token, dm_score score,
+                     const struct delta_channels *slow) {
+    const float *delta = layer->delta + token * layer->d_inner;
+    size_t n = score == DM_SCORE_GLOBAL ? slow->n : layer->d_inner;
+    double sum = 0;
+    for (size_t i = 0; i < n; i++) {
+        double value = (double)delta[score == DM_SCORE_GLOBAL ? slow->items[i] : i];
+        sum += score == DM_SCORE_MEAN ? value / (double)n : value * value;
+    }
+    return score == DM_SCORE_MEAN ? sum : sqrt(sum);
+}
+
+static bool drops_at(const dm_context_options *context, size_t layer, size_t *place) {
+    for (size_t s = 0; s < context->n_layer; s++)
+        if (context->layers[s] == layer) {
+            *place = s;
+            return true;
+        }
+    return false;
+}
+
+/* All that enters `layer` is what its scan reads once the layers from there on drop nothing. */
+static void compare_scores(const char *folder, const struct whole_text *text,
+                           const struct delta_map *map, size_t layer,
+                           const struct delta_channels *channels) {
+    struct whole_text below;
+    size_t dropping[most_layers];
+    dm_context_options context = text->context;
+    context.layers = dropping;
+    context.n_layer = 0;
+    for (size_t s = 0; s < text->context.n_layer; s++) /* list is ascending: places stay */
+        if (text->context.layers[s] < layer)
+            dropping[context.n_layer++] = text->context.layers[s];
+    if (!context.n_layer)
+        context = (dm_context_options)DM_CONTEXT_OPTIONS_INIT;
+    whole_text_read(&below, folder, text->ids, text->n_id, &context);
+    const struct whole_layer *read = &below.layers[layer];
+    assert_int_equal(delta_map_count(map, layer), read->n_token);
+    for (size_t place = 0, t = 0; place < map->n_token; place++) {
+        double found = (double)map->scores[layer * map->n_token + place];
+        bool there = t < read->n_token && read->places[t] == place;
+        assert_int_equal(there, map->dropped_by[place] >= layer);
+        assert_int_equal(there, !isnan(found));
+        if (!there)
+            continue;
+        double expected = define(read, t, text->context.score, &channels[layer]);
+        if (!(fabs(found - expected) <= 1e-5 * expected))
+            fail_msg("layer %zu, token %zu: %g instead of %g", layer, place, found, expected);
+        t++;
+    }
+    whole_text_close(&below);
+}
+
+/* K tokens before the tail are kept, and none of them has a lower score than one that is not. */
+static void compare_choice(const struct whole_text *text, const struct delta_map *map,
+                           size_t layer) {
+    const dm_context_options *context = &text->context;
+    size_t place, n_in = delta_map_count(map, layer), n_kept = 0, n = 0;
+    double worst_kept = INFINITY, best_dropped = -INFINITY;
+    if (!drops_at(context, layer, &place)) {
+        assert_int_equal(n_in, delta_map_count(map, layer + 1));
+        return;
+    }
+    size_t tail = context->keep_tail < n_in ? context->keep_tail : n_in;
+    for (size_t t = 0; t < map->n_token; t++) {
+        double score = (double)map->scores[layer * map->n_token + t];
+        if (map->dropped_by[t] < layer)
+            continue;
+        bool kept = map->dropped_by[t] > layer;
+        if (n++ >= n_in - tail) {
+            assert_true(kept);
+            continue;
+        }
+        n_kept += kept;
+        if (kept)
+            worst_kept = fmin(worst_kept, score);
+        else
+            best_dropped = fmax(best_dropped, score);
+    }
+    size_t before = n_in - tail;
+    size_t budget = (size_t)((double)context->base_length * pow(context->beta, (double)place));
+    budget = budget < before ? budget : before;
+    budget = budget > context->min_length ? budget : context->min_length;
+    budget = budget < before ? budget : before;
+    assert_int_equal(n_kept, budget);
+    if (context->method == DM_CONTEXT_DECIMATE)
+        assert_true(worst_kept >= best_dropped - 1e-6 * fabs(best_dropped));
+}
+
+static size_t n_told;
+static void count(size_t n_read, void *user) {
+    (void)user;
+    assert_true(n_read > n_told);
+    n_told = n_read;
+}
+
+/* `folder`: below tests/data. */
+static void check(const char *folder, size_t n_id, const dm_context_options *context) {
+    struct whole_text text;
+    struct delta_map map;
+    struct delta_channels *channels;
+    dm_error error;
+    char path[1100];
+    int32_t *ids = calloc(n_id, sizeof *ids);
+    assert_non_null(ids);
+    for (size_t i = 0; i < n_id; i++)
+        ids[i] = (int32_t)(i * i * 7 % 89);
+    whole_text_read(&text, folder, ids, n_id, context);
+    snprintf(path, sizeof path, "%s/tests/data/%s", getenv("DM_SOURCE_ROOT"), folder);
+    require(delta_channels_read(path, text.info.n_layer, text.info.d_inner, &channels, &error),
+            &error);
+    const struct delta_reading reading = {.model = text.model,
+                                          .context = &text.context,
+                                          .ids = ids,
+                                          .n_id = n_id,
+                                          .channels = channels,
+                                          .progress = count};
+    n_told = 0;
+    require(delta_map_read(&reading, &map, &error), &error);
+    assert_int_equal(n_told, n_id);
+    assert_int_equal(map.n_layer, text.info.n_layer);
+    for (size_t layer = 0; layer < map.n_layer; layer++) {
+        compare_scores(folder, &text, &map, layer, channels);
+        compare_choice(&text, &map, layer);
+    }
+    delta_map_free(&map);
+    delta_channels_free(channels, text.info.n_layer);
+    whole_text_close(&text);
+    free(ids);
+}
+
+static void maps_are_the_definition(void **state) {
+    (void)state;
+    dm_context_options context = DM_CONTEXT_OPTIONS_INIT;
+    check("golden/tiny-a", 1, &context);
+    check("golden/tiny-a", 200, &context);
+    context.score = DM_SCORE_MEAN;
+    check("golden/tiny-b-odd", 100, &context);
+}
+
+static void choices_are_the_definition(void **state) {
+    (void)state;
+    const size_t layers[] = {0, 1, 3};
+    const dm_score scores[] = {DM_SCORE_NORM, DM_SCORE_MEAN};
+    for (int i = 0; i < 2; i++) {
+        dm_context_options context = DM_CONTEXT_OPTIONS_INIT;
+        context.method = DM_CONTEXT_DECIMATE;
+        context.score = scores[i];
+        context.layers = layers, context.n_layer = 3;
+        context.base_length = 100, context.beta = 0.5, context.min_length = 10;
+        context.keep_tail = 7;
+        check("golden/tiny-a", 300, &context);
+        check("golden/tiny-a", 5, &context);
+        context.layers = layers + 1, context.n_layer = 1;
+        check("golden/tiny-b-odd", 5000, &context); /* over several chunks */
+    }
+}
+
+static void kept_last_have_scores_too(void **state) {
+    (void)state;
+    const size_t layers[] = {1};
+    dm_context_options context = DM_CONTEXT_OPTIONS_INIT;
+    context.method = DM_CONTEXT_KEEP_LAST;
+    context.layers = layers, context.n_layer = 1;
+    context.base_length = 30;
+    check("golden/tiny-a", 100, &context);
+}
+
+static void slow_channels_are_those_of_the_model(void **state) {
+    (void)state;
+    const size_t layers[] = {1, 2};
+    dm_context_options context = DM_CONTEXT_OPTIONS_INIT;
+    context.method = DM_CONTEXT_DECIMATE, context.score = DM_SCORE_GLOBAL;
+    context.layers = layers, context.n_layer = 2;
+    context.base_length = 100, context.keep_tail = 3;
+    check("../../models/passkey-512", 400, &context);
+}
+
+static void no_slow_channels_are_no_fault(void **state) {
+    (void)state;
+    struct delta_channels *channels;
+    dm_error error;
+    require(delta_channels_read("nowhere", 3, 5, &channels, &error), &error);
+    for (int layer = 0; layer < 3; layer++)
+        assert_int_equal(channels[layer].n, 0);
+    delta_channels_free(channels, 3);
+    char path[1100];
+    snprintf(path, sizeof path, "%s/models/passkey-512", getenv("DM_SOURCE_ROOT"));
+    assert_int_equal(delta_channels_read(path, 4, 10, &channels, &error), DM_ERROR_FORMAT);
+    assert_non_null(strstr(error.message, "decimamba.json: \"global_channels\""));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(maps_are_the_definition),
+        cmocka_unit_test(choices_are_the_definition),
+        cmocka_unit_test(kept_last_have_scores_too),
+        cmocka_unit_test(slow_channels_are_those_of_the_model),
+        cmocka_unit_test(no_slow_channels_are_no_fault),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,135 @@
+#!/bin/sh
+# analyze: maps of Delta with the text that is kept, and receptive fields.
+. "$(dirname "$0")/common.sh"
+make_model
+head -c 3000 "$root/data/books/26239.txt" | tr -cd '\12\40-\176' > text
+tokens=$("$program" tokenize model --file text --count)
+
+is_picture() {
+    command -v gnuplot > /dev/null || return 0
+    [ "$(head -c 4 "$1.png" | tail -c 3)" = PNG ] || failed "$1.png is no picture"
+    grep -q '</svg>' "$1.svg" || failed "$1.svg is no picture"
+}
+
+# ---- delta ----
+run 0 analyze delta model --text text --length 300 --layers 1,3 --base-length 100 --keep-tail 5 \
+    --output delta
+prints '300 tokens, decimate at layers 1,3, base length 100, score norm'
+prints '    1        300       105    35.0%'
+prints '    3        105        55    52.4%'
+prints '---- after layer 1: 105 of 300 tokens (35.0%) ----'
+prints '---- after layer 3: 55 of 300 tokens (18.3%) ----'
+is_picture delta/delta
+# each block is the text, with brackets around what was kept: a token is a byte
+block() {
+    awk -v from="after layer $1:" -v end="$2" 'index($0, from) { on = 1; next }
+        on && index($0, end) { exit } on' out
+}
+head -c 300 text > first
+block 1 '---- after' > marked
+tr -d '[]' < marked | head -c 300 | cmp -s - first || failed 'the text between the brackets'
+kept=$(tr '\n' '~' < marked | sed 's/^[^[]*\[//; s/\][^[]*\[//g; s/\].*//' | wc -c)
+[ "$kept" -eq 105 ] || failed "$kept tokens in brackets"
+# every token has its line, every score a place in it, and what was dropped has none above
+awk -F '\t' 'NR == 1 { if ($0 != "place\tid\ttext\tdropped_by\tlayer_0\tlayer_1\tlayer_2\tlayer_3") exit 1; next }
+    {
+        if ($1 != NR - 2 || !($5 > 0 && $6 > 0)) exit 1
+        if (($4 == "1") != ($7 == "nan") || ($4 == "1") != ($8 == "nan")) exit 1
+        n[$4]++
+        if ($1 >= 295 && $4 != "-") exit 1
+    }
+    END { if (NR != 301 || n["1"] != 195 || n["3"] != 50 || n["-"] != 55) exit 1 }' \
+    delta/delta-tokens.tsv || failed 'delta-tokens.tsv'
+awk -F '\t' 'NR > 1 { a += $7; b += $8 } END { if (a != 105 || b != 55) exit 1 }' delta/delta.tsv ||
+    failed 'shares in delta.tsv'
+[ "$(grep -o '<span class="k' delta/delta.html | wc -l)" -eq 56 ] || failed 'kept tokens on the page'
+[ "$(grep -o '<span class="d1' delta/delta.html | wc -l)" -eq 51 ] || failed 'dropped by layer 3'
+grep -q '"drawn_from": [0-9]' delta/delta.json || failed 'ranges in delta.json'
+# binned; parts of the text; a long text's two ends
+run 0 analyze delta model --text text --length 300 --layers 1,3 --base-length 100 --keep-tail 5 \
+    --bins 7 --from 290 --count 5 --output delta
+prints 'tokens 290 to 294 ----'
+[ "$(wc -l < delta/delta.tsv)" -eq 8 ] || failed 'bins'
+is_picture delta/delta
+run 0 analyze delta model --text text --length 1000 --layers 1 --base-length 100 --score mean \
+    --output delta
+prints '---- tokens 400 to 599 are not shown: --from and --count show them ----'
+# nothing dropped; one token; what is no text for a terminal or a page
+run 0 analyze delta model --text text --output plain
+prints "$([ "$tokens" -lt 2048 ] && echo "$tokens" || echo 2048) tokens, plain Mamba"
+prints 'no layer drops tokens'
+run 0 analyze delta model --text text --length 1 --layers 2 --output one
+is_picture one/delta
+printf 'a<b>&"\033[31m\177' > odd
+run 0 analyze delta model --text odd --layers 1 --base-length 2 --min-length 1 --output odd.d
+grep -q "$(printf '\033')" out && failed 'an escape sequence on standard output'
+grep -q '<b>' odd.d/delta.html && failed 'a tag of the text in the page'
+grep -q '&lt;</span>' odd.d/delta.html || failed 'text in the page'
+# a character that is split between tokens is one piece, of a model whose tokens are bytes
+printf 'caf\303\251 \360\237\230\200' > bytes
+run 0 analyze delta "$root/models/passkey-bytes-512" --text bytes --context none --output bytes.d
+grep -q 'token 6 (1 of 4): &quot;' bytes.d/delta.html || failed 'the parts of a character'
+[ "$(cut -f 3 bytes.d/delta-tokens.tsv | tail -n +2 | tr -d '\n')" = "$(cat bytes)" ] ||
+    failed 'the text in delta-tokens.tsv'
+# without gnuplot there is a page without a picture
+PATH=$work/nowhere "$program" analyze delta model --text text --length 20 --layers 1 \
+    --output bare > out 2> err
+check_streams $? 0
+prints 'no delta.png and delta.svg: gnuplot: No such file'
+grep -q '<img' bare/delta.html && failed 'a picture that is not there'
+run 1 analyze delta model --output new
+complains 'analyze delta: --text is missing'
+run 1 analyze delta model --text text
+complains 'analyze delta: --output is missing'
+run 1 analyze delta model --text text --length 5000 --output new
+complains "text: $tokens tokens, fewer than --length 5000"
+run 1 analyze delta model --text text --length 50 --from 50 --output new
+complains '--from 50: tokens 0 to 49 are looked at'
+run 1 analyze delta model --text text --output model
+complains 'model: not empty'
+absent new
+
+# ---- receptive-field ----
+run 0 analyze receptive-field model --text text --lengths 200,50,100 --windows 3 --trained 100 \
+    --output field
+prints 'How far back the last token of a window depends on the text; plain Mamba'
+prints '    100*        3'
+prints '    200         3'
+is_picture field/receptive-field
+[ "$(cut -f 1 field/receptive-field.tsv | tr '\n' ' ')" = 'length 50 100 200 ' ] || failed 'its rows'
+# shares grow with their tokens, no farther than the window; all of the weight is in the profile
+awk -F '\t' 'NR > 1 && !($3 >= 1 && $4 >= $3 && $5 >= $4 && $5 < $1 && $6 > 0 && $6 < $1) { exit 1 }' \
+    field/receptive-field.tsv || failed 'receptive-field.tsv'
+awk -F '\t' 'NR > 1 { sum[$1] += $4 * ($3 - $2 + 1); last[$1] = $5; end[$1] = $3 }
+    END {
+        for (n in sum)
+            if ((sum[n] - 1)^2 > 1e-8 || (last[n] - 1)^2 > 1e-8 || end[n] != n - 2) exit 1
+        if (length(sum) != 3) exit 1
+    }' field/receptive-field-profile.tsv || failed 'receptive-field-profile.tsv'
+# threads change nothing
+run 0 analyze receptive-field model --text text --lengths 200,50,100 --windows 3 --trained 100 \
+    --output other --threads 1
+same field/receptive-field.tsv other/receptive-field.tsv
+same field/receptive-field-profile.tsv other/receptive-field-profile.tsv
+run 0 analyze receptive-field model --text text --lengths 300 --layers 1 --base-length 40 \
+    --predictions 4 --json
+prints '"base_length":40'
+prints '"keep_tail":4'
+prints '"predictions":4'
+prints '"windows":4'
+prints '"0.99":'
+run 0 analyze receptive-field model --text text --lengths 2 --json
+prints '"within":{"0.5":1,"0.9":1,"0.99":1}'
+run 1 analyze receptive-field model
+complains 'analyze receptive-field: --text is missing'
+run 1 analyze receptive-field model --text text --lengths 100,5000
+complains "text: $tokens tokens, fewer than the 5000 of --lengths"
+run 1 analyze receptive-field model --text text --lengths 10,10
+complains '--lengths: 10 is named twice'
+run 1 analyze receptive-field model --text text --lengths 10 --predictions 10
+complains '--predictions 10: of 10 tokens there is none to predict them from'
+run 1 analyze receptive-field model --text text --layers 1 --keep-tail 1 --predictions 2
+complains '--keep-tail 1: the last 2 tokens are looked at'
+run 1 analyze receptive-field model --text text --output delta
+complains 'delta: not empty, and no folder of a measurement of receptive fields'
+finish

@@ -3,24 +3,23 @@
 set -eu
 program=$1
 cd "$(dirname "$0")/.."
-model=models/passkey-bytes-512-decimated
+model=models/passkey
 book=data/books/26239.txt
 
 cat <<TEXT
 A five-digit key is hidden in "The Forester's Daughter" (H. Garland, 1914), at five depths and in
-prompts of 512 bytes to 128 KB. The model, a Mamba of 0.5 M parameters, was trained on 512 bytes
-(with decimation active, as the paper does). Four ways to read the same prompts; each cell counts
-the prompts, of three, whose key the model says:
+prompts of 2 KB to 128 KB. The model, a Mamba of 8 layers and 1 M parameters, was trained on 2 KB
+(with decimation active, as the paper does). Three ways to read the same prompts; each cell counts
+the prompts, of two, whose key the model says:
 
   none              plain Mamba
-  keep-last         the last 512 bytes only
-  decimate (norm)   DeciMamba: at layer 2 keep the 512 tokens with the largest Delta
-  decimate (global) the same, but Delta over the layer's slow channels (decimamba calibrate)
+  keep-last         the last 2,048 bytes only
+  decimate (norm)   DeciMamba, the official score: at layer 2 keep the 512 tokens with the largest
+                    Delta
 
 TEXT
-exec "$program" evaluate passkey "$model" --text "$book" --trained 512 --keys 3 \
-    --lengths 512,2048,8192,32768,131072 \
+exec "$program" evaluate passkey "$model" --text "$book" --trained 2048 --keys 2 \
+    --lengths 2048,8192,32768,131072 \
     --method none \
-    --method keep-last:base-length=512 \
-    --method decimate:score=norm,layers=2,base-length=512 \
-    --method decimate:score=global,layers=2,base-length=512
+    --method keep-last:base-length=2048 \
+    --method decimate:score=norm,layers=2,base-length=512

@@ -86,9 +86,10 @@ typedef struct dm_model_options {
     size_t n_thread; /* 0: as many as the process may run on */
     dm_dtype dtype;  /* of matrix products; everything else is float32 */
     const char *cpu; /* NULL: the best this processor has; else "reference", "avx2" or "avx512" */
+    const char *settings; /* a decimamba.json; NULL: the one in the directory, if there is one */
 } dm_model_options;
 #define DM_MODEL_OPTIONS_INIT \
-    { sizeof(dm_model_options), 0, DM_DTYPE_AUTO, NULL }
+    { sizeof(dm_model_options), 0, DM_DTYPE_AUTO, NULL, NULL }
 
 typedef struct dm_model_info {
     size_t struct_size;
@@ -112,7 +113,8 @@ typedef struct dm_model_info {
     }
 
 /* Loads a checkpoint directory: config.json (state-spaces or transformers dialect), then
- * model.safetensors, its shards, or pytorch_model.bin; and decimamba.json where there is one.
+ * model.safetensors, its shards, or pytorch_model.bin; and decimamba.json where there is one, or
+ * options->settings.
  * Weights are mapped; the matrices of the products are packed once for the processor. */
 DM_API dm_status dm_model_load(const char *directory, const dm_model_options *options,
                                dm_model **model, dm_error *error);
@@ -168,14 +170,16 @@ DM_API dm_status dm_decoder_finish(dm_decoder *decoder, const char **text, size_
 
 typedef enum dm_context_method {
     DM_CONTEXT_NONE = 0, /* plain Mamba */
-    DM_CONTEXT_DECIMATE, /* DeciMamba: keep the tokens with the best score of Delta */
+    DM_CONTEXT_DECIMATE, /* DeciMamba: keep the tokens with the best score */
     DM_CONTEXT_KEEP_LAST /* keep the most recent tokens */
 } dm_context_method;
 
 typedef enum dm_score {
     DM_SCORE_NORM = 0, /* L2 norm of Delta over the channels (the official code) */
     DM_SCORE_MEAN,     /* mean of Delta over the channels (the paper) */
-    DM_SCORE_GLOBAL    /* L2 norm of Delta over the layer's slow channels (from calibration) */
+    DM_SCORE_GLOBAL,   /* L2 norm of Delta over the layer's slow channels (from calibration) */
+    DM_SCORE_RANDOM,   /* a hash of the token's position in the layer's own input: a baseline */
+    DM_SCORE_TOKEN_NORM /* L2 norm of what enters the layer for the token: at layer 0, its embedding */
 } dm_score;
 
 /* At layer layers[s] (0-based), of the n = L - keep_tail tokens before the tail,
@@ -211,9 +215,10 @@ typedef struct dm_calibration_options {
     size_t n_passage; /* default 4 */
     double share;     /* default 0.10 */
     const dm_context_options *context;
+    double *log_decay; /* [n_layer, d_inner]: filled with D_c; NULL: not wanted */
 } dm_calibration_options;
 #define DM_CALIBRATION_OPTIONS_INIT \
-    { sizeof(dm_calibration_options), 2048, 4, 0.10, NULL }
+    { sizeof(dm_calibration_options), 2048, 4, 0.10, NULL, NULL }
 DM_API dm_status dm_calibrate(const dm_model *model, const int32_t *ids, size_t n_id,
                               const dm_calibration_options *options, const char *directory,
                               dm_error *error);

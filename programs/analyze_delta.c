@@ -106,6 +106,12 @@ static bool list_dropping(struct delta *delta) {
 
 /* ---- The work ---- */
 
+/* Whether it is a score of Delta, which is what the map shows. */
+static bool check_score(const dm_context_options *context) {
+    return context->score <= DM_SCORE_GLOBAL ||
+           fail("--score %s: it is no score of Delta", score_name(context->score));
+}
+
 static bool choose_length(const struct settings *settings, struct delta *delta) {
     const struct analyze_input *input = delta->input;
     delta->length = settings->length < input->n_id ? settings->length : input->n_id;
@@ -154,8 +160,8 @@ static bool read_map(struct delta *delta) {
 
 static bool analyze(struct settings *settings, struct delta *delta) {
     struct output_folder folder = {0};
-    bool fine = analyze_input_open(&settings->input) && choose_length(settings, delta) &&
-                list_dropping(delta) && make_text(delta) &&
+    bool fine = analyze_input_open(&settings->input) && check_score(&settings->input.context) &&
+                choose_length(settings, delta) && list_dropping(delta) && make_text(delta) &&
                 output_folder_open(&folder, settings->output, "delta.json", "a map of Delta") &&
                 read_map(delta) && choose_ranges(delta) && delta_write(delta, folder.path);
     output_folder_close(&folder);

@@ -4,6 +4,7 @@
 
 #include "analyze_delta.h"
 #include "analyze_input.h"
+#include "analyze_layers.h"
 #include "analyze_receptive.h"
 #include "commands.h"
 #include "fail.h"
@@ -12,6 +13,7 @@
 static const struct command *const views[] = {
     &analyze_attention_command,
     &analyze_distance_command,
+    &analyze_layers_command,
     &analyze_receptive_field_command,
     &analyze_delta_command,
 };

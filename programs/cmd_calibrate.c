@@ -1,65 +1,96 @@
-/* decimamba calibrate: which channels of each layer hold a memory over the whole text. */
+/* decimamba calibrate: proposes how to decimate, from a sample of text, and writes it down. */
 #include <stdlib.h>
 
+#include "calibrate_work.h"
 #include "commands.h"
-#include "context_flags.h"
-#include "decimamba.h"
 #include "fail.h"
-#include "model_flags.h"
 #include "read_input.h"
 
-struct settings {
-    const char *text;
-    size_t length, n_passage;
-    double share;
-    struct model_flags model;
-    struct context_flags context;
-};
+bool calibrate_context(const struct calibrate_work *work, size_t *layer,
+                       dm_context_options *context) {
+    *layer = work->layer;
+    *context = (dm_context_options)DM_CONTEXT_OPTIONS_INIT;
+    context->method = DM_CONTEXT_DECIMATE;
+    context->score = work->score;
+    context->layers = layer;
+    context->n_layer = 1;
+    context->base_length = work->length;
+    return context_flags_apply(&work->settings->context, work->info.n_layer, context);
+}
 
-static bool calibrate(const struct settings *settings, const char *directory, const dm_model *model,
-                      const dm_model_info *info, const int32_t *ids, size_t n_id) {
-    size_t middle = info->n_layer / 2;
-    dm_context_options context = DM_CONTEXT_OPTIONS_INIT;
-    dm_calibration_options options = DM_CALIBRATION_OPTIONS_INIT;
+/* Whether the settings drop tokens by a score. */
+static bool decimates(const struct calibrate_settings *settings) {
+    return !settings->context.method_given || settings->context.method == DM_CONTEXT_DECIMATE;
+}
+
+static bool open(struct calibrate_work *work) {
+    const struct calibrate_settings *settings = work->settings;
+    struct text text = {0};
     dm_error error;
-    context.method = DM_CONTEXT_DECIMATE;
-    context.score = DM_SCORE_GLOBAL;
-    context.layers = &middle;
-    context.n_layer = 1;
-    context.base_length = settings->length;
-    if (!context_flags_apply(&settings->context, info->n_layer, &context))
+    bool fine = load_tokenizer(settings->directory, &work->tokenizer) &&
+                read_text("text", NULL, settings->text, &text);
+    if (fine && dm_tokenizer_encode(work->tokenizer, text.bytes, text.n_byte, &work->ids,
+                                    &work->n_id, &error))
+        fine = fail("%s: %s", text.name, error.message);
+    free(text.bytes);
+    return fine && load_model(settings->directory, &settings->model, &work->model, &work->info);
+}
+
+static bool propose(struct calibrate_work *work) {
+    const struct context_flags *flags = &work->settings->context;
+    if (!calibrate_length(work))
         return false;
-    options.length = settings->length;
+    if (!decimates(work->settings) || (flags->layers_given && flags->score_given))
+        return true;
+    return calibrate_channels(work) && calibrate_layer(work) && calibrate_score(work) &&
+           calibrate_compare(work);
+}
+
+static bool write_down(struct calibrate_work *work) {
+    const struct calibrate_settings *settings = work->settings;
+    dm_calibration_options options = DM_CALIBRATION_OPTIONS_INIT;
+    dm_context_options context;
+    dm_error error;
+    size_t layer;
+    if (!calibrate_context(work, &layer, &context))
+        return false;
+    json_t *all = context_to_json(&context);
+    char *text = all ? json_dumps(all, JSON_COMPACT) : NULL;
+    json_decref(all);
+    if (!text)
+        return fail_memory();
+    printf("context %s\n", text);
+    free(text);
+    options.length = work->length;
     options.n_passage = settings->n_passage;
     options.share = settings->share;
     options.context = &context;
-    return dm_calibrate(model, ids, n_id, &options, directory, &error) == DM_OK ||
-           fail("%s", error.message);
+    if (!settings->dry_run) {
+        if (dm_calibrate(work->model, work->ids, work->n_id, &options, settings->directory, &error))
+            return fail("%s", error.message);
+        work->n_read += work->length * settings->n_passage;
+    }
+    printf("%zu tokens read; %s%s/decimamba.json\n", work->n_read,
+           settings->dry_run ? "nothing written to " : "written to ", settings->directory);
+    return flush_output();
 }
 
-static bool encode_and_calibrate(const struct settings *settings, const char *directory) {
-    dm_tokenizer *tokenizer = NULL;
-    dm_model *model = NULL;
-    dm_model_info info;
-    struct text text = {0};
-    int32_t *ids = NULL;
-    size_t n_id;
-    dm_error error;
-    bool fine =
-        load_tokenizer(directory, &tokenizer) && read_text("text", NULL, settings->text, &text);
-    if (fine && dm_tokenizer_encode(tokenizer, text.bytes, text.n_byte, &ids, &n_id, &error))
-        fine = fail("%s: %s", text.name, error.message);
-    fine = fine && load_model(directory, &settings->model, &model, &info) &&
-           calibrate(settings, directory, model, &info, ids, n_id);
-    dm_free(ids);
-    free(text.bytes);
-    dm_model_free(model);
-    dm_tokenizer_free(tokenizer);
+static bool calibrate(const struct calibrate_settings *settings) {
+    struct calibrate_work work = {.settings = settings, .score = DM_SCORE_GLOBAL};
+    dm_context_options context;
+    size_t layer;
+    bool fine = open(&work) && calibrate_context(&work, &layer, &context) && propose(&work) &&
+                write_down(&work);
+    delta_channels_free(work.channels, work.info.n_layer);
+    free(work.log_decay);
+    dm_free(work.ids);
+    dm_model_free(work.model);
+    dm_tokenizer_free(work.tokenizer);
     return fine;
 }
 
 static int run(int n_argument, char **arguments) {
-    struct settings settings = {.length = 2048, .n_passage = 4, .share = 0.1};
+    struct calibrate_settings settings = {.n_passage = 4, .share = 0.1};
     struct option model_options[n_model_option], context_options[n_context_option];
     model_flags_table(&settings.model, model_options);
     context_flags_table(&settings.context, context_options);
@@ -67,41 +98,50 @@ static int run(int n_argument, char **arguments) {
         {OPTION_TEXT, "text", &settings.text, "FILE",
          .help = "text like the one that the model was trained on; -: standard input"},
         {OPTION_SIZE, "length", &settings.length, "N",
-         "tokens in a passage: the length that the model was trained on", .least = 1, .most = 1e15},
-        {OPTION_SIZE, "passages", &settings.n_passage, "N", "passages, spread over the text",
+         "the length that the model was trained on, in tokens (default: it is found)", .least = 1,
+         .most = 1e15, .given = &settings.length_given},
+        {OPTION_SIZE, "passages", &settings.n_passage, "N",
+         "passages of that length, spread over the text, by which channels are told apart",
          .least = 1, .most = 1e6},
         {OPTION_REAL, "share", &settings.share, "X",
          "share of a layer's channels that are global, in (0, 1]", .least = 1e-9, .most = 1},
+        {OPTION_FLAG, "dry-run", &settings.dry_run, .help = "print the proposal, write nothing"},
         {.kind = OPTION_END},
     };
     const struct option_group groups[] = {
         {"Options", options},
-        {"Context (the defaults to write down; --base-length is --length unless it is given)",
+        {"Context (what is not given is proposed; --beta and the rest: as they are elsewhere)",
          context_options},
         {"Model", model_options},
         {0}};
-    const char *operands[1];
     enum options_result result =
-        options_read(&calibrate_command, groups, n_argument, arguments, operands);
+        options_read(&calibrate_command, groups, n_argument, arguments, &settings.directory);
     if (result != OPTIONS_READ)
         return options_status(result);
     if (!settings.text) {
         complain("calibrate: --text is missing");
         return EXIT_FAILURE;
     }
-    return encode_and_calibrate(&settings, operands[0]) ? EXIT_SUCCESS : EXIT_FAILURE;
+    return calibrate(&settings) ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 const struct command calibrate_command = {
     .name = "calibrate",
     .operands = "MODEL --text FILE",
-    .summary = "Finds a model's global channels and writes its decimamba.json.",
-    .notes = "The channels whose state decays slowest over texts of the training length are the "
-             "global ones: --score global looks only at them. Without context flags the defaults "
-             "written are: decimate at the middle layer by the global score, with the base length "
-             "of a passage.",
-    .example = "decimamba calibrate models/passkey-bytes-512 --text book.txt \\\n"
-               "    --length 512 --layers 3",
+    .summary = "Proposes how to decimate, from text alone, and writes the model's decimamba.json.",
+    .notes =
+        "Training length: windows of 256, 512, ... 16384 tokens that end at the same places are "
+        "read by plain Mamba; where the mean loss of their last 100 tokens first rises (95% "
+        "interval), the length before is taken, else the longest. It is L_base too. "
+        "Global channels: those whose state decays slowest over that length. "
+        "Layer: the one whose global channels remember 4 times as long as those of every other "
+        "layer; where there is none, the first layer whose mean distance is at least half of the "
+        "greatest. "
+        "Score: global, unless norm keeps 90% of the tokens that global keeps. "
+        "The proposal is then compared with the other score, and with the layer below by norm, on "
+        "the loss of windows twice as long: one whose loss is lower (95% interval) takes its "
+        "place, unless the model's loss is no better than chance. Flags come before proposals.",
+    .example = "decimamba calibrate models/passkey-512 --text data/books/26618.txt --dry-run",
     .min_operand = 1,
     .max_operand = 1,
     .run = run,

@@ -33,6 +33,7 @@ bool load_model(const char *directory, const struct model_flags *flags, dm_model
     options.n_thread = flags->n_thread;
     options.dtype = dtypes[flags->dtype];
     options.cpu = flags->cpu;
+    options.settings = flags->settings;
     *info = (dm_model_info)DM_MODEL_INFO_INIT;
     if (dm_model_load(directory, &options, model, &error))
         return fail("%s", error.message);

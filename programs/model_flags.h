@@ -9,6 +9,7 @@ struct model_flags {
     size_t n_thread;
     int dtype;
     const char *cpu;
+    const char *settings; /* of no flag: a decimamba.json in place of the model's own; NULL: that */
 };
 
 enum { n_model_option = 4 };

@@ -80,6 +80,10 @@ const struct report_cell *report_cell(const struct report_cells *cells, size_t m
     return &cells->items[cell_place(cells->report, method, column, row)];
 }
 
+double report_shown(const struct task *task, double score) {
+    return task->measure == TASK_LOSS ? exp(score) : 100 * score;
+}
+
 void report_cells_free(struct report_cells *cells) {
     free(cells->items);
     *cells = (struct report_cells){0};

@@ -23,6 +23,8 @@ bool report_cells_make(struct report_cells *cells, const struct report *report);
  * those of all rows are means of the rows' means. */
 const struct report_cell *report_cell(const struct report_cells *cells, size_t method,
                                       size_t column, size_t row);
+/* A score as pictures show it: of 100, or as a perplexity. */
+double report_shown(const struct task *task, double score);
 void report_cells_free(struct report_cells *cells);
 
 #endif

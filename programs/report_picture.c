@@ -23,11 +23,6 @@ static void write_number(FILE *stream, double number, char after) {
         fprintf(stream, "?%c", after);
 }
 
-/* A score as the picture shows it: of 100, or as a perplexity. */
-static double shown(const struct task *task, double score) {
-    return task->measure == TASK_LOSS ? exp(score) : 100 * score;
-}
-
 /* `place`: of the column among those that are drawn. */
 static void write_row(const struct report_cells *cells, FILE *stream, size_t method, size_t column,
                       size_t place, size_t row) {
@@ -41,9 +36,9 @@ static void write_row(const struct report_cells *cells, FILE *stream, size_t met
     write_name(stream, row < task->rows.n ? task->rows.names[row] : "all");
     fprintf(stream, "%zu\t%zu\t", row, cell->n);
     write_number(stream, cell->sum, '\t');
-    write_number(stream, shown(task, cell->mean), '\t');
-    write_number(stream, shown(task, cell->interval.low), '\t');
-    write_number(stream, shown(task, cell->interval.high), '\n');
+    write_number(stream, report_shown(task, cell->mean), '\t');
+    write_number(stream, report_shown(task, cell->interval.low), '\t');
+    write_number(stream, report_shown(task, cell->interval.high), '\n');
 }
 
 static bool fill_table(const struct report_cells *cells, FILE *stream) {

@@ -260,7 +260,7 @@ static void write_styles(const struct report *report, FILE *stream) {
           stream);
 }
 
-static void write_figure_axis(const struct report_cells *cells, FILE *stream) {
+void script_figure_axis(const struct report_cells *cells, FILE *stream) {
     static const char *const names[] = {[TASK_RIGHT] = "right answers (%)",
                                         [TASK_SCORE] = "mean score (of 100)",
                                         [TASK_LOSS] = "perplexity"};
@@ -278,7 +278,7 @@ static void write_figure_axis(const struct report_cells *cells, FILE *stream) {
         fputs("set yrange [0:*]\n", stream);
     else if (most - least > log(20))
         fputs("set logscale y\nset format y '%g'\n", stream);
-    fprintf(stream, "set ylabel '%s, 95%% interval'\n", names[task->measure]);
+    fprintf(stream, "y_label = '%s, 95%% interval'\nset ylabel y_label\n", names[task->measure]);
 }
 
 static void write_lines(const struct report_cells *cells, FILE *stream, const size_t *order) {
@@ -287,7 +287,7 @@ static void write_lines(const struct report_cells *cells, FILE *stream, const si
     double least = axis->values[order[0]], most = axis->values[order[axis->n - 1]];
     double trained = (double)report->trained;
     write_styles(report, stream);
-    write_figure_axis(cells, stream);
+    script_figure_axis(cells, stream);
     if (report->trained) {
         least = fmin(least, trained);
         most = fmax(most, trained);
@@ -323,7 +323,7 @@ static void write_bars(const struct report_cells *cells, FILE *stream, const siz
     const struct task_axis *axis = &report->task->columns;
     bool totalled = axis->n > 1; /* the group of all columns */
     write_styles(report, stream);
-    write_figure_axis(cells, stream);
+    script_figure_axis(cells, stream);
     write_ticks(stream, "xtics", axis, order, NULL);
     if (totalled)
         fprintf(stream, "set xtics add ('all' %zu)\n", axis->n);

@@ -117,7 +117,7 @@ static void test_context(void **state) {
     WITH(context.keep_tail = 0, "keep_tail");
     WITH(context.method = (dm_context_method)9, "method");
     WITH(context.method = (dm_context_method)-1, "method");
-    WITH(context.score = (dm_score)3, "score");
+    WITH(context.score = (dm_score)(DM_SCORE_TOKEN_NORM + 1), "score");
     WITH(context.score = (dm_score)-1, "score");
     WITH(context.score = DM_SCORE_GLOBAL, "calibrate");
 #undef WITH

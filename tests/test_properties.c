@@ -60,7 +60,7 @@ static void draw_settings(struct dm_random *random, size_t n_layer, struct setti
     if (n == 0)
         return;
     context->method = dm_random_below(random, 5) == 0 ? DM_CONTEXT_KEEP_LAST : DM_CONTEXT_DECIMATE;
-    context->score = (dm_score)dm_random_below(random, 3);
+    context->score = (dm_score)dm_random_below(random, DM_SCORE_TOKEN_NORM + 1);
     context->base_length = 1 + dm_random_below(random, 200);
     context->beta = dm_random_below(random, 3) ? 0.3 + 0.7 * dm_random_uniform(random) : 1.0;
     context->min_length = dm_random_below(random, 51);

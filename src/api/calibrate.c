@@ -104,6 +104,9 @@ static dm_status calibrate(const struct dm_model *model, const int32_t *ids, siz
         status = fill(calibration, model, options, decay, error);
     if (!status)
         status = dm_calibration_write(calibration, path, error);
+    size_t n = model->network.config.n_layer * decay->d_inner;
+    for (size_t i = 0; i < n && !status && options->log_decay; i++)
+        options->log_decay[i] = decay->sum[i] / (double)options->n_passage;
     dm_calibration_free(calibration);
     return status;
 }

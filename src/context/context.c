@@ -6,7 +6,7 @@
 #include "base/memory.h"
 
 static const struct dm_context_hooks *const methods[] = {&dm_decimation, &dm_keep_last};
-static const char *const score_names[] = {"norm", "mean", "global"};
+static const char *const score_names[] = {"norm", "mean", "global", "random", "token-norm"};
 
 enum {
     n_method = sizeof methods / sizeof *methods,

@@ -17,13 +17,24 @@ struct dm_stage {
     size_t n_channel;
 };
 
+/* A packed batch of tokens that enter a decimating layer: all that they can be scored by. */
+struct dm_stage_input {
+    size_t n_token, n_sequence;
+    const size_t *start;          /* [n_sequence + 1] */
+    const size_t *first_position; /* [n_sequence] of their first rows, in the layer's own input;
+                                     NULL: 0 */
+    size_t d_model, d_inner;
+    const dm_real *residual; /* [n_token, d_model] as it enters the layer */
+    const dm_real *delta;    /* [n_token, d_inner] */
+};
+
 struct dm_context_hooks {
     dm_context_method method;
     const char *name;
-    /* Fills `op` with how a token at `stage` is scored from its Delta; the best are kept. NULL:
-     * nothing is scored, the latest are kept. */
+    /* Fills score [n_token] of the tokens at `stage`; the best are kept. NULL: nothing is scored,
+     * the latest are kept. */
     void (*score)(const struct dm_context *context, const struct dm_stage *stage,
-                  struct dm_token_score *op);
+                  const struct dm_stage_input *input, const struct dm_ops *ops, dm_real *score);
 };
 
 extern const struct dm_context_hooks dm_decimation; /* decimation.c */

@@ -1,11 +1,30 @@
-/* DeciMamba (arXiv:2406.14528): the tokens whose Delta is large are kept. */
+/* DeciMamba (arXiv:2406.14528): the tokens whose Delta is large are kept; and baselines, which choose
+ * by what Delta does not know. */
 #include "context/context.h"
+#include "ops/select_tokens/token_hash.h"
 
-static void score(const struct dm_context *context, const struct dm_stage *stage,
-                  struct dm_token_score *op) {
-    op->squared = context->score != DM_SCORE_MEAN;
-    op->channels = context->score == DM_SCORE_GLOBAL ? stage->channels : NULL;
-    op->n_channel = stage->n_channel;
+static void score_positions(const struct dm_stage_input *input, dm_real *score) {
+    for (size_t s = 0; s < input->n_sequence; s++)
+        dm_token_hash(input->first_position ? input->first_position[s] : 0,
+                      input->start[s + 1] - input->start[s], score + input->start[s]);
 }
 
-const struct dm_context_hooks dm_decimation = {DM_CONTEXT_DECIMATE, "decimate", score};
+static void score_tokens(const struct dm_context *context, const struct dm_stage *stage,
+                         const struct dm_stage_input *input, const struct dm_ops *ops,
+                         dm_real *score) {
+    bool by_token = context->score == DM_SCORE_TOKEN_NORM;
+    const struct dm_token_score op = {
+        .width = by_token ? input->d_model : input->d_inner,
+        .squared = context->score != DM_SCORE_MEAN,
+        .values = by_token ? input->residual : input->delta,
+        .channels = context->score == DM_SCORE_GLOBAL ? stage->channels : NULL,
+        .n_channel = stage->n_channel,
+        .score = score,
+    };
+    if (context->score == DM_SCORE_RANDOM)
+        score_positions(input, score);
+    else
+        ops->token_score(&op, 0, input->n_token);
+}
+
+const struct dm_context_hooks dm_decimation = {DM_CONTEXT_DECIMATE, "decimate", score_tokens};

@@ -118,13 +118,16 @@ dm_status dm_mixer_delta(const struct dm_batch *batch, size_t layer, dm_error *e
 
 void dm_mixer_score(const struct dm_batch *batch, const struct dm_context *context,
                     const struct dm_stage *stage) {
-    struct dm_token_score op = {.width = batch->network->config.d_inner,
-                                .delta = batch->at->delta,
-                                .score = batch->at->score};
-    if (!context->hooks->score)
-        return;
-    context->hooks->score(context, stage, &op);
-    batch->network->ops.token_score(&op, 0, batch->n_token);
+    const struct dm_stage_input input = {.n_token = batch->n_token,
+                                         .n_sequence = batch->n_sequence,
+                                         .start = batch->at->start,
+                                         .first_position = batch->first_position,
+                                         .d_model = batch->network->config.d_model,
+                                         .d_inner = batch->network->config.d_inner,
+                                         .residual = batch->at->residual,
+                                         .delta = batch->at->delta};
+    if (context->hooks->score)
+        context->hooks->score(context, stage, &input, &batch->network->ops, batch->at->score);
 }
 
 static void scan(const struct dm_batch *batch, size_t layer) {

@@ -18,6 +18,8 @@ struct dm_batch {
     struct dm_activations *at;
     size_t n_token, n_sequence;     /* `at->start` holds n_sequence + 1 offsets */
     struct dm_state *const *states; /* [n_sequence]; NULL: `at` points at the layer's states */
+    const size_t *first_position;   /* [n_sequence] of their first rows, in the input of the layers
+                                       at work; NULL: 0 */
     void (*observe)(void *observer, const struct dm_batch *batch, size_t layer);
     void *observer; /* told of each layer when its Delta is there; observe NULL: nobody */
 };
@@ -30,7 +32,8 @@ void dm_mixer_norm(const struct dm_batch *batch, size_t layer);
 dm_status dm_mixer_inputs(const struct dm_batch *batch, size_t layer, dm_error *error);
 /* dt -> delta. */
 dm_status dm_mixer_delta(const struct dm_batch *batch, size_t layer, dm_error *error);
-/* delta -> score, as the context's stage has it; nothing where the latest tokens are kept. */
+/* delta, residual -> score, as the context's stage has it; nothing where the latest tokens are kept.
+ */
 void dm_mixer_score(const struct dm_batch *batch, const struct dm_context *context,
                     const struct dm_stage *stage);
 /* normed, u, delta, BC -> y; moves ssm_state on. */

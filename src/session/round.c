@@ -34,8 +34,9 @@ static void observe(void *observer, const struct dm_batch *batch, size_t layer) 
 static bool allocate(struct dm_round *round, size_t n_session) {
     round->active = dm_memory_array(n_session, sizeof *round->active);
     round->states = dm_memory_array(n_session, sizeof *round->states);
+    round->first_position = dm_memory_array(n_session, sizeof *round->first_position);
     round->done = dm_memory_zeroed(n_session, sizeof *round->done);
-    return round->active && round->states && round->done;
+    return round->active && round->states && round->first_position && round->done;
 }
 
 dm_status dm_round_new(const struct dm_model *model, size_t n_session, struct dm_round **result,
@@ -58,6 +59,7 @@ dm_status dm_round_new(const struct dm_model *model, size_t n_session, struct dm
         return status;
     }
     round->batch.states = round->states;
+    round->batch.first_position = round->first_position;
     dm_round_clear(round);
     *result = round;
     return DM_OK;
@@ -72,6 +74,7 @@ void dm_round_free(struct dm_round *round) {
         dm_model_give_back_activations(round->model, round->batch.at);
     dm_memory_free(round->active);
     dm_memory_free(round->states);
+    dm_memory_free(round->first_position);
     dm_memory_free(round->done);
     dm_memory_free(round);
 }
@@ -87,6 +90,7 @@ void dm_round_add(struct dm_round *round, struct dm_session *session, size_t n_t
     struct dm_batch *batch = &round->batch;
     round->active[batch->n_sequence] = session;
     round->states[batch->n_sequence] = &session->state;
+    round->first_position[batch->n_sequence] = session->chunk_first;
     batch->n_token += n_token;
     batch->at->start[++batch->n_sequence] = batch->n_token;
     if (session->probe)

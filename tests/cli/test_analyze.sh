@@ -113,4 +113,79 @@ run 1 analyze distance model --text text --layers 1 --keep-tail 3
 complains '--keep-tail 3: the last 16 tokens are looked at'
 run 1 analyze distance model --text text --output maps
 complains 'maps: not empty, and no folder of a measurement of distances'
+# ---- layers ----
+task="--text $root/include/decimamba.h --lengths 200,400 --depths 2 --keys 1"
+run 0 analyze layers passkey model $task --score norm --base-length 50 --trained 200 --output sweep
+prints 'decimate:layers=3,base-length=50,score=norm'
+prints "best by 'all': decimate:layers="
+is_picture sweep/sweep-layer
+is_picture sweep/passkey
+[ "$(grep -c '"context"' sweep/outcomes.jsonl)" -eq 6 ] || failed 'methods of the sweep'
+# a panel for each length and one for both; in each the layers, plain Mamba and keep-last
+[ "$(cut -f 1,2 sweep/sweep-layer.tsv | sort -u | wc -l)" -eq 4 ] || failed 'its panels'
+[ "$(awk -F '\t' '$1 == 3 { print $3, $5, $6 }' sweep/sweep-layer.tsv | tr '\n' ';')" = \
+    '1 0 4;1 1 4;1 2 4;1 3 4;3 ? 4;4 ? 4;' ] || failed 'its rows'
+# its points are methods like any other: evaluate goes on from them, and sweeps share them
+cp sweep/outcomes.jsonl before
+run 0 evaluate passkey model $task --trained 200 --output sweep \
+    --methods 'none decimate:layers=2,base-length=50,score=norm'
+prints '4 of them read before'
+run 0 analyze layers passkey model $task --trained 200 --score norm --base-length 50 \
+    --sweep layer=3,1 --methods none --column 400 --output sweep
+same sweep/outcomes.jsonl before
+prints "best by '400': decimate:layers="
+[ "$(awk -F '\t' 'NR > 1 { print $2, $3, $5 }' sweep/sweep-layer.tsv | tr '\n' ';')" = \
+    '400 1 3;400 1 1;400 3 ?;' ] || failed 'the rows of one column'
+run 0 analyze layers passkey model $task --trained 200 --score norm --layers 3 \
+    --sweep base-length=50,25 --output sweep
+[ "$(grep -c '"method":"decimate:layers=3,base-length=50,score=norm","prompt"' \
+    sweep/outcomes.jsonl)" -eq 4 ] || failed 'a point was read twice'
+prints 'keep-last:base-length=25'
+is_picture sweep/sweep-base-length
+run 0 analyze layers passkey model $task --layers 0,2 --base-length 60 --sweep beta=.5,.83,1
+prints 'decimate:layers=0,2,base-length=60,beta=.83'
+# without channels the global score is left out
+run 0 analyze layers passkey model $task --layers 1 --base-length 60 --sweep score --output scores
+prints 'score global is left out: score global needs the channels of layer 1'
+prints 'score=random'
+prints 'score=token-norm'
+! grep -q 'score=global' scores/table.md || failed 'a point without channels'
+cp -r model calibrated
+run 0 calibrate calibrated --text text --length 128
+run 0 analyze layers passkey calibrated $task --layers 1 --base-length 60 --sweep score=global,norm
+prints 'layers=1,base-length=60,score=global'
+# tasks without rows, and those measured in perplexity
+run 0 analyze layers perplexity model --text "$root/data/books" --lengths 300,150 --windows 2 \
+    --base-length 100 --output loss
+prints "best by 'all': "
+[ "$(awk -F '\t' 'NR > 1 { print $2 }' loss/sweep-layer.tsv | uniq | tr '\n' ' ')" = \
+    '150 300 all ' ] || failed 'columns are not in the order of their values'
+is_picture loss/sweep-layer
+run 1 analyze layers
+complains 'analyze layers: a task is missing'
+run 1 analyze layers passky model
+complains "unknown task 'passky' (did you mean passkey?)"
+run 1 analyze layers passkey model $task --sweep layers
+complains "--sweep: 'layers' is not one of layer, base-length, beta, score"
+run 1 analyze layers passkey model $task --sweep beta
+complains '--sweep beta: its values are missing, as in --sweep beta=0.5,0.83,1'
+run 1 analyze layers passkey model $task --sweep layer=1,,2
+complains "--sweep layer: '1,,2' is not a list of values"
+run 1 analyze layers passkey model $task --sweep layer=4
+complains 'there is no layer 4'
+run 1 analyze layers passkey model $task --sweep layer=1,1
+complains "method 'decimate:layers=1' is named twice"
+run 1 analyze layers passkey model $task --layers 1
+complains '--layers: this is what is swept'
+run 1 analyze layers passkey model $task --layers 1 --sweep beta=.5,1
+complains '--sweep beta: with one layer beta says nothing'
+run 1 analyze layers passkey model $task --score global --output new
+complains "method 'decimate:layers=0,score=global': score global needs the channels of layer 0"
+run 1 analyze layers passkey model $task --sweep score=fast --layers 1
+complains "'fast' is not one of norm, mean, global, random, token-norm"
+run 1 analyze layers passkey model $task --column 300
+complains "--column: there is no column '300'"
+run 1 analyze layers passkey model $task --sweep base-length=10
+complains '--layers is missing'
+absent new
 finish

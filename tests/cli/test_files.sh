@@ -64,7 +64,7 @@ complains missing
 absent new missing
 
 # calibrate
-run 0 calibrate model --text text --length 256
+run 0 calibrate model --text text --length 256 --layers 2
 run 0 info model
 prints 'decimamba.json      yes'
 prints 'context             decimate, layers 2, base length 256, beta 0.5, min length 20, keep tail 1, score global'

@@ -6,7 +6,7 @@ cat > config.json <<'END'
  "residual_in_fp32": true, "fused_add_norm": true, "pad_vocab_size_multiple": 8}
 END
 cp "$here/ascii/tokenizer.json" .
-head -c 20000 "$root/include/decimamba.h" > text.txt
+head -c 25000 "$root/data/books/26239.txt" | tr -cd "\\12\\40-\\176" | head -c 20000 > text.txt
 head -c 3000 "$root/src/base/json.h" > other.txt
 cat > run.json <<'END'
 {"config": "config.json", "text": "text.txt", "held_out_text": ["other.txt"], "output": "done",

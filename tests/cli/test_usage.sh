@@ -9,7 +9,8 @@ prints 'Example:'
 manual=$(sed 's/\\-/-/g' "$root/docs/man/decimamba.1")
 for command in generate tokenize perplexity info logits 'evaluate passkey' 'evaluate retrieval' \
     'evaluate multidoc-qa' 'evaluate perplexity' 'evaluate longbench' \
-    'analyze attention' 'analyze distance' 'analyze receptive-field' 'analyze delta' calibrate convert init train; do
+    'analyze attention' 'analyze distance' 'analyze receptive-field' 'analyze delta' \
+    'analyze layers passkey' calibrate convert init train; do
     run 0 --help
     prints "  ${command%% *} "
     run 0 $command --help

@@ -1,6 +1,6 @@
-/* How much a token's step Delta says that it matters:
- *     norm    sqrt(sum_c delta[t,c]^2)   (official code: delta.norm(dim=channels))
- *     mean    sum_c delta[t,c] / width   (the paper, section 4)
+/* How much a token's row, such as its step Delta, says that it matters:
+ *     norm    sqrt(sum_c values[t,c]^2)   (official code: delta.norm(dim=channels))
+ *     mean    sum_c values[t,c] / width   (the paper, section 4)
  * over all channels, or over those listed. */
 #ifndef DM_OPS_TOKEN_SCORE_H
 #define DM_OPS_TOKEN_SCORE_H
@@ -13,7 +13,7 @@
 struct dm_token_score {
     size_t width;
     int squared;              /* norm, else mean */
-    const dm_real *delta;     /* [n_token, width] */
+    const dm_real *values;    /* [n_token, width] */
     const uint32_t *channels; /* [n_channel], ascending; NULL: all */
     size_t n_channel;
     dm_real *score; /* [n_token] */

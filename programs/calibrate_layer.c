@@ -1,0 +1,127 @@
+/* The global channels, and the layer to decimate at. */
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "calibrate_work.h"
+#include "fail.h"
+#include "mean_distance.h"
+#include "paths.h"
+#include "proposal.h"
+
+enum { n_query = 16 };
+
+/* Measures the channels, and writes them to folder/decimamba.json. */
+static bool measure(struct calibrate_work *work, const char *folder) {
+    const struct calibrate_settings *settings = work->settings;
+    const dm_context_options plain = DM_CONTEXT_OPTIONS_INIT;
+    dm_calibration_options options = DM_CALIBRATION_OPTIONS_INIT;
+    dm_error error;
+    options.length = work->length;
+    options.n_passage = settings->n_passage;
+    options.share = settings->share;
+    options.context = &plain;
+    options.log_decay = work->log_decay;
+    work->n_read += work->length * settings->n_passage;
+    if (dm_calibrate(work->model, work->ids, work->n_id, &options, folder, &error))
+        return fail("%s", error.message);
+    return !delta_channels_read(folder, work->info.n_layer, work->info.d_inner, &work->channels,
+                                &error) ||
+           fail("%s", error.message);
+}
+
+/* Opens the model again, with what is there instead of its own settings. */
+static bool reopen(struct calibrate_work *work, const char *path) {
+    struct model_flags flags = work->settings->model;
+    flags.settings = path;
+    dm_model_free(work->model);
+    work->model = NULL;
+    return load_model(work->settings->directory, &flags, &work->model, &work->info);
+}
+
+bool calibrate_channels(struct calibrate_work *work) {
+    const char *parent = getenv("TMPDIR");
+    char *folder = path_join(parent && *parent ? parent : "/tmp", "decimamba-XXXXXX");
+    work->log_decay = calloc(work->info.n_layer * work->info.d_inner, sizeof *work->log_decay);
+    bool made = folder && work->log_decay && mkdtemp(folder);
+    char *path = made ? path_join(folder, "decimamba.json") : NULL;
+    bool fine = !folder || !work->log_decay || (made && !path) ? fail_memory()
+                : !made ? fail("%s: cannot make a folder there", parent ? parent : "/tmp")
+                        : measure(work, folder) && reopen(work, path);
+    if (path)
+        unlink(path);
+    if (made)
+        rmdir(folder);
+    free(path);
+    free(folder);
+    return fine;
+}
+
+/* ---- The layer ---- */
+
+/* distance [n_layer]: of the channels' mean, at the end of a passage in the middle of the text. */
+static bool measure_distance(struct calibrate_work *work, double *distance) {
+    const dm_context_options plain = DM_CONTEXT_OPTIONS_INIT;
+    size_t n_layer = work->info.n_layer, d_inner = work->info.d_inner;
+    size_t queries = work->length < n_query ? work->length : n_query;
+    double *channels = calloc(n_layer * d_inner, sizeof *channels);
+    const struct scan_reading reading = {.model = work->model,
+                                         .context = &plain,
+                                         .ids = work->ids + (work->n_id - work->length) / 2,
+                                         .n_id = work->length};
+    dm_error error;
+    bool fine =
+        channels ? !mean_distance(&reading, queries, channels, &error) || fail("%s", error.message)
+                 : fail_memory();
+    work->n_read += 2 * work->length;
+    for (size_t l = 0; l < n_layer && fine; l++)
+        for (size_t c = 0; c < d_inner; c++)
+            distance[l] += channels[l * d_inner + c] / (double)d_inner;
+    free(channels);
+    return fine;
+}
+
+/* slow [n_layer]: the mean log-decay of the global channels. */
+static void find_slow(const struct calibrate_work *work, double *slow) {
+    for (size_t l = 0; l < work->info.n_layer; l++) {
+        double *layer = work->log_decay + l * work->info.d_inner;
+        slow[l] = mean_of_least(layer, work->info.d_inner, work->channels[l].n);
+    }
+}
+
+static void print_layers(const struct calibrate_work *work, const double *slow,
+                         const double *distance, const struct layer_proposal *proposal) {
+    printf(
+        "   layer  log-decay  mean distance  over %zu tokens; of the slow channels, and of all\n",
+        work->length);
+    for (size_t l = 0; l < work->info.n_layer; l++)
+        printf("%8zu  %9.4g  %13.1f\n", l, slow[l], distance[l]);
+    if (proposal->alone)
+        printf("layer %zu: its slow channels remember %.3g times as long as those of any other "
+               "layer:\n"
+               "  what it holds must be chosen at it, not above it\n",
+               proposal->layer, proposal->times);
+    else
+        printf("layer %zu: the first that looks at least half as far back as the farthest\n",
+               proposal->layer);
+}
+
+bool calibrate_layer(struct calibrate_work *work) {
+    const struct context_flags *flags = &work->settings->context;
+    size_t n_layer = work->info.n_layer;
+    if (flags->layers_given) {
+        work->layer = flags->layers.items[0];
+        return true;
+    }
+    double *slow = calloc(n_layer, sizeof *slow), *distance = calloc(n_layer, sizeof *distance);
+    bool fine = (slow && distance) || fail_memory();
+    fine = fine && measure_distance(work, distance);
+    if (fine) {
+        find_slow(work, slow);
+        struct layer_proposal proposal = propose_layer(slow, distance, n_layer);
+        print_layers(work, slow, distance, &proposal);
+        work->layer = proposal.layer;
+    }
+    free(slow);
+    free(distance);
+    return fine;
+}

@@ -1,0 +1,209 @@
+/* The score: what norm keeps beside what global keeps, and the loss of long windows by either. */
+#include <stdlib.h>
+
+#include "calibrate_work.h"
+#include "fail.h"
+#include "proposal.h"
+
+enum { least_sample = 4096, n_kind = 8, least_kind = 3 };
+/* Norm is as good as global where it keeps so much of what global keeps. */
+#define overlap_alike 0.9
+
+/* ---- What is kept ---- */
+
+static bool read_scores(struct calibrate_work *work, dm_score score, size_t n,
+                        struct delta_map *map) {
+    dm_context_options plain = DM_CONTEXT_OPTIONS_INIT;
+    dm_error error;
+    plain.score = score;
+    const struct delta_reading reading = {.model = work->model,
+                                          .context = &plain,
+                                          .ids = work->ids + (work->n_id - n) / 2,
+                                          .n_id = n,
+                                          .channels = work->channels};
+    work->n_read += n;
+    return !delta_map_read(&reading, map, &error) || fail("%s", error.message);
+}
+
+/* How much of what global keeps at the proposed layer norm keeps at `layer`. */
+static bool compare_scores(const struct calibrate_work *work, const struct delta_map *global,
+                           const struct delta_map *norm, size_t layer, double *overlap) {
+    size_t n = global->n_token, k = work->length < n ? work->length : n;
+    const float *a = global->scores + work->layer * n, *b = norm->scores + layer * n;
+    double correlation;
+    if (!score_overlap(a, b, n, k, overlap) || !score_correlation(a, b, n, &correlation))
+        return fail_memory();
+    printf("  norm at layer %zu keeps %.0f%% of the %zu of %zu tokens that global keeps at layer "
+           "%zu\n"
+           "    (by chance %.0f%%; rank correlation %.2f)\n",
+           layer, 100 * *overlap, k, n, work->layer, 100 * (double)k / (double)n, correlation);
+    return true;
+}
+
+/* A piece of text as a reader can tell it: its bytes, or \n and \x01. */
+static void print_piece(const char *text, size_t n_byte) {
+    putchar('\'');
+    for (size_t i = 0; i < n_byte; i++)
+        if (text[i] == '\n')
+            fputs("\\n", stdout);
+        else if ((unsigned char)text[i] < ' ' || text[i] == 0x7f)
+            printf("\\x%02x", (unsigned char)text[i]);
+        else
+            putchar(text[i]);
+    putchar('\'');
+}
+
+static bool print_preferred(const struct calibrate_work *work, const struct delta_map *global) {
+    const int32_t *ids = work->ids + (work->n_id - global->n_token) / 2;
+    const float *scores = global->scores + work->layer * global->n_token;
+    struct kind_score kinds[n_kind];
+    size_t n;
+    double mean = 0;
+    dm_error error;
+    for (size_t t = 0; t < global->n_token; t++)
+        mean += (double)scores[t] / (double)global->n_token;
+    if (!best_kinds(ids, scores, global->n_token, work->info.vocab_size, least_kind, kinds, n_kind,
+                    &n))
+        return fail_memory();
+    printf("  the global channels of layer %zu prefer, of what occurs %d times or more:",
+           work->layer, least_kind);
+    for (size_t i = 0; i < n; i++) {
+        char *text;
+        size_t n_byte;
+        int32_t id = (int32_t)kinds[i].id;
+        if (dm_tokenizer_decode(work->tokenizer, &id, 1, 1, &text, &n_byte, &error))
+            return fail("%s", error.message);
+        fputs(i % 4 ? "  " : "\n    ", stdout);
+        print_piece(text, n_byte);
+        printf(" %.2g", kinds[i].mean / mean);
+        dm_free(text);
+    }
+    puts("\n    (each with its score, the mean of all tokens being 1)");
+    return true;
+}
+
+static bool choose(struct calibrate_work *work, const struct delta_map *global,
+                   const struct delta_map *norm) {
+    double overlap, below;
+    if (!compare_scores(work, global, norm, work->layer, &overlap) ||
+        (work->layer && !compare_scores(work, global, norm, work->layer - 1, &below)))
+        return false;
+    work->score = overlap >= overlap_alike ? DM_SCORE_NORM : DM_SCORE_GLOBAL;
+    printf("score %s: norm at layer %zu keeps %s\n", score_name(work->score), work->layer,
+           work->score == DM_SCORE_NORM ? "the same tokens, and needs no calibration"
+                                        : "other tokens");
+    return true;
+}
+
+bool calibrate_score(struct calibrate_work *work) {
+    const struct context_flags *flags = &work->settings->context;
+    size_t n = 2 * work->length > least_sample ? 2 * work->length : least_sample;
+    struct delta_map global = {0}, norm = {0};
+    n = n < work->n_id ? n : work->n_id;
+    work->score = flags->score_given ? (dm_score)flags->score : DM_SCORE_GLOBAL;
+    bool fine = read_scores(work, DM_SCORE_GLOBAL, n, &global) && print_preferred(work, &global);
+    if (fine && !flags->score_given)
+        fine = read_scores(work, DM_SCORE_NORM, n, &norm) && choose(work, &global, &norm);
+    delta_map_free(&global);
+    delta_map_free(&norm);
+    return fine;
+}
+
+/* ---- The proposal beside its neighbours ---- */
+
+struct candidate {
+    size_t layer;
+    dm_score score;
+    struct window_losses losses;
+};
+enum { most_candidates = 3 };
+
+/* The proposal, then norm at its layer (or global, where norm is proposed), then norm at the layer
+ * below: as far as the flags leave it open. */
+static size_t list_candidates(const struct calibrate_work *work, struct candidate *candidates) {
+    const struct context_flags *flags = &work->settings->context;
+    dm_score other = work->score == DM_SCORE_NORM ? DM_SCORE_GLOBAL : DM_SCORE_NORM;
+    size_t n = 0;
+    candidates[n++] = (struct candidate){.layer = work->layer, .score = work->score};
+    if (!flags->score_given)
+        candidates[n++] = (struct candidate){.layer = work->layer, .score = other};
+    if (!flags->layers_given && work->layer)
+        candidates[n++] = (struct candidate){
+            .layer = work->layer - 1, .score = flags->score_given ? work->score : DM_SCORE_NORM};
+    return n;
+}
+
+/* Twice the budget and the tail, and no longer than the text has room for; 0: it has none. */
+static size_t compared_length(const struct calibrate_work *work,
+                              const dm_context_options *context) {
+    size_t length = 2 * (context->base_length < work->length ? work->length : context->base_length);
+    length = length < 1024 ? 1024 : length;
+    return length / 2 >= work->length && window_fits(work, length) ? length : 0;
+}
+
+static bool measure_candidates(struct calibrate_work *work, struct candidate *candidates, size_t n,
+                               size_t length) {
+    for (size_t i = 0; i < n; i++) {
+        struct calibrate_work as = *work;
+        dm_context_options context;
+        size_t layer;
+        as.layer = candidates[i].layer;
+        as.score = candidates[i].score;
+        bool fine = calibrate_context(&as, &layer, &context) &&
+                    window_losses(&as, &context, length, length, &candidates[i].losses);
+        work->n_read = as.n_read;
+        if (!fine)
+            return false;
+    }
+    return true;
+}
+
+/* Prints the others against the proposal; the place of the best. */
+static size_t judge(const struct calibrate_work *work, const struct candidate *candidates,
+                    size_t n) {
+    size_t best = 0;
+    for (size_t i = 0; i < n; i++) {
+        printf("    layer %zu, %-6s  %.4f", candidates[i].layer, score_name(candidates[i].score),
+               candidates[i].losses.mean);
+        if (i) {
+            double mean;
+            struct interval interval =
+                window_difference(&candidates[0].losses, &candidates[i].losses, &mean);
+            printf("  %+.4f (%+.4f to %+.4f)", mean, interval.low, interval.high);
+            if (work->told && interval.high < 0 &&
+                candidates[i].losses.mean < candidates[best].losses.mean)
+                best = i;
+        }
+        putchar('\n');
+    }
+    return best;
+}
+
+bool calibrate_compare(struct calibrate_work *work) {
+    struct candidate candidates[most_candidates];
+    dm_context_options context;
+    size_t layer, n = list_candidates(work, candidates);
+    if (n == 1 || !calibrate_context(work, &layer, &context))
+        return n == 1;
+    size_t length = compared_length(work, &context);
+    if (!work->rises || !length) {
+        printf("  not compared with others: %s\n",
+               length ? "the model reads the longest windows as they are"
+                      : "the text is too short for long windows");
+        return true;
+    }
+    printf("  loss of the last %d of %zu tokens, in nats; against the first (95%% interval):\n",
+           n_target, length);
+    if (!measure_candidates(work, candidates, n, length))
+        return false;
+    size_t best = judge(work, candidates, n);
+    if (best)
+        printf("layer %zu, score %s: its loss is lower\n", candidates[best].layer,
+               score_name(candidates[best].score));
+    else
+        printf("  %s\n", work->told ? "none is better beyond doubt: the proposal stays"
+                                    : "a loss that is no better than chance decides nothing");
+    work->layer = candidates[best].layer;
+    work->score = candidates[best].score;
+    return true;
+}

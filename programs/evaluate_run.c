@@ -1,0 +1,144 @@
+#include "evaluate_run.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "commands.h"
+#include "evaluate_loop.h"
+#include "fail.h"
+#include "file_hash.h"
+#include "read_tokens.h"
+#include "sub_command.h"
+
+static const struct evaluate_task *const tasks[] = {
+    &evaluate_passkey,    &evaluate_retrieval, &evaluate_multidoc_qa,
+    &evaluate_perplexity, &evaluate_longbench,
+};
+enum { n_task = sizeof tasks / sizeof *tasks };
+
+/* ---- The tasks ---- */
+
+static const char *task_name_at(size_t i, const void *context) {
+    (void)context;
+    return tasks[i]->name;
+}
+
+const struct evaluate_task *evaluate_task_find(const char *command, int n_argument,
+                                               char **arguments) {
+    const struct sub_commands subs = {command, "task", n_task, task_name_at, NULL};
+    size_t found;
+    return sub_command_find(&subs, n_argument, arguments, &found) ? tasks[found] : NULL;
+}
+
+void evaluate_tasks_print(void) {
+    for (size_t i = 0; i < n_task; i++)
+        printf("  %-12s%s\n", tasks[i]->name, tasks[i]->summary);
+}
+
+/* ---- The flags ---- */
+
+void evaluate_flags_table(struct evaluate_flags *flags, struct option table[n_evaluate_option]) {
+    *flags = (struct evaluate_flags){.batch = 8};
+    const struct option options[n_evaluate_option] = {
+        {OPTION_SEED, "seed", &flags->task.seed, "S",
+         .help = "the same seed gives the same prompts"},
+        {OPTION_SIZE, "trained", &flags->trained, "N",
+         .help = "mark this length as the one that the model was trained on; 0: none"},
+        {OPTION_SIZE, "batch", &flags->batch, "N", "prompts that are read together", .least = 1,
+         .most = 1024},
+        {OPTION_TEXT, "output", &flags->output, "FOLDER",
+         .help = "write every prompt's outcome, tables and pictures here; the same command goes on "
+                 "where it was stopped",
+         .path = true},
+        {.kind = OPTION_END},
+    };
+    memcpy(table, options, sizeof options);
+}
+
+/* ---- The run ---- */
+
+bool evaluate_run_load(struct evaluate_run *run) {
+    return load_model(run->flags->directory, &run->flags->model, &run->model, &run->info) &&
+           load_tokenizer(run->flags->directory, &run->tokenizer);
+}
+
+/* Everything that decides an outcome but the methods: the task's settings and the model. */
+static json_t *describe(const struct evaluate_run *run) {
+    char hash[hash_size];
+    json_t *all = json_deep_copy(run->data.settings);
+    if (!model_hash(run->flags->directory, hash)) {
+        json_decref(all);
+        return NULL;
+    }
+    json_object_set_new(all, "seed", json_integer((json_int_t)run->flags->task.seed));
+    json_object_set_new(all, "weights", json_string(hash));
+    json_object_set_new(all, "dtype", json_string(dtype_name(run->info.compute_dtype)));
+    json_object_set_new(all, "cpu", json_string(run->info.cpu));
+    return all;
+}
+
+/* What a session would refuse after the methods before it were through is refused now. */
+static bool check_methods(const struct evaluate_run *run) {
+    for (size_t i = 0; i < run->methods.n; i++) {
+        const struct method *method = &run->methods.items[i];
+        dm_session *session = NULL;
+        dm_error error;
+        if (dm_session_new(run->model, &method->context, &session, &error))
+            return fail("method '%.80s': %s", method->name, error.message);
+        dm_session_free(session);
+    }
+    return true;
+}
+
+bool evaluate_run_open(struct evaluate_run *run) {
+    const struct evaluate_flags *flags = run->flags;
+    run->data = (struct evaluate_data){.tokenizer = run->tokenizer, .settings = json_object()};
+    if (!run->data.settings)
+        return fail_memory();
+    if (!check_methods(run) || !flags->kind->make(&flags->task, &run->data))
+        return false;
+    json_t *description = describe(run);
+    return description && report_open(&run->report, run->data.task, &run->methods, flags->output,
+                                      flags->directory, description, flags->trained);
+}
+
+static size_t terminal_width(void) {
+    struct winsize size;
+    return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) || size.ws_col < 40 ? 100 : size.ws_col;
+}
+
+int evaluate_run_answer(struct evaluate_run *run) {
+    catch_interrupt();
+    catch_termination();
+    const struct evaluation evaluation = {.task = run->data.task,
+                                          .model = run->model,
+                                          .tokenizer = run->tokenizer,
+                                          .vocab_size = run->info.vocab_size,
+                                          .methods = &run->methods,
+                                          .batch = run->flags->batch,
+                                          .trained = run->flags->trained,
+                                          .report = &run->report};
+    enum evaluation_end end = evaluate_methods(&evaluation);
+    if (end == EVALUATION_INTERRUPTED) {
+        if (run->flags->output)
+            printf("stopped; the same command goes on\n");
+        return EXIT_INTERRUPTED;
+    }
+    if (end == EVALUATION_FAILED)
+        return EXIT_FAILURE;
+    putchar('\n');
+    return report_print(&run->report, stdout, terminal_width()) && report_write(&run->report) &&
+                   flush_output()
+               ? EXIT_SUCCESS
+               : EXIT_FAILURE;
+}
+
+void evaluate_run_close(struct evaluate_run *run) {
+    report_close(&run->report);
+    evaluate_data_free(&run->data);
+    method_list_free(&run->methods);
+    dm_tokenizer_free(run->tokenizer);
+    dm_model_free(run->model);
+}

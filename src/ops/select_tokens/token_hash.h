@@ -1,0 +1,13 @@
+/* A score that knows nothing of a token but its position: random tokens, as a baseline. */
+#ifndef DM_OPS_TOKEN_HASH_H
+#define DM_OPS_TOKEN_HASH_H
+
+#include <stddef.h>
+
+#include "ops/real.h"
+
+/* score[t] = the upper 24 bits of splitmix64's draw number first_position + t from seed 0, in [0, 1);
+ * t in [0, n_token). Source: Steele, Lea & Flood 2014. */
+void dm_token_hash(size_t first_position, size_t n_token, dm_real *score);
+
+#endif

@@ -1,0 +1,105 @@
+/* What a calibration measures, against a plain sum over what a probe sees; and a model that is opened
+ * with settings from elsewhere. */
+#include "engine.h"
+
+static const struct shape shape = {"model", 3, 24, 2, 6, 4, 3, 61, false};
+enum { n_layer = 3, d_inner = 48, n_id = 700, length = 150, n_passage = 3 };
+
+static char parent[TEST_MAX_PATH];
+static const char *directory;
+static dm_model *model;
+static int32_t *ids;
+
+static int set_up(void **state) {
+    (void)state;
+    struct dm_random random;
+    dm_random_seed(&random, 21);
+    test_make_directory(parent);
+    directory = make_checkpoint(parent, &shape, 8);
+    model = load_model(directory, NULL, 2);
+    ids = random_ids(&random, n_id, shape.vocab_size);
+    return 0;
+}
+
+static int tear_down(void **state) {
+    (void)state;
+    dm_model_free(model);
+    free(ids);
+    test_remove_directory(parent);
+    return 0;
+}
+
+static void add(const dm_probe_view *view, void *user) {
+    double(*sums)[d_inner] = user;
+    for (size_t c = 0; c < d_inner; c++) {
+        double least = INFINITY;
+        for (size_t n = 0; n < view->d_state; n++)
+            least = fmin(least, -(double)view->A[n * d_inner + c]);
+        for (size_t t = 0; t < view->n_token; t++)
+            sums[view->layer][c] += (double)view->delta[t * d_inner + c] * least / n_passage;
+    }
+}
+
+static void test_log_decay(void **state) {
+    (void)state;
+    const dm_context_options plain = DM_CONTEXT_OPTIONS_INIT;
+    dm_calibration_options options = DM_CALIBRATION_OPTIONS_INIT;
+    double expected[n_layer][d_inner] = {{0}}, found[n_layer][d_inner];
+    dm_error error;
+    for (size_t first = 0; first <= n_id - length; first += (n_id - length) / 2) {
+        dm_session *session = new_session(model, &plain);
+        dm_session_set_probe(session, add, expected);
+        read_text(session, ids + first, length);
+        dm_session_free(session);
+    }
+    options.length = length;
+    options.n_passage = n_passage;
+    options.log_decay = found[0];
+    require(dm_calibrate(model, ids, n_id, &options, parent, &error), &error);
+    for (size_t l = 0; l < n_layer; l++)
+        for (size_t c = 0; c < d_inner; c++)
+            assert_true(fabs(found[l][c] - expected[l][c]) < 1e-5 * expected[l][c]);
+    found[0][0] = -1;
+    assert_int_not_equal(dm_calibrate(model, ids, n_id, &options, "/nowhere", &error), DM_OK);
+    assert_true(found[0][0] == -1); /* as it was */
+}
+
+static void test_settings_from_elsewhere(void **state) {
+    (void)state;
+    const char *path = test_join(parent, "decimamba.json");
+    const size_t layer = 1;
+    dm_model_options options = DM_MODEL_OPTIONS_INIT;
+    dm_model_info info = DM_MODEL_INFO_INIT;
+    dm_calibration_options calibration = DM_CALIBRATION_OPTIONS_INIT;
+    dm_context_options context = DM_CONTEXT_OPTIONS_INIT, found;
+    dm_model *other = NULL;
+    dm_error error;
+    context.method = DM_CONTEXT_DECIMATE;
+    context.score = DM_SCORE_GLOBAL;
+    context.layers = &layer;
+    context.n_layer = 1;
+    context.base_length = 33;
+    calibration.length = length;
+    calibration.context = &context;
+    require(dm_calibrate(model, ids, n_id, &calibration, parent, &error), &error);
+    options.settings = path;
+    require(dm_model_load(directory, &options, &other, &error), &error);
+    require(dm_model_get_info(other, &info, &error), &error);
+    require(dm_model_default_context(other, &found, &error), &error);
+    assert_true(info.has_defaults && found.base_length == 33 && found.layers[0] == 1);
+    dm_session_free(new_session(other, NULL)); /* the global channels are there */
+    dm_model_free(other);
+    other = NULL;
+    options.settings = test_join(parent, "none.json");
+    assert_int_equal(dm_model_load(directory, &options, &other, &error), DM_ERROR_IO);
+    test_expect_error(&error, DM_ERROR_IO, "none.json");
+    assert_null(other);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_log_decay),
+        cmocka_unit_test(test_settings_from_elsewhere),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}

@@ -19,7 +19,7 @@ struct comparison {
 
 static double *sum_up(const struct whole_layer *layer) {
     size_t E = layer->d_inner;
-    double *gaps = calloc(layer->n_token * E, sizeof *gaps);
+    double *gaps = calloc(layer->n_token * E + 1, sizeof *gaps);
     assert_non_null(gaps);
     for (size_t t = 0; t < layer->n_token; t++)
         for (size_t c = 0; c < E; c++)
@@ -213,8 +213,10 @@ static void bins_are_means(void **state) {
 static void decays_are_exponentials(void **state) {
     (void)state;
     double worst = 0;
-    for (float x = 0; x > decay_floor_log; x -= 0.00037f)
-        worst = fmax(worst, fabs(decay(x) / exp(x) - 1));
+    for (int i = 0; (float)i * -0.00037f > decay_floor_log; i++) {
+        float x = (float)i * -0.00037f;
+        worst = fmax(worst, fabs((double)decay(x) / exp((double)x) - 1));
+    }
     assert_true(worst < 2e-7);
     assert_true(decay(0) == 1);
     assert_true(decay(-28) == 0 && decay(-1e30f) == 0 && decay(-INFINITY) == 0);

@@ -55,7 +55,7 @@ dm_status dm_decoder_push(dm_decoder *decoder, int32_t id, const char **text, si
     *text = decoder->text;
     *n_byte = !held && id == 'u' ? 0 : held + 1;
     if (*n_byte)
-        decoder->text[0] = held ? 'U' : (char)id;
+        decoder->text[0] = (char)(held ? 'U' : id);
     return DM_OK;
 }
 dm_status dm_decoder_finish(dm_decoder *decoder, const char **text, size_t *n_byte,

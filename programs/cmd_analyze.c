@@ -11,11 +11,8 @@
 #include "sub_command.h"
 
 static const struct command *const views[] = {
-    &analyze_attention_command,
-    &analyze_distance_command,
-    &analyze_layers_command,
-    &analyze_receptive_field_command,
-    &analyze_delta_command,
+    &analyze_attention_command,       &analyze_distance_command, &analyze_layers_command,
+    &analyze_receptive_field_command, &analyze_delta_command,
 };
 enum { n_view = sizeof views / sizeof *views };
 

@@ -57,8 +57,9 @@ const struct evaluate_task evaluate_retrieval = {
     .name = "retrieval",
     .operands = "MODEL --data PATH",
     .summary = "names the one of many documents that answers a question (SQuAD)",
-    .notes = "A prompt is right when the number of the document is generated, up to any \"|>\" after "
-             "it.",
+    .notes =
+        "A prompt is right when the number of the document is generated, up to any \"|>\" after "
+        "it.",
     .example = "decimamba evaluate retrieval mamba-130m --data data --documents 10,20,40",
     .flags = documents_flags,
     .make = make_retrieval};

@@ -122,7 +122,8 @@ dm_status passkey_task_new(const struct passkey_task_options *options, struct ta
         !task_axis_depths(&made->rows, options->n_depth))
         status = fail_memory(error);
     if (!status) {
-        memcpy(state->lengths, options->lengths, options->n_length * sizeof *state->lengths);
+        for (size_t i = 0; i < options->n_length; i++)
+            state->lengths[i] = options->lengths[i];
         status = check(made, error);
     }
     if (status)

@@ -1,6 +1,10 @@
 /* The files of attention maps. */
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "analyze_attention.h"
 #include "fail.h"
@@ -107,14 +111,35 @@ static void fill_layer(const void *what, FILE *stream) {
     attention_layer_script(one->attention, one->layer, stream);
 }
 
+static int is_of_layer(const struct dirent *entry) {
+    return strncmp(entry->d_name, "attention-layer-", strlen("attention-layer-")) == 0;
+}
+
+/* Large pictures of an earlier run are of another text. */
+static bool remove_layers(const char *folder) {
+    struct dirent **entries;
+    int n = scandir(folder, &entries, is_of_layer, NULL);
+    bool fine = true;
+    for (int i = 0; i < n; i++) {
+        char *path = path_join(folder, entries[i]->d_name);
+        fine = fine && (path || fail_memory()) &&
+               (!unlink(path) || fail("%s: cannot remove this: %s", path, strerror(errno)));
+        free(path);
+        free(entries[i]);
+    }
+    if (n >= 0)
+        free(entries);
+    return fine;
+}
+
 bool attention_write(struct attention *attention, const char *folder) {
     json_t *description = describe(attention);
     if (!description)
         return fail_memory();
-    bool fine = write_maps(attention, folder, description);
-    if (fine)
-        fine = analyze_json(folder, "attention.json", json_incref(description)) &&
-               analyze_picture(folder, "attention", fill_sheet, attention);
+    /* attention.json marks the folder */
+    bool fine = analyze_json(folder, "attention.json", json_incref(description)) &&
+                remove_layers(folder) && write_maps(attention, folder, description) &&
+                analyze_picture(folder, "attention", fill_sheet, attention);
     for (size_t l = 0; fine && l < attention->n_layer; l++) {
         const struct one_layer one = {attention, &attention->layers[l]};
         char name[60];

@@ -104,8 +104,8 @@ static void fill_script(const void *what, FILE *stream) {
 }
 
 bool delta_write(const struct delta *delta, const char *folder) {
-    return analyze_file(folder, "delta.tsv", fill_map, delta) &&
+    return analyze_json(folder, "delta.json", describe(delta)) && /* it marks the folder */
+           analyze_file(folder, "delta.tsv", fill_map, delta) &&
            analyze_file(folder, "delta-tokens.tsv", fill_tokens, delta) &&
-           analyze_json(folder, "delta.json", describe(delta)) &&
            analyze_picture(folder, "delta", fill_script, delta) && delta_write_page(delta, folder);
 }

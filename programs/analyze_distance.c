@@ -54,8 +54,6 @@ static bool choose_lengths(struct settings *settings) {
         if (lengths->items[i] < settings->n_query)
             return fail("--queries %zu: a text of %zu tokens has not so many", settings->n_query,
                         lengths->items[i]);
-        if (i && lengths->items[i] == lengths->items[i - 1])
-            return fail("--lengths: %zu is named twice", lengths->items[i]);
     }
     return true;
 }

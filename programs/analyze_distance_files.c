@@ -159,9 +159,11 @@ static bool write_channels(const struct distances *distances, const char *folder
 
 bool distances_write(const struct distances *distances, const char *folder) {
     json_t *description = distances_json(distances);
-    bool fine = description ? write_channels(distances, folder, description) : fail_memory();
+    /* distance.json marks the folder */
+    bool fine = (description || fail_memory()) &&
+                analyze_json(folder, "distance.json", json_incref(description)) &&
+                write_channels(distances, folder, description);
     fine = fine && analyze_file(folder, "distance.tsv", fill_table, distances) &&
-           analyze_json(folder, "distance.json", json_incref(description)) &&
            analyze_picture(folder, "distance", fill_script, distances);
     json_decref(description);
     return fine;

@@ -51,8 +51,6 @@ static bool choose_lengths(struct settings *settings) {
             return fail("--predictions %zu: of %zu token%s there is none to predict them from",
                         settings->n_prediction, lengths->items[i],
                         lengths->items[i] == 1 ? "" : "s");
-        if (i && lengths->items[i] == lengths->items[i - 1])
-            return fail("--lengths: %zu is named twice", lengths->items[i]);
     }
     return true;
 }

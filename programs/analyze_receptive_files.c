@@ -122,8 +122,9 @@ static void fill_script(const void *what, FILE *stream) {
 }
 
 bool receptive_write(const struct receptive *receptive, const char *folder) {
-    return analyze_file(folder, "receptive-field.tsv", fill_table, receptive) &&
+    return analyze_json(folder, "receptive-field.json", /* it marks the folder */
+                        receptive_json(receptive)) &&
+           analyze_file(folder, "receptive-field.tsv", fill_table, receptive) &&
            analyze_file(folder, "receptive-field-profile.tsv", fill_profile, receptive) &&
-           analyze_json(folder, "receptive-field.json", receptive_json(receptive)) &&
            analyze_picture(folder, "receptive-field", fill_script, receptive);
 }

@@ -38,16 +38,38 @@ bool evaluate_note_sizes(struct evaluate_data *data, const char *key,
     return evaluate_note(data, key, array);
 }
 
-bool evaluate_note_file(struct evaluate_data *data, const char *path) {
-    char hash[hash_size];
-    if (!file_hash(path, hash))
-        return false;
+/* A file is known by its name without folders (null where that is not UTF-8) and its hash. */
+static bool note_hash(struct evaluate_data *data, const char *path, const char *hash) {
     json_t *files = json_object_get(data->settings, "files");
-    if (!files && json_object_set_new(data->settings, "files", files = json_object()))
+    if (!files && json_object_set_new(data->settings, "files", files = json_array()))
         return fail_memory();
     const char *slash = strrchr(path, '/');
-    return !json_object_set_new(files, slash ? slash + 1 : path, json_string(hash)) ||
+    json_t *name = json_string(slash ? slash + 1 : path);
+    return !json_array_append_new(files, json_pack("[os]", name ? name : json_null(), hash)) ||
            fail_memory();
+}
+
+bool evaluate_note_file(struct evaluate_data *data, const char *path) {
+    char hash[hash_size];
+    return file_hash(path, hash) && note_hash(data, path, hash);
+}
+
+bool evaluate_note_text(struct evaluate_data *data, const struct text *text) {
+    char hash[hash_size];
+    bytes_hash(text->bytes, text->n_byte, hash);
+    return note_hash(data, text->name, hash);
+}
+
+/* Mixes in what an answer is judged by. */
+static bool mix_facts(const struct task *task, size_t i, uint64_t *state) {
+    json_t *facts = json_object();
+    char *text = facts && task->describe(task, i, facts) ? json_dumps(facts, JSON_SORT_KEYS) : NULL;
+    for (const char *c = text; c && *c; c++)
+        draw_bits(state, (unsigned char)*c);
+    bool fine = text != NULL;
+    free(text);
+    json_decref(facts);
+    return fine;
 }
 
 bool evaluate_note_prompts(struct evaluate_data *data) {
@@ -59,12 +81,15 @@ bool evaluate_note_prompts(struct evaluate_data *data) {
         dm_error error;
         if (task->build(task, i, &prompt, &error))
             return fail("%s", error.message);
+        draw_bits(&state, prompt.n_new);
         for (size_t t = 0; t < prompt.n_id; t++)
             draw_bits(&state, (uint64_t)prompt.ids[t]);
         free(prompt.ids);
+        if (!mix_facts(task, i, &state))
+            return fail_memory();
     }
     snprintf(text, sizeof text, "%016llx", (unsigned long long)state);
-    return evaluate_note(data, "tokens", json_string(text));
+    return evaluate_note(data, "hash", json_string(text));
 }
 
 bool evaluate_check(dm_status status, const dm_error *error) {

@@ -7,6 +7,7 @@
 
 #include "documents/squad.h"
 #include "options.h"
+#include "read_input.h"
 #include "task.h"
 
 /* What a task borrows, and what says where it came from. */
@@ -27,7 +28,9 @@ bool evaluate_note_size(struct evaluate_data *data, const char *key, size_t size
 bool evaluate_note_sizes(struct evaluate_data *data, const char *key, const struct size_list *list);
 /* Notes a file by its name and by what is in it. */
 bool evaluate_note_file(struct evaluate_data *data, const char *path);
-/* Notes data->task's prompts as they are built, where that says it shortest. */
+/* The same of a text that was read. */
+bool evaluate_note_text(struct evaluate_data *data, const struct text *text);
+/* Notes data->task's prompts as they are built, and what their answers are judged by. */
 bool evaluate_note_prompts(struct evaluate_data *data);
 
 /* Whether the status is DM_OK; prints the line of another. */

@@ -47,7 +47,7 @@ static bool read_the_text(const struct evaluate_settings *settings, struct evalu
         return false;
     data->text = text.bytes;
     data->n_byte = text.n_byte;
-    return !strcmp(text.name, "-") || evaluate_note_file(data, settings->texts.items[0]);
+    return evaluate_note_text(data, &text);
 }
 
 static bool make_passage_task(const struct evaluate_settings *settings,
@@ -96,8 +96,7 @@ static bool make_official_task(const struct evaluate_settings *settings,
         return false;
     data->text = text.bytes;
     data->n_byte = text.n_byte;
-    if (!evaluate_note_file(data, data->text_name) || !evaluate_note_file(data, data->keys_name) ||
-        !read_text("keys", NULL, data->keys_name, &keys))
+    if (!evaluate_note_text(data, &text) || !read_text("keys", NULL, data->keys_name, &keys))
         return false;
     const struct official_passkey_options options = {.tokenizer = data->tokenizer,
                                                      .text = data->text,
@@ -111,7 +110,8 @@ static bool make_official_task(const struct evaluate_settings *settings,
                                                      .n_depth = settings->n_depth,
                                                      .n_key = settings->n_each,
                                                      .seed = settings->seed};
-    bool fine = evaluate_check(official_passkey_task_new(&options, &data->task, &error), &error);
+    bool fine = evaluate_note_text(data, &keys) &&
+                evaluate_check(official_passkey_task_new(&options, &data->task, &error), &error);
     free(keys.bytes);
     return fine;
 }

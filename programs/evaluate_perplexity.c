@@ -47,11 +47,14 @@ static bool add_book(const char *path, void *user) {
         books->items = larger;
         books->capacity = capacity;
     }
-    if (!evaluate_note_file(books->data, path) || !read_text("text", NULL, path, &text))
+    if (!read_text("text", NULL, path, &text))
         return false;
     const char *slash = strrchr(path, '/');
     struct perplexity_book book = {.name = strdup(slash ? slash + 1 : path)};
-    bool fine = book.name || fail_memory();
+    bool fine = (book.name || fail_memory()) && evaluate_note_text(books->data, &text);
+    for (size_t i = 0; fine && i < books->n; i++)
+        if (!strcmp(books->items[i].name, book.name))
+            fine = fail("%s: another text is called %s too", path, book.name);
     if (fine && dm_tokenizer_encode(books->data->tokenizer, text.bytes, text.n_byte, &book.ids,
                                     &book.n_id, &error))
         fine = fail("%s: %s", path, error.message);

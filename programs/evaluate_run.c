@@ -92,12 +92,29 @@ static bool check_methods(const struct evaluate_run *run) {
     return true;
 }
 
+/* The prompts of a task need the same tail; a method that asks for less cannot read them. */
+static bool check_tails(const struct evaluate_run *run) {
+    const struct task *task = run->data.task;
+    struct task_prompt prompt;
+    dm_error error;
+    if (task->build(task, 0, &prompt, &error))
+        return fail("%s", error.message);
+    free(prompt.ids);
+    for (size_t i = 0; i < run->methods.n; i++) {
+        const struct method *method = &run->methods.items[i];
+        if (method->flags.keep_tail_given && method->flags.keep_tail < prompt.keep_tail)
+            return fail("method '%.80s': keep-tail %zu is less than %zu, which %s needs",
+                        method->name, method->flags.keep_tail, prompt.keep_tail, task->name);
+    }
+    return true;
+}
+
 bool evaluate_run_open(struct evaluate_run *run) {
     const struct evaluate_flags *flags = run->flags;
     run->data = (struct evaluate_data){.tokenizer = run->tokenizer, .settings = json_object()};
     if (!run->data.settings)
         return fail_memory();
-    if (!check_methods(run) || !flags->kind->make(&flags->task, &run->data))
+    if (!check_methods(run) || !flags->kind->make(&flags->task, &run->data) || !check_tails(run))
         return false;
     json_t *description = describe(run);
     return description && report_open(&run->report, run->data.task, &run->methods, flags->output,

@@ -31,6 +31,10 @@ static void write_hash(const XXH3_state_t *state, char hash[hash_size]) {
     snprintf(hash, hash_size, "%016llx", (unsigned long long)XXH3_64bits_digest(state));
 }
 
+void bytes_hash(const void *bytes, size_t n_byte, char hash[hash_size]) {
+    snprintf(hash, hash_size, "%016llx", (unsigned long long)XXH3_64bits(bytes, n_byte));
+}
+
 bool file_hash(const char *path, char hash[hash_size]) {
     XXH3_state_t *state = XXH3_createState();
     if (!state)

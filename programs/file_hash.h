@@ -3,10 +3,13 @@
 #define DECIMAMBA_PROGRAMS_FILE_HASH_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 enum { hash_size = 17 }; /* 16 hexadecimal digits and a NUL */
 
-/* XXH3 of the file's bytes. Faults print their line. */
+/* XXH3 of bytes, */
+void bytes_hash(const void *bytes, size_t n_byte, char hash[hash_size]);
+/* of a file's bytes. Faults print their line. */
 bool file_hash(const char *path, char hash[hash_size]);
 /* The same of what makes a model in `directory`: config, weights, tokenizer and decimamba.json. */
 bool model_hash(const char *directory, char hash[hash_size]);

@@ -53,7 +53,8 @@ static const char *range_text(const struct option *option, char *text, size_t si
 static bool refuse(const struct option *option, const char *value, char *reason, size_t size) {
     char range[80];
     if (option->kind == OPTION_SIZES)
-        snprintf(reason, size, "'%.80s' is not a list of at most %d whole numbers in the range %s",
+        snprintf(reason, size,
+                 "'%.80s' is not a list of at most %d different whole numbers in the range %s",
                  value, (int)list_capacity, range_text(option, range, sizeof range));
     else if (is_number(option->kind))
         snprintf(reason, size, "'%.80s' is not a %s in the range %s", value,
@@ -73,13 +74,22 @@ static bool read_size(const struct option *option, const char *text, size_t leng
     return true;
 }
 
+static bool has_size(const struct size_list *list, size_t size) {
+    for (size_t i = 0; i < list->n; i++)
+        if (list->items[i] == size)
+            return true;
+    return false;
+}
+
+/* No number may be there twice. */
 static bool read_sizes(const struct option *option, const char *text, struct size_list *list) {
     list->n = 0;
     for (;; text++) {
-        size_t length = strcspn(text, ",");
-        if (list->n == list_capacity || !read_size(option, text, length, &list->items[list->n]))
+        size_t length = strcspn(text, ","), size;
+        if (list->n == list_capacity || !read_size(option, text, length, &size) ||
+            has_size(list, size))
             return false;
-        list->n++;
+        list->items[list->n++] = size;
         text += length;
         if (!*text)
             return true;

@@ -10,7 +10,6 @@ struct state {
     struct passkey_source source;
     size_t *lengths;
     size_t n_key;
-    size_t n_new; /* tokens of an answer */
 };
 
 static dm_status fail_memory(dm_error *error) {
@@ -49,7 +48,7 @@ static dm_status build(const struct task *task, size_t i, struct task_prompt *bu
         return status;
     }
     *built = (struct task_prompt){
-        .ids = ids, .n_id = prompt.length, .n_new = state->n_new, .keep_tail = 1};
+        .ids = ids, .n_id = prompt.length, .n_new = passkey_key_length, .keep_tail = 1};
     return DM_OK;
 }
 
@@ -57,9 +56,13 @@ static dm_status judge(const struct task *task, size_t i, const char *answer, si
                        double *score, dm_error *error) {
     struct passkey_prompt prompt;
     dm_status status = draw(task, i, &prompt, error);
-    if (!status)
-        *score = n_byte == passkey_key_length && !memcmp(answer, prompt.key, passkey_key_length);
-    return status;
+    if (status)
+        return status;
+    bool more = n_byte > passkey_key_length && answer[passkey_key_length] >= '0' &&
+                answer[passkey_key_length] <= '9';
+    *score =
+        n_byte >= passkey_key_length && !more && !memcmp(answer, prompt.key, passkey_key_length);
+    return DM_OK;
 }
 
 static bool describe(const struct task *task, size_t i, json_t *object) {
@@ -80,19 +83,13 @@ static void free_task(struct task *task) {
     free(task);
 }
 
-/* Draws a prompt of each length, and finds how many tokens a key is. */
+/* Draws a prompt of each length. */
 static dm_status check(const struct task *task, dm_error *error) {
-    struct state *state = task->data;
+    const struct state *state = task->data;
     struct passkey_prompt prompt;
-    int32_t *key;
     dm_status status = DM_OK;
     for (size_t column = 0; !status && column < task->columns.n; column++)
         status = draw(task, column * task->rows.n * state->n_key, &prompt, error);
-    if (!status)
-        status = dm_tokenizer_encode(state->source.tokenizer, prompt.key, passkey_key_length, &key,
-                                     &state->n_new, error);
-    if (!status)
-        dm_free(key);
     return status;
 }
 

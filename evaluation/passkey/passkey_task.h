@@ -15,7 +15,7 @@ struct passkey_task_options {
 };
 
 /* Prompts are numbered by length, then depth, then key. A prompt is right when the model goes on with
- * exactly the key's five digits. DM_ERROR_ARGUMENT where a length does not go with the text. */
+ * the key's five digits and no further one; five tokens are generated. DM_ERROR_ARGUMENT where a length does not go with the text. */
 dm_status passkey_task_new(const struct passkey_task_options *options, struct task **task,
                            dm_error *error);
 

@@ -106,7 +106,7 @@ complains 'analyze distance: --json prints what --output writes as distance.json
 run 1 analyze distance model --text text --lengths 100,5000
 complains "text: $tokens tokens, fewer than the 5000 of --lengths"
 run 1 analyze distance model --text text --lengths 10,10 --queries 2
-complains '--lengths: 10 is named twice'
+complains "--lengths: '10,10' is not a list of at most 64 different whole numbers"
 run 1 analyze distance model --text text --lengths 10
 complains '--queries 16: a text of 10 tokens has not so many'
 run 1 analyze distance model --text text --layers 1 --keep-tail 3

@@ -125,7 +125,7 @@ complains 'analyze receptive-field: --text is missing'
 run 1 analyze receptive-field model --text text --lengths 100,5000
 complains "text: $tokens tokens, fewer than the 5000 of --lengths"
 run 1 analyze receptive-field model --text text --lengths 10,10
-complains '--lengths: 10 is named twice'
+complains "--lengths: '10,10' is not a list of at most 64 different whole numbers"
 run 1 analyze receptive-field model --text text --lengths 10 --predictions 10
 complains '--predictions 10: of 10 tokens there is none to predict them from'
 run 1 analyze receptive-field model --text text --layers 1 --keep-tail 1 --predictions 2

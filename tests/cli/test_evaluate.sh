@@ -109,7 +109,7 @@ complains '--data is missing'
 bytes=$root/models/passkey-512
 run 0 evaluate passkey "$bytes" --prompt official --data "$root/data" --lengths 300,900 \
     --depths 2 --keys 1 --methods none --output official
-prints 'of 4 right'
+prints '4 of 4 right'
 [ "$(grep -c '"answer":' official/outcomes.jsonl)" -eq 4 ] || failed 'answers are missing'
 for task in retrieval multidoc-qa; do
     run 0 evaluate "$task" "$bytes" --data "$root/data" --documents 2,3 --questions 5 \
@@ -128,6 +128,33 @@ run 0 evaluate longbench "$bytes" --data "$root/data" --prompts 1 --max-length 5
 [ "$(grep -c '"answer":' longbench/outcomes.jsonl)" -eq 16 ] || failed 'longbench lacks data sets'
 run 0 evaluate longbench "$bytes" --data "$root/data" --extended --prompts 1 --max-length 300
 prints '8k+'
+
+# what decides an outcome decides whether an evaluation goes on
+mkdir -p own/longbench
+cp "$root/data/longbench/"*.json "$root/data/longbench/data/hotpotqa.jsonl" own/longbench/
+run 0 evaluate longbench "$bytes" --data own --max-length 500 --methods none --output resumed
+sed 's/"hotpotqa": 32/"hotpotqa": 3/' own/longbench/dataset2maxlen.json > shorter
+mv shorter own/longbench/dataset2maxlen.json
+run 1 evaluate longbench "$bytes" --data own --max-length 500 --methods none --output resumed
+complains 'resumed/outcomes.jsonl'
+input=$root/data/books/26239.txt
+run 0 evaluate passkey "$bytes" --text - --lengths 512 --depths 5 --keys 1 --methods none \
+    --output piped
+prints '5 of 5 right'
+input=$root/data/books/26618.txt
+run 1 evaluate passkey "$bytes" --text - --lengths 512 --depths 5 --keys 1 --methods none \
+    --output piped
+complains 'piped/outcomes.jsonl'
+unset input
+mkdir -p same
+cp "$root/data/books/26618.txt" same/
+run 1 evaluate perplexity "$bytes" --text same --text "$root/data/books/26618.txt" --lengths 300
+complains 'another text is called 26618.txt too'
+run 1 evaluate perplexity "$bytes" --data "$root/data" --lengths 300 \
+    --methods 'none decimate:layers=2,keep-tail=5'
+complains 'keep-tail 5 is less than 101'
+run 1 evaluate passkey "$bytes" --text "$text" --lengths 512,512
+complains '--lengths'
 
 run 1 evaluate retrieval "$bytes"
 complains '--data is missing'

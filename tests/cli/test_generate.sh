@@ -125,7 +125,7 @@ complains 'nowhere: cannot read'
 run 1 generate model text --layers 4
 complains 'there is no layer 4: the model has layers 0 to 3'
 run 1 generate model text --layers 1,2,1
-complains 'layer 1 is named twice'
+complains "--layers: '1,2,1' is not a list of at most 64 different whole numbers"
 run 1 generate model text --context decimate
 complains '--layers is missing'
 run 1 generate model text --base-length 5

@@ -113,15 +113,15 @@ dm_status passkey_task_new(const struct passkey_task_options *options, struct ta
                           .data = state};
     *state = (struct state){.source = options->source, .n_key = options->n_key};
     state->lengths = calloc(options->n_length, sizeof *state->lengths);
-    dm_status status = DM_OK;
-    if (!state->lengths ||
-        !task_axis_sizes(&made->columns, "tokens", options->lengths, options->n_length) ||
-        !task_axis_depths(&made->rows, options->n_depth))
-        status = fail_memory(error);
-    if (!status) {
+    dm_status status;
+    if (state->lengths &&
+        task_axis_sizes(&made->columns, "tokens", options->lengths, options->n_length) &&
+        task_axis_depths(&made->rows, options->n_depth)) {
         for (size_t i = 0; i < options->n_length; i++)
             state->lengths[i] = options->lengths[i];
         status = check(made, error);
+    } else {
+        status = fail_memory(error);
     }
     if (status)
         free_task(made);

@@ -288,6 +288,8 @@ static enum train_end train(struct work *work) {
          !train_folder_link(&work->folder, "best", loop->state.best_step)) ||
         !train_metrics_open(&loop->metrics, &work->folder, step))
         return TRAIN_FAILED;
+    /* one that was killed may not have come to this */
+    train_folder_prune(&work->folder, settings->keep, step, loop->state.best_step);
     enum train_end end = train_loop_run(loop);
     if (end == TRAIN_INTERRUPTED)
         printf("%s: interrupted after step %zu; the same command goes on\n", settings->output,

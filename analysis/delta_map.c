@@ -5,8 +5,7 @@
 #include <stdlib.h>
 
 #include "memory_fault.h"
-
-enum { piece_length = 4096 };
+#include "scan_reading.h"
 
 /* places[k], of the tokens that the k lowest of the layers that drop some have let pass. */
 struct state {
@@ -57,31 +56,15 @@ static void look(const dm_probe_view *view, void *user) {
         scores[places[view->first_position + t]] = score(view, t, state->reading);
 }
 
-/* Layers from the first choice on read their tokens when the text is closed. */
-static dm_status close_text(dm_session *session, const dm_model_info *info, dm_error *error) {
-    float *logits = calloc(info->vocab_size, sizeof *logits);
-    dm_status status = logits ? dm_session_logits(session, 1, logits, error) : fail_memory(error);
-    free(logits);
-    return status;
-}
-
-static dm_status read_text(struct state *state, const dm_model_info *info, dm_error *error) {
-    const struct delta_reading *reading = state->reading;
-    dm_session *session;
-    dm_status status = dm_session_new(reading->model, reading->context, &session, error);
-    if (status)
-        return status;
-    dm_session_set_probe(session, look, state);
-    for (size_t i = 0; i < reading->n_id && !status; i += piece_length) {
-        size_t n = reading->n_id - i < piece_length ? reading->n_id - i : piece_length;
-        status = dm_session_append(session, reading->ids + i, n, error);
-        if (!status && reading->progress)
-            reading->progress(i + n, reading->user);
-    }
-    if (!status && state->n_dropping)
-        status = close_text(session, info, error);
-    dm_session_free(session);
-    return status;
+static dm_status read_text(struct state *state, dm_error *error) {
+    const struct delta_reading *own = state->reading;
+    const struct scan_reading reading = {.model = own->model,
+                                         .context = own->context,
+                                         .ids = own->ids,
+                                         .n_id = own->n_id,
+                                         .progress = own->progress,
+                                         .user = own->user};
+    return scan_reading_probe(&reading, look, state, error);
 }
 
 /* A token that is in places[k] and not in places[k + 1] was dropped by the layer between. */
@@ -141,7 +124,7 @@ dm_status delta_map_read(const struct delta_reading *reading, struct delta_map *
     for (size_t i = 0; i < state.n_dropping && !status; i++)
         state.drops[context->layers[i]] = true;
     if (!status)
-        status = read_text(&state, &info, error);
+        status = read_text(&state, error);
     if (!status)
         name_droppers(&state);
     free(state.drops);

@@ -60,20 +60,24 @@ static dm_status close_text(dm_session *session, const dm_model *model, dm_error
     return status;
 }
 
-static dm_status read_text(const struct scan_reading *reading, struct state *state,
-                           dm_error *error) {
+static size_t count_dropping(const struct scan_reading *reading) {
+    return reading->context->method == DM_CONTEXT_NONE ? 0 : reading->context->n_layer;
+}
+
+dm_status scan_reading_probe(const struct scan_reading *reading, dm_probe probe, void *user,
+                             dm_error *error) {
     dm_session *session;
     dm_status status = dm_session_new(reading->model, reading->context, &session, error);
     if (status)
         return status;
-    dm_session_set_probe(session, look, state);
+    dm_session_set_probe(session, probe, user);
     for (size_t i = 0; i < reading->n_id && !status; i += piece_length) {
         size_t n = reading->n_id - i < piece_length ? reading->n_id - i : piece_length;
         status = dm_session_append(session, reading->ids + i, n, error);
         if (!status && reading->progress)
             reading->progress(i + n, reading->user);
     }
-    if (!status && state->n_dropping)
+    if (!status && count_dropping(reading))
         status = close_text(session, reading->model, error);
     dm_session_free(session);
     return status;
@@ -81,16 +85,15 @@ static dm_status read_text(const struct scan_reading *reading, struct state *sta
 
 dm_status scan_reading_run(const struct scan_reading *reading, scan_visitor *visit, void *user,
                            dm_error *error) {
-    const dm_context_options *context = reading->context;
     struct state state = {.reading = reading, .visit = visit, .user = user};
-    state.n_dropping = context->method == DM_CONTEXT_NONE ? 0 : context->n_layer;
+    state.n_dropping = count_dropping(reading);
     size_t n;
     if (__builtin_mul_overflow(state.n_dropping + 1, reading->n_id, &n) ||
         !(state.places = calloc(n, sizeof *state.places)))
         return fail_memory(error);
     for (size_t i = 0; i < reading->n_id; i++)
         state.places[i] = i;
-    dm_status status = read_text(reading, &state, error);
+    dm_status status = scan_reading_probe(reading, look, &state, error);
     free(state.places);
     return status;
 }

@@ -28,4 +28,9 @@ struct scan_reading {
 dm_status scan_reading_run(const struct scan_reading *reading, scan_visitor *visit, void *user,
                            dm_error *error);
 
+/* The same reading under a probe of the caller's own, which sees choices as they are made. The text
+ * is closed where layers drop tokens, so that those above them are shown. */
+dm_status scan_reading_probe(const struct scan_reading *reading, dm_probe probe, void *user,
+                             dm_error *error);
+
 #endif

@@ -1,9 +1,7 @@
 /* The text in the terminal, with the kept tokens marked. */
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "analyze_delta.h"
+#include "terminal.h"
 
 enum { shown_at_end = 400 }; /* tokens of each end of a long text */
 
@@ -36,9 +34,7 @@ struct marks {
 static const struct marks *choose_marks(void) {
     static const struct marks plain = {"[", "]", "", ""};
     static const struct marks terminal = {"\x1b[1m", "\x1b[0m", "\x1b[2m", "\x1b[0m"};
-    const char *no_color = getenv("NO_COLOR"), *kind = getenv("TERM");
-    bool dumb = !kind || !strcmp(kind, "dumb") || (no_color && *no_color);
-    return isatty(STDOUT_FILENO) && !dumb ? &terminal : &plain;
+    return in_colours() ? &terminal : &plain;
 }
 
 /* The pieces that begin in [first, end). */

@@ -1,8 +1,6 @@
 /* The table and the files of mean distances. */
 #include <math.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
 #include "analyze_distance.h"
 #include "fail.h"
@@ -10,6 +8,7 @@
 #include "paths.h"
 #include "receptive_field.h"
 #include "report_sheet.h"
+#include "terminal.h"
 #include "write_safetensors.h"
 
 size_t distances_end(const struct distances *distances, size_t layer) {
@@ -50,11 +49,6 @@ static void fill_sheet(const struct distances *distances, struct sheet *sheet,
         sheet->marked[k] = distances->lengths[k] <= distances->trained;
     }
     sheet->columns[n_length] = "ends at";
-}
-
-static size_t terminal_width(void) {
-    struct winsize size;
-    return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) || size.ws_col < 40 ? 100 : size.ws_col;
 }
 
 bool distances_print(const struct distances *distances) {

@@ -18,6 +18,7 @@ struct evaluate_data {
     int32_t *ids;                       /* that it makes */
     struct squad *squad;
     struct task *task;
+    bool recorded;    /* somebody wants the settings: a journal that a later call goes on with */
     json_t *settings; /* an object: everything that decides the prompts */
 };
 void evaluate_data_free(struct evaluate_data *data);

@@ -10,6 +10,7 @@
 #include "grid.h"
 #include "progress.h"
 #include "read_tokens.h"
+#include "terminal.h"
 
 /* One method while its prompts are asked. */
 struct turn {
@@ -23,16 +24,6 @@ struct turn {
     size_t *prompts, n_prompt;     /* [batch] the next ones' numbers */
     struct task_outcome *outcomes; /* [batch] */
 };
-
-static bool on_terminal(void) {
-    const char *terminal = getenv("TERM");
-    return isatty(STDOUT_FILENO) && terminal && strcmp(terminal, "dumb") != 0;
-}
-
-static bool in_colours(void) {
-    const char *no_color = getenv("NO_COLOR");
-    return on_terminal() && !(no_color && *no_color);
-}
 
 /* A table that the window cuts or wraps cannot be drawn over. */
 static bool fits(const struct grid *grid) {

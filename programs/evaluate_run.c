@@ -2,8 +2,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
 #include "commands.h"
 #include "evaluate_loop.h"
@@ -11,6 +9,7 @@
 #include "file_hash.h"
 #include "read_tokens.h"
 #include "sub_command.h"
+#include "terminal.h"
 
 static const struct evaluate_task *const tasks[] = {
     &evaluate_passkey,    &evaluate_retrieval, &evaluate_multidoc_qa,
@@ -68,6 +67,8 @@ bool evaluate_run_load(struct evaluate_run *run) {
 static json_t *describe(const struct evaluate_run *run) {
     char hash[hash_size];
     json_t *all = json_deep_copy(run->data.settings);
+    if (!run->data.recorded)
+        return all;
     if (!model_hash(run->flags->directory, hash)) {
         json_decref(all);
         return NULL;
@@ -111,7 +112,8 @@ static bool check_tails(const struct evaluate_run *run) {
 
 bool evaluate_run_open(struct evaluate_run *run) {
     const struct evaluate_flags *flags = run->flags;
-    run->data = (struct evaluate_data){.tokenizer = run->tokenizer, .settings = json_object()};
+    run->data = (struct evaluate_data){
+        .tokenizer = run->tokenizer, .recorded = flags->output != NULL, .settings = json_object()};
     if (!run->data.settings)
         return fail_memory();
     if (!check_methods(run) || !flags->kind->make(&flags->task, &run->data) || !check_tails(run))
@@ -119,11 +121,6 @@ bool evaluate_run_open(struct evaluate_run *run) {
     json_t *description = describe(run);
     return description && report_open(&run->report, run->data.task, &run->methods, flags->output,
                                       flags->directory, description, flags->trained);
-}
-
-static size_t terminal_width(void) {
-    struct winsize size;
-    return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) || size.ws_col < 40 ? 100 : size.ws_col;
 }
 
 int evaluate_run_answer(struct evaluate_run *run) {

@@ -46,15 +46,20 @@ static void run_token_score(const struct bench *b) {
 }
 
 static void run_causal_conv1d(const struct bench *b) {
-    struct dm_causal_conv1d op = {1,         D_INNER,   D_CONV,    start, b->u,
+    struct dm_causal_conv1d op = {1,         D_INNER,   D_CONV,    start, {b->u, 0, D_INNER},
                                   b->weight, b->vector, &b->state, b->y};
     for (size_t c = 0; c < D_INNER; c += BLOCK)
         b->ops->causal_conv1d(&op, c, BLOCK);
 }
 
 static void run_selective_scan(const struct bench *b) {
-    struct dm_selective_scan op = {1,     D_INNER,   D_STATE, start,     b->u, b->delta, b->A,
-                                   b->BC, b->vector, b->z,    &b->state, b->y, NULL};
+    struct dm_selective_scan op = {1,         D_INNER,
+                                   D_STATE,   start,
+                                   b->u,      {b->delta, 0, D_INNER},
+                                   b->A,      b->BC,
+                                   b->vector, {b->z, 0, D_INNER},
+                                   &b->state, b->y,
+                                   NULL};
     for (size_t c = 0; c < D_INNER; c += BLOCK)
         b->ops->selective_scan(&op, c, BLOCK);
 }
@@ -75,7 +80,7 @@ static void run_softplus_backward(const struct bench *b) {
 }
 
 static void run_causal_conv1d_backward(const struct bench *b) {
-    struct dm_causal_conv1d op = {1,         D_INNER,   D_CONV,    start, b->u,
+    struct dm_causal_conv1d op = {1,         D_INNER,   D_CONV,    start, {b->u, 0, D_INNER},
                                   b->weight, b->vector, &b->state, NULL};
     struct dm_causal_conv1d_grad grad = {b->z, b->dx, b->dweight, b->dvector, NULL};
     for (size_t c = 0; c < D_INNER; c += BLOCK)
@@ -84,15 +89,37 @@ static void run_causal_conv1d_backward(const struct bench *b) {
 
 /* The forward pass when training. */
 static void run_selective_scan_kept(const struct bench *b) {
-    struct dm_selective_scan op = {1,     D_INNER,   D_STATE, start,     b->u, b->delta,      b->A,
-                                   b->BC, b->vector, b->z,    &b->state, b->y, b->checkpoints};
+    struct dm_selective_scan op = {1,
+                                   D_INNER,
+                                   D_STATE,
+                                   start,
+                                   b->u,
+                                   {b->delta, 0, D_INNER},
+                                   b->A,
+                                   b->BC,
+                                   b->vector,
+                                   {b->z, 0, D_INNER},
+                                   &b->state,
+                                   b->y,
+                                   b->checkpoints};
     for (size_t c = 0; c < D_INNER; c += BLOCK)
         b->ops->selective_scan(&op, c, BLOCK);
 }
 
 static void run_selective_scan_backward(const struct bench *b) {
-    struct dm_selective_scan op = {1,     D_INNER,   D_STATE, start, b->u, b->delta,      b->A,
-                                   b->BC, b->vector, b->z,    NULL,  NULL, b->checkpoints};
+    struct dm_selective_scan op = {1,
+                                   D_INNER,
+                                   D_STATE,
+                                   start,
+                                   b->u,
+                                   {b->delta, 0, D_INNER},
+                                   b->A,
+                                   b->BC,
+                                   b->vector,
+                                   {b->z, 0, D_INNER},
+                                   NULL,
+                                   NULL,
+                                   b->checkpoints};
     struct dm_selective_scan_grad grad = {b->dy, b->dx,      b->ddelta, b->dz,     b->y,
                                           b->dA, b->dvector, b->dBC,    &b->dstate};
     for (size_t c = 0; c < D_INNER; c += BLOCK)

@@ -66,9 +66,15 @@ static void convolve(const struct dm_batch *batch, size_t layer) {
     for (size_t s = 0; s < batch->n_sequence && batch->states; s++)
         at->conv_state[s] = batch->states[s]->conv + layer * dm_state_conv_size(config);
     struct causal_conv1d_call call = {&batch->network->ops,
-                                      {batch->n_sequence, config->d_inner, config->d_conv,
-                                       at->start, at->x, own->conv_weight, own->conv_bias,
-                                       at->conv_state, at->u}};
+                                      {batch->n_sequence,
+                                       config->d_inner,
+                                       config->d_conv,
+                                       at->start,
+                                       {at->x, 0, config->d_inner},
+                                       own->conv_weight,
+                                       own->conv_bias,
+                                       at->conv_state,
+                                       at->u}};
     dm_split(batch->network->threads, &call, run_causal_conv1d, config->d_inner, DM_CHANNEL_BLOCK,
              batch->n_token * config->d_conv);
 }
@@ -137,9 +143,19 @@ static void scan(const struct dm_batch *batch, size_t layer) {
     for (size_t s = 0; s < batch->n_sequence && batch->states; s++)
         at->ssm_state[s] = batch->states[s]->ssm + layer * dm_state_ssm_size(config);
     struct selective_scan_call call = {&batch->network->ops,
-                                       {batch->n_sequence, config->d_inner, config->d_state,
-                                        at->start, at->u, at->delta, own->A, at->BC, own->D, at->z,
-                                        at->ssm_state, at->y, at->checkpoints}};
+                                       {batch->n_sequence,
+                                        config->d_inner,
+                                        config->d_state,
+                                        at->start,
+                                        at->u,
+                                        {at->delta, 0, config->d_inner},
+                                        own->A,
+                                        at->BC,
+                                        own->D,
+                                        {at->z, 0, config->d_inner},
+                                        at->ssm_state,
+                                        at->y,
+                                        at->checkpoints}};
     dm_split(batch->network->threads, &call, run_selective_scan, config->d_inner, DM_CHANNEL_BLOCK,
              batch->n_token * config->d_state);
 }

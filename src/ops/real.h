@@ -4,6 +4,8 @@
 #ifndef DM_OPS_REAL_H
 #define DM_OPS_REAL_H
 
+#include <stddef.h>
+
 #include "decimamba.h"
 
 #ifdef DM_DOUBLE
@@ -15,5 +17,15 @@ typedef float dm_real;
 /* Elements [first, first + n) of an array of `dtype`, possibly unaligned; DM_DTYPE_AUTO stands for
  * dm_real itself (aligned). */
 void dm_reals_from(const void *data, dm_dtype dtype, size_t first, size_t n, dm_real *out);
+
+/* Rows that hold some channels, those from `first` on; whole rows have first 0. */
+struct dm_strip {
+    const dm_real *data;
+    size_t first, step; /* step: from row to row */
+};
+
+static inline const dm_real *dm_strip_at(const struct dm_strip *strip, size_t row, size_t channel) {
+    return strip->data + row * strip->step + (channel - strip->first);
+}
 
 #endif

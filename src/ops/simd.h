@@ -81,7 +81,22 @@ static inline vf vf_abs(vf a) {
 static inline vf vf_round(vf a) {
     return _mm512_roundscale_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
 }
-/* a * 2^n for a whole n in [-150, 129], a in [0.5, 2]: correctly rounded, denormals too. */
+/* Exponents are cut into VF_EXP2_STEPS steps: t = n + f, n the nearest multiple of a step's length;
+ * f is exact, and 0 where t is too large to have a fraction. */
+enum { VF_EXP2_STEPS = 16 };
+static inline vf vf_step_rest(vf t) {
+    return _mm512_reduce_ps(t, 4 << 4 | _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+}
+/* 2^(n - floor(n)), in [1, 2): in the sum a step is worth one, so its lowest bits say which. */
+static inline vf vf_step_power(vf t) {
+    const vf powers = _mm512_setr_ps(
+        0x1p+0f, 0x1.0b5586p+0f, 0x1.172b84p+0f, 0x1.2387a6p+0f, 0x1.306fe0p+0f, 0x1.3dea64p+0f,
+        0x1.4bfdaep+0f, 0x1.5ab07ep+0f, 0x1.6a09e6p+0f, 0x1.7a1148p+0f, 0x1.8ace54p+0f,
+        0x1.9c4918p+0f, 0x1.ae89fap+0f, 0x1.c199bep+0f, 0x1.d5818ep+0f, 0x1.ea4afap+0f);
+    vf sum = _mm512_add_ps(t, _mm512_set1_ps(0x1.8p19f));
+    return _mm512_permutexvar_ps(_mm512_castps_si512(sum), powers);
+}
+/* a * 2^floor(n) for n in [-150, 130), a in [0.5, 2]: correctly rounded, denormals too. */
 static inline vf vf_scale(vf a, vf n) {
     return _mm512_scalef_ps(a, n);
 }
@@ -230,6 +245,14 @@ static inline vf vf_round(vf a) {
 static inline vf vf_power(vf n) {
     __m256i bits = _mm256_castps_si256(_mm256_add_ps(n, _mm256_set1_ps(0x1.8p23f + 127)));
     return _mm256_castsi256_ps(_mm256_slli_epi32(bits, 23));
+}
+enum { VF_EXP2_STEPS = 1 };
+static inline vf vf_step_rest(vf t) {
+    return _mm256_sub_ps(t, vf_round(t));
+}
+static inline vf vf_step_power(vf t) {
+    (void)t;
+    return _mm256_set1_ps(1);
 }
 static inline vf vf_scale(vf a, vf n) { /* in two steps, as 2^n may not be a float */
     vf half = _mm256_floor_ps(_mm256_mul_ps(n, _mm256_set1_ps(0.5f)));

@@ -5,32 +5,42 @@
 
 #include "ops/simd.h"
 
-/* 2^f for f in [-1/2, 1/2]: minimax, relative error 5.3e-9; exactly 1 at 0. */
-static inline vf vf_exp2_fraction(vf f) {
-    vf p = vf_fma(f, vf_set1(0x1.4bc7b4p-13f), vf_set1(0x1.5fc00ap-10f));
-    p = vf_fma(f, p, vf_set1(0x1.3b21c6p-7f));
-    p = vf_fma(f, p, vf_set1(0x1.c6ada6p-5f));
-    p = vf_fma(f, p, vf_set1(0x1.ebfbe6p-3f));
-    p = vf_fma(f, p, vf_set1(0x1.62e432p-1f));
-    return vf_fma(f, p, vf_set1(1));
+/* (2^f - 1) / f for |f| up to half a step, minimax: the relative error of 1 + f q is 1.6e-9 with 16
+ * steps, 5.3e-9 with one. */
+static inline vf vf_exp2_slope(vf f) {
+    if (VF_EXP2_STEPS == 16) {
+        vf q = vf_fma(f, vf_set1(0x1.c6ac6ap-5f), vf_set1(0x1.ebfff4p-3f));
+        return vf_fma(f, q, vf_set1(0x1.62e430p-1f));
+    }
+    vf q = vf_fma(f, vf_set1(0x1.4bc7b4p-13f), vf_set1(0x1.5fc00ap-10f));
+    q = vf_fma(f, q, vf_set1(0x1.3b21c6p-7f));
+    q = vf_fma(f, q, vf_set1(0x1.c6ada6p-5f));
+    q = vf_fma(f, q, vf_set1(0x1.ebfbe6p-3f));
+    return vf_fma(f, q, vf_set1(0x1.62e432p-1f));
+}
+
+/* 2^(f + the steps of n within its octave), f being at most half a step; exactly 1 where both are
+ * 0. */
+static inline vf vf_exp2_fraction(vf f, vf step_power) {
+    return vf_fma(vf_mul(step_power, f), vf_exp2_slope(f), step_power);
 }
 
 /* 2^t for a finite t. Within 1 ulp where the result is at least 2^-126; below that it is 0 or the
  * nearest denormal. Infinity from 128 (AVX2: 127.5), NaN for NaN. */
 static inline vf vf_exp2(vf t) {
     t = vf_limit_exponent(t);
-    vf n = vf_round(t);
-    return vf_scale_normal(vf_exp2_fraction(vf_sub(t, n)), n);
+    vf f = vf_step_rest(t);
+    return vf_scale_normal(vf_exp2_fraction(f, vf_step_power(t)), vf_sub(t, f));
 }
 
-/* e^x. Within 1.1 ulp, denormal results too; infinity from 88.7229, 0 below -103.98, NaN for NaN.
- * x / ln 2 = n + f with n whole, and the rounding of 1 / ln 2 put right. */
+/* e^x. Within 1.2 ulp, denormal results too; infinity from 88.7229, 0 below -103.98, NaN for NaN.
+ * x / ln 2 = n + f with n a number of steps, and the rounding of 1 / ln 2 put right. */
 static inline vf vf_exp(vf x) {
     vf log2e = vf_set1(0x1.715476p+0f), log2e_rest = vf_set1(0x1.4ae0c0p-26f);
     x = vf_min(vf_set1(89), vf_max(vf_set1(-104), x));
-    vf n = vf_round(vf_mul(x, log2e));
+    vf t = vf_mul(x, log2e), n = vf_sub(t, vf_step_rest(t));
     vf f = vf_fma(x, log2e_rest, vf_fms(x, log2e, n));
-    return vf_scale(vf_exp2_fraction(f), n);
+    return vf_scale(vf_exp2_fraction(f, vf_step_power(t)), n);
 }
 
 /* 1 - e^-d for d >= 0. Within 1 ulp, however small d; 1 from 17.4 up, NaN for NaN.

@@ -77,6 +77,16 @@ static inline float *copied_floats(const float *source, size_t n) {
     return p;
 }
 
+/* Channels [first, first + width) of n_row rows of `step`. */
+static inline float *copied_strip(const float *rows, size_t n_row, size_t step, size_t first,
+                                  size_t width) {
+    float *strip = new_floats(n_row * width);
+    for (size_t i = 0; i < n_row; i++)
+        for (size_t c = 0; c < width; c++)
+            strip[i * width + c] = rows[i * step + first + c];
+    return strip;
+}
+
 /* |got - expected| in ulp of the expected; 0 where both are the same infinity or NaN. */
 static inline double ulp_error(float got, double expected) {
     float nearest = (float)expected;

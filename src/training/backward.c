@@ -133,10 +133,19 @@ static void scan_back(const struct work *work) {
     dm_rows_clear(to->A, config->d_state, config->d_inner);
     dm_pass_clear_states(work->pass);
     struct selective_scan_back back = {&work->network->ops,
-                                       {work->pass->batch->n_sequence, config->d_inner,
-                                        config->d_state, out->start, out->u, out->delta,
-                                        work->own->A, out->BC, work->own->D, out->z, out->ssm_state,
-                                        out->y, out->checkpoints},
+                                       {work->pass->batch->n_sequence,
+                                        config->d_inner,
+                                        config->d_state,
+                                        out->start,
+                                        out->u,
+                                        {out->delta, 0, config->d_inner},
+                                        work->own->A,
+                                        out->BC,
+                                        work->own->D,
+                                        {out->z, 0, config->d_inner},
+                                        out->ssm_state,
+                                        out->y,
+                                        out->checkpoints},
                                        {to->wide[0], to->wide[1], to->wide[2], to->wide[0], out->y,
                                         to->A, dD, to->BC_parts, out->ssm_state},
                                        work->n_after};
@@ -221,12 +230,18 @@ static void convolution_back(const struct work *work, const dm_real *du) {
     dm_real *dbias = gradient_of(work, DM_CONV_BIAS);
     dm_rows_clear(to->conv_weight, config->d_conv, config->d_inner);
     dm_pass_clear_states(work->pass);
-    const struct causal_conv1d_back back = {
-        &work->network->ops,
-        {work->pass->batch->n_sequence, config->d_inner, config->d_conv, in->start, in->x,
-         work->own->conv_weight, work->own->conv_bias, in->conv_state, NULL},
-        {du, to->wide[2], to->conv_weight, dbias, NULL},
-        work->n};
+    const struct causal_conv1d_back back = {&work->network->ops,
+                                            {work->pass->batch->n_sequence,
+                                             config->d_inner,
+                                             config->d_conv,
+                                             in->start,
+                                             {in->x, 0, config->d_inner},
+                                             work->own->conv_weight,
+                                             work->own->conv_bias,
+                                             in->conv_state,
+                                             NULL},
+                                            {du, to->wide[2], to->conv_weight, dbias, NULL},
+                                            work->n};
     dm_split(work->network->threads, &back, run_causal_conv1d_back, config->d_inner,
              DM_CHANNEL_BLOCK, work->n * config->d_conv);
 }

@@ -9,7 +9,7 @@ void dm_causal_conv1d_keep_state(const struct dm_causal_conv1d *op, size_t seque
     for (size_t k = 0; k + 1 < op->d_conv; k++) {
         ptrdiff_t t = (ptrdiff_t)(n + k) - ((ptrdiff_t)op->d_conv - 1);
         memmove(op->conv_state[sequence] + k * op->d_inner + channel,
-                dm_causal_conv1d_row(op, sequence, t) + channel, n_channel * sizeof(dm_real));
+                dm_causal_conv1d_row(op, sequence, t, channel), n_channel * sizeof(dm_real));
     }
 }
 
@@ -23,7 +23,7 @@ void dm_causal_conv1d_reference(const struct dm_causal_conv1d *op, size_t channe
                 dm_real sum = op->bias ? op->bias[c] : 0;
                 for (size_t k = 0; k < op->d_conv; k++) {
                     ptrdiff_t row = (ptrdiff_t)(t + k) - ((ptrdiff_t)op->d_conv - 1);
-                    sum += op->weight[k * op->d_inner + c] * dm_causal_conv1d_row(op, s, row)[c];
+                    sum += op->weight[k * op->d_inner + c] * *dm_causal_conv1d_row(op, s, row, c);
                 }
                 y[c] = sum / (1 + exp(-sum));
             }
@@ -56,7 +56,7 @@ static dm_real sum_gradient(const struct dm_causal_conv1d *op, dm_real dy, size_
     dm_real v = op->bias ? op->bias[c] : 0;
     for (size_t k = 0; k < op->d_conv; k++)
         v += op->weight[k * op->d_inner + c] *
-             dm_causal_conv1d_row(op, sequence, first + (ptrdiff_t)k)[c];
+             *dm_causal_conv1d_row(op, sequence, first + (ptrdiff_t)k, c);
     dm_real sigmoid = 1 / (1 + exp(-v));
     return dy * sigmoid * (1 + v * (1 - sigmoid));
 }
@@ -80,7 +80,7 @@ void dm_causal_conv1d_backward_reference(const struct dm_causal_conv1d *op,
                 for (size_t k = 0; k < op->d_conv; k++) {
                     ptrdiff_t row = first + (ptrdiff_t)k;
                     dm_real *dx = dm_causal_conv1d_gradient_row(op, grad, s, row);
-                    grad->dweight[k * op->d_inner + c] += dv * dm_causal_conv1d_row(op, s, row)[c];
+                    grad->dweight[k * op->d_inner + c] += dv * *dm_causal_conv1d_row(op, s, row, c);
                     if (dx)
                         dx[c] += op->weight[k * op->d_inner + c] * dv;
                 }

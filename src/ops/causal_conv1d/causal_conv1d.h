@@ -13,14 +13,14 @@
 struct dm_causal_conv1d {
     size_t n_sequence, d_inner, d_conv;
     const size_t *start;        /* [n_sequence + 1] */
-    const dm_real *x;           /* [n_token, d_inner] */
+    struct dm_strip x;          /* [n_token, d_inner], or some of its channels */
     const dm_real *weight;      /* [d_conv, d_inner] */
     const dm_real *bias;        /* [d_inner]; NULL: 0 */
     dm_real *const *conv_state; /* [n_sequence] of [d_conv - 1, d_inner], oldest row first */
     dm_real *y;                 /* [n_token, d_inner] */
 };
 
-/* Channels channel .. channel + n_channel of every sequence, its state included. */
+/* Channels channel .. channel + n_channel of every sequence, its state included; `x` holds them. */
 void dm_causal_conv1d_reference(const struct dm_causal_conv1d *op, size_t channel,
                                 size_t n_channel);
 
@@ -28,7 +28,7 @@ void dm_causal_conv1d_reference(const struct dm_causal_conv1d *op, size_t channe
  *     dx[t - (d_conv - 1) + k, c] += weight[k,c] * dv[t,c]
  *     dweight[k,c] += sum_t dv[t,c] * x[t - (d_conv - 1) + k, c];   dbias[c] += sum_t dv[t,c]
  * `op->conv_state` must hold what it held before the forward pass, and is left as it is; `op->y` is
- * not read. */
+ * not read, and `op->x` holds all channels. */
 struct dm_causal_conv1d_grad {
     const dm_real *dy;           /* [n_token, d_inner] */
     dm_real *dx;                 /* [n_token, d_inner], overwritten; not dy */
@@ -55,12 +55,13 @@ void dm_causal_conv1d_start_gradient(const struct dm_causal_conv1d *op,
                                      const struct dm_causal_conv1d_grad *grad, size_t sequence,
                                      size_t channel, size_t n_channel);
 
-/* Row `t` of a sequence of `op`, counted from its first token; negative: in its conv_state. */
+/* Row `t` of a sequence of `op`, counted from its first token, at channel c; negative: in its
+ * conv_state. */
 static inline const dm_real *dm_causal_conv1d_row(const struct dm_causal_conv1d *op,
-                                                  size_t sequence, ptrdiff_t t) {
-    return t < 0
-               ? op->conv_state[sequence] + ((ptrdiff_t)op->d_conv - 1 + t) * (ptrdiff_t)op->d_inner
-               : op->x + (op->start[sequence] + (size_t)t) * op->d_inner;
+                                                  size_t sequence, ptrdiff_t t, size_t c) {
+    if (t >= 0)
+        return dm_strip_at(&op->x, op->start[sequence] + (size_t)t, c);
+    return op->conv_state[sequence] + ((ptrdiff_t)op->d_conv - 1 + t) * (ptrdiff_t)op->d_inner + c;
 }
 
 /* The gradient of row `t` of a sequence of `op`, counted likewise; NULL where it is not wanted. */

@@ -1,40 +1,61 @@
 #include "ops/simd_math.h"
 #include "ops/simd_ops.h"
 
-/* Token t of the sequence, n lanes from channel c. The first taps see the state's rows, of which
- * row t comes first, the others the sequence's own. */
-static void convolve(const struct dm_causal_conv1d *op, size_t sequence, size_t t, size_t c,
-                     size_t n) {
-    size_t n_old = t + 1 < op->d_conv ? op->d_conv - 1 - t : 0, k = 0;
+/* Four taps, as every published model has them, are written out, so that the rows that they see stay
+ * in registers; any other number goes token by token. Either way a token's terms are added from the
+ * oldest on, and a lane's arithmetic depends on nothing but its place in the sequence. */
+enum { TAPS = 4 };
+
+/* n lanes from channel c, all tokens of the sequence. */
+static void convolve_four(const struct dm_causal_conv1d *op, size_t sequence, size_t c, size_t n) {
+    size_t n_token = op->start[sequence + 1] - op->start[sequence];
     const float *weight = op->weight + c;
-    float *y = op->y + (op->start[sequence] + t) * op->d_inner + c;
-    vf sum = op->bias ? vf_load(op->bias + c, n) : vf_set1(0);
-    for (; k < n_old; k++, weight += op->d_inner)
-        sum = vf_fma(vf_load(weight, n),
-                     vf_load(op->conv_state[sequence] + (t + k) * op->d_inner + c, n), sum);
-    const float *x = op->x + (op->start[sequence] + t + 1 + k - op->d_conv) * op->d_inner + c;
-    for (; k < op->d_conv; k++, weight += op->d_inner, x += op->d_inner)
-        sum = vf_fma(vf_load(weight, n), vf_load(x, n), sum);
-    vf_store(y, n, vf_silu(sum));
+    vf w0 = vf_load(weight, n), w1 = vf_load(weight + op->d_inner, n);
+    vf w2 = vf_load(weight + 2 * op->d_inner, n), w3 = vf_load(weight + 3 * op->d_inner, n);
+    vf bias = op->bias ? vf_load(op->bias + c, n) : vf_set1(0);
+    vf x0 = vf_load(dm_causal_conv1d_row(op, sequence, -3, c), n);
+    vf x1 = vf_load(dm_causal_conv1d_row(op, sequence, -2, c), n);
+    vf x2 = vf_load(dm_causal_conv1d_row(op, sequence, -1, c), n);
+    const float *x = dm_strip_at(&op->x, op->start[sequence], c);
+    float *y = op->y + op->start[sequence] * op->d_inner + c;
+    for (size_t t = 0; t < n_token; t++, x += op->x.step, y += op->d_inner) {
+        vf x3 = vf_load(x, n);
+        vf sum = vf_fma(w1, x1, vf_fma(w0, x0, bias));
+        vf_store(y, n, vf_silu(vf_fma(w3, x3, vf_fma(w2, x2, sum))));
+        x0 = x1, x1 = x2, x2 = x3;
+    }
+}
+
+static void convolve(const struct dm_causal_conv1d *op, size_t sequence, size_t c, size_t n) {
+    size_t n_token = op->start[sequence + 1] - op->start[sequence];
+    for (size_t t = 0; t < n_token; t++) {
+        vf sum = op->bias ? vf_load(op->bias + c, n) : vf_set1(0);
+        for (size_t k = 0; k < op->d_conv; k++) {
+            ptrdiff_t row = (ptrdiff_t)(t + k) - ((ptrdiff_t)op->d_conv - 1);
+            sum = vf_fma(vf_load(op->weight + k * op->d_inner + c, n),
+                         vf_load(dm_causal_conv1d_row(op, sequence, row, c), n), sum);
+        }
+        vf_store(op->y + (op->start[sequence] + t) * op->d_inner + c, n, vf_silu(sum));
+    }
 }
 
 void DM_VARIANT(dm_causal_conv1d)(const struct dm_causal_conv1d *op, size_t channel,
                                   size_t n_channel) {
     for (size_t s = 0; s < op->n_sequence; s++) {
-        for (size_t t = 0; t < op->start[s + 1] - op->start[s]; t++)
-            for (size_t i = 0, n; i < n_channel; i += n) {
-                n = dm_simd_lanes(n_channel - i);
-                convolve(op, s, t, channel + i, n);
-            }
+        if (op->start[s + 1] == op->start[s])
+            continue;
+        for (size_t i = 0, n; i < n_channel; i += n) {
+            n = dm_simd_lanes(n_channel - i);
+            (op->d_conv == TAPS ? convolve_four : convolve)(op, s, channel + i, n);
+        }
         dm_causal_conv1d_keep_state(op, s, channel, n_channel);
     }
 }
 
-/* The backward pass for four taps, as every published model has them; any other number takes the
- * reference. The rows that the taps see, their gradients and the sums over RUN tokens stay in
+/* The backward pass for four taps; any other number takes the reference. The rows that the taps see, their gradients and the sums over RUN tokens stay in
  * registers, all written out: as arrays they do not. A lane's arithmetic depends on nothing but its
  * place in the sequence. */
-enum { TAPS = 4, RUN = 8 };
+enum { RUN = 8 };
 
 static vf load_row(const float *row, size_t c, size_t n) {
     return row ? vf_load(row + c, n) : vf_set1(0);
@@ -59,15 +80,15 @@ static void run_backward(const struct dm_causal_conv1d *op,
     vf bias = op->bias ? vf_load(op->bias + c, n) : vf_set1(0);
     vf dw0 = vf_set1(0), dw1 = dw0, dw2 = dw0, dw3 = dw0, dbias = dw0;
     ptrdiff_t first = (ptrdiff_t)t - (TAPS - 1);
-    vf x0 = vf_load(dm_causal_conv1d_row(op, sequence, first) + c, n);
-    vf x1 = vf_load(dm_causal_conv1d_row(op, sequence, first + 1) + c, n);
-    vf x2 = vf_load(dm_causal_conv1d_row(op, sequence, first + 2) + c, n);
+    vf x0 = vf_load(dm_causal_conv1d_row(op, sequence, first, c), n);
+    vf x1 = vf_load(dm_causal_conv1d_row(op, sequence, first + 1, c), n);
+    vf x2 = vf_load(dm_causal_conv1d_row(op, sequence, first + 2, c), n);
     vf dx0 = load_row(dm_causal_conv1d_gradient_row(op, grad, sequence, first), c, n);
     vf dx1 = load_row(dm_causal_conv1d_gradient_row(op, grad, sequence, first + 1), c, n);
     vf dx2 = load_row(dm_causal_conv1d_gradient_row(op, grad, sequence, first + 2), c, n);
     for (; t < end; t++, first++) {
         size_t row = (op->start[sequence] + t) * d_inner + c;
-        vf x3 = vf_load(op->x + row, n);
+        vf x3 = vf_load(op->x.data + row, n);
         vf dx3 = n_token - t < TAPS ? vf_load(grad->dx + row, n) : vf_set1(0);
         vf sum = vf_fma(w1, x1, vf_fma(w0, x0, bias));
         sum = vf_fma(w3, x3, vf_fma(w2, x2, sum));

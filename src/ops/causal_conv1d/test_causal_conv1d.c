@@ -22,7 +22,7 @@ static void batch_new(struct batch *b, struct dm_random *random, size_t d_inner,
         b->first[s] = random_floats(random, b->n_state, 0, 1);
         b->state[s] = copied_floats(b->first[s], b->n_state);
     }
-    b->op = (struct dm_causal_conv1d){N_SEQUENCE, d_inner, d_conv,   start, b->x,
+    b->op = (struct dm_causal_conv1d){N_SEQUENCE, d_inner, d_conv,   start, {b->x, 0, d_inner},
                                       b->weight,  b->bias, b->state, b->y};
 }
 
@@ -118,6 +118,7 @@ static void test_split(void **state) {
             batch_rewind(&b);
             for (size_t c = 0, width; c < b.op.d_inner; c += width) {
                 width = 1 + (size_t)dm_random_below(&random, b.op.d_inner - c);
+                float *strip = copied_strip(b.x, N_TOKEN, b.op.d_inner, c, width);
                 for (size_t s = 0; s < N_SEQUENCE; s++)
                     for (size_t piece[] = {start[s], 0}; piece[0] < start[s + 1];
                          piece[0] = piece[1]) {
@@ -125,8 +126,10 @@ static void test_split(void **state) {
                         piece[1] = piece[0] + 1 +
                                    (size_t)dm_random_below(&random, start[s + 1] - piece[0]);
                         op.n_sequence = 1, op.start = piece, op.conv_state = &b.state[s];
+                        op.x = (struct dm_strip){strip, c, width};
                         variants[v].causal_conv1d(&op, c, width);
                     }
+                free_floats(strip, N_TOKEN * width);
             }
             assert_memory_equal(whole, b.y, n * sizeof *whole);
             for (size_t s = 0; s < N_SEQUENCE; s++)

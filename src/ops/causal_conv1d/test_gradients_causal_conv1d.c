@@ -25,9 +25,15 @@ static void problem_new(struct problem *p, struct dm_random *random, size_t d_co
     p->last = zero_reals(N_SEQUENCE * p->n_state + 1);
     for (size_t s = 0; s < N_SEQUENCE; s++)
         p->state[s] = p->last + s * p->n_state;
-    p->op = (struct dm_causal_conv1d){
-        N_SEQUENCE, D_INNER, d_conv, start, p->x, p->weight, has_bias ? p->bias : NULL,
-        p->state,   p->y};
+    p->op = (struct dm_causal_conv1d){N_SEQUENCE,
+                                      D_INNER,
+                                      d_conv,
+                                      start,
+                                      {p->x, 0, D_INNER},
+                                      p->weight,
+                                      has_bias ? p->bias : NULL,
+                                      p->state,
+                                      p->y};
 }
 
 static void problem_free(struct problem *p) {

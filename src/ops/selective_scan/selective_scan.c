@@ -6,7 +6,8 @@
 static void scan_token(const struct dm_selective_scan *op, dm_real *state, size_t t, size_t c) {
     size_t at = t * op->d_inner + c;
     const dm_real *B = op->BC + t * 2 * op->d_state, *C = B + op->d_state;
-    dm_real delta = op->delta[at], u = op->u[at], z = op->z[at], y = 0;
+    dm_real delta = *dm_strip_at(&op->delta, t, c), z = *dm_strip_at(&op->z, t, c);
+    dm_real u = op->u[at], y = 0;
     for (size_t n = 0; n < op->d_state; n++) {
         dm_real *h = &state[n * op->d_inner + c];
         *h = exp(delta * op->A[n * op->d_inner + c]) * *h + delta * u * B[n];
@@ -55,18 +56,18 @@ static dm_real scan_state_back(const struct dm_selective_scan *op,
     h[0] = dm_scan_checkpoint(op, at->sequence, at->chunk)[row];
     for (size_t i = 0; i < at->n_token; i++) {
         size_t t = at->t + i, x = t * E + at->c;
-        A_bar[i] = exp(op->delta[x] * A);
-        h[i + 1] = A_bar[i] * h[i] + op->delta[x] * op->u[x] * op->BC[t * 2 * N + n];
+        A_bar[i] = exp(op->delta.data[x] * A);
+        h[i + 1] = A_bar[i] * h[i] + op->delta.data[x] * op->u[x] * op->BC[t * 2 * N + n];
     }
     for (size_t i = at->n_token; i-- > 0;) {
         size_t t = at->t + i, x = t * E + at->c;
         dm_real B = op->BC[t * 2 * N + n], C = op->BC[t * 2 * N + N + n];
         g += C * dy[i];
-        dBC[t * 2 * N + n] += g * op->delta[x] * op->u[x];
+        dBC[t * 2 * N + n] += g * op->delta.data[x] * op->u[x];
         dBC[t * 2 * N + N + n] += dy[i] * h[i + 1];
-        grad->du[x] += g * op->delta[x] * B;
+        grad->du[x] += g * op->delta.data[x] * B;
         grad->ddelta[x] += g * (A * A_bar[i] * h[i] + op->u[x] * B);
-        grad->dA[row] += g * op->delta[x] * A_bar[i] * h[i];
+        grad->dA[row] += g * op->delta.data[x] * A_bar[i] * h[i];
         g *= A_bar[i];
     }
     return g;
@@ -81,8 +82,8 @@ static void scan_sums(const struct dm_selective_scan *op, const struct chunk *at
         dm_real h = dm_scan_checkpoint(op, at->sequence, at->chunk)[n * E + at->c];
         for (size_t i = 0; i < at->n_token; i++) {
             size_t t = at->t + i, x = t * E + at->c;
-            h = exp(op->delta[x] * op->A[n * E + at->c]) * h +
-                op->delta[x] * op->u[x] * op->BC[t * 2 * N + n];
+            h = exp(op->delta.data[x] * op->A[n * E + at->c]) * h +
+                op->delta.data[x] * op->u[x] * op->BC[t * 2 * N + n];
             sums[i] += op->BC[t * 2 * N + N + n] * h;
         }
     }
@@ -95,7 +96,7 @@ static void gate_back(const struct dm_selective_scan *op, const struct dm_select
                       const struct chunk *at, dm_real *sums) {
     for (size_t i = 0; i < at->n_token; i++) {
         size_t x = (at->t + i) * op->d_inner + at->c;
-        dm_real z = op->z[x], divisor = 1 + exp(-z), sigmoid = 1 / divisor, dy = grad->dy[x];
+        dm_real z = op->z.data[x], divisor = 1 + exp(-z), sigmoid = 1 / divisor, dy = grad->dy[x];
         if (grad->y)
             grad->y[x] = sums[i] * (z / divisor);
         grad->dz[x] = dy * sums[i] * sigmoid * (1 + z * (1 - sigmoid));

@@ -16,13 +16,13 @@ struct dm_selective_scan {
     size_t n_sequence, d_inner, d_state;
     const size_t *start;       /* [n_sequence + 1] */
     const dm_real *u;          /* [n_token, d_inner] */
-    const dm_real *delta;      /* [n_token, d_inner] */
+    struct dm_strip delta;     /* [n_token, d_inner], or some of its channels */
     const dm_real *A;          /* [d_state, d_inner], negative */
     const dm_real *BC;         /* [n_token, 2 * d_state]: B, then C */
     const dm_real *D;          /* [d_inner] */
-    const dm_real *z;          /* [n_token, d_inner] */
+    struct dm_strip z;         /* as delta */
     dm_real *const *ssm_state; /* [n_sequence] of [d_state, d_inner] */
-    dm_real *y;                /* [n_token, d_inner]; may be z or u */
+    dm_real *y;                /* [n_token, d_inner]; may be z's rows, or u */
     dm_real *checkpoints;      /* [dm_scan_n_checkpoint(), d_state, d_inner]: h before every
                                   DM_SCAN_CHUNK-th token of a sequence, for the backward pass; NULL:
                                   not kept */
@@ -44,7 +44,7 @@ static inline dm_real *dm_scan_checkpoint(const struct dm_selective_scan *op, si
     return op->checkpoints + number * op->d_state * op->d_inner;
 }
 
-/* Channels channel .. channel + n_channel of every sequence. */
+/* Channels channel .. channel + n_channel of every sequence; `delta` and `z` hold them. */
 void dm_selective_scan_reference(const struct dm_selective_scan *op, size_t channel,
                                  size_t n_channel);
 
@@ -56,7 +56,7 @@ void dm_selective_scan_reference(const struct dm_selective_scan *op, size_t chan
  *     ddelta[t] = sum_n g[t,n] * (A[n] * A_bar[t,n] * h[t-1,n] + u[t] * B[t,n])
  *     dA[n]    += sum_t g[t,n] * delta[t] * A_bar[t,n] * h[t-1,n];   dD += sum_t dy[t] * u[t]
  * `op` is as in the forward pass, `checkpoints` filled by it; its y and ssm_state are not read, and
- * z must still be z. */
+ * z must still be z; delta and z hold all channels. */
 struct dm_selective_scan_grad {
     const dm_real *dy;         /* [n_token, d_inner], of y, after the gate */
     dm_real *du, *ddelta, *dz; /* [n_token, d_inner], overwritten; dz may be dy */

@@ -59,8 +59,8 @@ static void open_block(const struct block *b, struct scratch *s) {
             struct tile at = tile_at(b, v, 0);
             struct column *column = &s->columns[v];
             size_t x = (b->t + i) * op->d_inner + at.c;
-            vf u = vf_load(op->u + x, at.n), z = vf_load(op->z + x, at.n);
-            vf dy = vf_load(grad->dy + x, at.n), delta = vf_load(op->delta + x, at.n);
+            vf u = vf_load(op->u + x, at.n), z = vf_load(op->z.data + x, at.n);
+            vf dy = vf_load(grad->dy + x, at.n), delta = vf_load(op->delta.data + x, at.n);
             vf divisor = vf_add(one, vf_exp(vf_negate(z))), silu = vf_div(z, divisor);
             vf sigmoid = vf_div(one, divisor);
             vf slope = vf_mul(sigmoid, vf_fma(z, vf_sub(one, sigmoid), one));
@@ -209,8 +209,8 @@ static void scan_block(const struct block *b) {
 
 static void find_next(struct block *b, size_t t, size_t c) {
     const struct dm_selective_scan_grad *grad = b->grad;
-    const float *array[ROWS] = {b->op->u, b->op->delta, b->op->z,
-                                grad->dy, grad->dz,     grad->y ? grad->y : grad->dz,
+    const float *array[ROWS] = {b->op->u, b->op->delta.data, b->op->z.data,
+                                grad->dy, grad->dz,          grad->y ? grad->y : grad->dz,
                                 grad->du, grad->ddelta};
     for (size_t i = 0; i < ROWS; i++)
         b->next[i] = array[i] + t * b->op->d_inner + c;

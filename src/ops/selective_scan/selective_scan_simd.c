@@ -26,7 +26,7 @@ static void scan_states(const struct dm_selective_scan *op, const struct piece *
     for (size_t i = 0; i < at->n_token; i++) {
         size_t t = at->t + i, row = t * op->d_inner + at->c;
         const float *B = op->BC + t * 2 * op->d_state + first, *C = B + op->d_state;
-        vf delta = vf_load(op->delta + row, at->n);
+        vf delta = vf_load(dm_strip_at(&op->delta, t, at->c), at->n);
         vf delta_u = vf_mul(delta, vf_load(op->u + row, at->n)), y = sum[i];
         for (size_t n = 0; n < n_state; n++) {
             vf A_bar = vf_exp2(vf_mul(delta, A[n]));
@@ -49,9 +49,10 @@ static void scan_piece(const struct dm_selective_scan *op, const struct piece *a
     }
     vf D = vf_load(op->D + at->c, at->n);
     for (size_t i = 0; i < at->n_token; i++) {
-        size_t row = (at->t + i) * op->d_inner + at->c;
+        size_t t = at->t + i, row = t * op->d_inner + at->c;
+        vf z = vf_load(dm_strip_at(&op->z, t, at->c), at->n);
         vf y = vf_fma(D, vf_load(op->u + row, at->n), sum[i]);
-        vf_store(op->y + row, at->n, vf_mul(y, vf_silu(vf_load(op->z + row, at->n))));
+        vf_store(op->y + row, at->n, vf_mul(y, vf_silu(z)));
     }
 }
 

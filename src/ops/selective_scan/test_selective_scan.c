@@ -16,10 +16,10 @@ static void check_channel(const struct batch *b, const char *cpu, size_t s, size
     for (size_t t = b->start[s]; t < b->start[s + 1]; t++) {
         size_t at = t * op->d_inner + c;
         double y = (double)op->D[c] * op->u[at], sum = fabs(y);
-        double gate = op->z[at] / (1 + exp(-(double)op->z[at]));
+        double gate = op->z.data[at] / (1 + exp(-(double)op->z.data[at]));
         for (size_t n = 0; n < op->d_state; n++) {
-            double A_bar = exp((double)op->delta[at] * op->A[n * op->d_inner + c]);
-            double input = (double)op->delta[at] * op->u[at] * op->BC[t * 2 * op->d_state + n];
+            double A_bar = exp((double)op->delta.data[at] * op->A[n * op->d_inner + c]);
+            double input = (double)op->delta.data[at] * op->u[at] * op->BC[t * 2 * op->d_state + n];
             double C = op->BC[(t * 2 + 1) * op->d_state + n];
             h[n] = A_bar * h[n] + input;
             size[n] = A_bar * size[n] + fabs(input);
@@ -82,6 +82,8 @@ static void test_formula(void **state) {
 static void scan_in_pieces(struct batch *b, const struct dm_ops *ops, struct dm_random *random) {
     for (size_t c = 0, n; c < b->op.d_inner; c += n) {
         n = 1 + (size_t)dm_random_below(random, b->op.d_inner - c);
+        float *delta = copied_strip(b->delta, b->n_token, b->op.d_inner, c, n);
+        float *z = copied_strip(b->z, b->n_token, b->op.d_inner, c, n);
         for (size_t s = 0; s < b->op.n_sequence; s++)
             for (size_t piece[] = {b->start[s], 0}; piece[0] < b->start[s + 1];
                  piece[0] = piece[1]) {
@@ -89,8 +91,12 @@ static void scan_in_pieces(struct batch *b, const struct dm_ops *ops, struct dm_
                 piece[1] =
                     piece[0] + 1 + (size_t)dm_random_below(random, b->start[s + 1] - piece[0]);
                 op.n_sequence = 1, op.start = piece, op.ssm_state = &b->state[s];
+                op.delta = (struct dm_strip){delta, c, n};
+                op.z = (struct dm_strip){z, c, n};
                 ops->selective_scan(&op, c, n);
             }
+        free_floats(delta, b->n_token * n);
+        free_floats(z, b->n_token * n);
     }
 }
 
@@ -175,7 +181,7 @@ static void test_in_place(void **state) {
             float *y = copied_floats(over_u ? b.u : b.z, n), *expected = copied_floats(b.y, n);
             struct dm_selective_scan op = b.op;
             op.y = y;
-            *(over_u ? &op.u : &op.z) = y;
+            *(over_u ? &op.u : &op.z.data) = y;
             batch_rewind(&b);
             variants[v].selective_scan(&op, 0, 35);
             assert_memory_equal(y, expected, n * sizeof *y);

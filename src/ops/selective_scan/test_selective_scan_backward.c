@@ -76,8 +76,8 @@ static void add_channel(const struct backward *b, size_t s, size_t c, bool is_si
         h[0][n] = VALUE(b->batch.first[s][n * E + c]);
     for (size_t i = 0; i < length; i++) {
         size_t t = first + i, x = t * E + c;
-        double u = VALUE(op->u[x]), delta = op->delta[x], D = VALUE(op->D[c]), y = D * u;
-        double z = op->z[x], sigmoid = 1 / (1 + exp(-z)), dy = VALUE(b->dy[x]);
+        double u = VALUE(op->u[x]), delta = op->delta.data[x], D = VALUE(op->D[c]), y = D * u;
+        double z = op->z.data[x], sigmoid = 1 / (1 + exp(-z)), dy = VALUE(b->dy[x]);
         for (size_t n = 0; n < N; n++) {
             double exponent = delta * op->A[n * E + c];
             A_bar[i][n] = exp(exponent) * (is_size ? 1 - exponent : 1);
@@ -94,10 +94,10 @@ static void add_channel(const struct backward *b, size_t s, size_t c, bool is_si
         double *g = &sum[DSTATE][s * b->batch.n_state + n * E + c], A = VALUE(op->A[n * E + c]);
         for (size_t i = length; i-- > 0;) {
             size_t t = first + i, x = t * E + c;
-            double u = VALUE(op->u[x]), delta = op->delta[x],
-                   dy = VALUE(b->dy[x]) * VALUE(op->z[x]);
+            double u = VALUE(op->u[x]), delta = op->delta.data[x],
+                   dy = VALUE(b->dy[x]) * VALUE(op->z.data[x]);
             double B = VALUE(op->BC[t * 2 * N + n]), C = VALUE(op->BC[t * 2 * N + N + n]);
-            dy /= 1 + exp(-(double)op->z[x]);
+            dy /= 1 + exp(-(double)op->z.data[x]);
             *g += C * dy;
             dBC[t * 2 * N + n] += *g * delta * u;
             dBC[t * 2 * N + N + n] += dy * h[i + 1][n];

@@ -1,5 +1,8 @@
 #include "backends/onednn_kernels.h"
 
+#include <stdio.h>
+#include <string.h>
+
 #include "base/memory.h"
 
 /* libgomp's, which Debian's oneDNN runs on. */
@@ -83,6 +86,17 @@ static dnnl_status_t describe_product(const struct dm_onednn *onednn, struct dm_
     return status;
 }
 
+/* Is the product of 2^i rows made as that of the most is? */
+static void compare_implementation(struct dm_kernel *kernel, int i,
+                                   const_dnnl_primitive_desc_t description) {
+    const char *name = "";
+    dnnl_primitive_desc_query(description, dnnl_query_impl_info_str, 0, &name);
+    if (i == DM_TILE_LOG2)
+        snprintf(kernel->implementation, sizeof kernel->implementation, "%s", name);
+    if (kernel->least == i + 1 && strcmp(name, kernel->implementation) == 0)
+        kernel->least = i;
+}
+
 static dnnl_status_t make_primitive(const struct dm_onednn *onednn, struct dm_kernel *kernel,
                                     int i) {
     dnnl_primitive_desc_t description;
@@ -94,6 +108,7 @@ static dnnl_status_t make_primitive(const struct dm_onednn *onednn, struct dm_ke
     size_t scratch_bytes = dnnl_memory_desc_get_size(&kernel->scratch[i]);
     if (scratch_bytes > kernel->scratch_bytes)
         kernel->scratch_bytes = scratch_bytes;
+    compare_implementation(kernel, i, description);
     status = dnnl_primitive_create(&kernel->primitives[i], description);
     dnnl_primitive_desc_destroy(description);
     return status;
@@ -141,6 +156,7 @@ static dm_status make_kernel(const struct dm_onednn *onednn, const struct dm_pro
     if (!kernel)
         return dm_fail_memory(error, "a matrix product");
     kernel->product = *product;
+    kernel->least = DM_TILE_LOG2 + 1;
     int n_thread = dm_onednn_alone();
     dnnl_status_t status = dnnl_success;
     for (int i = DM_TILE_LOG2; i >= 0 && !status; i--)
@@ -171,6 +187,15 @@ dm_status dm_kernel_find(struct dm_onednn *onednn, const struct dm_product *prod
     if (!status)
         *result = kernel;
     return status;
+}
+
+int dm_kernel_rows_log2(const struct dm_kernel *kernel, size_t n_row) {
+    enum { PLAIN_STEP = 2 }; /* plain kernels: products of 4, 16 and 64 rows */
+    int step = kernel->blocked ? 1 : PLAIN_STEP, i = DM_TILE_LOG2;
+    int least = kernel->blocked || kernel->least > PLAIN_STEP ? kernel->least : PLAIN_STEP;
+    while (n_row < (size_t)1 << i && i - step >= least)
+        i -= step;
+    return i;
 }
 
 size_t dm_kernel_weight_bytes(const struct dm_kernel *kernel) {
@@ -215,9 +240,9 @@ static dnnl_status_t prepare(struct dm_runner *runner, const struct dm_kernel *k
 }
 
 dnnl_status_t dm_runner_run(struct dm_runner *runner, const struct dm_kernel *kernel, int i,
-                            void *x, void *packed, void *y, void *scratch) {
+                            const void *x, const void *packed, void *y, void *scratch) {
     static const int names[] = {DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DST, DNNL_ARG_SCRATCHPAD};
-    void *data[] = {x, packed, y, scratch};
+    void *data[] = {(void *)(uintptr_t)x, (void *)(uintptr_t)packed, y, scratch};
     dnnl_exec_arg_t arguments[4];
     dnnl_status_t status = prepare(runner, kernel, i);
     for (int k = 0; k < 4 && !status; k++) {

@@ -29,12 +29,15 @@ struct dm_layout {
     size_t columns, block;
 };
 
-/* The product for 2^i rows, for every i up to DM_TILE_LOG2. */
+/* The product for 2^i rows, for every i up to DM_TILE_LOG2. oneDNN may take few rows by another
+ * implementation, whose sums round otherwise: those are not used. */
 struct dm_kernel {
     struct dm_kernel *next;
     struct dm_product product;
     struct dm_layout layout;
     bool blocked; /* else the weight lies plain, inputs outermost */
+    int least;    /* the smallest i that is used */
+    char implementation[64];
     size_t scratch_bytes;
     dnnl_memory_desc_t weight, x[DM_TILE_LOG2 + 1], y[DM_TILE_LOG2 + 1];
     dnnl_primitive_t primitives[DM_TILE_LOG2 + 1];
@@ -56,6 +59,9 @@ bool dm_onednn_has_bf16(void);
  * column_stride is 0, else plain. */
 dm_status dm_kernel_find(struct dm_onednn *onednn, const struct dm_product *product,
                          const struct dm_kernel **kernel, dm_error *error);
+/* The i of the largest product that is used for `n_row` >= 1 rows: of no more than these, or of the
+ * fewest, which the caller fills up. */
+int dm_kernel_rows_log2(const struct dm_kernel *kernel, size_t n_row);
 size_t dm_kernel_weight_bytes(const struct dm_kernel *kernel);
 
 /* What a thread runs kernels with. oneDNN's objects for the operands of its last product are kept:
@@ -72,7 +78,7 @@ dnnl_status_t dm_runner_open(struct dm_runner *runner, const struct dm_onednn *o
 void dm_runner_close(struct dm_runner *runner);
 /* y [2^i, n_out] of x [2^i, n_in] and the packed weight, on this thread. */
 dnnl_status_t dm_runner_run(struct dm_runner *runner, const struct dm_kernel *kernel, int i,
-                            void *x, void *packed, void *y, void *scratch);
+                            const void *x, const void *packed, void *y, void *scratch);
 
 /* Keeps oneDNN on the calling thread until dm_onednn_together with what this returned: otherwise a
  * second team of threads, of libgomp, would run and spin beside ours. */

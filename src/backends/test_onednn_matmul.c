@@ -134,6 +134,33 @@ static void check_batches(const struct dm_matmul_backend *backend, const struct 
     free(part);
 }
 
+/* The slices of some rows have the bits of the whole product, and together are all of it. */
+static void check_slices(const struct dm_matmul_backend *backend, const struct dm_matrix *matrix,
+                         const struct product *product, const float *y, struct dm_random *random) {
+    size_t n_slice = backend->n_slice(matrix), n_out = product->n_out;
+    assert_int_equal(backend->first_column(matrix, 0), 0);
+    assert_int_equal(backend->first_column(matrix, n_slice), n_out);
+    for (size_t slice = 0; slice < n_slice; slice++) {
+        size_t n = 1 + dm_random_below(random, most_rows), first = dm_random_below(random, n);
+        size_t column = backend->first_column(matrix, slice);
+        size_t width = backend->first_column(matrix, slice + 1) - column;
+        size_t n_byte = backend->prepared_bytes(matrix, n);
+        unsigned char *prepared = test_some(n_byte + 1, 1); /* and in two parts: */
+        backend->prepare(matrix, product->x, 0, first, prepared);
+        backend->prepare(matrix, product->x, first, n - first, prepared);
+        float *part = test_some(n * width + guard, sizeof *part);
+        const struct dm_slice_product op = {n, n_byte ? (const void *)prepared : product->x, matrix,
+                                            slice, part};
+        assert_int_equal(backend->multiply_slice(&op, NULL), DM_OK);
+        for (size_t t = 0; t < n; t++)
+            assert_memory_equal(part + t * width, y + t * n_out + column, width * sizeof *y);
+        for (size_t i = 0; i < guard; i++)
+            assert_true(part[n * width + i] == 0);
+        free(part);
+        free(prepared);
+    }
+}
+
 static void check_shape(const struct dm_matmul_backend *backend, size_t n_in, size_t n_out,
                         dm_dtype compute, struct dm_random *random) {
     struct product product;
@@ -152,6 +179,7 @@ static void check_shape(const struct dm_matmul_backend *backend, size_t n_in, si
     multiply(backend, matrix, &product, 0, most_rows, 0, false, y);
     check_values(&product, y);
     check_batches(backend, matrix, &product, y, random);
+    check_slices(backend, matrix, &product, y, random);
     free(y);
     backend->matrix_free(matrix);
     free_product(&product);

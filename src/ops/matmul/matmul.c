@@ -57,16 +57,22 @@ static void end(void *state) {
     (void)state;
 }
 
+/* ---- Products ---- */
+
+static dm_real inner_product(const dm_real *x, const dm_real *weight, size_t n) {
+    dm_real sum = 0;
+    for (size_t i = 0; i < n; i++)
+        sum += x[i] * weight[i];
+    return sum;
+}
+
 static void multiply_row(void *context, size_t t) {
     const struct dm_matmul *op = context;
     const struct dm_matrix *matrix = op->weight;
     const dm_real *x = op->x + t * matrix->n_in;
     dm_real *y = op->y + t * matrix->n_out;
     for (size_t o = 0; o < matrix->n_out; o++) {
-        const dm_real *weight = matrix->weight + o * matrix->n_in;
-        dm_real sum = 0;
-        for (size_t i = 0; i < matrix->n_in; i++)
-            sum += x[i] * weight[i];
+        dm_real sum = inner_product(x, matrix->weight + o * matrix->n_in, matrix->n_in);
         y[o] = op->accumulate ? y[o] + sum : sum;
     }
 }
@@ -80,6 +86,42 @@ static dm_status multiply(const struct dm_matmul *ops, size_t n_op, struct dm_th
     }
     return DM_OK;
 }
+
+/* ---- Slices ---- */
+
+enum { slice_columns = 64 };
+
+static size_t n_slice(const struct dm_matrix *matrix) {
+    return (matrix->n_out + slice_columns - 1) / slice_columns;
+}
+
+static size_t first_column(const struct dm_matrix *matrix, size_t slice) {
+    return slice < n_slice(matrix) ? slice * slice_columns : matrix->n_out;
+}
+
+static size_t prepared_bytes(const struct dm_matrix *matrix, size_t n_token) {
+    (void)matrix, (void)n_token;
+    return 0;
+}
+
+static void prepare(const struct dm_matrix *matrix, const dm_real *x, size_t first, size_t n,
+                    void *prepared) {
+    (void)matrix, (void)x, (void)first, (void)n, (void)prepared;
+}
+
+static dm_status multiply_slice(const struct dm_slice_product *op, dm_error *error) {
+    (void)error;
+    const struct dm_matrix *matrix = op->weight;
+    size_t first = first_column(matrix, op->slice), end = first_column(matrix, op->slice + 1);
+    const dm_real *x = op->x;
+    dm_real *y = op->y;
+    for (size_t t = 0; t < op->n_token; t++, x += matrix->n_in)
+        for (size_t o = first; o < end; o++)
+            *y++ = inner_product(x, matrix->weight + o * matrix->n_in, matrix->n_in);
+    return DM_OK;
+}
+
+/* ---- Gradients ---- */
 
 static void weight_gradient_row(void *context, size_t o) {
     const struct dm_matmul_grad *op = context;
@@ -114,6 +156,11 @@ const struct dm_matmul_backend dm_matmul_reference = {
     .begin = begin,
     .end = end,
     .multiply = multiply,
+    .n_slice = n_slice,
+    .first_column = first_column,
+    .prepared_bytes = prepared_bytes,
+    .prepare = prepare,
+    .multiply_slice = multiply_slice,
     .weight_gradient = weight_gradient,
     .has_bf16 = has_bf16,
     .free_state = free_state,

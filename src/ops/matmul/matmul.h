@@ -28,6 +28,16 @@ struct dm_matmul {
     bool accumulate;
 };
 
+/* The columns of one slice of a matrix, on the caller's own thread: for walks that use them while
+ * they are in the cache. Bits are those of the whole product. */
+struct dm_slice_product {
+    size_t n_token;
+    const void *x; /* [n_token, n_in] as `prepare` made it; x itself where it makes nothing */
+    const struct dm_matrix *weight;
+    size_t slice;
+    dm_real *y; /* [n_token, columns of the slice] */
+};
+
 /* What a product's weight gets: dweight[o,i] += sum_t dy[t,o] * x[t,i]. The order of the sum does
  * not depend on the number of threads. */
 struct dm_matmul_grad {
@@ -59,6 +69,15 @@ struct dm_matmul_backend {
      * which others are computed with them, bit for bit. */
     dm_status (*multiply)(const struct dm_matmul *ops, size_t n_op, struct dm_threads *threads,
                           dm_error *error);
+    /* Slices of a matrix: how many, and where one begins; n_out for n_slice. */
+    size_t (*n_slice)(const struct dm_matrix *matrix);
+    size_t (*first_column)(const struct dm_matrix *matrix, size_t slice);
+    /* What products by slices take of rows of x: so many bytes, or 0: x itself, and `prepare` does
+     * nothing. Rows [first, first + n) of `prepared`, of those of x. */
+    size_t (*prepared_bytes)(const struct dm_matrix *matrix, size_t n_token);
+    void (*prepare)(const struct dm_matrix *matrix, const dm_real *x, size_t first, size_t n,
+                    void *prepared);
+    dm_status (*multiply_slice)(const struct dm_slice_product *op, dm_error *error);
     dm_status (*weight_gradient)(void *state, const struct dm_matmul_grad *op,
                                  struct dm_threads *threads, dm_error *error);
     bool (*has_bf16)(void *state);

@@ -44,7 +44,7 @@ dm_status dm_model_get_info(const dm_model *model, dm_model_info *info, dm_error
         return dm_fail(error, DM_ERROR_ARGUMENT,
                        "dm_model_get_info: a model and DM_MODEL_INFO_INIT are needed");
     size_t workspace = 0;
-    dm_activations_bytes(&model->network.config, model->chunk, &workspace);
+    dm_activations_bytes(&model->network.config, &model->network.walk, model->chunk, &workspace);
     *info = dm_network_info(&model->network);
     info->n_parameter = model->n_parameter;
     info->weight_bytes = model->weight_bytes;

@@ -148,7 +148,8 @@ static dm_status multiply_slice(const struct dm_slice_product *op, dm_error *err
     piece.n_token = op->n_token;
     piece.x = op->x;
     piece.y = op->y;
-    piece.y_step = piece.kernel->product.n_out;
+    piece.y_step = op->y_step;
+    piece.accumulate = op->accumulate;
     dnnl_status_t failure = multiply_piece(&piece);
     return failure ? dm_onednn_fail(error, failure, "a matrix product") : DM_OK;
 }

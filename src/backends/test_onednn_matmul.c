@@ -149,8 +149,8 @@ static void check_slices(const struct dm_matmul_backend *backend, const struct d
         backend->prepare(matrix, product->x, 0, first, prepared);
         backend->prepare(matrix, product->x, first, n - first, prepared);
         float *part = test_some(n * width + guard, sizeof *part);
-        const struct dm_slice_product op = {n, n_byte ? (const void *)prepared : product->x, matrix,
-                                            slice, part};
+        const struct dm_slice_product op = {
+            n, n_byte ? (const void *)prepared : product->x, matrix, slice, part, width, false};
         assert_int_equal(backend->multiply_slice(&op, NULL), DM_OK);
         for (size_t t = 0; t < n; t++)
             assert_memory_equal(part + t * width, y + t * n_out + column, width * sizeof *y);

@@ -7,7 +7,7 @@
 
 enum {
     alignment = 64,
-    n_buffer = 17,
+    n_buffer = 19,
     every_life = DM_LIFE_SCRATCH | DM_LIFE_PER_LAYER | DM_LIFE_RECOMPUTED,
     every_part = DM_PART_BATCH | DM_PART_INPUT | DM_PART_HANDED | DM_PART_SCAN
 };
@@ -20,9 +20,12 @@ struct buffer {
     enum dm_part part;
 };
 
-/* `training`: the buffers that only a backward pass reads are there too. */
+/* For reading, with the room of its walks; or for training (NULL), with the buffers that only a
+ * backward pass reads. */
 static void describe(const struct dm_model_config *config, size_t n_token, size_t n_sequence,
-                     bool training, struct buffer buffers[n_buffer]) {
+                     const struct dm_walk_room *walk, struct buffer buffers[n_buffer]) {
+    const bool training = walk == NULL;
+    const size_t strips = walk ? walk->n_worker * 2 * walk->width : 0;
     const size_t real = sizeof(dm_real), E = config->d_inner, BC = 2 * config->d_state;
     const size_t raw = training && config->mixer_norms, most = n_sequence;
 #define BUFFER(field, row, n_row, life, part) \
@@ -40,6 +43,8 @@ static void describe(const struct dm_model_config *config, size_t n_token, size_
         BUFFER(delta, E * real, n_token, RECOMPUTED, HANDED),
         BUFFER(z, E * real, n_token, RECOMPUTED, SCAN),
         BUFFER(y, training * E * real, n_token, SCRATCH, SCAN),
+        BUFFER(prepared, walk ? walk->row_bytes : 0, n_token, SCRATCH, SCAN),
+        BUFFER(strips, strips * real, n_token, SCRATCH, SCAN),
         BUFFER(checkpoints, training * config->d_state * E * real,
                dm_scan_n_checkpoint(n_token, n_sequence), RECOMPUTED, SCAN),
         BUFFER(start, sizeof(size_t), most + 1, SCRATCH, BATCH),
@@ -80,25 +85,26 @@ void dm_activations_place(const struct dm_model_config *config, size_t n_token, 
                           unsigned lives, unsigned parts, struct dm_arena *arena,
                           struct dm_activations *at) {
     struct buffer buffers[n_buffer];
-    describe(config, n_token, n_sequence, true, buffers);
+    describe(config, n_token, n_sequence, NULL, buffers);
     place(buffers, lives, parts, arena, at);
 }
 
-bool dm_activations_bytes(const struct dm_model_config *config, size_t capacity, size_t *n_byte) {
+bool dm_activations_bytes(const struct dm_model_config *config, const struct dm_walk_room *walk,
+                          size_t capacity, size_t *n_byte) {
     struct buffer buffers[n_buffer];
     struct dm_activations nowhere = {0};
     struct dm_arena arena = {NULL, 0, false};
-    describe(config, capacity, capacity, false, buffers);
+    describe(config, capacity, capacity, walk, buffers);
     place(buffers, every_life, every_part, &arena, &nowhere);
     *n_byte = arena.used;
     return !arena.overflow;
 }
 
-dm_status dm_activations_new(const struct dm_model_config *config, size_t capacity,
-                             struct dm_activations **result, dm_error *error) {
+dm_status dm_activations_new(const struct dm_model_config *config, const struct dm_walk_room *walk,
+                             size_t capacity, struct dm_activations **result, dm_error *error) {
     struct dm_activations *activations = dm_memory_zeroed(1, sizeof *activations);
     size_t n_byte;
-    if (activations && dm_activations_bytes(config, capacity, &n_byte))
+    if (activations && dm_activations_bytes(config, walk, capacity, &n_byte))
         activations->bytes = dm_memory_array(n_byte, 1);
     if (!activations || !activations->bytes) {
         dm_activations_free(activations);
@@ -106,7 +112,7 @@ dm_status dm_activations_new(const struct dm_model_config *config, size_t capaci
     }
     struct buffer buffers[n_buffer];
     struct dm_arena arena = {activations->bytes, 0, false};
-    describe(config, capacity, capacity, false, buffers);
+    describe(config, capacity, capacity, walk, buffers);
     place(buffers, every_life, every_part, &arena, activations);
     activations->capacity = capacity;
     *result = activations;

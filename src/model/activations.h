@@ -9,6 +9,13 @@
 #include "checkpoint/model_config.h"
 #include "ops/real.h"
 
+/* What walks over slices of channels work with (model/walk.h). */
+struct dm_walk_room {
+    size_t n_worker;  /* threads that walk at the same time, at most */
+    size_t width;     /* channels of the widest slice; 0: this network's layers cannot be walked */
+    size_t row_bytes; /* of a row as the products take it; 0: rows are taken as they are */
+};
+
 struct dm_activations {
     struct dm_activations *next; /* in the model's list of those that nobody uses */
     size_t capacity;             /* tokens, and sequences, at most */
@@ -25,6 +32,8 @@ struct dm_activations {
     dm_real *score;           /* [n_token] */
     dm_real *z;               /* [n_token, d_inner], the gate */
     dm_real *y;               /* [n_token, d_inner], what out_proj takes; reading: z */
+    unsigned char *prepared;  /* [n_token] of the walk's row_bytes, what products take of rows */
+    dm_real *strips;          /* [n_worker, 2, n_token, width], a walk's; training: NULL */
     dm_real *checkpoints;     /* of the scan, for the backward pass; reading: NULL */
     size_t *start;            /* [n_sequence + 1] */
     int32_t *ids;             /* [n_token] */
@@ -32,9 +41,10 @@ struct dm_activations {
 };
 
 /* Bytes of the buffers for `capacity` tokens that are only read; false when they overflow. */
-bool dm_activations_bytes(const struct dm_model_config *config, size_t capacity, size_t *n_byte);
-dm_status dm_activations_new(const struct dm_model_config *config, size_t capacity,
-                             struct dm_activations **activations, dm_error *error);
+bool dm_activations_bytes(const struct dm_model_config *config, const struct dm_walk_room *walk,
+                          size_t capacity, size_t *n_byte);
+dm_status dm_activations_new(const struct dm_model_config *config, const struct dm_walk_room *walk,
+                             size_t capacity, struct dm_activations **activations, dm_error *error);
 void dm_activations_free(struct dm_activations *activations);
 
 /* ---- Placing buffers, for training ---- */

@@ -2,6 +2,7 @@
 
 #include "base/half.h"
 #include "base/memory.h"
+#include "model/walk.h"
 
 /* Enough rows that the products run at full speed, few enough that a layer's activations stay in
  * the processor's caches: measured, see docs/performance.md. */
@@ -171,6 +172,7 @@ dm_status dm_language_model_load(const char *directory, const dm_model_options *
         return status;
     }
     count_weights(model);
+    dm_walk_plan(&model->network);
     *result = model;
     return DM_OK;
 }
@@ -217,7 +219,8 @@ dm_status dm_model_take_activations(const struct dm_model *model, struct dm_acti
         shared->free_activations = activations->next;
     pthread_mutex_unlock(&shared->mutex);
     if (!activations)
-        return dm_activations_new(&model->network.config, model->chunk, result, error);
+        return dm_activations_new(&model->network.config, &model->network.walk, model->chunk,
+                                  result, error);
     *result = activations;
     return DM_OK;
 }

@@ -59,12 +59,23 @@ void dm_mixer_norm(const struct dm_batch *batch, size_t layer) {
               batch->network->layers[layer].norm, config->d_model, batch->at->normed);
 }
 
+void dm_mixer_use_conv_states(const struct dm_batch *batch, size_t layer) {
+    size_t offset = layer * dm_state_conv_size(&batch->network->config);
+    for (size_t s = 0; s < batch->n_sequence && batch->states; s++)
+        batch->at->conv_state[s] = batch->states[s]->conv + offset;
+}
+
+void dm_mixer_use_ssm_states(const struct dm_batch *batch, size_t layer) {
+    size_t offset = layer * dm_state_ssm_size(&batch->network->config);
+    for (size_t s = 0; s < batch->n_sequence && batch->states; s++)
+        batch->at->ssm_state[s] = batch->states[s]->ssm + offset;
+}
+
 static void convolve(const struct dm_batch *batch, size_t layer) {
     const struct dm_model_config *config = &batch->network->config;
     const struct dm_layer *own = &batch->network->layers[layer];
     struct dm_activations *at = batch->at;
-    for (size_t s = 0; s < batch->n_sequence && batch->states; s++)
-        at->conv_state[s] = batch->states[s]->conv + layer * dm_state_conv_size(config);
+    dm_mixer_use_conv_states(batch, layer);
     struct causal_conv1d_call call = {&batch->network->ops,
                                       {batch->n_sequence,
                                        config->d_inner,
@@ -99,11 +110,18 @@ dm_status dm_mixer_inputs(const struct dm_batch *batch, size_t layer, dm_error *
         return status;
     add_bias(batch, own->in_bias, config->d_inner, at->x);
     convolve(batch, layer);
+    return dm_mixer_parameters(batch, layer, error);
+}
+
+dm_status dm_mixer_parameters(const struct dm_batch *batch, size_t layer, dm_error *error) {
+    const struct dm_layer *own = &batch->network->layers[layer];
+    const struct dm_activations *at = batch->at;
     const struct dm_matmul x_proj[] = {
         {batch->n_token, at->u, own->project.x_dt, at->raw_dt, false},
         {batch->n_token, at->u, own->project.x_BC, at->raw_BC, false}};
-    status = batch->network->ops.matmul.multiply(x_proj, 2, batch->network->threads, error);
-    if (!status && config->mixer_norms)
+    dm_status status =
+        batch->network->ops.matmul.multiply(x_proj, 2, batch->network->threads, error);
+    if (!status && batch->network->config.mixer_norms)
         norm_parts(batch);
     return status;
 }
@@ -140,8 +158,7 @@ static void scan(const struct dm_batch *batch, size_t layer) {
     const struct dm_model_config *config = &batch->network->config;
     const struct dm_layer *own = &batch->network->layers[layer];
     struct dm_activations *at = batch->at;
-    for (size_t s = 0; s < batch->n_sequence && batch->states; s++)
-        at->ssm_state[s] = batch->states[s]->ssm + layer * dm_state_ssm_size(config);
+    dm_mixer_use_ssm_states(batch, layer);
     struct selective_scan_call call = {&batch->network->ops,
                                        {batch->n_sequence,
                                         config->d_inner,
@@ -180,23 +197,6 @@ dm_status dm_mixer_outputs(const struct dm_batch *batch, size_t layer, dm_error 
         status = multiply(batch, own->project.out_proj, at->y, true, at->residual, error);
     if (!status)
         add_bias(batch, own->out_bias, batch->network->config.d_model, at->residual);
-    return status;
-}
-
-dm_status dm_block(const struct dm_batch *batch, size_t layer, dm_error *error) {
-    dm_mixer_norm(batch, layer);
-    dm_status status = dm_mixer_inputs(batch, layer, error);
-    if (!status)
-        status = dm_mixer_delta(batch, layer, error);
-    if (!status)
-        status = dm_mixer_outputs(batch, layer, error);
-    return status;
-}
-
-dm_status dm_blocks(const struct dm_batch *batch, size_t first, size_t end, dm_error *error) {
-    dm_status status = DM_OK;
-    for (size_t layer = first; layer < end && !status; layer++)
-        status = dm_block(batch, layer, error);
     return status;
 }
 

@@ -30,6 +30,8 @@ void dm_embed(const struct dm_batch *batch);
 void dm_mixer_norm(const struct dm_batch *batch, size_t layer);
 /* normed -> u, dt, BC; moves conv_state on. */
 dm_status dm_mixer_inputs(const struct dm_batch *batch, size_t layer, dm_error *error);
+/* Its last part: u -> dt, BC. */
+dm_status dm_mixer_parameters(const struct dm_batch *batch, size_t layer, dm_error *error);
 /* dt -> delta. */
 dm_status dm_mixer_delta(const struct dm_batch *batch, size_t layer, dm_error *error);
 /* delta, residual -> score, as the context's stage has it; nothing where the latest tokens are kept.
@@ -40,10 +42,9 @@ void dm_mixer_score(const struct dm_batch *batch, const struct dm_context *conte
 dm_status dm_mixer_scan(const struct dm_batch *batch, size_t layer, dm_error *error);
 /* The same, and residual += out_proj(y). */
 dm_status dm_mixer_outputs(const struct dm_batch *batch, size_t layer, dm_error *error);
-/* All of it, for a layer that drops nothing. */
-dm_status dm_block(const struct dm_batch *batch, size_t layer, dm_error *error);
-/* Layers first .. end - 1, which drop nothing. */
-dm_status dm_blocks(const struct dm_batch *batch, size_t first, size_t end, dm_error *error);
+/* The operations of the layer find its states in `at`, where the batch has any. */
+void dm_mixer_use_conv_states(const struct dm_batch *batch, size_t layer);
+void dm_mixer_use_ssm_states(const struct dm_batch *batch, size_t layer);
 
 /* logits [n_token, vocab_size] of the first n_token rows of residual: head(final_norm(residual)).
  */

@@ -3,6 +3,7 @@
 #define DM_MODEL_NETWORK_H
 
 #include "checkpoint/parameters.h"
+#include "model/activations.h"
 #include "ops/ops.h"
 
 /* The matrices of a layer. */
@@ -56,6 +57,7 @@ struct dm_network {
     struct dm_layer *layers; /* [n_layer] */
     dm_real *final_norm;     /* [d_model] */
     struct dm_matrix *head;  /* [vocab_size, d_model] */
+    struct dm_walk_room walk;
 };
 
 #endif

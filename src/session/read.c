@@ -13,8 +13,7 @@ void dm_session_pool_parts(const struct dm_activations *at, const struct dm_mode
 
 dm_status dm_session_score(const struct dm_batch *batch, const struct dm_context *context,
                            const struct dm_stage *stage, dm_error *error) {
-    dm_mixer_norm(batch, stage->layer);
-    dm_status status = dm_mixer_inputs(batch, stage->layer, error);
+    dm_status status = dm_block_inputs(batch, stage->layer, error);
     if (!status)
         status = dm_mixer_delta(batch, stage->layer, error);
     if (!status)

@@ -7,6 +7,7 @@
 #define DM_SESSION_SESSION_H
 
 #include "context/context.h"
+#include "model/block.h"
 #include "model/language_model.h"
 #include "model/mixer.h"
 #include "session/row_ring.h"

@@ -114,10 +114,12 @@ static dm_status multiply_slice(const struct dm_slice_product *op, dm_error *err
     const struct dm_matrix *matrix = op->weight;
     size_t first = first_column(matrix, op->slice), end = first_column(matrix, op->slice + 1);
     const dm_real *x = op->x;
-    dm_real *y = op->y;
     for (size_t t = 0; t < op->n_token; t++, x += matrix->n_in)
-        for (size_t o = first; o < end; o++)
-            *y++ = inner_product(x, matrix->weight + o * matrix->n_in, matrix->n_in);
+        for (size_t o = first; o < end; o++) {
+            dm_real *y = op->y + t * op->y_step + (o - first);
+            dm_real sum = inner_product(x, matrix->weight + o * matrix->n_in, matrix->n_in);
+            *y = op->accumulate ? *y + sum : sum;
+        }
     return DM_OK;
 }
 

@@ -35,7 +35,9 @@ struct dm_slice_product {
     const void *x; /* [n_token, n_in] as `prepare` made it; x itself where it makes nothing */
     const struct dm_matrix *weight;
     size_t slice;
-    dm_real *y; /* [n_token, columns of the slice] */
+    dm_real *y;    /* the slice's columns of n_token rows */
+    size_t y_step; /* from row to row */
+    bool accumulate;
 };
 
 /* What a product's weight gets: dweight[o,i] += sum_t dy[t,o] * x[t,i]. The order of the sum does

@@ -1,0 +1,244 @@
+#include "model/walk.h"
+
+#include <stdatomic.h>
+
+#include "model/split.h"
+
+/* Less work than this is not worth a hand-over to another thread. */
+static const size_t least_work = (size_t)1 << 17;
+
+/* One walk: `run` for every slice, with the strips of the worker that takes it. */
+struct walk {
+    const struct dm_batch *batch;
+    const struct dm_layer *own;
+    void (*run)(struct walk *walk, size_t slice, dm_real *strips);
+    const void *x; /* rows of what is multiplied, as the products take them */
+    size_t n_slice;
+    atomic_size_t next;
+    atomic_int failed;
+    dm_error error; /* of the first that failed */
+};
+
+/* ---- Planning ---- */
+
+static bool same_slices(const struct dm_matmul_backend *matmul, const struct dm_matrix *a,
+                        const struct dm_matrix *b) {
+    size_t n = matmul->n_slice(a);
+    bool same = matmul->n_slice(b) == n;
+    for (size_t slice = 0; slice < n && same; slice++)
+        same = matmul->first_column(a, slice) == matmul->first_column(b, slice);
+    return same;
+}
+
+static size_t widest_slice(const struct dm_matmul_backend *matmul, const struct dm_matrix *matrix) {
+    size_t widest = 0;
+    for (size_t slice = 0; slice < matmul->n_slice(matrix); slice++) {
+        size_t width =
+            matmul->first_column(matrix, slice + 1) - matmul->first_column(matrix, slice);
+        widest = width > widest ? width : widest;
+    }
+    return widest;
+}
+
+/* All layers are alike, so the first one tells. */
+void dm_walk_plan(struct dm_network *network) {
+    const struct dm_matmul_backend *matmul = &network->ops.matmul;
+    const struct dm_projections *own = &network->layers[0].project;
+    network->walk = (struct dm_walk_room){.n_worker = dm_threads_count(network->threads)};
+    if (!same_slices(matmul, own->in_x, own->in_z) ||
+        !same_slices(matmul, own->in_x, own->dt_proj) || matmul->prepared_bytes(own->dt_proj, 1))
+        return;
+    size_t of_normed = matmul->prepared_bytes(own->in_x, 1);
+    size_t of_y = matmul->prepared_bytes(own->out_proj, 1);
+    network->walk.row_bytes = of_normed > of_y ? of_normed : of_y;
+    network->walk.width = widest_slice(matmul, own->in_x);
+}
+
+/* ---- Walking ---- */
+
+static void work(void *context, size_t worker) {
+    struct walk *walk = context;
+    const struct dm_walk_room *room = &walk->batch->network->walk;
+    dm_real *strips =
+        walk->batch->at->strips + worker * 2 * walk->batch->at->capacity * room->width;
+    size_t slice;
+    while ((slice = atomic_fetch_add_explicit(&walk->next, 1, memory_order_relaxed)) <
+           walk->n_slice)
+        walk->run(walk, slice, strips);
+}
+
+static dm_status take_walk(struct walk *walk, const struct dm_matrix *matrix, size_t work_per_token,
+                           dm_error *error) {
+    const struct dm_network *network = walk->batch->network;
+    walk->n_slice = network->ops.matmul.n_slice(matrix);
+    size_t n_worker = network->walk.n_worker;
+    if (n_worker > walk->n_slice)
+        n_worker = walk->n_slice;
+    if (walk->batch->n_token < least_work / (work_per_token + 1) + 1)
+        n_worker = 1;
+    dm_parallel_for(network->threads, n_worker, work, walk);
+    if (walk->failed && error)
+        *error = walk->error;
+    return walk->failed ? walk->error.status : DM_OK;
+}
+
+/* The slice's columns of a product into y, which holds them alone or, with a step, more. */
+static bool multiply(struct walk *walk, const struct dm_matrix *weight, size_t slice, const void *x,
+                     dm_real *y, size_t y_step, bool accumulate) {
+    const struct dm_slice_product op = {
+        walk->batch->n_token, x, weight, slice, y, y_step, accumulate};
+    dm_error error;
+    if (!walk->batch->network->ops.matmul.multiply_slice(&op, &error))
+        return true;
+    if (!atomic_exchange(&walk->failed, 1))
+        walk->error = error;
+    return false;
+}
+
+static void add_bias(const dm_real *bias, size_t n_token, size_t width, size_t step, dm_real *y) {
+    for (size_t t = 0; t < n_token; t++)
+        for (size_t i = 0; i < width; i++)
+            y[t * step + i] += bias[i];
+}
+
+/* A slice's columns. */
+struct columns {
+    size_t first, n;
+};
+
+static struct columns columns_of(const struct walk *walk, const struct dm_matrix *matrix,
+                                 size_t slice) {
+    const struct dm_matmul_backend *matmul = &walk->batch->network->ops.matmul;
+    size_t first = matmul->first_column(matrix, slice);
+    return (struct columns){first, matmul->first_column(matrix, slice + 1) - first};
+}
+
+/* ---- Rows as the products take them ---- */
+
+struct preparation {
+    const struct dm_network *network;
+    const struct dm_matrix *matrix;
+    const dm_real *x;
+    void *prepared;
+};
+
+static void run_prepare(const void *context, size_t first, size_t n) {
+    const struct preparation *op = context;
+    op->network->ops.matmul.prepare(op->matrix, op->x, first, n, op->prepared);
+}
+
+static void prepare(const struct dm_batch *batch, const struct dm_matrix *matrix, const dm_real *x,
+                    size_t width) {
+    const struct preparation op = {batch->network, matrix, x, batch->at->prepared};
+    if (batch->network->ops.matmul.prepared_bytes(matrix, 1))
+        dm_split(batch->network->threads, &op, run_prepare, batch->n_token, 1, width);
+}
+
+/* What `prepare` made of x, or x itself where products take it as it is. */
+static const void *prepared(const struct dm_batch *batch, const struct dm_matrix *matrix,
+                            const dm_real *x) {
+    return batch->network->ops.matmul.prepared_bytes(matrix, 1) ? batch->at->prepared
+                                                                : (const void *)x;
+}
+
+void dm_walk_prepare(const struct dm_batch *batch, size_t layer) {
+    prepare(batch, batch->network->layers[layer].project.in_x, batch->at->normed,
+            batch->network->config.d_model);
+}
+
+/* ---- Inputs ---- */
+
+static void run_inputs(struct walk *walk, size_t slice, dm_real *x) {
+    const struct dm_batch *batch = walk->batch;
+    const struct dm_model_config *config = &batch->network->config;
+    const struct dm_layer *own = walk->own;
+    struct columns at = columns_of(walk, own->project.in_x, slice);
+    if (!multiply(walk, own->project.in_x, slice, walk->x, x, at.n, false))
+        return;
+    if (own->in_bias)
+        add_bias(own->in_bias + at.first, batch->n_token, at.n, at.n, x);
+    const struct dm_causal_conv1d op = {batch->n_sequence, config->d_inner,       config->d_conv,
+                                        batch->at->start,  {x, at.first, at.n},   own->conv_weight,
+                                        own->conv_bias,    batch->at->conv_state, batch->at->u};
+    batch->network->ops.causal_conv1d(&op, at.first, at.n);
+}
+
+dm_status dm_walk_inputs(const struct dm_batch *batch, size_t layer, dm_error *error) {
+    const struct dm_model_config *config = &batch->network->config;
+    const struct dm_layer *own = &batch->network->layers[layer];
+    struct walk walk = {.batch = batch,
+                        .own = own,
+                        .run = run_inputs,
+                        .x = prepared(batch, own->project.in_x, batch->at->normed)};
+    dm_mixer_use_conv_states(batch, layer);
+    return take_walk(&walk, own->project.in_x, config->d_inner * config->d_model, error);
+}
+
+/* ---- Scan ---- */
+
+static void run_scan(struct walk *walk, size_t slice, dm_real *strips) {
+    const struct dm_batch *batch = walk->batch;
+    const struct dm_network *network = batch->network;
+    const struct dm_model_config *config = &network->config;
+    const struct dm_activations *at = batch->at;
+    const struct dm_layer *own = walk->own;
+    struct columns to = columns_of(walk, own->project.in_z, slice);
+    dm_real *delta = strips, *z = strips + at->capacity * network->walk.width;
+    if (!multiply(walk, own->project.dt_proj, slice, at->dt, delta, to.n, false))
+        return;
+    const struct dm_softplus softplus = {to.n, own->dt_bias + to.first, delta};
+    network->ops.softplus(&softplus, 0, batch->n_token);
+    if (!multiply(walk, own->project.in_z, slice, walk->x, z, to.n, false))
+        return;
+    if (own->in_bias)
+        add_bias(own->in_bias + config->d_inner + to.first, batch->n_token, to.n, to.n, z);
+    const struct dm_selective_scan op = {batch->n_sequence,
+                                         config->d_inner,
+                                         config->d_state,
+                                         at->start,
+                                         at->u,
+                                         {delta, to.first, to.n},
+                                         own->A,
+                                         at->BC,
+                                         own->D,
+                                         {z, to.first, to.n},
+                                         at->ssm_state,
+                                         at->y,
+                                         NULL};
+    network->ops.selective_scan(&op, to.first, to.n);
+}
+
+dm_status dm_walk_scan(const struct dm_batch *batch, size_t layer, dm_error *error) {
+    const struct dm_model_config *config = &batch->network->config;
+    const struct dm_layer *own = &batch->network->layers[layer];
+    struct walk walk = {.batch = batch,
+                        .own = own,
+                        .run = run_scan,
+                        .x = prepared(batch, own->project.in_z, batch->at->normed)};
+    dm_mixer_use_ssm_states(batch, layer);
+    return take_walk(&walk, own->project.in_z, config->d_inner * config->d_model, error);
+}
+
+/* ---- Outputs ---- */
+
+static void run_outputs(struct walk *walk, size_t slice, dm_real *strips) {
+    (void)strips;
+    const struct dm_batch *batch = walk->batch;
+    size_t d_model = batch->network->config.d_model;
+    struct columns to = columns_of(walk, walk->own->project.out_proj, slice);
+    dm_real *residual = batch->at->residual + to.first;
+    if (multiply(walk, walk->own->project.out_proj, slice, walk->x, residual, d_model, true) &&
+        walk->own->out_bias)
+        add_bias(walk->own->out_bias + to.first, batch->n_token, to.n, d_model, residual);
+}
+
+dm_status dm_walk_outputs(const struct dm_batch *batch, size_t layer, dm_error *error) {
+    const struct dm_model_config *config = &batch->network->config;
+    const struct dm_layer *own = &batch->network->layers[layer];
+    prepare(batch, own->project.out_proj, batch->at->y, config->d_inner);
+    struct walk walk = {.batch = batch,
+                        .own = own,
+                        .run = run_outputs,
+                        .x = prepared(batch, own->project.out_proj, batch->at->y)};
+    return take_walk(&walk, own->project.out_proj, config->d_inner * config->d_model, error);
+}

@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <time.h>
 
@@ -26,6 +27,16 @@ static inline void check(dm_status status, const dm_error *error) {
         return;
     fprintf(stderr, "benchmark: %s\n", error->message);
     exit(1);
+}
+
+static inline const char *dtype_name(dm_dtype dtype) {
+    return dtype == DM_DTYPE_INT8 ? "int8" : dtype == DM_DTYPE_BF16 ? "bf16" : "f32";
+}
+
+static inline dm_dtype dtype_named(const char *name) {
+    return strcmp(name, "int8") == 0   ? DM_DTYPE_INT8
+           : strcmp(name, "bf16") == 0 ? DM_DTYPE_BF16
+                                       : DM_DTYPE_F32;
 }
 
 /* A number from the environment. */

@@ -43,8 +43,8 @@ static void print_model(const dm_model *model, const char *what) {
     check(dm_model_get_info(model, &info, &error), &error);
     printf("{\"bench\": \"%s\", \"d_model\": %zu, \"n_layer\": %zu, \"dtype\": \"%s\", "
            "\"cpu\": \"%s\", \"threads\": %zu, \"packed_mb\": %.1f",
-           what, info.d_model, info.n_layer, info.compute_dtype == DM_DTYPE_BF16 ? "bf16" : "f32",
-           info.cpu, info.n_thread, (double)info.packed_bytes / 1048576);
+           what, info.d_model, info.n_layer, dtype_name(info.compute_dtype), info.cpu,
+           info.n_thread, (double)info.packed_bytes / 1048576);
 }
 
 /* ---- Limits ---- */
@@ -255,7 +255,7 @@ int main(int n_argument, char **arguments) {
     options.n_thread = setting("DM_THREADS", 0);
     options.cpu = getenv("DM_CPU");
     if (dtype)
-        options.dtype = strcmp(dtype, "bf16") == 0 ? DM_DTYPE_BF16 : DM_DTYPE_F32;
+        options.dtype = dtype_named(dtype);
     check(dm_model_load(arguments[1], &options, &model, &error), &error);
     size_t n_token = strtoul(arguments[3], NULL, 10);
     long last = n_argument > 4 ? strtol(arguments[4], NULL, 10) : -1;

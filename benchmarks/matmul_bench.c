@@ -216,7 +216,7 @@ int main(int n_argument, char **arguments) {
     if (!b.x || !b.dy || !b.weight)
         check(dm_fail_memory(&error, "the activations"), &error);
     for (dm_dtype compute = DM_DTYPE_F32; compute <= DM_DTYPE_BF16; compute++) {
-        if (compute == DM_DTYPE_BF16 && !b.ops.matmul.has_bf16(b.ops.matmul.state))
+        if (compute == DM_DTYPE_BF16 && !b.ops.matmul.has(b.ops.matmul.state, DM_DTYPE_BF16))
             continue;
         report_limit(&b, compute);
         for (size_t model = 0; model < sizeof models / sizeof *models; model++)

@@ -76,7 +76,9 @@ typedef enum dm_dtype {
     DM_DTYPE_AUTO = 0, /* bf16 where the checkpoint is bf16 and the processor has it, else f32 */
     DM_DTYPE_F32,
     DM_DTYPE_BF16,
-    DM_DTYPE_F16 /* storage only: products of an f16 checkpoint run in f32 */
+    DM_DTYPE_F16, /* storage only: products of an f16 checkpoint run in f32 */
+    DM_DTYPE_INT8 /* products only: weights in 8 bits with a scale for each output, rounded when a
+                     model is loaded; activations too, with a scale for each token */
 } dm_dtype;
 
 typedef struct dm_model dm_model;
@@ -101,7 +103,7 @@ typedef struct dm_model_info {
     size_t workspace_bytes; /* for each thread of the caller that reads at the same time */
     size_t n_thread;
     dm_dtype stored_dtype;  /* of the embedding */
-    dm_dtype compute_dtype; /* DM_DTYPE_F32 or DM_DTYPE_BF16 */
+    dm_dtype compute_dtype; /* DM_DTYPE_F32, DM_DTYPE_BF16 or DM_DTYPE_INT8 */
     const char *cpu;        /* "reference", "avx2" or "avx512"; static */
     int tied_head;
     int has_defaults; /* the directory holds a decimamba.json */

@@ -79,7 +79,7 @@ static bool open_trainer(const struct analyze_input *input, dm_trainer **trainer
     dm_trainer_options options = DM_TRAINER_OPTIONS_INIT;
     dm_error error;
     options.n_thread = input->model_flags.n_thread;
-    options.dtype = (dm_dtype)input->model_flags.dtype;
+    options.dtype = model_flags_dtype(&input->model_flags);
     options.cpu = input->model_flags.cpu;
     options.context = &input->context;
     options.frozen = frozen, options.n_frozen = 1;

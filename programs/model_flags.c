@@ -7,7 +7,7 @@
 #include "fail.h"
 #include "paths.h"
 
-static const char *const dtype_names[] = {"auto", "f32", "bf16", NULL};
+static const char *const dtype_names[] = {"auto", "f32", "bf16", "int8", NULL};
 
 void model_flags_table(struct model_flags *flags, struct option table[n_model_option]) {
     *flags = (struct model_flags){0};
@@ -15,8 +15,9 @@ void model_flags_table(struct model_flags *flags, struct option table[n_model_op
         {OPTION_SIZE, "threads", &flags->n_thread, "N",
          "threads to use; 0: as many as the process may run on", .most = 1024},
         {OPTION_CHOICE, "dtype", &flags->dtype, "TYPE",
-         "of the large matrix products: f32, bf16, or auto: bf16 where the checkpoint is bf16 and "
-         "the processor has it",
+         "of the large matrix products: f32, bf16, int8 (weights and activations rounded to 8 "
+         "bits), "
+         "or auto: bf16 where the checkpoint is bf16 and the processor has it",
          .choices = dtype_names},
         {OPTION_TEXT, "cpu", &flags->cpu, "NAME",
          .help = "instruction set: reference, avx2 or avx512 (default the best there is)"},
@@ -25,13 +26,17 @@ void model_flags_table(struct model_flags *flags, struct option table[n_model_op
     memcpy(table, options, sizeof options);
 }
 
+dm_dtype model_flags_dtype(const struct model_flags *flags) {
+    static const dm_dtype dtypes[] = {DM_DTYPE_AUTO, DM_DTYPE_F32, DM_DTYPE_BF16, DM_DTYPE_INT8};
+    return dtypes[flags->dtype];
+}
+
 bool load_model(const char *directory, const struct model_flags *flags, dm_model **model,
                 dm_model_info *info) {
-    const dm_dtype dtypes[] = {DM_DTYPE_AUTO, DM_DTYPE_F32, DM_DTYPE_BF16};
     dm_model_options options = DM_MODEL_OPTIONS_INIT;
     dm_error error;
     options.n_thread = flags->n_thread;
-    options.dtype = dtypes[flags->dtype];
+    options.dtype = model_flags_dtype(flags);
     options.cpu = flags->cpu;
     options.settings = flags->settings;
     *info = (dm_model_info)DM_MODEL_INFO_INIT;
@@ -65,5 +70,6 @@ const char *dtype_name(dm_dtype dtype) {
     return dtype == DM_DTYPE_F32    ? "f32"
            : dtype == DM_DTYPE_BF16 ? "bf16"
            : dtype == DM_DTYPE_F16  ? "f16"
+           : dtype == DM_DTYPE_INT8 ? "int8"
                                     : "auto";
 }

@@ -15,6 +15,7 @@ struct model_flags {
 enum { n_model_option = 4 };
 void model_flags_table(struct model_flags *flags, struct option table[n_model_option]);
 
+dm_dtype model_flags_dtype(const struct model_flags *flags);
 bool load_model(const char *directory, const struct model_flags *flags, dm_model **model,
                 dm_model_info *info);
 bool load_tokenizer(const char *path, dm_tokenizer **tokenizer);

@@ -16,9 +16,16 @@ void dm_free(void *pointer) {
 }
 
 static dm_status check_dtype(dm_dtype dtype, dm_error *error) {
-    if ((unsigned)dtype > DM_DTYPE_F16)
+    if ((unsigned)dtype > DM_DTYPE_INT8)
         return dm_fail(error, DM_ERROR_ARGUMENT, "unknown dtype %d", (int)dtype);
     return DM_OK;
+}
+
+/* Checkpoints hold no 8-bit weights. */
+static dm_status check_stored(dm_dtype dtype, dm_error *error) {
+    return dtype == DM_DTYPE_INT8 ? dm_fail(error, DM_ERROR_ARGUMENT,
+                                            "dtype int8 is for products only, not for storage")
+                                  : check_dtype(dtype, error);
 }
 
 dm_status dm_model_load(const char *directory, const dm_model_options *options, dm_model **model,
@@ -71,7 +78,7 @@ dm_status dm_checkpoint_convert(const char *input, const char *output, dm_dtype 
     if (!input || !output)
         return dm_fail(error, DM_ERROR_ARGUMENT,
                        "dm_checkpoint_convert: input and output are needed");
-    dm_status status = check_dtype(dtype, error);
+    dm_status status = check_stored(dtype, error);
     return status ? status : dm_checkpoint_write_converted(input, output, dtype, error);
 }
 
@@ -80,6 +87,6 @@ dm_status dm_checkpoint_init(const char *config_path, const char *output, dm_dty
     if (!config_path || !output)
         return dm_fail(error, DM_ERROR_ARGUMENT,
                        "dm_checkpoint_init: config_path and output are needed");
-    dm_status status = check_dtype(dtype, error);
+    dm_status status = check_stored(dtype, error);
     return status ? status : dm_checkpoint_write_random(config_path, output, dtype, seed, error);
 }

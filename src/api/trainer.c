@@ -45,7 +45,8 @@ static dm_status check_options(const dm_trainer_options *options, dm_error *erro
                        "dm_trainer_options: struct_size is not this library's: use "
                        "DM_TRAINER_OPTIONS_INIT");
     if ((unsigned)options->dtype > DM_DTYPE_F16)
-        return dm_fail(error, DM_ERROR_ARGUMENT, "unknown dtype %d", (int)options->dtype);
+        return dm_fail(error, DM_ERROR_ARGUMENT, "dtype %d: training runs in f32 or bf16",
+                       (int)options->dtype);
     if ((unsigned)options->schedule > DM_SCHEDULE_LINEAR)
         return dm_fail(error, DM_ERROR_ARGUMENT, "unknown schedule %d", (int)options->schedule);
     if (options->schedule != DM_SCHEDULE_CONSTANT && options->n_step <= options->warmup)

@@ -4,6 +4,7 @@
 
 #include "backends/onednn_matmul.h"
 #include "base/cpu_features.h"
+#include "base/half.h"
 
 static const char *const names[] = {"reference", "avx2", "avx512"};
 
@@ -54,9 +55,11 @@ void dm_cpu_ops_free(struct dm_ops *ops) {
 
 dm_status dm_cpu_check_dtype(const struct dm_ops *ops, dm_dtype dtype, dm_error *error) {
     if (dtype == DM_DTYPE_F16)
-        return dm_fail(error, DM_ERROR_ARGUMENT, "dtype f16 is for storage only: use f32 or bf16");
-    if (dtype == DM_DTYPE_BF16 && !ops->matmul.has_bf16(ops->matmul.state))
         return dm_fail(error, DM_ERROR_ARGUMENT,
-                       "dtype bf16: this processor (or the cpu that was asked for) lacks it");
+                       "dtype f16 is for storage only: use f32, bf16 or int8");
+    if (dtype != DM_DTYPE_AUTO && !ops->matmul.has(ops->matmul.state, dtype))
+        return dm_fail(error, DM_ERROR_ARGUMENT,
+                       "dtype %s: this processor (or the cpu that was asked for) lacks it",
+                       dm_dtype_name(dtype));
     return DM_OK;
 }

@@ -26,8 +26,14 @@ dm_status dm_onednn_fail(dm_error *error, dnnl_status_t status, const char *what
                    (int)status);
 }
 
-static dnnl_data_type_t data_type(dm_dtype dtype) {
-    return dtype == DM_DTYPE_BF16 ? dnnl_bf16 : dnnl_f32;
+struct types {
+    dnnl_data_type_t x, weight, y;
+};
+
+static struct types types_of(dm_dtype compute) {
+    return compute == DM_DTYPE_INT8   ? (struct types){dnnl_u8, dnnl_s8, dnnl_s32}
+           : compute == DM_DTYPE_BF16 ? (struct types){dnnl_bf16, dnnl_bf16, dnnl_f32}
+                                      : (struct types){dnnl_f32, dnnl_f32, dnnl_f32};
 }
 
 static dnnl_status_t describe_rows(dnnl_memory_desc_t *rows, size_t n_row, size_t n_column,
@@ -39,7 +45,7 @@ static dnnl_status_t describe_rows(dnnl_memory_desc_t *rows, size_t n_row, size_
 static dnnl_status_t describe_weight(dnnl_memory_desc_t *weight, const struct dm_product *product) {
     dnnl_dims_t size = {(dnnl_dim_t)product->n_in, (dnnl_dim_t)product->n_out};
     dnnl_dims_t strides = {(dnnl_dim_t)product->column_stride, 1};
-    dnnl_data_type_t type = data_type(product->compute);
+    dnnl_data_type_t type = types_of(product->compute).weight;
     return product->column_stride
                ? dnnl_memory_desc_init_by_strides(weight, 2, size, type, strides)
                : dnnl_memory_desc_init_by_tag(weight, 2, size, type, dnnl_format_tag_any);
@@ -67,10 +73,10 @@ static dnnl_status_t make_attributes(const struct dm_product *product,
 static dnnl_status_t describe_product(const struct dm_onednn *onednn, struct dm_kernel *kernel,
                                       int i, dnnl_primitive_desc_t *description) {
     const struct dm_product *product = &kernel->product;
-    dnnl_data_type_t type = data_type(product->compute);
-    dnnl_status_t status = describe_rows(&kernel->x[i], (size_t)1 << i, product->n_in, type);
+    struct types types = types_of(product->compute);
+    dnnl_status_t status = describe_rows(&kernel->x[i], (size_t)1 << i, product->n_in, types.x);
     if (!status)
-        status = describe_rows(&kernel->y[i], (size_t)1 << i, product->n_out, dnnl_f32);
+        status = describe_rows(&kernel->y[i], (size_t)1 << i, product->n_out, types.y);
     if (!status && i == DM_TILE_LOG2)
         status = describe_weight(&kernel->weight, product);
     dnnl_matmul_desc_t matmul;
@@ -114,27 +120,26 @@ static dnnl_status_t make_primitive(const struct dm_onednn *onednn, struct dm_ke
     return status;
 }
 
-/* The layouts that we can pack: plain floats; and blocks of columns, a block's inputs (in bf16
- * their pairs) one after the other, which oneDNN describes as inner blocks of some inputs, all
- * columns, and a pair. */
+/* The layouts that we can pack: plain floats; and blocks of columns, a block's units of inputs one
+ * after the other, which oneDNN describes as inner blocks of some units, all columns, and a unit's
+ * inputs. */
 static dnnl_status_t read_layout(struct dm_kernel *kernel) {
     const dnnl_memory_desc_t *weight = &kernel->weight;
     const dnnl_blocking_desc_t *from = &weight->format_desc.blocking;
-    bool is_bf16 = kernel->product.compute == DM_DTYPE_BF16;
-    dnnl_dim_t pair = is_bf16 ? 2 : 1;
+    dnnl_dim_t unit = (dnnl_dim_t)dm_inputs_of_unit(kernel->product.compute);
     if (weight->format_kind != dnnl_blocked || weight->offset0)
         return dnnl_unimplemented;
     kernel->blocked = from->inner_nblks > 0;
     if (!kernel->blocked) {
         kernel->layout = (struct dm_layout){(size_t)from->strides[0], 0};
-        return from->strides[1] == 1 && !is_bf16 ? dnnl_success : dnnl_unimplemented;
+        return from->strides[1] == 1 && unit == 1 ? dnnl_success : dnnl_unimplemented;
     }
     kernel->layout =
-        (struct dm_layout){(size_t)from->inner_blks[1], (size_t)(from->strides[1] / pair)};
-    bool known = from->inner_nblks == (is_bf16 ? 3 : 2) && from->inner_idxs[0] == 0 &&
+        (struct dm_layout){(size_t)from->inner_blks[1], (size_t)(from->strides[1] / unit)};
+    bool known = from->inner_nblks == (unit > 1 ? 3 : 2) && from->inner_idxs[0] == 0 &&
                  from->inner_idxs[1] == 1 &&
-                 (!is_bf16 || (from->inner_idxs[2] == 0 && from->inner_blks[2] == pair)) &&
-                 from->strides[0] == from->inner_blks[0] * from->inner_blks[1] * pair;
+                 (unit == 1 || (from->inner_idxs[2] == 0 && from->inner_blks[2] == unit)) &&
+                 from->strides[0] == from->inner_blks[0] * from->inner_blks[1] * unit;
     return known ? dnnl_success : dnnl_unimplemented;
 }
 
@@ -272,7 +277,9 @@ void dm_onednn_close(struct dm_onednn *onednn) {
     pthread_mutex_destroy(&onednn->mutex);
 }
 
-bool dm_onednn_has_bf16(void) {
+bool dm_onednn_has(dm_dtype compute) {
     dnnl_cpu_isa_t isa = dnnl_get_effective_cpu_isa();
-    return (isa & dnnl_cpu_isa_avx512_core_bf16) == dnnl_cpu_isa_avx512_core_bf16;
+    dnnl_cpu_isa_t need =
+        compute == DM_DTYPE_INT8 ? dnnl_cpu_isa_avx512_core_vnni : dnnl_cpu_isa_avx512_core_bf16;
+    return compute == DM_DTYPE_F32 || (isa & need) == need;
 }

@@ -14,7 +14,8 @@ enum {
     DM_COLUMN_BLOCK = 64 /* oneDNN's packed layouts keep so many columns together */
 };
 
-/* y [rows, n_out] = x [rows, n_in] times a weight [n_in, n_out], or += where it accumulates. */
+/* y [rows, n_out] = x [rows, n_in] times a weight [n_in, n_out], or += where it accumulates. In 8 bits
+ * x is unsigned, the weight signed, and y in whole numbers of 32 bits. */
 struct dm_product {
     size_t n_in, n_out;
     size_t column_stride; /* of a weight that is part of a plain one, between two inputs; else 0 */
@@ -22,8 +23,13 @@ struct dm_product {
     bool accumulate;
 };
 
-/* Where a packed weight has what, in units of 32 bits: a float, or in bf16 the pair of the inputs
- * 2k and 2k + 1. Unit k of column n is at
+/* Inputs that share 32 bits of a packed weight, one behind the other. */
+static inline size_t dm_inputs_of_unit(dm_dtype compute) {
+    return compute == DM_DTYPE_INT8 ? 4 : compute == DM_DTYPE_BF16 ? 2 : 1;
+}
+
+/* Where a packed weight has what, in units of 32 bits: a float, the inputs 2k and 2k + 1 in bf16, or
+ * four of them in 8 bits. Unit k of column n is at
  *     n / columns * block + k * columns + n % columns. */
 struct dm_layout {
     size_t columns, block;
@@ -53,7 +59,8 @@ struct dm_onednn {
 
 dm_status dm_onednn_open(struct dm_onednn *onednn, dm_error *error);
 void dm_onednn_close(struct dm_onednn *onednn);
-bool dm_onednn_has_bf16(void);
+/* Can products run in this type? */
+bool dm_onednn_has(dm_dtype compute);
 
 /* Made at the first call for a product. The weight's layout is oneDNN's choice where its
  * column_stride is 0, else plain. */

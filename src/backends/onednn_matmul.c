@@ -9,37 +9,52 @@
 
 #include <string.h>
 
+#include "backends/onednn_bytes.h"
 #include "backends/onednn_gradient.h"
-#include "backends/onednn_matrix.h"
 #include "base/memory.h"
 
 enum { least_tiles = 4 /* fewer rows than so many tiles are cut by columns */ };
 
 /* ---- Rows of x as the products take them ---- */
 
-static size_t element_bytes(const struct dm_matrix *matrix) {
-    return matrix->compute == DM_DTYPE_BF16 ? sizeof(uint16_t) : sizeof(float);
+static size_t row_bytes(const struct dm_matrix *matrix) {
+    return matrix->row * sizeof(uint32_t) / dm_inputs_of_unit(matrix->compute);
 }
 
 static size_t prepared_bytes(const struct dm_matrix *matrix, size_t n_token) {
-    return matrix->compute == DM_DTYPE_BF16 ? n_token * matrix->row * sizeof(uint16_t) : 0;
+    size_t scale = matrix->compute == DM_DTYPE_INT8 ? sizeof(float) : 0;
+    return matrix->compute == DM_DTYPE_F32 ? 0 : n_token * (row_bytes(matrix) + scale);
 }
 
-static void prepare(const struct dm_matrix *matrix, const float *x, size_t first, size_t n,
-                    void *prepared) {
+static void prepare_bf16(const struct dm_matrix *matrix, const float *x, size_t n, uint16_t *rows) {
     const struct dm_convert *convert = &matrix->workshop->convert;
-    uint16_t *rows = prepared;
-    if (matrix->compute != DM_DTYPE_BF16)
-        return;
     if (matrix->row == matrix->n_in) {
-        convert->bf16_from_floats(x + first * matrix->n_in, n * matrix->n_in,
-                                  rows + first * matrix->n_in);
+        convert->bf16_from_floats(x, n * matrix->n_in, rows);
         return;
     }
-    for (size_t t = first; t < first + n; t++) {
-        convert->bf16_from_floats(x + t * matrix->n_in, matrix->n_in, rows + t * matrix->row);
-        rows[t * matrix->row + matrix->n_in] = 0;
+    for (size_t t = 0; t < n; t++, rows += matrix->row) {
+        convert->bf16_from_floats(x + t * matrix->n_in, matrix->n_in, rows);
+        rows[matrix->n_in] = 0;
     }
+}
+
+/* n rows to where `rows` and, in 8 bits, `scales` begin. */
+static void prepare_rows(const struct dm_matrix *matrix, const float *x, size_t n, void *rows,
+                         float *scales) {
+    if (matrix->compute == DM_DTYPE_BF16)
+        prepare_bf16(matrix, x, n, rows);
+    else if (matrix->compute == DM_DTYPE_INT8)
+        dm_bytes_prepare(matrix, x, n, rows, scales);
+    else
+        memcpy(rows, x, n * matrix->n_in * sizeof *x);
+}
+
+static void prepare(const struct dm_matrix *matrix, const struct dm_preparation *op, size_t first,
+                    size_t n) {
+    if (matrix->compute != DM_DTYPE_F32)
+        prepare_rows(matrix, op->x + first * matrix->n_in, n,
+                     (unsigned char *)op->prepared + first * row_bytes(matrix),
+                     dm_bytes_scales(matrix, op->prepared, op->n_token) + first);
 }
 
 /* ---- Pieces ---- */
@@ -49,6 +64,7 @@ struct piece {
     const struct dm_matrix *matrix;
     const struct dm_kernel *kernel;
     const unsigned char *packed; /* the slice's weight */
+    size_t first_column;
     size_t n_token;
     const void *x; /* [n_token, n_in], prepared; or floats that are to be prepared on the way: */
     bool is_raw;
@@ -60,7 +76,8 @@ struct piece {
 static struct piece slice_of(const struct dm_matrix *matrix, size_t slice) {
     return (struct piece){.matrix = matrix,
                           .kernel = dm_matrix_kernel(matrix, slice),
-                          .packed = matrix->packed + slice * matrix->slice_bytes};
+                          .packed = matrix->packed + slice * matrix->slice_bytes,
+                          .first_column = dm_matrix_first_column(matrix, slice)};
 }
 
 /* In steps that a compiler turns into vectors. */
@@ -74,51 +91,70 @@ static void add(const float *restrict values, size_t n, float *restrict to) {
         to[i] += values[i];
 }
 
-static void put_rows(const struct piece *piece, const float *from, size_t row, size_t n_row) {
+/* Rows of x for a product, and in 8 bits their scales. */
+struct rows {
+    const void *x;
+    const float *scales;
+};
+
+/* Those from `row` on, filled up to n_padded: where they lie, or in `room`. */
+static struct rows take_rows(const struct piece *piece, size_t row, size_t n_row, size_t n_padded,
+                             unsigned char *room) {
+    const struct dm_matrix *matrix = piece->matrix;
+    size_t size = row_bytes(matrix);
+    float *scales = dm_bytes_scales(matrix, room, DM_TILE_ROWS);
+    struct rows rows = {room, scales};
+    if (piece->is_raw && (matrix->compute != DM_DTYPE_F32 || n_row < n_padded)) {
+        prepare_rows(matrix, (const float *)piece->x + row * matrix->n_in, n_row, room, scales);
+    } else {
+        rows.x = (const unsigned char *)piece->x + row * size;
+        if (matrix->compute == DM_DTYPE_INT8)
+            rows.scales = dm_bytes_scales(matrix, piece->x, piece->n_token) + row;
+        if (n_row == n_padded)
+            return rows;
+        memcpy(room, rows.x, n_row * size);
+        rows.x = room;
+    }
+    memset(room + n_row * size, 0, (n_padded - n_row) * size);
+    return rows;
+}
+
+/* What a product gave of n_row rows from `row` on goes to y. */
+static void put_rows(const struct piece *piece, const void *from, const float *scales, size_t row,
+                     size_t n_row) {
+    const struct dm_matrix *matrix = piece->matrix;
     size_t n_column = piece->kernel->product.n_out;
+    const struct dm_byte_columns columns = {matrix->scale + piece->first_column,
+                                            matrix->offset + piece->first_column};
     for (size_t t = 0; t < n_row; t++) {
         float *to = piece->y + (row + t) * piece->y_step;
-        const float *values = from + t * n_column;
-        if (piece->accumulate)
+        const float *values = (const float *)from + t * n_column;
+        if (matrix->compute == DM_DTYPE_INT8)
+            matrix->workshop->convert.floats_from_sums((const int32_t *)from + t * n_column,
+                                                       &columns, scales[t], n_column,
+                                                       piece->accumulate, to);
+        else if (piece->accumulate)
             add(values, n_column, to);
         else
             memcpy(to, values, n_column * sizeof(float));
     }
 }
 
-/* Rows of x for a product of n_padded: where they lie, or in `room`, with zeros behind them. */
-static const void *take_rows(const struct piece *piece, size_t row, size_t n_row, size_t n_padded,
-                             unsigned char *room) {
-    const struct dm_matrix *matrix = piece->matrix;
-    size_t size = matrix->row * element_bytes(matrix);
-    const unsigned char *x = piece->x;
-    bool convert = piece->is_raw && matrix->compute == DM_DTYPE_BF16;
-    x += row * (convert ? matrix->n_in * sizeof(float) : size);
-    if (!convert && n_row == n_padded)
-        return x;
-    if (convert)
-        prepare(matrix, (const float *)(const void *)x, 0, n_row, room);
-    else
-        memcpy(room, x, n_row * size);
-    memset(room + n_row * size, 0, (n_padded - n_row) * size);
-    return room;
-}
-
 /* Rows [row, row + n_row), n_row <= 2^i. */
 static dnnl_status_t multiply_rows(const struct piece *piece, struct dm_bench *bench, size_t row,
                                    size_t n_row, int i) {
     size_t n_padded = (size_t)1 << i, n_column = piece->kernel->product.n_out;
-    const void *x = take_rows(piece, row, n_row, n_padded, bench->bytes);
+    struct rows rows = take_rows(piece, row, n_row, n_padded, bench->bytes);
     unsigned char *room = bench->bytes + dm_matrix_x_bytes(piece->matrix);
     void *scratch = room + dm_matrix_y_bytes(piece->matrix);
     /* a slice of several rows is not contiguous in a wider y */
-    bool direct =
-        !piece->accumulate && n_row == n_padded && (n_row == 1 || n_column == piece->y_step);
+    bool direct = piece->matrix->compute != DM_DTYPE_INT8 && !piece->accumulate &&
+                  n_row == n_padded && (n_row == 1 || n_column == piece->y_step);
     float *y = direct ? piece->y + row * piece->y_step : (float *)(void *)room;
     dnnl_status_t status =
-        dm_runner_run(&bench->runner, piece->kernel, i, x, piece->packed, y, scratch);
+        dm_runner_run(&bench->runner, piece->kernel, i, rows.x, piece->packed, y, scratch);
     if (!status && !direct)
-        put_rows(piece, y, row, n_row);
+        put_rows(piece, y, rows.scales, row, n_row);
     return status;
 }
 
@@ -226,9 +262,9 @@ static dm_status weight_gradient(void *workshop, const struct dm_matmul_grad *op
     return dm_onednn_gradient(workshop, op, threads, error);
 }
 
-static bool has_bf16(void *workshop) {
+static bool has(void *workshop, dm_dtype compute) {
     (void)workshop;
-    return dm_onednn_has_bf16();
+    return dm_onednn_has(compute);
 }
 
 static void free_state(void *workshop) {
@@ -260,7 +296,7 @@ dm_status dm_onednn_matmul(struct dm_matmul_backend *backend, const struct dm_co
                                           .prepare = prepare,
                                           .multiply_slice = multiply_slice,
                                           .weight_gradient = weight_gradient,
-                                          .has_bf16 = has_bf16,
+                                          .has = has,
                                           .free_state = free_state};
     return DM_OK;
 }

@@ -3,6 +3,7 @@
  * wants it. */
 #include "backends/onednn_matrix.h"
 
+#include "backends/onednn_bytes.h"
 #include "backends/onednn_pack.h"
 #include "base/memory.h"
 
@@ -81,15 +82,18 @@ size_t dm_matrix_bench_bytes(const struct dm_matrix *matrix) {
 
 dm_status dm_matrix_set(struct dm_matrix *matrix, const struct dm_matrix_source *source,
                         dm_error *error) {
-    (void)error;
+    if (matrix->compute == DM_DTYPE_INT8)
+        return dm_bytes_pack(matrix, source, error);
     const struct dm_packing packing = {&matrix->workshop->convert, matrix->whole, matrix->packed};
     dm_pack_matrix(&packing, source);
     return DM_OK;
 }
 
 void dm_matrix_free(struct dm_matrix *matrix) {
-    if (matrix)
-        dm_memory_free(matrix->packed);
+    if (!matrix)
+        return;
+    dm_bytes_free(matrix);
+    dm_memory_free(matrix->packed);
     dm_memory_free(matrix);
 }
 
@@ -101,7 +105,8 @@ dm_status dm_matrix_new(void *workshop, const struct dm_matrix_source *source, d
     matrix->workshop = workshop;
     matrix->n_in = source->n_in;
     matrix->n_out = source->n_out;
-    matrix->row = matrix->n_in + (compute == DM_DTYPE_BF16 ? matrix->n_in % 2 : 0);
+    size_t unit = dm_inputs_of_unit(compute);
+    matrix->row = (matrix->n_in + unit - 1) / unit * unit;
     matrix->compute = compute;
     dm_status status = plan(matrix, error);
     if (!status) {
@@ -110,14 +115,18 @@ dm_status dm_matrix_new(void *workshop, const struct dm_matrix_source *source, d
         status = matrix->packed ? dm_workshop_need(workshop, dm_matrix_bench_bytes(matrix), error)
                                 : dm_fail_memory(error, "a weight");
     }
-    if (status) {
+    if (!status && compute == DM_DTYPE_INT8)
+        status = dm_bytes_new(matrix, error);
+    if (!status)
+        status = dm_matrix_set(matrix, source, error);
+    if (status)
         dm_matrix_free(matrix);
-        return status;
-    }
-    *result = matrix;
-    return dm_matrix_set(matrix, source, error);
+    else
+        *result = matrix;
+    return status;
 }
 
 size_t dm_matrix_bytes(const struct dm_matrix *matrix) {
-    return matrix->n_byte;
+    size_t columns = matrix->scale ? sizeof *matrix->scale + sizeof *matrix->offset : 0;
+    return matrix->n_byte + matrix->n_out * columns;
 }

@@ -8,12 +8,14 @@
 struct dm_matrix {
     struct dm_workshop *workshop;
     size_t n_in, n_out;
-    size_t row; /* inputs of a row as a kernel takes it, some of which may be 0: with an odd number
-                   of them, oneDNN 2.6.3's products in bf16 can end in an illegal instruction */
+    size_t row; /* inputs of a row as a kernel takes it: n_in filled up to whole units. With an odd
+                   number of them, oneDNN 2.6.3's bf16 can end in an illegal instruction */
     size_t n_slice, slice_columns, slice_bytes, n_byte;
     dm_dtype compute;
     const struct dm_kernel *whole, *slice, *last_slice;
     unsigned char *packed;
+    float *scale;    /* [n_out], of a weight in 8 bits; else NULL */
+    int32_t *offset; /* [n_out]: see struct dm_byte_columns */
 };
 
 dm_status dm_matrix_new(void *workshop, const struct dm_matrix_source *source, dm_dtype compute,
@@ -33,7 +35,7 @@ static inline const struct dm_kernel *dm_matrix_kernel(const struct dm_matrix *m
 /* Room at a bench: rows of x as a kernel takes them (and zeros that fill them up), rows of y where
  * they cannot be written at once, and oneDNN's own. */
 static inline size_t dm_matrix_x_bytes(const struct dm_matrix *matrix) {
-    return dm_round_up(DM_TILE_ROWS * matrix->row * sizeof(uint16_t));
+    return dm_round_up(DM_TILE_ROWS * (matrix->row * sizeof(uint16_t) + sizeof(float)));
 }
 static inline size_t dm_matrix_y_bytes(const struct dm_matrix *matrix) {
     return dm_round_up(DM_TILE_ROWS * matrix->n_out * sizeof(float));

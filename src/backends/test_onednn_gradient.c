@@ -114,7 +114,7 @@ void test_gradient(void **state) {
     for (int compute = DM_DTYPE_F32; compute <= DM_DTYPE_BF16; compute++)
         for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
             for (size_t k = 0; k < sizeof n_tokens / sizeof *n_tokens; k++)
-                if (compute == DM_DTYPE_F32 || backend.has_bf16(backend.state))
+                if (compute == DM_DTYPE_F32 || backend.has(backend.state, DM_DTYPE_BF16))
                     check_gradient(&backend, shapes[i], n_tokens[k], (dm_dtype)compute, &random);
     /* wide slices; several rounds */
     check_gradient(&backend, (struct test_shape){40, 1100}, 1100, DM_DTYPE_F32, &random);

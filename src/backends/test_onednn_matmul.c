@@ -46,6 +46,8 @@ void *test_some(size_t n, size_t size) {
 /* Values that are exact in the type of the product: then only sums can round. */
 static float draw(struct dm_random *random, dm_dtype compute) {
     float value = (float)dm_random_normal(random);
+    if (compute == DM_DTYPE_INT8)
+        return (float)dm_random_below(random, 255) - 127;
     return compute == DM_DTYPE_BF16 ? dm_bf16_to_float(dm_bf16_from_float(value)) : value;
 }
 
@@ -62,6 +64,10 @@ static void make_product(struct dm_random *random, size_t n_in, size_t n_out, dm
         product->weight[i] = draw(random, compute);
     for (size_t i = 0; i < most_rows * n_in; i++)
         product->x[i] = draw(random, compute);
+    for (size_t o = 0; o < n_out && compute == DM_DTYPE_INT8; o++)
+        product->weight[o * n_in] = -127; /* so that a step is 1 */
+    for (size_t t = 0; t < most_rows && compute == DM_DTYPE_INT8; t++)
+        product->x[t * n_in + n_in / 2] = 127;
     for (size_t t = 0; t < most_rows; t += 13) /* a sample of rows: the naive product is slow */
         for (size_t o = 0; o < n_out; o++) {
             double sum = 0, size = 0;
@@ -146,8 +152,9 @@ static void check_slices(const struct dm_matmul_backend *backend, const struct d
         size_t width = backend->first_column(matrix, slice + 1) - column;
         size_t n_byte = backend->prepared_bytes(matrix, n);
         unsigned char *prepared = test_some(n_byte + 1, 1); /* and in two parts: */
-        backend->prepare(matrix, product->x, 0, first, prepared);
-        backend->prepare(matrix, product->x, first, n - first, prepared);
+        const struct dm_preparation preparation = {n, product->x, prepared};
+        backend->prepare(matrix, &preparation, 0, first);
+        backend->prepare(matrix, &preparation, first, n - first);
         float *part = test_some(n * width + guard, sizeof *part);
         const struct dm_slice_product op = {
             n, n_byte ? (const void *)prepared : product->x, matrix, slice, part, width, false};
@@ -174,7 +181,8 @@ static void check_shape(const struct dm_matmul_backend *backend, size_t n_in, si
     if (backend->matrix_new(backend->state, &source, compute, &matrix, &error))
         fail_msg("%s", error.message);
     free(stored); /* the matrix has its own copy */
-    assert_true(backend->matrix_bytes(matrix) >= n_out * n_in * (compute == DM_DTYPE_BF16 ? 2 : 4));
+    size_t size = compute == DM_DTYPE_INT8 ? 1 : compute == DM_DTYPE_BF16 ? 2 : 4;
+    assert_true(backend->matrix_bytes(matrix) >= n_out * n_in * size);
     float *y = test_some(most_rows * n_out, sizeof *y);
     multiply(backend, matrix, &product, 0, most_rows, 0, false, y);
     check_values(&product, y);
@@ -191,7 +199,7 @@ static void check_type(dm_dtype compute) {
     size_t live = dm_memory_live();
     dm_random_seed(&random, 17);
     test_open_backend(&backend);
-    if (compute == DM_DTYPE_BF16 && !backend.has_bf16(backend.state)) {
+    if (!backend.has(backend.state, compute)) {
         backend.free_state(backend.state);
         skip();
     }
@@ -214,6 +222,70 @@ static void test_bf16(void **state) {
     check_type(DM_DTYPE_BF16);
 }
 
+static void test_int8(void **state) {
+    (void)state;
+    check_type(DM_DTYPE_INT8);
+}
+
+/* x [n_row, n] as 8 bits have it. */
+static float *in_bytes(const float *x, size_t n_row, size_t n) {
+    float *rounded = test_some(n_row * n, sizeof *rounded);
+    uint8_t *bytes = test_some(n, 1);
+    for (size_t t = 0; t < n_row; t++) {
+        float scale = dm_bytes_from_floats_reference(x + t * n, n, bytes);
+        for (size_t i = 0; i < n; i++)
+            rounded[t * n + i] = scale * ((float)bytes[i] - 128);
+    }
+    free(bytes);
+    return rounded;
+}
+
+/* Each row of x, and each of the weight, has a scale of its own; weights come in any stored type. */
+static void test_scales(void **state) {
+    (void)state;
+    enum { IN = 101, OUT = 70 };
+    struct dm_matmul_backend backend;
+    struct dm_random random;
+    struct product product;
+    struct dm_matrix *matrix;
+    dm_random_seed(&random, 19);
+    test_open_backend(&backend);
+    if (!backend.has(backend.state, DM_DTYPE_INT8)) {
+        backend.free_state(backend.state);
+        skip();
+    }
+    make_product(&random, IN, OUT, DM_DTYPE_BF16, &product);
+    for (size_t i = 0; i < OUT * IN; i++)
+        product.weight[i] *= ldexpf(1, (int)(i / IN % 20) - 10);
+    for (size_t i = 0; i < most_rows * IN; i++)
+        product.x[i] *= ldexpf(1, (int)(i / IN % 30) - 15);
+    uint16_t *stored = test_some(OUT * IN, sizeof *stored);
+    for (size_t i = 0; i < OUT * IN; i++)
+        stored[i] = dm_bf16_from_float(product.weight[i]);
+    const struct dm_matrix_source source = {stored, DM_DTYPE_BF16, OUT, IN, false};
+    assert_int_equal(backend.matrix_new(backend.state, &source, DM_DTYPE_INT8, &matrix, NULL),
+                     DM_OK);
+    float *x = in_bytes(product.x, most_rows, IN), *weight = in_bytes(product.weight, OUT, IN);
+    float *y = test_some((size_t)most_rows * OUT, sizeof *y);
+    multiply(&backend, matrix, &product, 0, most_rows, 1, false, y);
+    for (size_t t = 0; t < most_rows; t++)
+        for (size_t o = 0; o < OUT; o++) {
+            double sum = 0, size = 0;
+            for (size_t i = 0; i < IN; i++) {
+                sum += (double)x[t * IN + i] * weight[o * IN + i];
+                size += fabs((double)x[t * IN + i] * weight[o * IN + i]);
+            }
+            assert_true(fabs(y[t * OUT + o] - sum) <= 1e-6 * size);
+        }
+    free(x);
+    free(weight);
+    free(y);
+    free(stored);
+    backend.matrix_free(matrix);
+    free_product(&product);
+    backend.free_state(backend.state);
+}
+
 /* A weight is packed from any stored type; x is rounded to bf16 for a product in bf16. */
 static void test_rounding(void **state) {
     (void)state;
@@ -226,7 +298,7 @@ static void test_rounding(void **state) {
     test_open_backend(&backend);
     for (int type = DM_DTYPE_F32; type <= DM_DTYPE_F16; type++)
         for (int compute = DM_DTYPE_F32; compute <= DM_DTYPE_BF16; compute++) {
-            if (compute == DM_DTYPE_BF16 && !backend.has_bf16(backend.state))
+            if (compute == DM_DTYPE_BF16 && !backend.has(backend.state, DM_DTYPE_BF16))
                 continue;
             for (int i = 0; i < 3; i++)
                 stored[i] = type == DM_DTYPE_BF16 ? dm_bf16_from_float(weight[i])
@@ -315,7 +387,7 @@ static void test_set(void **state) {
     test_open_backend(&backend);
     for (int compute = DM_DTYPE_F32; compute <= DM_DTYPE_BF16; compute++)
         for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
-            if (compute == DM_DTYPE_F32 || backend.has_bf16(backend.state))
+            if (compute == DM_DTYPE_F32 || backend.has(backend.state, DM_DTYPE_BF16))
                 check_set(&backend, shapes[i], (dm_dtype)compute, &random);
     backend.free_state(backend.state);
 }
@@ -332,7 +404,7 @@ static void test_processors(void **state) {
     dm_cpu_ops_free(&ops); /* harmless when nothing was filled in */
     assert_int_equal(dm_cpu_ops("reference", &ops, &error), DM_OK);
     assert_string_equal(ops.cpu, "reference");
-    assert_false(ops.matmul.has_bf16(ops.matmul.state));
+    assert_false(ops.matmul.has(ops.matmul.state, DM_DTYPE_BF16));
     dm_cpu_ops_free(&ops);
     assert_int_equal(dm_cpu_ops(NULL, &ops, &error), DM_OK);
     dm_cpu_ops_free(&ops);
@@ -357,6 +429,7 @@ static int tear_down(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_f32),       cmocka_unit_test(test_bf16),
+        cmocka_unit_test(test_int8),      cmocka_unit_test(test_scales),
         cmocka_unit_test(test_rounding),  cmocka_unit_test(test_set),
         cmocka_unit_test(test_gradient),  cmocka_unit_test(test_callers),
         cmocka_unit_test(test_no_memory), cmocka_unit_test(test_processors),

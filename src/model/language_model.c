@@ -128,12 +128,11 @@ static dm_status load_weights(struct dm_model *model, dm_error *error) {
 
 static dm_status choose_compute(struct dm_model *model, dm_dtype asked, dm_error *error) {
     const struct dm_network *network = &model->network;
-    bool has_bf16 = network->ops.matmul.has_bf16(network->ops.matmul.state);
-    bool automatic = asked == DM_DTYPE_AUTO && has_bf16;
-    model->compute =
-        asked == DM_DTYPE_BF16 || (automatic && network->embedding_dtype == DM_DTYPE_BF16)
-            ? DM_DTYPE_BF16
-            : DM_DTYPE_F32;
+    bool has_bf16 = network->ops.matmul.has(network->ops.matmul.state, DM_DTYPE_BF16);
+    bool is_bf16 = network->embedding_dtype == DM_DTYPE_BF16;
+    model->compute = asked != DM_DTYPE_AUTO ? asked
+                     : has_bf16 && is_bf16  ? DM_DTYPE_BF16
+                                            : DM_DTYPE_F32;
     return dm_cpu_check_dtype(&network->ops, asked, error);
 }
 

@@ -118,18 +118,18 @@ static struct columns columns_of(const struct walk *walk, const struct dm_matrix
 struct preparation {
     const struct dm_network *network;
     const struct dm_matrix *matrix;
-    const dm_real *x;
-    void *prepared;
+    struct dm_preparation op;
 };
 
 static void run_prepare(const void *context, size_t first, size_t n) {
-    const struct preparation *op = context;
-    op->network->ops.matmul.prepare(op->matrix, op->x, first, n, op->prepared);
+    const struct preparation *preparation = context;
+    preparation->network->ops.matmul.prepare(preparation->matrix, &preparation->op, first, n);
 }
 
 static void prepare(const struct dm_batch *batch, const struct dm_matrix *matrix, const dm_real *x,
                     size_t width) {
-    const struct preparation op = {batch->network, matrix, x, batch->at->prepared};
+    const struct preparation op = {
+        batch->network, matrix, {batch->n_token, x, batch->at->prepared}};
     if (batch->network->ops.matmul.prepared_bytes(matrix, 1))
         dm_split(batch->network->threads, &op, run_prepare, batch->n_token, 1, width);
 }

@@ -17,7 +17,9 @@ void dm_reference_ops(struct dm_ops *ops) {
         .selective_scan_backward = dm_selective_scan_backward_reference,
         .adamw = dm_adamw_reference,
         .square_sum = dm_square_sum_reference,
-        .convert = {dm_bf16_from_floats_reference, dm_bf16_pairs_reference, dm_transpose_reference},
+        .convert = {dm_bf16_from_floats_reference, dm_bf16_pairs_reference,
+                    dm_bytes_from_floats_reference, dm_floats_from_sums_reference,
+                    dm_transpose_reference},
         .matmul = dm_matmul_reference,
     };
 }

@@ -143,6 +143,16 @@ static inline void vf_store_bf16(uint16_t *p, size_t n, vf a) { /* of what is on
     else
         _mm256_mask_storeu_epi16(p, vf_lanes(n), halves);
 }
+static inline float vf_largest(vf a) {
+    return _mm512_reduce_max_ps(a);
+}
+static inline void vf_store_bytes(uint8_t *p, size_t n, vf a) { /* of whole numbers in 0..255 */
+    _mm512_mask_cvtusepi32_storeu_epi8(p, vf_lanes(n), _mm512_cvtps_epi32(a));
+}
+static inline vf vf_difference(const int32_t *a, const int32_t *b, size_t n) { /* a - b, rounded */
+    __m512i low = _mm512_maskz_loadu_epi32(vf_lanes(n), b);
+    return _mm512_cvtepi32_ps(_mm512_sub_epi32(_mm512_maskz_loadu_epi32(vf_lanes(n), a), low));
+}
 /* Both as bf16, the first in the lower half of a lane. */
 static inline vf vf_pair_bf16(vf low, vf high) {
     __m512i bits = _mm512_srli_epi32(_mm512_castps_si512(low), 16);
@@ -305,6 +315,25 @@ static inline void vf_store_bf16(uint16_t *p, size_t n, vf a) {
     _mm_storeu_si128((__m128i *)(void *)some, halves);
     for (size_t i = 0; i < n; i++)
         p[i] = some[i];
+}
+static inline float vf_largest(vf a) {
+    __m128 most = _mm_max_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
+    most = _mm_max_ps(most, _mm_movehl_ps(most, most));
+    return _mm_cvtss_f32(_mm_max_ss(most, _mm_movehdup_ps(most)));
+}
+static inline void vf_store_bytes(uint8_t *p, size_t n, vf a) {
+    __m256i ints = _mm256_cvtps_epi32(a);
+    __m128i halves =
+        _mm_packus_epi32(_mm256_castsi256_si128(ints), _mm256_extracti128_si256(ints, 1));
+    uint8_t some[2 * VF_LANES];
+    _mm_storeu_si128((__m128i *)(void *)some, _mm_packus_epi16(halves, halves));
+    for (size_t i = 0; i < n; i++)
+        p[i] = some[i];
+}
+static inline vf vf_difference(const int32_t *a, const int32_t *b, size_t n) {
+    __m256i mask = vf_lanes(n);
+    return _mm256_cvtepi32_ps(
+        _mm256_sub_epi32(_mm256_maskload_epi32(a, mask), _mm256_maskload_epi32(b, mask)));
 }
 static inline vf vf_pair_bf16(vf low, vf high) {
     __m256i bits = _mm256_srli_epi32(_mm256_castps_si256(low), 16);

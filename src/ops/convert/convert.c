@@ -1,5 +1,8 @@
 #include "ops/convert/convert.h"
 
+#include <math.h>
+#include <string.h>
+
 #include "base/half.h"
 
 void dm_bf16_from_floats_reference(const float *x, size_t n, uint16_t *y) {
@@ -11,6 +14,26 @@ void dm_bf16_pairs_reference(const float *a, const float *b, size_t n, uint32_t 
     for (size_t i = 0; i < n; i++) {
         uint32_t high = b ? dm_bf16_from_float(b[i]) : 0;
         y[i] = dm_bf16_from_float(a[i]) | high << 16;
+    }
+}
+
+float dm_bytes_from_floats_reference(const float *x, size_t n, uint8_t *y) {
+    float most = 0, poison = 0; /* 0, or NaN */
+    for (size_t i = 0; i < n; i++) {
+        most = fabsf(x[i]) > most ? fabsf(x[i]) : most;
+        poison += 0 * x[i];
+    }
+    float inverse = most > DM_LEAST_BYTE_ROW && !isnan(poison) ? 127 / most : 0;
+    for (size_t i = 0; i < n; i++)
+        y[i] = (uint8_t)(isnan(poison) ? 128 : lrintf(x[i] * inverse) + 128);
+    return (inverse > 0 ? most / 127 : 0) + poison;
+}
+
+void dm_floats_from_sums_reference(const int32_t *sum, const struct dm_byte_columns *columns,
+                                   float row_scale, size_t n, bool accumulate, float *y) {
+    for (size_t i = 0; i < n; i++) {
+        float value = (float)(sum[i] - columns->offset[i]) * (columns->scale[i] * row_scale);
+        y[i] = accumulate ? y[i] + value : value;
     }
 }
 

@@ -54,6 +54,66 @@ static void test_lengths(void **state) {
         }
 }
 
+/* By the formula, with the bits of the reference; nothing beside the n results is written. */
+static void test_bytes(void **state) {
+    (void)state;
+    struct dm_random random;
+    dm_random_seed(&random, 4);
+    for (size_t v = 0; v < n_variant; v++)
+        for (size_t n = 0; n < 70; n++) {
+            float *x = random_floats(&random, n, 0, 1), *scale = random_floats(&random, n, 1, 1);
+            float *y = copied_floats(x, n), *expected = copied_floats(x, n);
+            uint8_t bytes[70 + 1], plain[70 + 1];
+            int32_t sum[70], offset[70];
+            const struct dm_byte_columns columns = {scale, offset};
+            bytes[n] = 77;
+            float row = variants[v].convert.bytes_from_floats(x, n, bytes);
+            assert_true(row == dm_bytes_from_floats_reference(x, n, plain) && bytes[n] == 77);
+            for (size_t i = 0; i < n; i++) {
+                assert_int_equal(bytes[i], plain[i]);
+                assert_true(fabsf(x[i] - row * ((float)bytes[i] - 128)) <= 0.501f * row);
+                sum[i] = (int32_t)dm_random_below(&random, 1u << 31) - (1 << 30);
+                offset[i] = (int32_t)dm_random_below(&random, 1u << 20);
+            }
+            for (int accumulate = 0; accumulate < 2; accumulate++) {
+                variants[v].convert.floats_from_sums(sum, &columns, 0.37f, n, accumulate, y);
+                dm_floats_from_sums_reference(sum, &columns, 0.37f, n, accumulate, expected);
+                assert_memory_equal(y, expected, n * sizeof *y);
+            }
+            free_floats(x, n);
+            free_floats(scale, n);
+            free_floats(y, n);
+            free_floats(expected, n);
+        }
+}
+
+/* The largest becomes 1 or 255; zeros, and what is nearly zero, 128; what is not finite spoils all.
+ */
+static void test_byte_edges(void **state) {
+    (void)state;
+    enum { N = 21 };
+    for (size_t v = 0; v < n_variant; v++) {
+        uint8_t bytes[N];
+        float x[N] = {0};
+        const struct dm_convert *convert = &variants[v].convert;
+        assert_true(convert->bytes_from_floats(x, N, bytes) == 0);
+        x[3] = 1e-38f;
+        assert_true(convert->bytes_from_floats(x, N, bytes) == 0);
+        for (size_t i = 0; i < N; i++)
+            assert_int_equal(bytes[i], 128);
+        x[3] = -FLT_MAX;
+        assert_true(convert->bytes_from_floats(x, N, bytes) == FLT_MAX / 127);
+        assert_int_equal(bytes[3], 1);
+        x[20] = FLT_MAX / 127 * 2; /* two steps */
+        convert->bytes_from_floats(x, N, bytes);
+        assert_int_equal(bytes[20], 130);
+        x[20] = INFINITY;
+        assert_true(isnan(convert->bytes_from_floats(x, N, bytes)));
+        x[20] = NAN;
+        assert_true(isnan(convert->bytes_from_floats(x, N, bytes)));
+    }
+}
+
 /* Of a part of a larger matrix into a part of another. */
 static void check_transpose(const struct dm_ops *ops, size_t n_row, size_t n_column) {
     size_t x_step = n_column + 3, y_step = n_row + 2;
@@ -81,8 +141,8 @@ static void test_transpose(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_bf16),
-        cmocka_unit_test(test_lengths),
+        cmocka_unit_test(test_bf16),      cmocka_unit_test(test_lengths),
+        cmocka_unit_test(test_bytes),     cmocka_unit_test(test_byte_edges),
         cmocka_unit_test(test_transpose),
     };
     n_variant = list_variants(variants);

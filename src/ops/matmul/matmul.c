@@ -104,9 +104,9 @@ static size_t prepared_bytes(const struct dm_matrix *matrix, size_t n_token) {
     return 0;
 }
 
-static void prepare(const struct dm_matrix *matrix, const dm_real *x, size_t first, size_t n,
-                    void *prepared) {
-    (void)matrix, (void)x, (void)first, (void)n, (void)prepared;
+static void prepare(const struct dm_matrix *matrix, const struct dm_preparation *op, size_t first,
+                    size_t n) {
+    (void)matrix, (void)op, (void)first, (void)n;
 }
 
 static dm_status multiply_slice(const struct dm_slice_product *op, dm_error *error) {
@@ -141,9 +141,9 @@ static dm_status weight_gradient(void *state, const struct dm_matmul_grad *op,
     return DM_OK;
 }
 
-static bool has_bf16(void *state) {
+static bool has(void *state, dm_dtype compute) {
     (void)state;
-    return false;
+    return compute == DM_DTYPE_F32;
 }
 
 static void free_state(void *state) {
@@ -164,6 +164,6 @@ const struct dm_matmul_backend dm_matmul_reference = {
     .prepare = prepare,
     .multiply_slice = multiply_slice,
     .weight_gradient = weight_gradient,
-    .has_bf16 = has_bf16,
+    .has = has,
     .free_state = free_state,
 };

@@ -1,5 +1,6 @@
 /* y[t,o] = sum_i x[t,i] * weight[o,i]   (or y[t,o] += ...)
- * Operands and result are float32 here; a backend may hold the weight, and round x, in bf16. */
+ * Operands and result are float32 here; a backend may hold the weight, and round x, in
+ * bf16 or in 8 bits. */
 #ifndef DM_OPS_MATMUL_H
 #define DM_OPS_MATMUL_H
 
@@ -28,6 +29,13 @@ struct dm_matmul {
     bool accumulate;
 };
 
+/* Rows made ready for products with a matrix. */
+struct dm_preparation {
+    size_t n_token;
+    const dm_real *x; /* [n_token, n_in] */
+    void *prepared;
+};
+
 /* The columns of one slice of a matrix, on the caller's own thread: for walks that use them while
  * they are in the cache. Bits are those of the whole product. */
 struct dm_slice_product {
@@ -53,7 +61,8 @@ struct dm_matmul_grad {
 /* Immutable once its matrices are made, but for what it guards itself. */
 struct dm_matmul_backend {
     void *state;
-    /* Packs a weight; `compute` is DM_DTYPE_F32 or DM_DTYPE_BF16. Several threads may do so. */
+    /* Packs a weight; `compute` is DM_DTYPE_F32, DM_DTYPE_BF16 or (weights that are not
+     * transposed) DM_DTYPE_INT8. Several threads may do so. */
     dm_status (*matrix_new)(void *state, const struct dm_matrix_source *source, dm_dtype compute,
                             struct dm_matrix **matrix, dm_error *error);
     /* Packs other values, of the same shape; several threads may do so for different matrices, and
@@ -75,14 +84,15 @@ struct dm_matmul_backend {
     size_t (*n_slice)(const struct dm_matrix *matrix);
     size_t (*first_column)(const struct dm_matrix *matrix, size_t slice);
     /* What products by slices take of rows of x: so many bytes, or 0: x itself, and `prepare` does
-     * nothing. Rows [first, first + n) of `prepared`, of those of x. */
+     * nothing. Several threads may prepare different rows [first, first + n). */
     size_t (*prepared_bytes)(const struct dm_matrix *matrix, size_t n_token);
-    void (*prepare)(const struct dm_matrix *matrix, const dm_real *x, size_t first, size_t n,
-                    void *prepared);
+    void (*prepare)(const struct dm_matrix *matrix, const struct dm_preparation *op, size_t first,
+                    size_t n);
     dm_status (*multiply_slice)(const struct dm_slice_product *op, dm_error *error);
     dm_status (*weight_gradient)(void *state, const struct dm_matmul_grad *op,
                                  struct dm_threads *threads, dm_error *error);
-    bool (*has_bf16)(void *state);
+    /* Can products run in this type? */
+    bool (*has)(void *state, dm_dtype compute);
     void (*free_state)(void *state);
 };
 

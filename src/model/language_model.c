@@ -1,5 +1,7 @@
 #include "model/language_model.h"
 
+#include <stdatomic.h>
+
 #include "base/half.h"
 #include "base/memory.h"
 #include "model/walk.h"
@@ -23,18 +25,15 @@ static dm_status load_floats(const struct dm_model *model, enum dm_parameter par
 }
 
 /* Rows [row, row + n_out) of a matrix weight, packed. */
-static dm_status load_matrix(struct dm_model *model, enum dm_parameter parameter, size_t layer,
-                             size_t row, size_t n_out, size_t n_in, dm_dtype compute,
+static dm_status load_matrix(const struct dm_model *model, enum dm_parameter parameter,
+                             size_t layer, size_t row, size_t n_out, size_t n_in, dm_dtype compute,
                              struct dm_matrix **matrix, dm_error *error) {
     struct dm_weight weight = dm_checkpoint_weight(model->checkpoint, parameter, layer);
     const struct dm_matrix_source source = {(const unsigned char *)weight.data +
                                                 row * n_in * dm_dtype_size(weight.dtype),
                                             weight.dtype, n_out, n_in, false};
-    struct dm_matmul_backend *matmul = &model->network.ops.matmul;
-    dm_status status = matmul->matrix_new(matmul->state, &source, compute, matrix, error);
-    if (!status)
-        model->packed_bytes += matmul->matrix_bytes(*matrix);
-    return status;
+    const struct dm_matmul_backend *matmul = &model->network.ops.matmul;
+    return matmul->matrix_new(matmul->state, &source, compute, matrix, error);
 }
 
 static dm_status load_vectors(const struct dm_model *model, struct dm_layer *own, size_t layer,
@@ -77,7 +76,7 @@ static dm_status load_layouts(const struct dm_model *model, struct dm_layer *own
     return status;
 }
 
-static dm_status load_layer(struct dm_model *model, size_t layer, dm_error *error) {
+static dm_status load_layer(const struct dm_model *model, size_t layer, dm_error *error) {
     struct dm_layer *own = &model->network.layers[layer];
     struct dm_projection list[DM_N_PROJECTION];
     dm_list_projections(&model->network.config, model->compute, list);
@@ -89,6 +88,42 @@ static dm_status load_layer(struct dm_model *model, size_t layer, dm_error *erro
             load_matrix(model, list[i].parameter, layer, list[i].row, list[i].n_out, list[i].n_in,
                         list[i].compute, dm_projection_in(&own->project, &list[i]), error);
     return status;
+}
+
+/* Layers in parallel: packing takes longer than reading. */
+struct loading {
+    const struct dm_model *model;
+    atomic_int failed;
+    dm_error error; /* of the first that failed */
+};
+
+static void load_one(void *context, size_t layer) {
+    struct loading *loading = context;
+    dm_error error;
+    if (atomic_load(&loading->failed))
+        return;
+    if (load_layer(loading->model, layer, &error) && !atomic_exchange(&loading->failed, 1))
+        loading->error = error;
+    dm_checkpoint_forget_pages(loading->model->checkpoint); /* what is packed is not needed twice */
+}
+
+static dm_status load_layers(const struct dm_model *model, dm_error *error) {
+    struct loading loading = {.model = model};
+    dm_parallel_for(model->network.threads, model->network.config.n_layer, load_one, &loading);
+    if (loading.failed && error)
+        *error = loading.error;
+    return loading.failed ? loading.error.status : DM_OK;
+}
+
+static void count_packed(struct dm_model *model) {
+    const struct dm_network *network = &model->network;
+    struct dm_projection list[DM_N_PROJECTION];
+    dm_list_projections(&network->config, model->compute, list);
+    model->packed_bytes = network->ops.matmul.matrix_bytes(network->head);
+    for (size_t layer = 0; layer < network->config.n_layer; layer++)
+        for (int i = 0; i < DM_N_PROJECTION; i++)
+            model->packed_bytes += network->ops.matmul.matrix_bytes(
+                *dm_projection_in(&network->layers[layer].project, &list[i]));
 }
 
 static void count_weights(struct dm_model *model) {
@@ -109,11 +144,7 @@ static dm_status load_weights(struct dm_model *model, dm_error *error) {
     model->network.layers = dm_memory_zeroed(config->n_layer, sizeof *model->network.layers);
     if (!model->network.layers)
         return dm_fail_memory(error, "the layers");
-    dm_status status = DM_OK;
-    for (size_t layer = 0; layer < config->n_layer && !status; layer++) {
-        status = load_layer(model, layer, error);
-        dm_checkpoint_forget_pages(model->checkpoint); /* what is packed is not needed twice */
-    }
+    dm_status status = load_layers(model, error);
     if (!status)
         status = load_floats(model, DM_FINAL_NORM, 0, &model->network.final_norm, error);
     if (!status)
@@ -171,6 +202,7 @@ dm_status dm_language_model_load(const char *directory, const dm_model_options *
         return status;
     }
     count_weights(model);
+    count_packed(model);
     dm_walk_plan(&model->network);
     *result = model;
     return DM_OK;

@@ -27,9 +27,9 @@ enum { DM_N_PROJECTION = 6 };
  * they make Delta, and Delta decides which tokens are kept. */
 void dm_list_projections(const struct dm_model_config *config, dm_dtype compute,
                          struct dm_projection list[DM_N_PROJECTION]);
-static inline struct dm_matrix **dm_projection_in(struct dm_projections *projections,
+static inline struct dm_matrix **dm_projection_in(const struct dm_projections *projections,
                                                   const struct dm_projection *one) {
-    return (struct dm_matrix **)(void *)((unsigned char *)projections + one->offset);
+    return (struct dm_matrix **)((uintptr_t)projections + one->offset);
 }
 
 struct dm_layer {

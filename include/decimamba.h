@@ -89,9 +89,10 @@ typedef struct dm_model_options {
     dm_dtype dtype;  /* of matrix products; everything else is float32 */
     const char *cpu; /* NULL: the best this processor has; else "reference", "avx2" or "avx512" */
     const char *settings; /* a decimamba.json; NULL: the one in the directory, if there is one */
+    int profile;          /* keep the time of every operation: dm_model_get_profile */
 } dm_model_options;
 #define DM_MODEL_OPTIONS_INIT \
-    { sizeof(dm_model_options), 0, DM_DTYPE_AUTO, NULL, NULL }
+    { sizeof(dm_model_options), 0, DM_DTYPE_AUTO, NULL, NULL, 0 }
 
 typedef struct dm_model_info {
     size_t struct_size;
@@ -122,6 +123,17 @@ DM_API dm_status dm_model_load(const char *directory, const dm_model_options *op
                                dm_model **model, dm_error *error);
 DM_API void dm_model_free(dm_model *model);
 DM_API dm_status dm_model_get_info(const dm_model *model, dm_model_info *info, dm_error *error);
+
+/* Where the time went: what one operation took of all threads together. */
+typedef struct dm_operation_time {
+    const char *name; /* "scan", "in_proj", ...; static */
+    double seconds;
+    uint64_t n_call; /* pieces of work, each on one thread, or whole products */
+} dm_operation_time;
+/* Of all sessions since the model was loaded, in the order of a layer; `*times` is allocated. Time
+ * in which threads wait is in none of them. DM_ERROR_ARGUMENT where options->profile was 0. */
+DM_API dm_status dm_model_get_profile(const dm_model *model, dm_operation_time **times,
+                                      size_t *n_time, dm_error *error);
 
 /* Writes `output`, a directory in transformers' dialect (config.json, model.safetensors, and the
  * tokenizer's files and decimamba.json where the input has them), with the large matrices and the

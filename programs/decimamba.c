@@ -11,7 +11,7 @@
 static const struct command *const commands[] = {
     &generate_command, &tokenize_command, &perplexity_command, &info_command,
     &logits_command,   &evaluate_command, &analyze_command,    &calibrate_command,
-    &convert_command,  &init_command,     &train_command,
+    &convert_command,  &init_command,     &train_command,      &bench_command,
 };
 enum { n_command = sizeof commands / sizeof commands[0] };
 

@@ -39,6 +39,7 @@ bool load_model(const char *directory, const struct model_flags *flags, dm_model
     options.dtype = model_flags_dtype(flags);
     options.cpu = flags->cpu;
     options.settings = flags->settings;
+    options.profile = flags->profile;
     *info = (dm_model_info)DM_MODEL_INFO_INIT;
     if (dm_model_load(directory, &options, model, &error))
         return fail("%s", error.message);

@@ -9,6 +9,7 @@ struct model_flags {
     size_t n_thread;
     int dtype;
     const char *cpu;
+    bool profile;         /* of no flag, either: keep the time of every operation */
     const char *settings; /* of no flag: a decimamba.json in place of the model's own; NULL: that */
 };
 

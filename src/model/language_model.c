@@ -181,6 +181,11 @@ dm_status dm_language_model_load(const char *directory, const dm_model_options *
         return dm_fail_memory(error, "a model");
     pthread_mutex_init(&model->mutex, NULL);
     model->chunk = chunk_tokens;
+    if (options->profile &&
+        !(model->network.clocks = dm_memory_zeroed(1, sizeof(struct dm_clocks)))) {
+        dm_language_model_free(model);
+        return dm_fail_memory(error, "the clocks");
+    }
     dm_status status = dm_cpu_ops(options->cpu, &model->network.ops, error);
     if (!status)
         status = dm_threads_new(options->n_thread, &model->network.threads, error);
@@ -233,6 +238,7 @@ void dm_language_model_free(struct dm_model *model) {
     }
     dm_memory_free(model->network.layers);
     dm_memory_free(model->network.final_norm);
+    dm_memory_free(model->network.clocks);
     dm_calibration_free(model->calibration);
     dm_checkpoint_close(model->checkpoint);
     dm_threads_free(model->network.threads);

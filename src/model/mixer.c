@@ -5,31 +5,43 @@
 
 /* ---- Operations over threads ---- */
 
-/* An operation and the table that runs it, in the shape that a split calls. */
-#define SPLIT_OP(name)                                                   \
+/* An operation and the network whose table runs it, in the shape that a split calls. */
+#define SPLIT_OP(name, operation)                                        \
     struct name##_call {                                                 \
-        const struct dm_ops *ops;                                        \
+        const struct dm_network *network;                                \
         struct dm_##name op;                                             \
     };                                                                   \
     static void run_##name(const void *opaque, size_t first, size_t n) { \
         const struct name##_call *call = opaque;                         \
-        call->ops->name(&call->op, first, n);                            \
+        uint64_t begin = dm_clock_begin(call->network->clocks);          \
+        call->network->ops.name(&call->op, first, n);                    \
+        dm_clock_end(call->network->clocks, operation, begin, 1);        \
     }
-SPLIT_OP(rms_norm)
-SPLIT_OP(softplus)
-SPLIT_OP(causal_conv1d)
-SPLIT_OP(selective_scan)
+SPLIT_OP(rms_norm, DM_OPERATION_NORM)
+SPLIT_OP(softplus, DM_OPERATION_SOFTPLUS)
+SPLIT_OP(causal_conv1d, DM_OPERATION_CONV)
+SPLIT_OP(selective_scan, DM_OPERATION_SCAN)
 
 static void norm_rows(const struct dm_batch *batch, size_t width, dm_real epsilon, const dm_real *x,
                       const dm_real *weight, size_t stride, dm_real *y) {
-    struct rms_norm_call call = {&batch->network->ops, {width, stride, epsilon, x, weight, y}};
+    struct rms_norm_call call = {batch->network, {width, stride, epsilon, x, weight, y}};
     dm_split(batch->network->threads, &call, run_rms_norm, batch->n_token, 1, width);
 }
 
+static dm_status multiply_all(const struct dm_batch *batch, const struct dm_matmul *ops,
+                              size_t n_op, enum dm_operation operation, dm_error *error) {
+    const struct dm_network *network = batch->network;
+    uint64_t begin = dm_clock_begin(network->clocks);
+    dm_status status = network->ops.matmul.multiply(ops, n_op, network->threads, error);
+    dm_clock_end(network->clocks, operation, begin, dm_threads_count(network->threads));
+    return status;
+}
+
 static dm_status multiply(const struct dm_batch *batch, const struct dm_matrix *weight,
-                          const dm_real *x, bool accumulate, dm_real *y, dm_error *error) {
+                          const dm_real *x, bool accumulate, dm_real *y,
+                          enum dm_operation operation, dm_error *error) {
     const struct dm_matmul op = {batch->n_token, x, weight, y, accumulate};
-    return batch->network->ops.matmul.multiply(&op, 1, batch->network->threads, error);
+    return multiply_all(batch, &op, 1, operation, error);
 }
 
 static void add_bias(const struct dm_batch *batch, const dm_real *bias, size_t width, dm_real *y) {
@@ -41,16 +53,25 @@ static void add_bias(const struct dm_batch *batch, const dm_real *bias, size_t w
 
 /* ---- The parts of a layer ---- */
 
-static void run_embedding(const void *op, size_t first, size_t n) {
-    dm_embedding_forward(op, first, n);
+struct embedding_call {
+    const struct dm_network *network;
+    struct dm_embedding op;
+};
+
+static void run_embedding(const void *opaque, size_t first, size_t n) {
+    const struct embedding_call *call = opaque;
+    uint64_t begin = dm_clock_begin(call->network->clocks);
+    dm_embedding_forward(&call->op, first, n);
+    dm_clock_end(call->network->clocks, DM_OPERATION_EMBEDDING, begin, 1);
 }
 
 void dm_embed(const struct dm_batch *batch) {
     const struct dm_network *network = batch->network;
-    const struct dm_embedding op = {network->config.d_model, network->embedding,
-                                    network->embedding_dtype, batch->at->ids, batch->at->residual};
-    dm_split(batch->network->threads, &op, run_embedding, batch->n_token, 1,
-             network->config.d_model);
+    const struct embedding_call call = {network,
+                                        {network->config.d_model, network->embedding,
+                                         network->embedding_dtype, batch->at->ids,
+                                         batch->at->residual}};
+    dm_split(network->threads, &call, run_embedding, batch->n_token, 1, network->config.d_model);
 }
 
 void dm_mixer_norm(const struct dm_batch *batch, size_t layer) {
@@ -76,7 +97,7 @@ static void convolve(const struct dm_batch *batch, size_t layer) {
     const struct dm_layer *own = &batch->network->layers[layer];
     struct dm_activations *at = batch->at;
     dm_mixer_use_conv_states(batch, layer);
-    struct causal_conv1d_call call = {&batch->network->ops,
+    struct causal_conv1d_call call = {batch->network,
                                       {batch->n_sequence,
                                        config->d_inner,
                                        config->d_conv,
@@ -105,7 +126,8 @@ dm_status dm_mixer_inputs(const struct dm_batch *batch, size_t layer, dm_error *
     const struct dm_model_config *config = &batch->network->config;
     const struct dm_layer *own = &batch->network->layers[layer];
     struct dm_activations *at = batch->at;
-    dm_status status = multiply(batch, own->project.in_x, at->normed, false, at->x, error);
+    dm_status status =
+        multiply(batch, own->project.in_x, at->normed, false, at->x, DM_OPERATION_IN_PROJ, error);
     if (status)
         return status;
     add_bias(batch, own->in_bias, config->d_inner, at->x);
@@ -119,8 +141,7 @@ dm_status dm_mixer_parameters(const struct dm_batch *batch, size_t layer, dm_err
     const struct dm_matmul x_proj[] = {
         {batch->n_token, at->u, own->project.x_dt, at->raw_dt, false},
         {batch->n_token, at->u, own->project.x_BC, at->raw_BC, false}};
-    dm_status status =
-        batch->network->ops.matmul.multiply(x_proj, 2, batch->network->threads, error);
+    dm_status status = multiply_all(batch, x_proj, 2, DM_OPERATION_X_PROJ, error);
     if (!status && batch->network->config.mixer_norms)
         norm_parts(batch);
     return status;
@@ -129,11 +150,11 @@ dm_status dm_mixer_parameters(const struct dm_batch *batch, size_t layer, dm_err
 dm_status dm_mixer_delta(const struct dm_batch *batch, size_t layer, dm_error *error) {
     const struct dm_layer *own = &batch->network->layers[layer];
     size_t d_inner = batch->network->config.d_inner;
-    dm_status status =
-        multiply(batch, own->project.dt_proj, batch->at->dt, false, batch->at->delta, error);
+    dm_status status = multiply(batch, own->project.dt_proj, batch->at->dt, false, batch->at->delta,
+                                DM_OPERATION_DT_PROJ, error);
     if (status)
         return status;
-    struct softplus_call call = {&batch->network->ops, {d_inner, own->dt_bias, batch->at->delta}};
+    struct softplus_call call = {batch->network, {d_inner, own->dt_bias, batch->at->delta}};
     dm_split(batch->network->threads, &call, run_softplus, batch->n_token, 1, d_inner);
     if (batch->observe)
         batch->observe(batch->observer, batch, layer);
@@ -159,7 +180,7 @@ static void scan(const struct dm_batch *batch, size_t layer) {
     const struct dm_layer *own = &batch->network->layers[layer];
     struct dm_activations *at = batch->at;
     dm_mixer_use_ssm_states(batch, layer);
-    struct selective_scan_call call = {&batch->network->ops,
+    struct selective_scan_call call = {batch->network,
                                        {batch->n_sequence,
                                         config->d_inner,
                                         config->d_state,
@@ -181,7 +202,8 @@ dm_status dm_mixer_scan(const struct dm_batch *batch, size_t layer, dm_error *er
     const struct dm_model_config *config = &batch->network->config;
     const struct dm_layer *own = &batch->network->layers[layer];
     struct dm_activations *at = batch->at;
-    dm_status status = multiply(batch, own->project.in_z, at->normed, false, at->z, error);
+    dm_status status =
+        multiply(batch, own->project.in_z, at->normed, false, at->z, DM_OPERATION_IN_PROJ, error);
     if (status)
         return status;
     add_bias(batch, own->in_bias ? own->in_bias + config->d_inner : NULL, config->d_inner, at->z);
@@ -194,7 +216,8 @@ dm_status dm_mixer_outputs(const struct dm_batch *batch, size_t layer, dm_error 
     struct dm_activations *at = batch->at;
     dm_status status = dm_mixer_scan(batch, layer, error);
     if (!status)
-        status = multiply(batch, own->project.out_proj, at->y, true, at->residual, error);
+        status = multiply(batch, own->project.out_proj, at->y, true, at->residual,
+                          DM_OPERATION_OUT_PROJ, error);
     if (!status)
         add_bias(batch, own->out_bias, batch->network->config.d_model, at->residual);
     return status;
@@ -205,5 +228,6 @@ dm_status dm_head(const struct dm_batch *batch, dm_real *logits, dm_error *error
     size_t d_model = network->config.d_model;
     norm_rows(batch, d_model, (dm_real)network->config.norm_epsilon, batch->at->residual,
               network->final_norm, d_model, batch->at->normed);
-    return multiply(batch, network->head, batch->at->normed, false, logits, error);
+    return multiply(batch, network->head, batch->at->normed, false, logits, DM_OPERATION_HEAD,
+                    error);
 }

@@ -4,6 +4,7 @@
 
 #include "checkpoint/parameters.h"
 #include "model/activations.h"
+#include "model/clocks.h"
 #include "ops/ops.h"
 
 /* The matrices of a layer. */
@@ -58,6 +59,7 @@ struct dm_network {
     dm_real *final_norm;     /* [d_model] */
     struct dm_matrix *head;  /* [vocab_size, d_model] */
     struct dm_walk_room walk;
+    struct dm_clocks *clocks; /* NULL: nobody wants to know */
 };
 
 #endif

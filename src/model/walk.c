@@ -83,16 +83,16 @@ static dm_status take_walk(struct walk *walk, const struct dm_matrix *matrix, si
 }
 
 /* The slice's columns of a product into y, which holds them alone or, with a step, more. */
-static bool multiply(struct walk *walk, const struct dm_matrix *weight, size_t slice, const void *x,
-                     dm_real *y, size_t y_step, bool accumulate) {
-    const struct dm_slice_product op = {
-        walk->batch->n_token, x, weight, slice, y, y_step, accumulate};
+static bool multiply(struct walk *walk, const struct dm_slice_product *op,
+                     enum dm_operation operation) {
+    const struct dm_network *network = walk->batch->network;
+    uint64_t begin = dm_clock_begin(network->clocks);
     dm_error error;
-    if (!walk->batch->network->ops.matmul.multiply_slice(&op, &error))
-        return true;
-    if (!atomic_exchange(&walk->failed, 1))
+    bool failed = network->ops.matmul.multiply_slice(op, &error) != DM_OK;
+    dm_clock_end(network->clocks, operation, begin, 1);
+    if (failed && !atomic_exchange(&walk->failed, 1))
         walk->error = error;
-    return false;
+    return !failed;
 }
 
 static void add_bias(const dm_real *bias, size_t n_token, size_t width, size_t step, dm_real *y) {
@@ -123,7 +123,10 @@ struct preparation {
 
 static void run_prepare(const void *context, size_t first, size_t n) {
     const struct preparation *preparation = context;
-    preparation->network->ops.matmul.prepare(preparation->matrix, &preparation->op, first, n);
+    const struct dm_network *network = preparation->network;
+    uint64_t begin = dm_clock_begin(network->clocks);
+    network->ops.matmul.prepare(preparation->matrix, &preparation->op, first, n);
+    dm_clock_end(network->clocks, DM_OPERATION_ROUNDING, begin, 1);
 }
 
 static void prepare(const struct dm_batch *batch, const struct dm_matrix *matrix, const dm_real *x,
@@ -153,14 +156,18 @@ static void run_inputs(struct walk *walk, size_t slice, dm_real *x) {
     const struct dm_model_config *config = &batch->network->config;
     const struct dm_layer *own = walk->own;
     struct columns at = columns_of(walk, own->project.in_x, slice);
-    if (!multiply(walk, own->project.in_x, slice, walk->x, x, at.n, false))
+    const struct dm_slice_product product = {batch->n_token, walk->x, own->project.in_x, slice, x,
+                                             at.n,           false};
+    if (!multiply(walk, &product, DM_OPERATION_IN_PROJ))
         return;
     if (own->in_bias)
         add_bias(own->in_bias + at.first, batch->n_token, at.n, at.n, x);
     const struct dm_causal_conv1d op = {batch->n_sequence, config->d_inner,       config->d_conv,
                                         batch->at->start,  {x, at.first, at.n},   own->conv_weight,
                                         own->conv_bias,    batch->at->conv_state, batch->at->u};
+    uint64_t begin = dm_clock_begin(batch->network->clocks);
     batch->network->ops.causal_conv1d(&op, at.first, at.n);
+    dm_clock_end(batch->network->clocks, DM_OPERATION_CONV, begin, 1);
 }
 
 dm_status dm_walk_inputs(const struct dm_batch *batch, size_t layer, dm_error *error) {
@@ -184,11 +191,17 @@ static void run_scan(struct walk *walk, size_t slice, dm_real *strips) {
     const struct dm_layer *own = walk->own;
     struct columns to = columns_of(walk, own->project.in_z, slice);
     dm_real *delta = strips, *z = strips + at->capacity * network->walk.width;
-    if (!multiply(walk, own->project.dt_proj, slice, at->dt, delta, to.n, false))
+    const struct dm_slice_product dt_proj = {
+        batch->n_token, at->dt, own->project.dt_proj, slice, delta, to.n, false};
+    const struct dm_slice_product in_z = {batch->n_token, walk->x, own->project.in_z, slice, z,
+                                          to.n,           false};
+    if (!multiply(walk, &dt_proj, DM_OPERATION_DT_PROJ))
         return;
     const struct dm_softplus softplus = {to.n, own->dt_bias + to.first, delta};
+    uint64_t begin = dm_clock_begin(network->clocks);
     network->ops.softplus(&softplus, 0, batch->n_token);
-    if (!multiply(walk, own->project.in_z, slice, walk->x, z, to.n, false))
+    dm_clock_end(network->clocks, DM_OPERATION_SOFTPLUS, begin, 1);
+    if (!multiply(walk, &in_z, DM_OPERATION_IN_PROJ))
         return;
     if (own->in_bias)
         add_bias(own->in_bias + config->d_inner + to.first, batch->n_token, to.n, to.n, z);
@@ -205,7 +218,9 @@ static void run_scan(struct walk *walk, size_t slice, dm_real *strips) {
                                          at->ssm_state,
                                          at->y,
                                          NULL};
+    begin = dm_clock_begin(network->clocks);
     network->ops.selective_scan(&op, to.first, to.n);
+    dm_clock_end(network->clocks, DM_OPERATION_SCAN, begin, 1);
 }
 
 dm_status dm_walk_scan(const struct dm_batch *batch, size_t layer, dm_error *error) {
@@ -227,8 +242,9 @@ static void run_outputs(struct walk *walk, size_t slice, dm_real *strips) {
     size_t d_model = batch->network->config.d_model;
     struct columns to = columns_of(walk, walk->own->project.out_proj, slice);
     dm_real *residual = batch->at->residual + to.first;
-    if (multiply(walk, walk->own->project.out_proj, slice, walk->x, residual, d_model, true) &&
-        walk->own->out_bias)
+    const struct dm_slice_product product = {
+        batch->n_token, walk->x, walk->own->project.out_proj, slice, residual, d_model, true};
+    if (multiply(walk, &product, DM_OPERATION_OUT_PROJ) && walk->own->out_bias)
         add_bias(walk->own->out_bias + to.first, batch->n_token, to.n, d_model, residual);
 }
 

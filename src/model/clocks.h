@@ -1,0 +1,48 @@
+/* Where the time goes: thread-seconds by operation, for those who ask for a profile. */
+#ifndef DM_MODEL_CLOCKS_H
+#define DM_MODEL_CLOCKS_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+#include <time.h>
+
+enum dm_operation {
+    DM_OPERATION_EMBEDDING,
+    DM_OPERATION_NORM,
+    DM_OPERATION_ROUNDING, /* of rows for products in bf16 or 8 bits */
+    DM_OPERATION_IN_PROJ,
+    DM_OPERATION_CONV,
+    DM_OPERATION_X_PROJ,
+    DM_OPERATION_DT_PROJ,
+    DM_OPERATION_SOFTPLUS,
+    DM_OPERATION_SCAN,
+    DM_OPERATION_OUT_PROJ,
+    DM_OPERATION_HEAD,
+    DM_N_OPERATION
+};
+
+struct dm_clocks {
+    atomic_uint_fast64_t nanoseconds[DM_N_OPERATION], calls[DM_N_OPERATION];
+};
+
+static inline uint64_t dm_clock_now(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+/* What dm_clock_end takes; `clocks` NULL: nobody asks. */
+static inline uint64_t dm_clock_begin(const struct dm_clocks *clocks) {
+    return clocks ? dm_clock_now() : 0;
+}
+/* `n_thread` were at work from then until now. */
+static inline void dm_clock_end(struct dm_clocks *clocks, enum dm_operation operation,
+                                uint64_t begin, size_t n_thread) {
+    if (!clocks)
+        return;
+    atomic_fetch_add_explicit(&clocks->nanoseconds[operation], (dm_clock_now() - begin) * n_thread,
+                              memory_order_relaxed);
+    atomic_fetch_add_explicit(&clocks->calls[operation], 1, memory_order_relaxed);
+}
+
+#endif

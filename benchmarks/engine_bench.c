@@ -1,20 +1,25 @@
-/* Reading and generating, beside what the matrix products and the memory alone allow in the same
- * run. Prints one JSON line for each measurement.
+/* Reading and generating, each round in turn with what the matrix products, the exponentials and the
+ * memory alone allow: the machine may be shared, so ratios are those of a round, and the median
+ * counts. Prints a JSON line.
  *
- *     engine_bench MODEL read TOKENS LAYER     plain where LAYER is -1, else decimating there
- *     engine_bench MODEL generate TOKENS BATCH
- *     engine_bench MODEL limits TOKENS
+ *     engine_bench MODEL read TOKENS               beside products and exponentials
+ *     engine_bench MODEL read TOKENS LAYERS        decimating at 12, or 12,13, ..., beside plain reading
+ *     engine_bench MODEL generate TOKENS           beside a sweep over the weights' bytes
+ *     engine_bench MODEL generate TOKENS BATCH     beside one sequence
+ *     engine_bench MODEL load                      up to the first token
  *
- * Options from the environment: DM_THREADS, DM_DTYPE (f32 or bf16), DM_CPU, DM_REPEATS. */
+ * Options from the environment: DM_THREADS, DM_DTYPE (f32, bf16 or int8), DM_CPU, DM_REPEATS, DM_BETA,
+ * DM_BASE_LENGTH, DM_ALONE (not 0: decimating without plain reading beside it). */
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "bench.h"
+#include "limits.h"
 #include "model/language_model.h"
 
-enum { max_repeat = 64, append_tokens = 4096 };
+enum { max_repeat = 64, append_tokens = 4096, max_layers = 64 };
 
 static size_t n_repeat(void) {
     size_t n = setting("DM_REPEATS", 5);
@@ -26,134 +31,13 @@ static int by_value(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-/* Runs `body` n_repeat times; the median, and the spread (slowest / fastest). */
-static double median(double (*body)(void *context), void *context, double *spread) {
-    double times[max_repeat];
-    size_t n = n_repeat();
-    for (size_t i = 0; i < n; i++)
-        times[i] = body(context);
-    qsort(times, n, sizeof *times, by_value);
-    *spread = times[n - 1] / times[0];
-    return times[n / 2];
+/* Sorts; the one in the middle. */
+static double median(double *values, size_t n) {
+    qsort(values, n, sizeof *values, by_value);
+    return values[n / 2];
 }
 
-static void print_model(const dm_model *model, const char *what) {
-    dm_model_info info = DM_MODEL_INFO_INIT;
-    dm_error error;
-    check(dm_model_get_info(model, &info, &error), &error);
-    printf("{\"bench\": \"%s\", \"d_model\": %zu, \"n_layer\": %zu, \"dtype\": \"%s\", "
-           "\"cpu\": \"%s\", \"threads\": %zu, \"packed_mb\": %.1f",
-           what, info.d_model, info.n_layer, dtype_name(info.compute_dtype), info.cpu,
-           info.n_thread, (double)info.packed_bytes / 1048576);
-}
-
-/* ---- Limits ---- */
-
-struct products {
-    const dm_model *model;
-    size_t n_token;
-    float *x, *y;
-};
-
-/* The matrix products of all layers, and nothing else, in chunks as reading does them. */
-static double time_products(void *context) {
-    const struct products *products = context;
-    const dm_model *model = products->model;
-    dm_error error;
-    double begin = seconds();
-    for (size_t done = 0; done < products->n_token; done += model->chunk) {
-        size_t left = products->n_token - done, n = left < model->chunk ? left : model->chunk;
-        for (size_t layer = 0; layer < model->network.config.n_layer; layer++) {
-            const struct dm_projections *own = &model->network.layers[layer].project;
-            const struct dm_matrix *matrices[] = {own->in_x,    own->x_dt, own->x_BC,
-                                                  own->dt_proj, own->in_z, own->out_proj};
-            for (size_t i = 0; i < sizeof matrices / sizeof *matrices; i++) {
-                const struct dm_matmul op = {n, products->x, matrices[i], products->y,
-                                             matrices[i] == own->out_proj};
-                check(model->network.ops.matmul.multiply(&op, 1, model->network.threads, &error),
-                      &error);
-            }
-        }
-    }
-    return seconds() - begin;
-}
-
-struct sweep {
-    struct dm_threads *threads;
-    const uint64_t *words;
-    size_t n_word, n_piece;
-    uint64_t sums[1024];
-};
-
-static void sum_piece(void *context, size_t i) {
-    struct sweep *sweep = context;
-    size_t n = sweep->n_word / sweep->n_piece;
-    const uint64_t *words = sweep->words + i * n;
-    uint64_t a = 0, b = 0, c = 0, d = 0;
-    for (size_t w = 0; w + 4 <= n; w += 4) {
-        a += words[w];
-        b += words[w + 1];
-        c += words[w + 2];
-        d += words[w + 3];
-    }
-    sweep->sums[i] = a + b + c + d;
-}
-
-static double time_sweep(void *context) {
-    struct sweep *sweep = context;
-    double begin = seconds();
-    dm_parallel_for(sweep->threads, sweep->n_piece, sum_piece, sweep);
-    return seconds() - begin;
-}
-
-/* Seconds to read as many bytes as the packed weights have. */
-static double memory_limit(const dm_model *model, double *spread) {
-    size_t n_word = model->packed_bytes / sizeof(uint64_t);
-    uint64_t *words = malloc(n_word * sizeof *words);
-    struct sweep sweep = {
-        .threads = model->network.threads, .words = words, .n_word = n_word, .n_piece = 64};
-    if (!words)
-        exit(1);
-    for (size_t i = 0; i < n_word; i++)
-        words[i] = i;
-    double time = median(time_sweep, &sweep, spread);
-    free(words);
-    return time;
-}
-
-static double product_limit(const dm_model *model, size_t n_token, double *spread) {
-    size_t width = model->network.config.d_inner > model->network.config.d_model
-                       ? model->network.config.d_inner
-                       : model->network.config.d_model;
-    struct products products = {model, n_token, calloc(model->chunk * width, sizeof(float)),
-                                calloc(model->chunk * width, sizeof(float))};
-    if (!products.x || !products.y)
-        exit(1);
-    double time = median(time_products, &products, spread);
-    free(products.x);
-    free(products.y);
-    return time;
-}
-
-static double product_flops(const struct dm_model_config *config) {
-    double E = (double)config->d_inner, D = (double)config->d_model;
-    double narrow = (double)(config->dt_rank + 2 * config->d_state) + (double)config->dt_rank;
-    return 2 * (double)config->n_layer * (3 * D * E + narrow * E);
-}
-
-static void bench_limits(const dm_model *model, size_t n_token) {
-    double spread, products = product_limit(model, n_token, &spread);
-    print_model(model, "products alone");
-    printf(", \"tokens\": %zu, \"tokens_per_s\": %.0f, \"gflops\": %.0f, \"spread\": %.2f}\n",
-           n_token, (double)n_token / products,
-           product_flops(&model->network.config) * (double)n_token / products / 1e9, spread);
-    double memory = memory_limit(model, &spread);
-    print_model(model, "memory alone");
-    printf(", \"gb_per_s\": %.1f, \"tokens_per_s\": %.1f, \"spread\": %.2f}\n",
-           (double)model->packed_bytes / memory / 1e9, 1 / memory, spread);
-}
-
-/* ---- Reading and generating ---- */
+/* ---- Texts ---- */
 
 struct text {
     dm_session **sessions;
@@ -162,37 +46,23 @@ struct text {
     float *logits;
 };
 
-static double time_reading(void *context) {
-    const struct text *text = context;
-    dm_error error;
-    dm_session_reset(text->sessions[0]);
-    double begin = seconds();
-    for (size_t done = 0; done < text->n_token; done += append_tokens) {
-        size_t left = text->n_token - done, n = left < append_tokens ? left : append_tokens;
-        check(dm_session_append(text->sessions[0], text->ids + done, n, &error), &error);
-    }
-    check(dm_session_logits(text->sessions[0], 1, text->logits, &error), &error);
-    return seconds() - begin;
-}
-
-static double time_generating(void *context) {
-    const struct text *text = context;
-    dm_error error;
-    double begin = seconds();
-    for (size_t i = 0; i < text->n_token; i++)
-        check(dm_step_many(text->sessions, text->n_session, text->ids, text->logits, &error),
-              &error);
-    return seconds() - begin;
-}
-
-static struct text new_text(const dm_model *model, size_t n_session, size_t n_token, long layer) {
+/* "12,13"; `layers` NULL: plain. */
+static struct text new_text(const dm_model *model, size_t n_session, size_t n_token,
+                            const char *layers) {
     dm_context_options context = DM_CONTEXT_OPTIONS_INIT;
-    size_t decimating = (size_t)layer, n_id = n_token > n_session ? n_token : n_session;
+    size_t decimating[max_layers], n_id = n_token > n_session ? n_token : n_session;
     dm_error error;
-    if (layer >= 0) {
+    for (const char *at = layers; at && *at && context.n_layer < max_layers; at += *at == ',') {
+        char *end;
+        decimating[context.n_layer++] = strtoul(at, &end, 10);
+        at = end;
+    }
+    if (layers) {
+        const char *beta = getenv("DM_BETA");
         context.method = DM_CONTEXT_DECIMATE;
-        context.layers = &decimating;
-        context.n_layer = 1;
+        context.layers = decimating;
+        context.base_length = setting("DM_BASE_LENGTH", context.base_length);
+        context.beta = beta ? strtod(beta, NULL) : context.beta;
     }
     struct text text = {.sessions = calloc(n_session, sizeof(dm_session *)),
                         .n_session = n_session,
@@ -217,54 +87,167 @@ static void free_text(struct text *text) {
     free(text->logits);
 }
 
-static void bench_reading(const dm_model *model, size_t n_token, long layer) {
-    struct text text = new_text(model, 1, n_token, layer);
-    double spread, time = median(time_reading, &text, &spread);
-    print_model(model, layer < 0 ? "read, plain" : "read, decimating");
-    printf(", \"layer\": %ld, \"tokens\": %zu, \"tokens_per_s\": %.0f, \"spread\": %.2f", layer,
-           n_token, (double)n_token / time, spread);
-    double peak = peak_megabytes();
-    if (layer < 0)
-        printf(", \"share_of_products\": %.2f", product_limit(model, n_token, &spread) / time);
-    printf(", \"peak_mb\": %.0f, \"peak_above_packed_mb\": %.0f}\n", peak,
-           peak - (double)model->packed_bytes / 1048576);
+/* Seconds for the whole text, from an empty session to its last token's logits. */
+static double time_reading(const struct text *text) {
+    dm_error error;
+    dm_session_reset(text->sessions[0]);
+    double begin = seconds();
+    for (size_t done = 0; done < text->n_token; done += append_tokens) {
+        size_t left = text->n_token - done, n = left < append_tokens ? left : append_tokens;
+        check(dm_session_append(text->sessions[0], text->ids + done, n, &error), &error);
+    }
+    check(dm_session_logits(text->sessions[0], 1, text->logits, &error), &error);
+    return seconds() - begin;
+}
+
+/* Seconds of a step of the first n sessions. */
+static double time_step(const struct text *text, size_t n) {
+    dm_error error;
+    double begin = seconds();
+    for (size_t i = 0; i < text->n_token; i++)
+        check(dm_step_many(text->sessions, n, text->ids, text->logits, &error), &error);
+    return (seconds() - begin) / (double)text->n_token;
+}
+
+/* ---- Rounds ---- */
+
+static void print_model(const dm_model *model, const char *what) {
+    dm_model_info info = DM_MODEL_INFO_INIT;
+    dm_error error;
+    check(dm_model_get_info(model, &info, &error), &error);
+    printf("{\"bench\": \"%s\", \"dtype\": \"%s\", \"cpu\": \"%s\", \"threads\": %zu, "
+           "\"packed_mb\": %.1f",
+           what, dtype_name(info.compute_dtype), info.cpu, info.n_thread,
+           (double)info.packed_bytes / 1048576);
+}
+
+/* The median, and slowest / fastest. */
+static void print_rate(double tokens, double *times, size_t n) {
+    double middle = median(times, n);
+    printf(", \"tokens_per_s\": %.1f, \"spread\": %.2f", tokens / middle, times[n - 1] / times[0]);
+}
+
+static void bench_reading(const dm_model *model, size_t n_token) {
+    double times[max_repeat], products[max_repeat], exponentials[max_repeat], ratios[max_repeat];
+    size_t n = n_repeat();
+    struct text text = new_text(model, 1, n_token, NULL);
+    struct limits *limits = limits_new(model);
+    time_reading(&text);
+    for (size_t i = 0; i < n; i++) {
+        times[i] = time_reading(&text);
+        products[i] = limits_products(limits, n_token);
+        exponentials[i] = limits_exponentials(limits, n_token);
+        ratios[i] = times[i] / (products[i] + exponentials[i]);
+    }
+    double all = (double)n_token;
+    print_model(model, "read, plain");
+    printf(", \"tokens\": %zu", n_token);
+    print_rate(all, times, n);
+    double of_products = median(products, n);
+    printf(", \"products_tokens_per_s\": %.0f, \"products_gflops\": %.0f", all / of_products,
+           limits_flops(model) * all / of_products / 1e9);
+    double of_exponentials = median(exponentials, n), ratio = median(ratios, n);
+    printf(", \"exponentials_tokens_per_s\": %.0f", all / of_exponentials);
+    printf(", \"time_over_both\": %.2f, \"best\": %.2f, \"worst\": %.2f, \"peak_mb\": %.0f}\n",
+           ratio, ratios[0], ratios[n - 1], peak_megabytes());
+    limits_free(limits);
     free_text(&text);
+}
+
+static void bench_decimating(const dm_model *model, size_t n_token, const char *layers) {
+    double times[max_repeat], ratios[max_repeat];
+    size_t n = n_repeat();
+    struct text plain = new_text(model, 1, n_token, NULL);
+    struct text cut = new_text(model, 1, n_token, layers);
+    bool beside = setting("DM_ALONE", 0) == 0;
+    for (size_t i = 0; i < n; i++) {
+        double whole = beside ? time_reading(&plain) : 0;
+        times[i] = time_reading(&cut);
+        ratios[i] = whole / times[i];
+    }
+    double ratio = median(ratios, n);
+    print_model(model, "read, decimating");
+    printf(", \"layers\": \"%s\", \"tokens\": %zu", layers, n_token);
+    print_rate((double)n_token, times, n);
+    printf(", \"times_plain\": %.2f, \"least\": %.2f, \"most\": %.2f, \"peak_mb\": %.0f}\n", ratio,
+           ratios[0], ratios[n - 1], peak_megabytes());
+    free_text(&plain);
+    free_text(&cut);
 }
 
 static void bench_generating(const dm_model *model, size_t n_token, size_t n_session) {
-    struct text text = new_text(model, n_session, n_token, -1);
-    double spread, time = median(time_generating, &text, &spread);
-    double rate = (double)n_token / time;
+    double times[max_repeat], ratios[max_repeat];
+    size_t n = n_repeat();
+    struct text text = new_text(model, n_session, n_token, NULL);
+    struct limits *limits = limits_new(model);
+    time_step(&text, n_session);
+    for (size_t i = 0; i < n; i++) {
+        double memory = 0, one;
+        for (size_t k = 0; k < n_token && n_session == 1; k++)
+            memory += limits_memory(limits) / (double)n_token;
+        one = n_session == 1 ? memory : time_step(&text, 1) * (double)n_session;
+        times[i] = time_step(&text, n_session);
+        ratios[i] = one / times[i];
+    }
+    double ratio = median(ratios, n);
     print_model(model, "generate");
-    printf(", \"sequences\": %zu, \"tokens_per_s\": %.1f, \"spread\": %.2f", n_session,
-           rate * (double)n_session, spread);
-    printf(", \"share_of_memory\": %.2f, \"peak_mb\": %.0f}\n", rate * memory_limit(model, &spread),
+    printf(", \"sequences\": %zu", n_session);
+    print_rate((double)n_session, times, n);
+    printf(", \"%s\": %.2f, \"least\": %.2f, \"most\": %.2f, \"peak_mb\": %.0f}\n",
+           n_session == 1 ? "share_of_memory" : "times_one", ratio, ratios[0], ratios[n - 1],
            peak_megabytes());
+    limits_free(limits);
     free_text(&text);
 }
 
+static void bench_loading(const char *path, const dm_model_options *options) {
+    double loads[max_repeat], firsts[max_repeat];
+    size_t n = n_repeat();
+    dm_model *model = NULL;
+    dm_error error;
+    for (size_t i = 0; i < n; i++) {
+        dm_model_free(model);
+        double begin = seconds();
+        check(dm_model_load(path, options, &model, &error), &error);
+        double loaded = seconds();
+        struct text text = new_text(model, 1, 1, NULL);
+        time_step(&text, 1);
+        firsts[i] = seconds() - loaded;
+        loads[i] = loaded - begin;
+        free_text(&text);
+    }
+    print_model(model, "load");
+    double load = median(loads, n), first = median(firsts, n);
+    printf(", \"load_s\": %.3f, \"first_token_s\": %.3f}\n", load, first);
+    dm_model_free(model);
+}
+
 int main(int n_argument, char **arguments) {
-    if (n_argument < 4) {
-        fprintf(stderr, "usage: engine_bench MODEL read|generate|limits TOKENS [LAYER|BATCH]\n");
+    if (n_argument < 3 || (n_argument < 4 && strcmp(arguments[2], "load") != 0)) {
+        fprintf(stderr, "usage: engine_bench MODEL read|generate|load [TOKENS [LAYERS|BATCH]]\n");
         return 1;
     }
     dm_model_options options = DM_MODEL_OPTIONS_INIT;
     const char *dtype = getenv("DM_DTYPE"), *what = arguments[2];
+    const char *last = n_argument > 4 ? arguments[4] : NULL;
+    size_t n_token = n_argument > 3 ? strtoul(arguments[3], NULL, 10) : 0;
     dm_model *model;
     dm_error error;
     options.n_thread = setting("DM_THREADS", 0);
     options.cpu = getenv("DM_CPU");
     if (dtype)
         options.dtype = dtype_named(dtype);
+    if (strcmp(what, "load") == 0) {
+        bench_loading(arguments[1], &options);
+        return 0;
+    }
     check(dm_model_load(arguments[1], &options, &model, &error), &error);
-    size_t n_token = strtoul(arguments[3], NULL, 10);
-    long last = n_argument > 4 ? strtol(arguments[4], NULL, 10) : -1;
-    if (strcmp(what, "read") == 0)
-        bench_reading(model, n_token, last);
-    else if (strcmp(what, "generate") == 0)
-        bench_generating(model, n_token, last < 1 ? 1 : (size_t)last);
+    if (strcmp(what, "generate") == 0)
+        bench_generating(model, n_token, last ? strtoul(last, NULL, 10) : 1);
+    else if (last)
+        bench_decimating(model, n_token, last);
     else
-        bench_limits(model, n_token);
+        bench_reading(model, n_token);
     dm_model_free(model);
     return 0;
 }

@@ -1,0 +1,133 @@
+#include "limits.h"
+
+#include <string.h>
+
+#include "bench.h"
+#include "exponentials.h"
+
+struct limits {
+    const dm_model *model;
+    float *x, *y;    /* a chunk of the widest rows */
+    uint64_t *words; /* as many bytes as the packed weights have */
+    size_t n_word;
+};
+
+struct limits *limits_new(const dm_model *model) {
+    const struct dm_model_config *config = &model->network.config;
+    size_t width = config->d_inner > config->d_model ? config->d_inner : config->d_model;
+    struct limits *limits = calloc(1, sizeof *limits);
+    if (!limits)
+        exit(1);
+    limits->model = model;
+    limits->n_word = model->packed_bytes / sizeof(uint64_t);
+    limits->x = calloc(model->chunk * width, sizeof(float));
+    limits->y = calloc(model->chunk * width, sizeof(float));
+    limits->words = malloc(limits->n_word * sizeof *limits->words);
+    if (!limits->x || !limits->y || !limits->words)
+        exit(1);
+    for (size_t i = 0; i < model->chunk * width; i++)
+        limits->x[i] = (float)(i % 1000) / 1000;
+    memset(limits->words, 1, limits->n_word * sizeof *limits->words);
+    return limits;
+}
+
+void limits_free(struct limits *limits) {
+    free(limits->x);
+    free(limits->y);
+    free(limits->words);
+    free(limits);
+}
+
+/* ---- Products ---- */
+
+static void multiply_layer(const struct limits *limits, size_t layer, size_t n) {
+    const struct dm_network *network = &limits->model->network;
+    const struct dm_projections *own = &network->layers[layer].project;
+    const struct dm_matrix *matrices[] = {own->in_x,    own->x_dt, own->x_BC,
+                                          own->dt_proj, own->in_z, own->out_proj};
+    dm_error error;
+    for (size_t i = 0; i < sizeof matrices / sizeof *matrices; i++) {
+        const struct dm_matmul op = {n, limits->x, matrices[i], limits->y,
+                                     matrices[i] == own->out_proj};
+        check(network->ops.matmul.multiply(&op, 1, network->threads, &error), &error);
+    }
+}
+
+double limits_products(const struct limits *limits, size_t n_token) {
+    const dm_model *model = limits->model;
+    double begin = seconds();
+    for (size_t done = 0, n; done < n_token; done += n) {
+        n = n_token - done < model->chunk ? n_token - done : model->chunk;
+        for (size_t layer = 0; layer < model->network.config.n_layer; layer++)
+            multiply_layer(limits, layer, n);
+    }
+    return seconds() - begin;
+}
+
+double limits_flops(const dm_model *model) {
+    const struct dm_model_config *config = &model->network.config;
+    double E = (double)config->d_inner, D = (double)config->d_model;
+    double narrow = (double)(config->dt_rank + 2 * config->d_state) + (double)config->dt_rank;
+    return 2 * (double)config->n_layer * (3 * D * E + narrow * E);
+}
+
+/* ---- Exponentials ---- */
+
+struct exponentials {
+    float (*make)(size_t n);
+    size_t n_piece, n;
+    float sums[1024]; /* [n_piece] */
+};
+
+static void make_piece(void *context, size_t i) {
+    struct exponentials *exponentials = context;
+    exponentials->sums[i] = exponentials->make(exponentials->n);
+}
+
+double limits_exponentials(const struct limits *limits, size_t n_token) {
+    const struct dm_network *network = &limits->model->network;
+    const struct dm_model_config *config = &network->config;
+    bool is_avx2 = strcmp(network->ops.cpu, "avx2") == 0;
+    struct exponentials exponentials = {is_avx2 ? bench_exponentials_avx2
+                                                : bench_exponentials_avx512,
+                                        8 * dm_threads_count(network->threads),
+                                        0,
+                                        {0}};
+    /* the scan's, and those of two SiLUs and of softplus */
+    size_t n = n_token * config->n_layer * config->d_inner * (config->d_state + 3);
+    if (strcmp(network->ops.cpu, "reference") == 0 || exponentials.n_piece > 1024)
+        return 0;
+    exponentials.n = n / exponentials.n_piece / 64 * 64;
+    double begin = seconds();
+    dm_parallel_for(network->threads, exponentials.n_piece, make_piece, &exponentials);
+    return seconds() - begin;
+}
+
+/* ---- Memory ---- */
+
+struct sweep {
+    const uint64_t *words;
+    size_t n_word, n_piece;
+    uint64_t sums[64];
+};
+
+static void sum_piece(void *context, size_t i) {
+    struct sweep *sweep = context;
+    size_t n = sweep->n_word / sweep->n_piece;
+    const uint64_t *words = sweep->words + i * n;
+    uint64_t a = 0, b = 0, c = 0, d = 0;
+    for (size_t w = 0; w + 4 <= n; w += 4) {
+        a += words[w];
+        b += words[w + 1];
+        c += words[w + 2];
+        d += words[w + 3];
+    }
+    sweep->sums[i] = a + b + c + d;
+}
+
+double limits_memory(const struct limits *limits) {
+    struct sweep sweep = {limits->words, limits->n_word, 64, {0}};
+    double begin = seconds();
+    dm_parallel_for(limits->model->network.threads, sweep.n_piece, sum_piece, &sweep);
+    return seconds() - begin;
+}

@@ -1,23 +1,11 @@
 #include "checkpoint/model_writer.h"
 
-#include <math.h>
-
 #include "base/half.h"
 #include "base/memory.h"
 #include "checkpoint/safetensors.h"
 
-enum { block_size = 1 << 14 }; /* elements converted at a time */
-
-/* A weight in the file. */
-struct member {
-    enum dm_parameter parameter;
-    size_t layer;
-    dm_dtype dtype;
-    char name[DM_MAX_NAME];
-};
-
 struct listing {
-    struct member *members;
+    struct dm_stored_weight *members;
     struct dm_named_tensor *tensors;
     size_t n, n_byte;
 };
@@ -31,15 +19,15 @@ static enum dm_element element_of(dm_dtype dtype) {
 /* false: the file would have more bytes than a size can count. */
 static bool add_member(struct listing *listing, enum dm_parameter parameter, size_t layer,
                        const struct dm_model_config *config, dm_dtype dtype) {
-    struct member *member = &listing->members[listing->n];
+    struct dm_stored_weight *member = &listing->members[listing->n];
     struct dm_named_tensor *tensor = &listing->tensors[listing->n++];
     struct dm_shape shape = dm_parameter_shape(parameter, config);
-    *member = (struct member){parameter, layer, dtype, ""};
+    *member = (struct dm_stored_weight){parameter, layer, dtype, dm_shape_n_element(shape), ""};
     dm_parameter_name(parameter, layer, false, member->name);
     *tensor = (struct dm_named_tensor){
         .name = member->name, .element = element_of(dtype), .n_dim = shape.n_dim};
     memcpy(tensor->shape, shape.size, shape.n_dim * sizeof *shape.size);
-    return dm_size_mul(dm_shape_n_element(shape), dm_dtype_size(dtype), &tensor->n_byte) &&
+    return dm_size_mul(member->n_element, dm_dtype_size(dtype), &tensor->n_byte) &&
            dm_size_add(listing->n_byte, tensor->n_byte, &listing->n_byte) &&
            listing->n_byte <= INT64_MAX;
 }
@@ -66,58 +54,17 @@ static dm_status list_members(struct listing *listing, const struct dm_model_con
     return DM_OK;
 }
 
-/* To 16 bits; false: a finite value became infinite. */
-static bool narrow(const float *values, size_t n, dm_dtype dtype, uint16_t *out) {
-    bool fits = true;
-    for (size_t i = 0; i < n; i++) {
-        bool is_bf16 = dtype == DM_DTYPE_BF16;
-        out[i] = is_bf16 ? dm_bf16_from_float(values[i]) : dm_f16_from_float(values[i]);
-        if (isfinite(values[i]) &&
-            !isfinite(is_bf16 ? dm_bf16_to_float(out[i]) : dm_f16_to_float(out[i])))
-            fits = false;
-    }
-    return fits;
-}
-
-struct blocks {
-    float wide[block_size];
-    uint16_t narrow[block_size];
-};
-
-static dm_status write_member(struct dm_file_writer *writer, const struct member *member,
-                              size_t n_byte, const struct dm_weight_source *source,
-                              struct blocks *blocks, dm_error *error) {
-    size_t size = dm_dtype_size(member->dtype), n_element = n_byte / size;
-    for (size_t first = 0, n; first < n_element; first += n) {
-        n = n_element - first < block_size ? n_element - first : block_size;
-        source->read(source->context, member->parameter, member->layer, first, n, blocks->wide);
-        const void *bytes = blocks->wide;
-        if (member->dtype != DM_DTYPE_F32) {
-            if (!narrow(blocks->wide, n, member->dtype, blocks->narrow))
-                return dm_fail(error, DM_ERROR_UNSUPPORTED,
-                               "%s: tensor %s has values beyond the range of %s", writer->path,
-                               member->name, dm_dtype_name(member->dtype));
-            bytes = blocks->narrow;
-        }
-        dm_status status = dm_file_writer_write(writer, bytes, n * size, error);
-        if (status)
-            return status;
-    }
-    return DM_OK;
-}
-
 static dm_status write_members(const char *path, const struct listing *listing,
                                const struct dm_weight_source *source, dm_error *error) {
     struct dm_file_writer writer;
     json_t *metadata = json_pack("{s:s}", "format", "pt");
-    struct blocks *blocks = dm_memory_array(1, sizeof *blocks);
+    struct dm_weight_blocks *blocks = dm_memory_array(1, sizeof *blocks);
     dm_status status = metadata && blocks ? dm_safetensors_begin(&writer, path, listing->tensors,
                                                                  listing->n, metadata, error)
                                           : dm_fail_memory(error, path);
     if (!status) {
         for (size_t i = 0; !status && i < listing->n; i++)
-            status = write_member(&writer, &listing->members[i], listing->tensors[i].n_byte, source,
-                                  blocks, error);
+            status = dm_weight_write(&writer, &listing->members[i], source, blocks, error);
         if (status)
             dm_file_writer_abort(&writer);
         else

@@ -2,14 +2,7 @@
 #ifndef DM_CHECKPOINT_MODEL_WRITER_H
 #define DM_CHECKPOINT_MODEL_WRITER_H
 
-#include "checkpoint/parameters.h"
-
-/* Gives elements [first, first + n) of a weight. Of each weight, all are asked for in order. */
-struct dm_weight_source {
-    void (*read)(void *context, enum dm_parameter parameter, size_t layer, size_t first, size_t n,
-                 float *out);
-    void *context;
-};
+#include "checkpoint/weight_writer.h"
 
 /* Both files in transformers' dialect, into an existing directory: the matrices in `dtype` (not
  * DM_DTYPE_AUTO), the rest in float32. A finite weight that `dtype` cannot hold is

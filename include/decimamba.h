@@ -140,6 +140,13 @@ DM_API dm_status dm_model_get_profile(const dm_model *model, dm_operation_time *
  * embedding in `dtype` (DM_DTYPE_AUTO: as stored). `output` must not exist, or be empty. */
 DM_API dm_status dm_checkpoint_convert(const char *input, const char *output, dm_dtype dtype,
                                        dm_error *error);
+/* Writes `path`, a GGUF file that llama.cpp reads, with the large matrices and the embedding in
+ * `dtype` (DM_DTYPE_AUTO: as stored) and the tokenizer where the directory has a tokenizer.json.
+ * DM_ERROR_UNSUPPORTED for what llama.cpp has no place for: biases of the projections, a d_inner
+ * that is not twice d_model, text that is not split into words. Decimation is not a part of the
+ * file. */
+DM_API dm_status dm_checkpoint_export_gguf(const char *directory, const char *path, dm_dtype dtype,
+                                           dm_error *error);
 /* Writes a checkpoint with random weights of the shape in `config_path` (a config.json in either
  * dialect), drawn as the official Mamba initialisation draws them; with an "initializer_range" in
  * config.json, the embedding and the input projections as transformers draws them. The same seed,

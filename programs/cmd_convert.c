@@ -1,4 +1,4 @@
-/* decimamba convert: a checkpoint in transformers' dialect, with its weights in another type. */
+/* decimamba convert: a checkpoint in another format, with its weights in another type. */
 #include <stdlib.h>
 
 #include "commands.h"
@@ -8,8 +8,13 @@
 static int run(int n_argument, char **arguments) {
     static const char *const dtype_names[] = {"auto", "f32", "bf16", "f16", NULL};
     const dm_dtype dtypes[] = {DM_DTYPE_AUTO, DM_DTYPE_F32, DM_DTYPE_BF16, DM_DTYPE_F16};
-    int dtype = 0;
+    static const char *const format_names[] = {"transformers", "gguf", NULL};
+    dm_status (*const formats[])(const char *, const char *, dm_dtype,
+                                 dm_error *) = {dm_checkpoint_convert, dm_checkpoint_export_gguf};
+    int dtype = 0, format = 0;
     const struct option options[] = {
+        {OPTION_CHOICE, "format", &format, "FORMAT",
+         "transformers: a directory, or gguf: a file for llama.cpp", .choices = format_names},
         {OPTION_CHOICE, "dtype", &dtype, "TYPE",
          "of the large matrices and the embedding: f32, bf16, f16, or auto: as they are stored",
          .choices = dtype_names},
@@ -22,7 +27,7 @@ static int run(int n_argument, char **arguments) {
         options_read(&convert_command, groups, n_argument, arguments, operands);
     if (result != OPTIONS_READ)
         return options_status(result);
-    if (dm_checkpoint_convert(operands[0], operands[1], dtypes[dtype], &error)) {
+    if (formats[format](operands[0], operands[1], dtypes[dtype], &error)) {
         complain("%s", error.message);
         return EXIT_FAILURE;
     }
@@ -32,9 +37,10 @@ static int run(int n_argument, char **arguments) {
 const struct command convert_command = {
     .name = "convert",
     .operands = "IN OUT",
-    .summary = "Writes a checkpoint directory in transformers' dialect.",
+    .summary = "Writes a checkpoint directory in transformers' dialect, or a GGUF file.",
     .notes = "OUT must not exist, or be an empty directory. Tokenizer files and decimamba.json are "
-             "copied where IN has them.",
+             "copied where IN has them. A GGUF file holds the weights and the tokenizer, not the "
+             "ways of reading; it replaces an OUT that exists.",
     .example = "decimamba convert mamba-130m mamba-130m-bf16 --dtype bf16",
     .min_operand = 2,
     .max_operand = 2,

@@ -100,9 +100,8 @@ def mamba_biases():
     write_expected(folder, state)
 
 
-def official_state():
+def official_state(vocab=16, d=8, e=16, n=4, r=2, conv=3):
     torch.manual_seed(3)
-    vocab, d, e, n, r, conv = 16, 8, 16, 4, 2, 3
     state = {"backbone.embedding.weight": torch.randn(vocab, d)}
     for layer in range(2):
         head = f"backbone.layers.{layer}."

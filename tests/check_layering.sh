@@ -11,7 +11,7 @@ check() {
     cd "$1" || exit 2
     find src programs evaluation analysis -name '*.[ch]' | LC_ALL=C sort | xargs awk '
     BEGIN {
-        n = split("base 0 text 1 checkpoint 1 ops 1 backends 2 context 2 model 3 session 4 training 4 api 5",
+        n = split("base 0 text 1 checkpoint 1 ops 1 backends 2 context 2 gguf 2 model 3 session 4 training 4 api 5",
                   list, " ")
         for (i = 1; i < n; i += 2)
             level[list[i]] = list[i + 1]

@@ -91,6 +91,9 @@ static void test_models(void **state) {
     REFUSED(dm_model_default_context(model, NULL, &error), "context");
     assert_int_equal(dm_model_load(NULL, NULL, NULL, NULL), DM_ERROR_ARGUMENT);
     dm_model_free(NULL);
+    REFUSED(dm_checkpoint_export_gguf(NULL, "out", 0, &error), "dm_checkpoint_export_gguf");
+    REFUSED(dm_checkpoint_export_gguf(path, NULL, 0, &error), "dm_checkpoint_export_gguf");
+    REFUSED(dm_checkpoint_export_gguf(path, "out", (dm_dtype)9, &error), "dtype");
 }
 
 static void test_context(void **state) {

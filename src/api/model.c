@@ -2,6 +2,7 @@
  */
 #include "api/info.h"
 #include "base/memory.h"
+#include "gguf/gguf_export.h"
 #include "model/language_model.h"
 
 #define TEXT(x) #x
@@ -103,6 +104,15 @@ dm_status dm_checkpoint_convert(const char *input, const char *output, dm_dtype 
                        "dm_checkpoint_convert: input and output are needed");
     dm_status status = check_stored(dtype, error);
     return status ? status : dm_checkpoint_write_converted(input, output, dtype, error);
+}
+
+dm_status dm_checkpoint_export_gguf(const char *directory, const char *path, dm_dtype dtype,
+                                    dm_error *error) {
+    if (!directory || !path)
+        return dm_fail(error, DM_ERROR_ARGUMENT,
+                       "dm_checkpoint_export_gguf: directory and path are needed");
+    dm_status status = check_dtype(dtype, error);
+    return status ? status : dm_gguf_export(directory, path, dtype, error);
 }
 
 dm_status dm_checkpoint_init(const char *config_path, const char *output, dm_dtype dtype,

@@ -1,9 +1,7 @@
 #include "base/test_support.h"
 
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "base/file_writer.h"
@@ -93,22 +91,16 @@ static void names_the_file_that_fails(void **state) {
 }
 
 static void survives_a_full_disk(void **state) {
-    struct rlimit old, limit;
     dm_error error = {0};
-    assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
     assert_int_equal(dm_file_write(inside("file"), "old", 3, NULL), DM_OK);
-    limit = old;
-    limit.rlim_cur = 100000;
-    signal(SIGXFSZ, SIG_IGN);
-    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    test_limit_file_size(100000);
     char *bytes = calloc(150000, 1);
     for (size_t n = 100001; n <= 150000; n += 49999) {
         assert_int_equal(dm_file_write(inside("file"), bytes, n, &error), DM_ERROR_IO);
         test_expect_error(&error, DM_ERROR_IO, "file: cannot write");
         assert_int_equal(test_count_entries(test_directory), 1);
     }
-    assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
-    signal(SIGXFSZ, SIG_DFL);
+    test_lift_file_size_limit();
     expect_content(inside("file"), "old");
     free(bytes);
     (void)state;

@@ -3,9 +3,11 @@
 
 #include <dirent.h>
 #include <ftw.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 const char *test_join(const char *directory, const char *name) {
@@ -88,6 +90,21 @@ size_t test_count_entries(const char *path) {
         n++;
     closedir(directory);
     return n - 2; /* . and .. */
+}
+
+static struct rlimit old_limit;
+
+void test_limit_file_size(size_t n_byte) {
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &old_limit), 0);
+    struct rlimit limit = old_limit;
+    limit.rlim_cur = n_byte;
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+void test_lift_file_size_limit(void) {
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &old_limit), 0);
+    signal(SIGXFSZ, SIG_DFL);
 }
 
 void test_expect_error(const dm_error *error, dm_status status, const char *part) {

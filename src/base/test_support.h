@@ -33,6 +33,10 @@ void test_copy_file(const char *from, const char *to);
 /* The number of entries in a directory. */
 size_t test_count_entries(const char *path);
 
+/* No file may grow beyond this: a stand-in for a full disk. */
+void test_limit_file_size(size_t n_byte);
+void test_lift_file_size_limit(void);
+
 /* The status and a part of the message are as expected. */
 void test_expect_error(const dm_error *error, dm_status status, const char *part);
 

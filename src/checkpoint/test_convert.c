@@ -1,9 +1,7 @@
 #include <math.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -181,21 +179,14 @@ static void writes_nothing_it_cannot_finish(void **state) {
     (void)state;
 }
 
-/* A limit on the size of files stands in for a full disk. */
 static void survives_a_full_disk(void **state) {
     char input[TEST_MAX_PATH];
     snprintf(input, sizeof input, "%s", test_data("golden/tiny-a"));
-    struct rlimit old, limit;
-    assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
-    limit = old;
-    signal(SIGXFSZ, SIG_IGN);
-    for (rlim_t size = 0; size < 180000; size += 20001) {
-        limit.rlim_cur = size;
-        assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    for (size_t size = 0; size < 180000; size += 20001) {
+        test_limit_file_size(size);
         expect_failure(input, inside("out"), DM_DTYPE_F32, DM_ERROR_IO, "cannot write", 0);
+        test_lift_file_size_limit();
     }
-    assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
-    signal(SIGXFSZ, SIG_DFL);
     (void)state;
 }
 

@@ -63,6 +63,32 @@ run 1 convert model missing/new
 complains missing
 absent new missing
 
+# convert to GGUF: the magic, the version, the numbers of tensors and keys
+tokens=$root/tests/data/gguf/tokens
+run 0 convert "$tokens" model.gguf --format gguf --dtype bf16
+[ "$(head -c 4 model.gguf)" = GGUF ] || failed 'no GGUF file'
+[ "$(head -c 24 model.gguf | tail -c 20 | od -An -v -w20 -t u4 | tr -s ' ')" = ' 3 22 0 27 0' ] ||
+    failed "its head: $(head -c 24 model.gguf | od -An -c)"
+for text in mamba.ssm.dt_b_c_rms tokenizer.ggml.merges blk.1.ssm_out.weight; do
+    grep -qaF "$text" model.gguf || failed "it lacks $text"
+done
+cp model.gguf before
+run 0 convert "$tokens" model.gguf --format gguf --dtype f32
+! cmp -s model.gguf before || failed 'another type, the same file'
+run 0 convert "$tokens/" model.gguf --format gguf --dtype bf16
+same model.gguf before
+run 1 convert model new --format gguf # fewer rows than the tokenizer has ids
+complains "model/tokenizer.json: has ids up to 255, but the model's vocabulary has 128"
+run 1 convert nowhere new --format gguf
+complains nowhere
+run 1 convert model new --format onnx
+complains "'onnx' is not one of transformers, gguf"
+run 1 convert "$tokens" missing/new --format gguf
+complains 'missing/new: cannot write'
+run 1 convert "$tokens" converted --format gguf
+complains 'converted: cannot write'
+absent new missing
+
 # calibrate
 run 0 calibrate model --text text --length 256 --layers 2
 run 0 info model

@@ -1,0 +1,128 @@
+#include "gguf/gguf_export.h"
+
+#include <string.h>
+
+#include "base/memory.h"
+#include "checkpoint/checkpoint.h"
+#include "gguf/gguf_tensors.h"
+#include "gguf/gguf_vocabulary.h"
+
+enum { version = 3, quantization_version = 2, context_length = 1 << 20 };
+
+struct contents {
+    struct dm_gguf_tensors tensors;
+    struct dm_gguf_bytes keys, head; /* head: all that stands before the data, keys included */
+};
+
+static uint32_t file_type(dm_dtype dtype) {
+    return dtype == DM_DTYPE_BF16 ? 32 : dtype == DM_DTYPE_F16 ? 1 : 0; /* enum llama_ftype */
+}
+
+static dm_status check(const struct dm_model_config *config, const char *directory,
+                       dm_error *error) {
+    if (config->projection_bias)
+        return dm_fail(error, DM_ERROR_UNSUPPORTED,
+                       "%s: llama.cpp has no place for the biases of in_proj and out_proj",
+                       directory);
+    if (config->d_inner != 2 * config->d_model)
+        return dm_fail(error, DM_ERROR_UNSUPPORTED,
+                       "%s: llama.cpp reads only models whose d_inner is twice d_model: here they "
+                       "are %zu and %zu",
+                       directory, config->d_inner, config->d_model);
+    return DM_OK;
+}
+
+/* The directory's own name, as the model's; it ends where a slash at the end begins. */
+static void put_name(struct dm_gguf_bytes *keys, const char *directory) {
+    size_t end = strlen(directory), begin;
+    while (end > 1 && directory[end - 1] == '/')
+        end--;
+    for (begin = end; begin > 0 && directory[begin - 1] != '/'; begin--)
+        ;
+    dm_gguf_key_text(keys, "general.name", directory + begin, end - begin);
+}
+
+static void put_sizes(struct dm_gguf_bytes *keys, const struct dm_model_config *config) {
+    const struct {
+        const char *key;
+        size_t value;
+    } sizes[] = {
+        {"mamba.context_length", context_length}, /* of no weight: the converter's own */
+        {"mamba.embedding_length", config->d_model}, {"mamba.feed_forward_length", 0},
+        {"mamba.attention.head_count", 0},           {"mamba.block_count", config->n_layer},
+        {"mamba.ssm.conv_kernel", config->d_conv},   {"mamba.ssm.inner_size", config->d_inner},
+        {"mamba.ssm.state_size", config->d_state},   {"mamba.ssm.time_step_rank", config->dt_rank},
+    };
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+        dm_gguf_key_u32(keys, sizes[i].key, (uint32_t)sizes[i].value);
+    dm_gguf_key_f32(keys, "mamba.attention.layer_norm_rms_epsilon", (float)config->norm_epsilon);
+    dm_gguf_key_bool(keys, "mamba.ssm.dt_b_c_rms", config->mixer_norms);
+}
+
+static dm_status put_keys(struct dm_gguf_bytes *keys, const char *directory,
+                          const struct dm_model_config *config, dm_dtype dtype, dm_error *error) {
+    dm_gguf_key_text(keys, "general.architecture", "mamba", strlen("mamba"));
+    dm_gguf_key_text(keys, "general.type", "model", strlen("model"));
+    put_name(keys, directory);
+    put_sizes(keys, config);
+    dm_gguf_key_u32(keys, "general.file_type", file_type(dtype));
+    dm_gguf_key_u32(keys, "general.quantization_version", quantization_version);
+    return dm_gguf_put_vocabulary(keys, directory, config->vocab_size, error);
+}
+
+static dm_status fill(struct contents *contents, const char *directory,
+                      const struct dm_model_config *config, dm_dtype dtype, dm_error *error) {
+    struct dm_gguf_bytes *head = &contents->head, *keys = &contents->keys;
+    dm_status status = put_keys(keys, directory, config, dtype, error);
+    if (!status)
+        status = dm_gguf_tensors_list(&contents->tensors, config, dtype, error);
+    if (status)
+        return status;
+    dm_gguf_put(head, "GGUF", 4);
+    dm_gguf_put_u32(head, version);
+    dm_gguf_put_u64(head, contents->tensors.n);
+    dm_gguf_put_u64(head, keys->n_key);
+    dm_gguf_put(head, keys->bytes.bytes, keys->bytes.n_byte);
+    dm_gguf_put_tensors(head, &contents->tensors, config);
+    return keys->is_short || head->is_short ? dm_fail_memory(error, "the head of a GGUF file")
+                                            : DM_OK;
+}
+
+static dm_status write(const char *path, const struct contents *contents,
+                       struct dm_checkpoint *checkpoint, dm_error *error) {
+    const struct dm_bytes *head = &contents->head.bytes;
+    struct dm_file_writer writer;
+    dm_status status = dm_file_writer_open(&writer, path, error);
+    if (status)
+        return status;
+    status = dm_file_writer_write(&writer, head->bytes, head->n_byte, error);
+    if (!status)
+        status = dm_gguf_write_padding(&writer, head->n_byte, error);
+    if (!status)
+        status = dm_gguf_write_tensors(&writer, &contents->tensors, checkpoint, error);
+    if (!status)
+        return dm_file_writer_commit(&writer, error);
+    dm_file_writer_abort(&writer);
+    return status;
+}
+
+dm_status dm_gguf_export(const char *directory, const char *path, dm_dtype dtype, dm_error *error) {
+    struct contents contents = {0};
+    struct dm_checkpoint *checkpoint;
+    dm_status status = dm_checkpoint_open(directory, &checkpoint, error);
+    if (status)
+        return status;
+    const struct dm_model_config *config = dm_checkpoint_config(checkpoint);
+    if (dtype == DM_DTYPE_AUTO)
+        dtype = dm_checkpoint_weight(checkpoint, DM_EMBEDDING, 0).dtype;
+    status = check(config, directory, error);
+    if (!status)
+        status = fill(&contents, directory, config, dtype, error);
+    if (!status)
+        status = write(path, &contents, checkpoint, error);
+    dm_gguf_tensors_free(&contents.tensors);
+    dm_gguf_bytes_close(&contents.keys);
+    dm_gguf_bytes_close(&contents.head);
+    dm_checkpoint_close(checkpoint);
+    return status;
+}

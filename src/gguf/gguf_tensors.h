@@ -1,0 +1,31 @@
+/* The tensors of a GGUF file, as llama.cpp's converter names, shapes and types them. */
+#ifndef DM_GGUF_GGUF_TENSORS_H
+#define DM_GGUF_GGUF_TENSORS_H
+
+#include "checkpoint/checkpoint.h"
+#include "checkpoint/weight_writer.h"
+#include "gguf/gguf_bytes.h"
+
+enum { DM_GGUF_ALIGNMENT = 32 }; /* of the data, and of each tensor in it */
+
+struct dm_gguf_tensors {
+    struct dm_stored_weight *weights;
+    size_t n;
+};
+
+/* The matrices have `dtype`, the rest is float32. */
+dm_status dm_gguf_tensors_list(struct dm_gguf_tensors *tensors,
+                               const struct dm_model_config *config, dm_dtype dtype,
+                               dm_error *error);
+void dm_gguf_tensors_free(struct dm_gguf_tensors *tensors); /* a zeroed struct is fine */
+/* Name, shape (the fastest dimension first), type and place of each. */
+void dm_gguf_put_tensors(struct dm_gguf_bytes *bytes, const struct dm_gguf_tensors *tensors,
+                         const struct dm_model_config *config);
+/* The bytes of each, padded. What differs from the checkpoint: A = -exp(A_log), and a convolution
+ * without a bias has one of zeros. */
+dm_status dm_gguf_write_tensors(struct dm_file_writer *writer,
+                                const struct dm_gguf_tensors *tensors,
+                                struct dm_checkpoint *checkpoint, dm_error *error);
+dm_status dm_gguf_write_padding(struct dm_file_writer *writer, size_t n_byte, dm_error *error);
+
+#endif

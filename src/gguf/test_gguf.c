@@ -1,0 +1,237 @@
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "gguf/test_gguf_reader.h"
+
+#include "base/memory.h"
+#include "gguf/gguf_export.h"
+
+static const char *inside(const char *name) {
+    return test_join(test_directory, name);
+}
+
+static void export(const char *directory, const char *path, dm_dtype dtype) {
+    dm_error error;
+    if (dm_gguf_export(directory, path, dtype, &error))
+        fail_msg("%s", error.message);
+}
+
+static void expect_failure(const char *directory, const char *path, dm_dtype dtype,
+                           dm_status status, const char *part) {
+    size_t live = dm_memory_live(), n_entry = test_count_entries(test_directory);
+    dm_error error = {0};
+    dm_gguf_export(directory, path, dtype, &error);
+    test_expect_error(&error, status, part);
+    assert_int_equal(dm_memory_live(), live);
+    assert_int_equal(test_count_entries(test_directory), n_entry); /* nothing half-written */
+}
+
+static void expect_same_keys(const struct gguf_file *ours, const struct gguf_file *expected) {
+    assert_int_equal(ours->n_key, expected->n_key);
+    for (size_t i = 0; i < expected->n_key; i++) {
+        const struct gguf_key *b = &expected->keys[i], *a = gguf_find_key(ours, b->name, b->n_name);
+        if (!a || a->type != b->type || a->n_value != b->n_value ||
+            memcmp(a->value, b->value, b->n_value) != 0)
+            fail_msg("%.*s is %s", (int)b->n_name, b->name, a ? "another" : "missing");
+    }
+}
+
+/* A is computed with another exponential function: equal to a unit in the last place or two. */
+static bool is_near(const struct gguf_tensor *a, const struct gguf_tensor *b) {
+    for (size_t i = 0; i < b->n_byte; i += sizeof(float)) {
+        float x, y;
+        memcpy(&x, a->data + i, sizeof x);
+        memcpy(&y, b->data + i, sizeof y);
+        if (!(fabsf(x - y) <= 0x1p-22f * fabsf(y)))
+            return false;
+    }
+    return true;
+}
+
+static void expect_same_tensors(const struct gguf_file *ours, const struct gguf_file *expected) {
+    assert_int_equal(ours->n_tensor, expected->n_tensor);
+    for (size_t i = 0; i < expected->n_tensor; i++) {
+        const struct gguf_tensor *b = &expected->tensors[i],
+                                 *a = gguf_find_tensor(ours, b->name, b->n_name);
+        bool is_a = b->n_name > 5 && !memcmp(b->name + b->n_name - 5, "ssm_a", 5);
+        if (!a || a->type != b->type || a->n_dim != b->n_dim ||
+            memcmp(a->shape, b->shape, b->n_dim * sizeof *b->shape) != 0 ||
+            !(is_a ? is_near(a, b) : !memcmp(a->data, b->data, b->n_byte)))
+            fail_msg("%.*s is %s", (int)b->n_name, b->name, a ? "another" : "missing");
+    }
+}
+
+/* The oracle: files that Python's `gguf` wrote (scripts/make_gguf_cases.py). */
+static void writes_what_llama_cpp_does(void **state) {
+    static const struct {
+        const char *input, *expected;
+        dm_dtype dtype;
+    } cases[] = {
+        {"gguf/tokens/", "gguf/tokens/expected.gguf", DM_DTYPE_BF16},
+        {"checkpoints/falcon-mamba", "gguf/falcon-mamba/expected.gguf", DM_DTYPE_F16},
+        {"transformers/mamba-no-conv-bias", "gguf/mamba-no-conv-bias/expected.gguf", DM_DTYPE_F32},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct gguf_file ours, expected;
+        export(test_data(cases[i].input), inside("out.gguf"), cases[i].dtype);
+        gguf_read(&ours, inside("out.gguf"));
+        gguf_read(&expected, test_data(cases[i].expected));
+        expect_same_keys(&ours, &expected);
+        expect_same_tensors(&ours, &expected);
+        gguf_free(&ours);
+        gguf_free(&expected);
+    }
+    assert_int_equal(test_count_entries(test_directory), 1);
+    (void)state;
+}
+
+static uint32_t type_of_tensor(const char *input, dm_dtype dtype, const char *name) {
+    struct gguf_file file;
+    export(input, inside("out.gguf"), dtype);
+    gguf_read(&file, inside("out.gguf"));
+    const struct gguf_tensor *tensor = gguf_find_tensor(&file, name, strlen(name));
+    assert_non_null(tensor);
+    uint32_t type = tensor->type;
+    gguf_free(&file);
+    return type;
+}
+
+static void keeps_the_stored_type(void **state) {
+    const char *name = "blk.1.ssm_out.weight";
+    assert_int_equal(type_of_tensor(test_data("golden/tiny-a"), DM_DTYPE_AUTO, name), 0);
+    assert_int_equal(type_of_tensor(test_data("golden/tiny-a"), DM_DTYPE_BF16, name), 30);
+    assert_int_equal(type_of_tensor(test_data("checkpoints/falcon-mamba"), DM_DTYPE_AUTO, name),
+                     30);
+    (void)state;
+}
+
+/* A model directory in test_directory: the weights of golden/tiny-a with a tokenizer. */
+static void make_input(const char *tokenizer) {
+    static const char *const names[] = {"config.json", "model.safetensors"};
+    mkdir(inside("in"), 0777);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        test_copy_file(test_join(test_data("golden/tiny-a"), names[i]),
+                       test_join(inside("in"), names[i]));
+    test_write_file(inside("in/tokenizer.json"), tokenizer, strlen(tokenizer));
+}
+
+/* A tokenizer of two tokens, split as `words` says. */
+static const char *small_tokenizer(const char *words, const char *added) {
+    static char text[1024];
+    snprintf(text, sizeof text,
+             "{\"model\": {\"type\": \"BPE\", \"vocab\": {\"a\": 0, \"b\": 1}, \"merges\": []},"
+             "\"pre_tokenizer\": {\"type\": \"ByteLevel\", %s},"
+             "\"decoder\": {\"type\": \"ByteLevel\"}, \"added_tokens\": [%s]}",
+             words, added);
+    return text;
+}
+
+#define PLAIN "\"add_prefix_space\": false"
+
+static void names_all_that_llama_cpp_asks_for(void **state) {
+    static const char *const names[] = {"tokenizer.ggml.merges", "tokenizer.ggml.eos_token_id"};
+    struct gguf_file file;
+    make_input(small_tokenizer(PLAIN, ""));
+    export(inside("in"), inside("out.gguf"), 0);
+    gguf_read(&file, inside("out.gguf"));
+    const struct gguf_key *merges = gguf_find_key(&file, names[0], strlen(names[0]));
+    static const unsigned char empty[] = {8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
+    assert_non_null(merges);
+    assert_int_equal(merges->n_value, sizeof empty);
+    assert_memory_equal(merges->value, empty, sizeof empty);
+    assert_null(gguf_find_key(&file, names[1], strlen(names[1])));
+    gguf_free(&file);
+    make_input(small_tokenizer(
+        PLAIN, "{\"id\": 2, \"content\": \"<|endoftext|>\", \"single_word\": false, "
+               "\"lstrip\": false, \"rstrip\": false, \"normalized\": false, "
+               "\"special\": true}"));
+    export(inside("in"), inside("out.gguf"), 0);
+    gguf_read(&file, inside("out.gguf"));
+    const struct gguf_key *end = gguf_find_key(&file, names[1], strlen(names[1]));
+    assert_non_null(end);
+    assert_int_equal(end->value[0], 2);
+    gguf_free(&file);
+    (void)state;
+}
+
+static void refuses_what_llama_cpp_does_not_read(void **state) {
+    const char *out = inside("out.gguf");
+    expect_failure(test_data("checkpoints/mamba-biases-f16"), out, 0, DM_ERROR_UNSUPPORTED,
+                   "biases");
+    make_input(small_tokenizer("\"add_prefix_space\": true", ""));
+    expect_failure(inside("in"), out, 0, DM_ERROR_UNSUPPORTED, "\"add_prefix_space\": true");
+    make_input(small_tokenizer(PLAIN ", \"use_regex\": false", ""));
+    expect_failure(inside("in"), out, 0, DM_ERROR_UNSUPPORTED, "\"use_regex\": false");
+    test_copy_file(test_data("tokenizer/bytes/tokenizer.json"), inside("in/tokenizer.json"));
+    expect_failure(inside("in"), out, 0, DM_ERROR_MISMATCH,
+                   "ids up to 255, but the model's vocabulary has 96");
+    make_input("{");
+    expect_failure(inside("in"), out, 0, DM_ERROR_FORMAT, "tokenizer.json");
+    make_input(small_tokenizer(PLAIN, ""));
+    test_write_file(inside("in/tokenizer_config.json"), "[", 1);
+    expect_failure(inside("in"), out, 0, DM_ERROR_FORMAT, "tokenizer_config.json");
+    (void)state;
+}
+
+static void refuses_another_width(void **state) {
+    static const char shape[] = "{\"d_model\": 8, \"n_layer\": 1, \"vocab_size\": 8, "
+                                "\"ssm_cfg\": {\"expand\": 3}}";
+    dm_error error;
+    test_write_file(inside("shape.json"), shape, strlen(shape));
+    assert_int_equal(dm_checkpoint_init(inside("shape.json"), inside("wide"), 0, 1, &error), DM_OK);
+    expect_failure(inside("wide"), inside("out.gguf"), 0, DM_ERROR_UNSUPPORTED, "24 and 8");
+    (void)state;
+}
+
+static void writes_nothing_it_cannot_finish(void **state) {
+    char input[TEST_MAX_PATH];
+    snprintf(input, sizeof input, "%s", test_data("golden/tiny-a"));
+    expect_failure(test_data("golden"), inside("out"), 0, DM_ERROR_IO, "config.json");
+    expect_failure(input, inside("missing/out"), 0, DM_ERROR_IO, "missing/out: cannot write");
+    expect_failure(input, test_directory, 0, DM_ERROR_IO, "cannot write");
+    for (size_t size = 0; size < 180000; size += 20001) {
+        test_limit_file_size(size);
+        expect_failure(input, inside("out"), DM_DTYPE_F32, DM_ERROR_IO, "cannot write");
+        test_lift_file_size_limit();
+    }
+    (void)state;
+}
+
+static void survives_short_memory(void **state) {
+    char input[TEST_MAX_PATH];
+    snprintf(input, sizeof input, "%s", test_data("gguf/tokens"));
+    size_t live = dm_memory_live(), n = 1;
+    bool head_failed = false;
+    for (;; n++) {
+        dm_error error = {0};
+        dm_memory_fail_at(n);
+        dm_status status = dm_gguf_export(input, inside("out"), 0, &error);
+        dm_memory_fail_at(0);
+        assert_int_equal(dm_memory_live(), live);
+        if (!status)
+            break;
+        assert_int_not_equal(error.status, DM_OK);
+        assert_int_equal(test_count_entries(test_directory), 0);
+        head_failed |= strstr(error.message, "the head of a GGUF file") != NULL;
+    }
+    assert_true(n > 30 && head_failed);
+    (void)state;
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, test_set_up, test_tear_down)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        TEST(writes_what_llama_cpp_does),
+        TEST(keeps_the_stored_type),
+        TEST(names_all_that_llama_cpp_asks_for),
+        TEST(refuses_what_llama_cpp_does_not_read),
+        TEST(refuses_another_width),
+        TEST(writes_nothing_it_cannot_finish),
+        TEST(survives_short_memory),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

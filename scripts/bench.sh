@@ -2,7 +2,13 @@
 # Measures the operations, reading, generating and training at mamba-130m's shape (random weights),
 # training at a small one too, and the limits of this machine in the same run. Prints JSON lines. Takes some minutes.
 #     scripts/bench.sh [BUILD]            DM_THREADS, DM_REPEATS, DM_CPU: see benchmarks/engine_bench.c
+#     scripts/bench.sh --llama-bench PATH [BUILD]      only llama.cpp beside ours: scripts/bench_peer.sh
 set -eu
+peer=
+if [ "${1:-}" = --llama-bench ]; then
+    peer=${2:?a path is needed}
+    shift 2
+fi
 build=${1:-build}
 ninja -C "$build" benchmarks/ops_bench benchmarks/engine_bench benchmarks/matmul_bench \
     benchmarks/training_bench programs/decimamba >/dev/null
@@ -13,6 +19,10 @@ cat >"$folder/config.json" <<JSON
  "residual_in_fp32": true, "fused_add_norm": true, "pad_vocab_size_multiple": 8}
 JSON
 "$build/programs/decimamba" init "$folder/config.json" "$folder/model" --seed 1 --dtype bf16
+if [ -n "$peer" ]; then
+    "$(dirname "$0")/bench_peer.sh" "$peer" "$folder/model" "$build"
+    exit
+fi
 
 "$build/benchmarks/ops_bench"
 for dtype in bf16 f32; do

@@ -277,8 +277,8 @@ const struct command bench_command = {
     .name = "bench",
     .operands = "MODEL",
     .summary = "Measures how fast a model reads and generates on this machine.",
-    .notes = "Every test runs once to warm up, then --repeats times; the median counts, and the\n"
-             "spread is the slowest run's time over the fastest one's.",
+    .notes = "Every test runs once to warm up, then --repeats times; the median counts, and "
+             "the spread is the slowest run's time over the fastest one's.",
     .example = "decimamba bench mamba-130m --breakdown\n"
                "decimamba bench mamba-130m --read 131072 --repeats 1 --layers 12",
     .min_operand = 1,

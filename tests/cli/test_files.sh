@@ -23,6 +23,23 @@ run 0 generate model --file text $settings --max-tokens 1 --json
 used=$(sed 's/.*"session_bytes":\([0-9]*\).*/\1/' out)
 [ "$used" -le "$bound" ] && [ "$used" -gt $((bound / 2)) ] || failed "$used bytes, bound $bound"
 
+# bench
+run 0 bench model --read 20,600 --generate 3 --batch 1,2 --repeats 2
+prints 'read 600 '
+prints 'generate 3 x 2 '
+run 0 bench model --read 600 --generate 2 --repeats 1 --breakdown --layers 1 --base-length 50
+prints 'scan '
+prints 'else, waits '
+run 0 bench model --read 600 --generate 0 --repeats 1 --breakdown --json
+prints '"test":"read","tokens":600,"sequences":1,"tokens_per_s":'
+prints '"breakdown":{"embedding":'
+shares=$(sed 's/.*"breakdown":{//; s/}.*//; s/"[a-z0-9_]*"://g; s/,/+/g' out)
+awk "BEGIN { exit !(($shares) > 0.2 && ($shares) <= 1.01) }" || failed "shares are $shares"
+run 1 bench model --read 0
+complains '--read'
+run 1 bench nowhere
+complains nowhere
+
 # init
 run 0 init "$here/ascii/config.json" again --seed 3
 same model/model.safetensors again/model.safetensors

@@ -7,7 +7,7 @@ printed_exactly 'decimamba 0.1.0'
 run 0 --help
 prints 'Example:'
 manual=$(sed 's/\\-/-/g' "$root/docs/man/decimamba.1")
-for command in generate tokenize perplexity info logits 'evaluate passkey' 'evaluate retrieval' \
+for command in generate tokenize perplexity info bench logits 'evaluate passkey' 'evaluate retrieval' \
     'evaluate multidoc-qa' 'evaluate perplexity' 'evaluate longbench' \
     'analyze attention' 'analyze distance' 'analyze receptive-field' 'analyze delta' \
     'analyze layers passkey' calibrate convert init train; do

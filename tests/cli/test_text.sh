@@ -82,6 +82,18 @@ run 0 perplexity model --file text --layers 2 --base-length 5 --min-length 1 --t
 ! grep -qF "nats per token  $nats" out || failed 'decimation changed nothing'
 run 1 perplexity model --file text --layers 2 --target 5 --keep-tail 5
 complains '--keep-tail 5: the last 6 tokens are looked at'
+# 8 bits cost a hundredth at most
+if "$program" info model --dtype int8 > out 2>&1; then
+    head -c 6000 "$root/data/books/26239.txt" > page
+    run 0 perplexity "$root/models/books" --file page --dtype f32 --json
+    exact=$(sed 's/.*"perplexity":\([0-9.]*\).*/\1/' out)
+    run 0 perplexity "$root/models/books" --file page --dtype int8 --json
+    rounded=$(sed 's/.*"perplexity":\([0-9.]*\).*/\1/' out)
+    awk "BEGIN { r = $rounded / $exact; exit !(r != 1 && r > 0.99 && r < 1.01) }" ||
+        failed "perplexity $rounded in 8 bits, $exact in float32"
+else
+    grep -q 'this processor' out || failed "int8: $(cat out)"
+fi
 run 1 perplexity model --file text --window 51
 complains 'must be larger than --target 100'
 run 1 perplexity model --file text --window 51 --target 10

@@ -59,7 +59,8 @@ typedef enum dm_status {
     DM_ERROR_FORMAT,      /* a file is damaged or not what it claims to be */
     DM_ERROR_UNSUPPORTED, /* a file is sound, but asks for what this library does not do */
     DM_ERROR_MISMATCH,    /* two sound things do not belong together (a session and a model, ...) */
-    DM_ERROR_NUMBER       /* training gave a number that is not finite, or far out of line */
+    DM_ERROR_NUMBER       /* a number is not finite (dm_model_options.check, training), or, in
+                             training, far out of line */
 } dm_status;
 
 typedef struct dm_error {
@@ -90,9 +91,11 @@ typedef struct dm_model_options {
     const char *cpu; /* NULL: the best this processor has; else "reference", "avx2" or "avx512" */
     const char *settings; /* a decimamba.json; NULL: the one in the directory, if there is one */
     int profile;          /* keep the time of every operation: dm_model_get_profile */
+    int check; /* NaN or infinity is DM_ERROR_NUMBER and named: in a weight, by dm_model_load; in
+                  what the model computes, by whoever reads (a session: reset it then) */
 } dm_model_options;
 #define DM_MODEL_OPTIONS_INIT \
-    { sizeof(dm_model_options), 0, DM_DTYPE_AUTO, NULL, NULL, 0 }
+    { sizeof(dm_model_options), 0, DM_DTYPE_AUTO, NULL, NULL, 0, 0 }
 
 typedef struct dm_model_info {
     size_t struct_size;

@@ -21,6 +21,9 @@ void model_flags_table(struct model_flags *flags, struct option table[n_model_op
          .choices = dtype_names},
         {OPTION_TEXT, "cpu", &flags->cpu, "NAME",
          .help = "instruction set: reference, avx2 or avx512 (default the best there is)"},
+        {OPTION_FLAG, "check", &flags->check,
+         .help = "look for NaN and infinity, in the weights and in what the model computes: the "
+                 "first one ends the command, with its layer and tensor"},
         {.kind = OPTION_END},
     };
     memcpy(table, options, sizeof options);
@@ -40,6 +43,7 @@ bool load_model(const char *directory, const struct model_flags *flags, dm_model
     options.cpu = flags->cpu;
     options.settings = flags->settings;
     options.profile = flags->profile;
+    options.check = flags->check;
     *info = (dm_model_info)DM_MODEL_INFO_INIT;
     if (dm_model_load(directory, &options, model, &error))
         return fail("%s", error.message);

@@ -10,10 +10,11 @@ struct model_flags {
     int dtype;
     const char *cpu;
     bool profile;         /* of no flag, either: keep the time of every operation */
+    bool check;
     const char *settings; /* of no flag: a decimamba.json in place of the model's own; NULL: that */
 };
 
-enum { n_model_option = 4 };
+enum { n_model_option = 5 };
 void model_flags_table(struct model_flags *flags, struct option table[n_model_option]);
 
 dm_dtype model_flags_dtype(const struct model_flags *flags);

@@ -11,6 +11,7 @@
 
 #include "base/cpu_features.h"
 #include "base/random.h"
+#include "checkpoint/safetensors.h"
 #include "decimamba.h"
 
 struct shape {
@@ -57,6 +58,27 @@ static inline const char *make_checkpoint(const char *parent, const struct shape
     const char *path = test_join(parent, shape->name);
     require(dm_checkpoint_init(config_path, path, DM_DTYPE_F32, seed, &error), &error);
     return path;
+}
+
+/* Sets elements [first, first + n) of a float32 tensor of the checkpoint. */
+static inline void set_weights(const char *checkpoint, const char *tensor, size_t first, size_t n,
+                               float value) {
+    char path[TEST_MAX_PATH];
+    struct dm_safetensors file;
+    dm_error error;
+    assert_true(snprintf(path, sizeof path, "%s/model.safetensors", checkpoint) < TEST_MAX_PATH);
+    require(dm_safetensors_open(&file, path, &error), &error);
+    const struct dm_named_tensor *found = dm_safetensors_find(&file, tensor);
+    assert_non_null(found);
+    assert_true(found->n_byte / sizeof value >= first + n);
+    long place = (long)(found->data - file.file.bytes);
+    dm_safetensors_close(&file);
+    FILE *stream = fopen(path, "r+b");
+    assert_non_null(stream);
+    assert_int_equal(fseek(stream, place + (long)(first * sizeof value), SEEK_SET), 0);
+    while (n--)
+        assert_int_equal(fwrite(&value, sizeof value, 1, stream), 1);
+    assert_int_equal(fclose(stream), 0);
 }
 
 static inline dm_model *load_model(const char *path, const char *cpu, size_t n_thread) {

@@ -6,6 +6,7 @@
 #define XXH_STATIC_LINKING_ONLY /* the state by value: no allocation that could fail */
 #include <xxhash.h>
 
+#include "base/finite.h"
 #include "base/half.h"
 #include "base/memory.h"
 #include "checkpoint/weight_files.h"
@@ -194,6 +195,47 @@ void dm_checkpoint_forget_pages(const struct dm_checkpoint *checkpoint) {
 
 void dm_weight_to_float(struct dm_weight weight, size_t first, size_t n, float *out) {
     dm_floats_from(weight.data, weight.dtype, first, n, out);
+}
+
+static dm_status fail_not_finite(const struct dm_checkpoint *checkpoint,
+                                 enum dm_parameter parameter, size_t layer, size_t place,
+                                 float value, dm_error *error) {
+    const struct dm_weight_entry *entry = find(checkpoint, parameter, layer);
+    const struct dm_named_tensor *tensor = entry->tensor;
+    size_t index[DM_TENSOR_MAX_DIM];
+    char text[max_shape_text];
+    for (size_t i = tensor->n_dim; i-- > 0; place /= tensor->shape[i])
+        index[i] = place % tensor->shape[i];
+    print_shape(index, tensor->n_dim, text);
+    return dm_fail(error, DM_ERROR_NUMBER, "%s: tensor %s is %s at %s", entry->path, tensor->name,
+                   dm_not_finite_name(value), text);
+}
+
+static dm_status check_weight(const struct dm_checkpoint *checkpoint, enum dm_parameter parameter,
+                              size_t layer, dm_error *error) {
+    enum { PIECE = 1024 };
+    float values[PIECE];
+    struct dm_weight weight = dm_checkpoint_weight(checkpoint, parameter, layer);
+    for (size_t first = 0, n; first < weight.n_element; first += n) {
+        n = weight.n_element - first < PIECE ? weight.n_element - first : PIECE;
+        dm_weight_to_float(weight, first, n, values);
+        size_t i = dm_find_not_finite(values, n);
+        if (i < n)
+            return fail_not_finite(checkpoint, parameter, layer, first + i, values[i], error);
+    }
+    return DM_OK;
+}
+
+dm_status dm_checkpoint_check_finite(const struct dm_checkpoint *checkpoint, dm_error *error) {
+    dm_status status = check_weight(checkpoint, DM_EMBEDDING, 0, error);
+    for (size_t layer = 0; layer < checkpoint->config.n_layer && !status; layer++) {
+        for (enum dm_parameter p = DM_NORM; p <= DM_OUT_PROJ_BIAS && !status; p++)
+            status = check_weight(checkpoint, p, layer, error);
+        dm_checkpoint_forget_pages(checkpoint);
+    }
+    if (!status)
+        status = check_weight(checkpoint, DM_FINAL_NORM, 0, error);
+    return status ? status : check_weight(checkpoint, DM_HEAD, 0, error);
 }
 
 /* Numbers enter the hash as 8 bytes, little-endian. */

@@ -31,6 +31,10 @@ void dm_checkpoint_forget_pages(const struct dm_checkpoint *checkpoint);
  * same for the same weights in any container. Reads every byte. */
 void dm_checkpoint_hash(const struct dm_checkpoint *checkpoint, char hex[33]);
 
+/* DM_ERROR_NUMBER names the first weight that holds NaN or infinity, and where: the embedding, then
+ * layer by layer, then the last norm and the head. Reads every byte. */
+dm_status dm_checkpoint_check_finite(const struct dm_checkpoint *checkpoint, dm_error *error);
+
 /* See dm_checkpoint_convert and dm_checkpoint_init in decimamba.h. */
 dm_status dm_checkpoint_write_converted(const char *input, const char *output, dm_dtype dtype,
                                         dm_error *error);

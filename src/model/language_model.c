@@ -186,11 +186,14 @@ dm_status dm_language_model_load(const char *directory, const dm_model_options *
         dm_language_model_free(model);
         return dm_fail_memory(error, "the clocks");
     }
+    model->check = options->check;
     dm_status status = dm_cpu_ops(options->cpu, &model->network.ops, error);
     if (!status)
         status = dm_threads_new(options->n_thread, &model->network.threads, error);
     if (!status)
         status = dm_checkpoint_open(directory, &model->checkpoint, error);
+    if (!status && model->check)
+        status = dm_checkpoint_check_finite(model->checkpoint, error);
     if (!status) {
         model->network.config = *dm_checkpoint_config(model->checkpoint);
         struct dm_weight embedding = dm_checkpoint_weight(model->checkpoint, DM_EMBEDDING, 0);

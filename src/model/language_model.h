@@ -19,6 +19,7 @@ struct dm_model {
     struct dm_calibration *calibration; /* NULL: no decimamba.json */
     size_t n_parameter, weight_bytes, packed_bytes;
     size_t chunk; /* tokens that pass through the layers at once */
+    bool check;   /* sessions look for numbers that are not finite */
     pthread_mutex_t mutex;
     struct dm_activations *free_activations;
 };

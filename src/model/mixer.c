@@ -156,9 +156,7 @@ dm_status dm_mixer_delta(const struct dm_batch *batch, size_t layer, dm_error *e
         return status;
     struct softplus_call call = {batch->network, {d_inner, own->dt_bias, batch->at->delta}};
     dm_split(batch->network->threads, &call, run_softplus, batch->n_token, 1, d_inner);
-    if (batch->observe)
-        batch->observe(batch->observer, batch, layer);
-    return DM_OK;
+    return batch->observe ? batch->observe(batch->observer, batch, layer, error) : DM_OK;
 }
 
 void dm_mixer_score(const struct dm_batch *batch, const struct dm_context *context,

@@ -20,7 +20,8 @@ struct dm_batch {
     struct dm_state *const *states; /* [n_sequence]; NULL: `at` points at the layer's states */
     const size_t *first_position;   /* [n_sequence] of their first rows, in the input of the layers
                                        at work; NULL: 0 */
-    void (*observe)(void *observer, const struct dm_batch *batch, size_t layer);
+    dm_status (*observe)(void *observer, const struct dm_batch *batch, size_t layer,
+                         dm_error *error);
     void *observer; /* told of each layer when its Delta is there; observe NULL: nobody */
 };
 

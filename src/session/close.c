@@ -1,6 +1,7 @@
 /* Closing a text: the tokens that the decimating layers keep, through the rest of the network. */
 
 #include "base/memory.h"
+#include "session/check.h"
 #include "session/round.h"
 
 /* Where a stage's tokens come from and go to. */
@@ -68,6 +69,8 @@ static dm_status run_stage(struct dm_session *session, struct dm_round *round,
         dm_round_clear(round);
         dm_round_add(round, session, n);
         status = run_chunk(&round->batch, session->context, passage, error);
+        if (!status && !passage->next && round->model->check)
+            status = dm_check_residual(&round->batch, error);
         if (!status)
             dm_session_hand_on(session, &round->batch, 0, n, passage->next ? passage->sink : NULL);
         first += n;

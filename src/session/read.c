@@ -1,6 +1,7 @@
 /* Reading: tokens through stage 0 as they come, many sessions as one packed batch. */
 #include <string.h>
 
+#include "session/check.h"
 #include "session/round.h"
 
 void dm_session_pool_parts(const struct dm_activations *at, const struct dm_model_config *config,
@@ -50,6 +51,8 @@ dm_status dm_session_stage_0(struct dm_round *round, const struct dm_context *co
     dm_status status = dm_blocks(batch, 0, end, error);
     if (!status && stage)
         status = dm_session_score(batch, context, stage, error);
+    if (!status && !stage && round->model->check)
+        status = dm_check_residual(batch, error);
     for (size_t s = 0; s < batch->n_sequence; s++)
         if (status)
             round->active[s]->broken = true;

@@ -1,10 +1,10 @@
 #include "session/round.h"
 
 #include "base/memory.h"
+#include "session/check.h"
 
 /* Tells the probes of the round's sessions what a layer computes. */
-static void observe(void *observer, const struct dm_batch *batch, size_t layer) {
-    const struct dm_round *round = observer;
+static void show(const struct dm_round *round, const struct dm_batch *batch, size_t layer) {
     const struct dm_model_config *config = &batch->network->config;
     const struct dm_activations *at = batch->at;
     for (size_t s = 0; s < batch->n_sequence; s++) {
@@ -29,6 +29,15 @@ static void observe(void *observer, const struct dm_batch *batch, size_t layer) 
         };
         session->probe(&view, session->probe_user);
     }
+}
+
+static dm_status observe(void *observer, const struct dm_batch *batch, size_t layer,
+                         dm_error *error) {
+    const struct dm_round *round = observer;
+    dm_status status = round->model->check ? dm_check_layer(batch, layer, error) : DM_OK;
+    if (!status)
+        show(round, batch, layer);
+    return status;
 }
 
 static bool allocate(struct dm_round *round, size_t n_session) {
@@ -82,7 +91,7 @@ void dm_round_free(struct dm_round *round) {
 void dm_round_clear(struct dm_round *round) {
     round->batch.n_token = round->batch.n_sequence = 0;
     round->batch.at->start[0] = 0;
-    round->batch.observe = NULL;
+    round->batch.observe = round->model->check ? observe : NULL;
     round->batch.observer = round;
 }
 

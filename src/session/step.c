@@ -1,24 +1,36 @@
 /* Stepping: one token for each session through the whole network, as generation does; and logits.
  */
+#include "session/check.h"
 #include "session/round.h"
 
 /* From the first decimating layer's scan to the last layer. */
-static dm_status run_above(const struct dm_batch *batch, const struct dm_context *context,
-                           dm_error *error) {
+static dm_status run_above(const struct dm_model *model, const struct dm_batch *batch,
+                           const struct dm_context *context, dm_error *error) {
     if (!context->n_stage)
         return DM_OK;
     size_t layer = context->stages[0].layer;
     dm_status status = dm_mixer_outputs(batch, layer, error);
-    return status ? status : dm_blocks(batch, layer + 1, batch->network->config.n_layer, error);
+    if (!status)
+        status = dm_blocks(batch, layer + 1, batch->network->config.n_layer, error);
+    return status || !model->check ? status : dm_check_residual(batch, error);
+}
+
+/* Logits of the batch's rows. */
+static dm_status run_head(const struct dm_model *model, const struct dm_batch *batch, float *logits,
+                          dm_error *error) {
+    dm_status status = dm_head(batch, logits, error);
+    return status || !model->check
+               ? status
+               : dm_check_logits(logits, batch->n_token, model->network.config.vocab_size, error);
 }
 
 static dm_status step_round(struct dm_round *round, const struct dm_context *context, float *logits,
                             dm_error *error) {
     dm_status status = dm_session_stage_0(round, context, error);
     if (!status)
-        status = run_above(&round->batch, context, error);
+        status = run_above(round->model, &round->batch, context, error);
     if (!status && logits)
-        status = dm_head(&round->batch, logits, error);
+        status = run_head(round->model, &round->batch, logits, error);
     for (size_t s = 0; s < round->batch.n_sequence; s++) {
         round->active[s]->closed = !context->n_stage;
         round->active[s]->broken = status != DM_OK;
@@ -75,7 +87,8 @@ dm_status dm_session_tail_logits(const struct dm_session *session, size_t n_last
     for (size_t left = n_last; left && !status; left -= batch->n_token) {
         batch->n_token = left < batch->at->capacity ? left : batch->at->capacity;
         dm_row_ring_range(&session->tail, left, batch->n_token, batch->at->residual);
-        status = dm_head(batch, logits + (n_last - left) * model->network.config.vocab_size, error);
+        status = run_head(model, batch, logits + (n_last - left) * model->network.config.vocab_size,
+                          error);
     }
     dm_round_free(round);
     return status;

@@ -17,6 +17,15 @@ void dm_list_projections(const struct dm_model_config *config, dm_dtype compute,
         list[i] = all[i];
 }
 
+/* -exp(A_log), and at most 2^127: A_log may be finite and its exponential not, and where a step is
+ * 0, infinity times 0 would be NaN. Steps above 1e-36 leave 0 of a state either way. The vector code
+ * needs room for A / ln 2. */
+static dm_real decay(dm_real A_log) {
+    const dm_real most = 0x1p127f;
+    dm_real A = exp(A_log);
+    return A > most ? -most : -A; /* NaN stays what it is */
+}
+
 void dm_layer_lay_out(const struct dm_model_config *config, const dm_real *conv1d,
                       const dm_real *A_log, struct dm_layer *layer) {
     size_t E = config->d_inner, K = config->d_conv, N = config->d_state;
@@ -24,6 +33,6 @@ void dm_layer_lay_out(const struct dm_model_config *config, const dm_real *conv1
         for (size_t k = 0; k < K; k++)
             layer->conv_weight[k * E + c] = conv1d[c * K + k];
         for (size_t n = 0; n < N; n++)
-            layer->A[n * E + c] = -exp(A_log[c * N + n]);
+            layer->A[n * E + c] = decay(A_log[c * N + n]);
     }
 }

@@ -39,7 +39,7 @@ struct dm_layer {
     dm_real *in_bias;                 /* [2 * d_inner], or NULL */
     dm_real *conv_weight, *conv_bias; /* [d_conv, d_inner]; [d_inner] or NULL */
     dm_real *dt_bias;                 /* [d_inner] */
-    dm_real *A;                       /* [d_state, d_inner]: -exp(A_log) */
+    dm_real *A;                       /* [d_state, d_inner]: -exp(A_log), finite */
     dm_real *D;                       /* [d_inner] */
     dm_real *out_bias;                /* [d_model], or NULL */
 };

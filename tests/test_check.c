@@ -140,7 +140,7 @@ static void expect_activation(const char *path, const char *part) {
         const dm_session *const both[] = {session, other};
         const int32_t *texts[] = {ids, ids};
         const size_t n[] = {20, 20};
-        float logits[vocab_size];
+        float logits[2 * vocab_size];
         dm_error error;
         dm_status status = dm_session_append(session, ids, 100, &error);
         if (!status)

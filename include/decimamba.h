@@ -92,7 +92,8 @@ typedef struct dm_model_options {
     const char *settings; /* a decimamba.json; NULL: the one in the directory, if there is one */
     int profile;          /* keep the time of every operation: dm_model_get_profile */
     int check; /* NaN or infinity is DM_ERROR_NUMBER and named: in a weight, by dm_model_load; in
-                  what the model computes, by whoever reads (a session: reset it then) */
+                  what the model computes, by what reads. A session must be reset then; logits may
+                  have been written */
 } dm_model_options;
 #define DM_MODEL_OPTIONS_INIT \
     { sizeof(dm_model_options), 0, DM_DTYPE_AUTO, NULL, NULL, 0, 0 }

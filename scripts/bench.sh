@@ -25,10 +25,9 @@ if [ -n "$peer" ]; then
 fi
 
 "$build/benchmarks/ops_bench"
-for dtype in bf16 f32; do
+for dtype in bf16 int8 f32; do
     export DM_DTYPE=$dtype
     bench="$build/benchmarks/engine_bench $folder/model"
-    $bench limits 2048
     $bench read 512
     $bench read 2048
     $bench read 16384

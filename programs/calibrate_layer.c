@@ -1,12 +1,12 @@
 /* The global channels, and the layer to decimate at. */
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "calibrate_work.h"
 #include "fail.h"
 #include "mean_distance.h"
 #include "paths.h"
 #include "proposal.h"
+#include "scratch_folder.h"
 
 enum { n_query = 16 };
 
@@ -39,20 +39,15 @@ static bool reopen(struct calibrate_work *work, const char *path) {
 }
 
 bool calibrate_channels(struct calibrate_work *work) {
-    const char *parent = getenv("TMPDIR");
-    char *folder = path_join(parent && *parent ? parent : "/tmp", "decimamba-XXXXXX");
+    struct output_folder folder;
     work->log_decay = calloc(work->info.n_layer * work->info.d_inner, sizeof *work->log_decay);
-    bool made = folder && work->log_decay && mkdtemp(folder);
-    char *path = made ? path_join(folder, "decimamba.json") : NULL;
-    bool fine = !folder || !work->log_decay || (made && !path) ? fail_memory()
-                : !made ? fail("%s: cannot make a folder there", parent ? parent : "/tmp")
-                        : measure(work, folder) && reopen(work, path);
-    if (path)
-        unlink(path);
-    if (made)
-        rmdir(folder);
+    bool fine = (work->log_decay || fail_memory()) && scratch_folder_open(&folder);
+    if (!fine)
+        return false;
+    char *path = path_join(folder.path, "decimamba.json");
+    fine = (path || fail_memory()) && measure(work, folder.path) && reopen(work, path);
     free(path);
-    free(folder);
+    scratch_folder_close(&folder);
     return fine;
 }
 

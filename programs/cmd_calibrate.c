@@ -4,6 +4,8 @@
 #include "calibrate_work.h"
 #include "commands.h"
 #include "fail.h"
+#include "output_file.h"
+#include "paths.h"
 #include "read_input.h"
 
 bool calibrate_context(const struct calibrate_work *work, size_t *layer,
@@ -23,6 +25,14 @@ static bool decimates(const struct calibrate_settings *settings) {
     return !settings->context.method_given || settings->context.method == DM_CONTEXT_DECIMATE;
 }
 
+/* Whether the result can be written, as far as can be told before the long work. */
+static bool possible(const struct calibrate_settings *settings) {
+    char *path = settings->dry_run ? NULL : path_join(settings->directory, "decimamba.json");
+    bool fine = settings->dry_run || (path ? output_possible(path) : fail_memory());
+    free(path);
+    return fine;
+}
+
 static bool open(struct calibrate_work *work) {
     const struct calibrate_settings *settings = work->settings;
     struct text text = {0};
@@ -33,7 +43,8 @@ static bool open(struct calibrate_work *work) {
                                     &work->n_id, &error))
         fine = fail("%s: %s", text.name, error.message);
     free(text.bytes);
-    return fine && load_model(settings->directory, &settings->model, &work->model, &work->info);
+    return fine && load_model(settings->directory, &settings->model, &work->model, &work->info) &&
+           possible(settings);
 }
 
 static bool propose(struct calibrate_work *work) {

@@ -135,7 +135,7 @@ static bool start_random(struct work *work, const dm_trainer_options *options) {
                  dm_trainer_new(start, options, &work->loop.trainer, &error)))
         fine = fail("%s", error.message);
     free(start);
-    return train_folder_remove(&work->folder, "start") && fine;
+    return output_folder_remove(&work->folder.output, "start") && fine;
 }
 
 static bool resume(struct work *work, const dm_trainer_options *options) {
@@ -267,8 +267,8 @@ static enum train_end train(struct work *work) {
     /* which layers there are is known to the trainer, which will say so */
     if (!train_settings_context(&work->settings, SIZE_MAX, &loop->context) ||
         !open_tokenizer(work) || !train_folder_open(&work->folder, settings->output) ||
-        !train_folder_clean(&work->folder) || !find_last(work) || !keep_settings(work, false) ||
-        !open_trainer(work))
+        !output_folder_remove(&work->folder.output, "start") || !find_last(work) ||
+        !keep_settings(work, false) || !open_trainer(work))
         return TRAIN_FAILED;
     size_t step = dm_trainer_step_count(loop->trainer);
     bool finished = train_is_finished(settings, &loop->state, step);
@@ -283,7 +283,7 @@ static enum train_end train(struct work *work) {
     loop->folder = &work->folder;
     loop->tokenizer = &work->tokenizer_file;
     print_start(work);
-    if ((!finished && !train_folder_remove(&work->folder, "model")) ||
+    if ((!finished && !output_folder_remove(&work->folder.output, "model")) ||
         (loop->state.best_step &&
          !train_folder_link(&work->folder, "best", loop->state.best_step)) ||
         !train_metrics_open(&loop->metrics, &work->folder, step))

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "fail.h"
+#include "file_lock.h"
 
 static bool is_special(const char *path) {
     struct stat status;
@@ -31,22 +32,50 @@ bool output_possible(const char *path) {
     return fine;
 }
 
+static int make_temporary(const char *name) {
+    return open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+}
+
+/* Removes the temporary file of a process that is no more. */
+static bool remove_dead(const char *name) {
+    int descriptor = open(name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (descriptor < 0)
+        return errno == ENOENT;
+    bool fine = file_lock(descriptor, name) && unlink(name) == 0;
+    close(descriptor);
+    return fine;
+}
+
+/* Makes the temporary file, locked; NULL with errno. */
+static FILE *open_temporary(const char *name) {
+    int descriptor = make_temporary(name);
+    if (descriptor < 0 && errno == EEXIST && remove_dead(name))
+        descriptor = make_temporary(name);
+    if (descriptor >= 0 && !file_lock(descriptor, name)) {
+        close(descriptor);
+        descriptor = -1;
+    }
+    return descriptor < 0 ? NULL : fdopen(descriptor, "wb");
+}
+
 bool output_open(struct output_file *file, const char *path) {
     *file = (struct output_file){.path = path};
     if (is_special(path)) {
         file->stream = fopen(path, "wb");
     } else {
-        size_t size = strlen(path) + 32;
+        size_t size = strlen(path) + sizeof ".tmp";
         file->temporary = malloc(size);
         if (!file->temporary)
             return fail_memory();
-        snprintf(file->temporary, size, "%s.%ld.tmp", path, (long)getpid());
-        int descriptor = open(file->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-        file->stream = descriptor < 0 ? NULL : fdopen(descriptor, "wb");
+        snprintf(file->temporary, size, "%s.tmp", path);
+        file->stream = open_temporary(file->temporary);
     }
     if (file->stream)
         return true;
-    complain("%s: cannot write: %s", path, strerror(errno));
+    if (errno == EBUSY && file->temporary)
+        complain("%s: another process writes this file", path);
+    else
+        complain("%s: cannot write: %s", path, strerror(errno));
     free(file->temporary);
     file->temporary = NULL;
     return false;
@@ -58,10 +87,10 @@ void output_write(struct output_file *file, const void *bytes, size_t n_byte) {
 }
 
 void output_abandon(struct output_file *file) {
-    if (file->stream)
-        fclose(file->stream);
     if (file->temporary)
         unlink(file->temporary);
+    if (file->stream)
+        fclose(file->stream);
     free(file->temporary);
     *file = (struct output_file){0};
 }
@@ -73,12 +102,14 @@ static void note_fault(struct output_file *file, bool fine) {
 
 bool output_commit(struct output_file *file) {
     note_fault(file, fflush(file->stream) == 0);
-    if (file->temporary)
+    if (file->temporary) {
         note_fault(file, fsync(fileno(file->stream)) == 0);
-    note_fault(file, fclose(file->stream) == 0);
-    file->stream = NULL;
-    if (file->temporary && !file->fault)
-        note_fault(file, rename(file->temporary, file->path) == 0);
+        if (!file->fault) /* while it is locked */
+            note_fault(file, rename(file->temporary, file->path) == 0);
+    } else {
+        note_fault(file, fclose(file->stream) == 0);
+        file->stream = NULL;
+    }
     bool fine = !file->fault || fail("%s: cannot write: %s", file->path, strerror(file->fault));
     if (fine) {
         free(file->temporary);

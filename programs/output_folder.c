@@ -1,8 +1,11 @@
+#define _XOPEN_SOURCE 700 /* nftw */
 #include "output_folder.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -10,12 +13,21 @@
 #include <unistd.h>
 
 #include "fail.h"
+#include "paths.h"
+
+static bool is_temporary(const char *name) {
+    const char *ending = strrchr(name, '.');
+    return ending && !strcmp(ending, ".tmp");
+}
 
 /* What a process that was killed left half-written does not count. */
 static int counts(const struct dirent *entry) {
-    const char *name = entry->d_name, *ending = strrchr(name, '.');
-    return strcmp(name, ".") != 0 && strcmp(name, "..") != 0 &&
-           !(ending && !strcmp(ending, ".tmp"));
+    const char *name = entry->d_name;
+    return strcmp(name, ".") != 0 && strcmp(name, "..") != 0 && !is_temporary(name);
+}
+
+static int is_left(const struct dirent *entry) {
+    return is_temporary(entry->d_name);
 }
 
 static bool holds_anything(const char *path) {
@@ -26,6 +38,38 @@ static bool holds_anything(const char *path) {
     if (n >= 0)
         free(entries);
     return n > 0;
+}
+
+static int remove_one(const char *path, const struct stat *status, int type, struct FTW *place) {
+    (void)status, (void)type, (void)place;
+    return remove(path);
+}
+
+bool output_folder_remove(const struct output_folder *folder, const char *name) {
+    struct stat status;
+    if (fstatat(folder->descriptor, name, &status, AT_SYMLINK_NOFOLLOW))
+        return true;
+    char *path = path_join(folder->path, name);
+    if (!path)
+        return fail_memory();
+    bool fine = nftw(path, remove_one, 8, FTW_DEPTH | FTW_PHYS) == 0 ||
+                fail("%s: cannot remove this: %s", path, strerror(errno));
+    free(path);
+    return fine;
+}
+
+/* Removes what a process that was killed left half-written. */
+static bool clean(const struct output_folder *folder) {
+    struct dirent **entries;
+    bool fine = true;
+    int n = scandir(folder->path, &entries, is_left, NULL);
+    for (int i = 0; i < n; i++) {
+        fine = fine && output_folder_remove(folder, entries[i]->d_name);
+        free(entries[i]);
+    }
+    if (n >= 0)
+        free(entries);
+    return fine;
 }
 
 static bool make(struct output_folder *folder) {
@@ -50,9 +94,10 @@ bool output_folder_open(struct output_folder *folder, const char *path, const ch
     if (access(path, W_OK | X_OK))
         return fail("%s: cannot write here: %s", path, strerror(errno));
     struct stat status;
-    return !holds_anything(path) ||
-           fstatat(folder->descriptor, mark, &status, AT_SYMLINK_NOFOLLOW) == 0 ||
-           fail("%s: not empty, and no folder of %s (it has no %s)", path, work, mark);
+    if (holds_anything(path) &&
+        fstatat(folder->descriptor, mark, &status, AT_SYMLINK_NOFOLLOW) != 0)
+        return fail("%s: not empty, and no folder of %s (it has no %s)", path, work, mark);
+    return clean(folder);
 }
 
 void output_folder_close(struct output_folder *folder) {

@@ -27,7 +27,7 @@ static bool save(const struct train_loop *loop, size_t step) {
     dm_error error;
     bool fine = (note || fail_memory()) && directory &&
                 /* one that was not yet linked when the training was killed */
-                train_folder_remove(loop->folder, strrchr(directory, '/') + 1);
+                output_folder_remove(&loop->folder->output, strrchr(directory, '/') + 1);
     if (fine && dm_trainer_save(loop->trainer, directory, note, &error))
         fine = fail("%s", error.message);
     fine = fine && add_tokenizer(directory, loop->tokenizer);
@@ -55,10 +55,11 @@ bool train_export(const struct train_folder *folder, const dm_trainer *trainer,
     char *temporary = train_folder_at(folder, "model.tmp");
     char *directory = temporary ? train_folder_at(folder, "model") : NULL;
     dm_error error;
-    bool fine = directory && train_folder_remove(folder, "model.tmp");
+    bool fine = directory && output_folder_remove(&folder->output, "model.tmp");
     if (fine && dm_trainer_export(trainer, temporary, DM_DTYPE_F32, &error))
         fine = fail("%s", error.message);
-    fine = fine && add_tokenizer(temporary, tokenizer) && train_folder_remove(folder, "model");
+    fine = fine && add_tokenizer(temporary, tokenizer) &&
+           output_folder_remove(&folder->output, "model");
     if (fine && rename(temporary, directory))
         fine = fail("%s: cannot write: %s", directory, strerror(errno));
     free(directory);

@@ -1,10 +1,8 @@
-#define _XOPEN_SOURCE 700 /* nftw */
 #include "train_folder.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,20 +62,6 @@ bool train_folder_link(const struct train_folder *folder, const char *name, size
            fail("%s/%s: cannot make this link: %s", folder->path, name, strerror(errno));
 }
 
-static int remove_one(const char *path, const struct stat *status, int type, struct FTW *place) {
-    (void)status, (void)type, (void)place;
-    return remove(path);
-}
-
-bool train_folder_remove(const struct train_folder *folder, const char *name) {
-    char *path = train_folder_at(folder, name);
-    bool fine = path && (!train_folder_has(folder, name) ||
-                         nftw(path, remove_one, 8, FTW_DEPTH | FTW_PHYS) == 0 ||
-                         fail("%s: cannot remove this: %s", path, strerror(errno)));
-    free(path);
-    return fine;
-}
-
 /* Whether the name is a checkpoint's, and of which step. */
 static bool is_step(const char *name, size_t *step) {
     uint64_t number;
@@ -96,24 +80,9 @@ void train_folder_prune(const struct train_folder *folder, size_t keep, size_t s
     for (int i = n - 1; i >= 0; i--) { /* from the newest */
         if (is_step(entries[i]->d_name, &number) && number <= step && n_newer++ >= keep &&
             number != best_step)
-            train_folder_remove(folder, entries[i]->d_name);
+            output_folder_remove(&folder->output, entries[i]->d_name);
         free(entries[i]);
     }
     if (n >= 0)
         free(entries);
-}
-
-bool train_folder_clean(const struct train_folder *folder) {
-    struct dirent **entries;
-    bool fine = train_folder_remove(folder, "start");
-    int n = fine ? scandir(folder->path, &entries, NULL, NULL) : -1;
-    for (int i = 0; i < n; i++) {
-        const char *name = entries[i]->d_name, *ending = strrchr(name, '.');
-        if (fine && ending && !strcmp(ending, ".tmp"))
-            fine = train_folder_remove(folder, name);
-        free(entries[i]);
-    }
-    if (n >= 0)
-        free(entries);
-    return fine;
 }

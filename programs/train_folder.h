@@ -22,11 +22,10 @@ struct train_folder {
     char *path; /* absolute */
 };
 
-/* Makes the folder where it is not there, and locks it against other trainings. One that holds
- * something else is refused. It can be closed either way. */
+/* Makes the folder where it is not there, locks it against other trainings, and removes what a
+ * training that was killed left half-written. One that holds something else is refused. It can be
+ * closed either way. */
 bool train_folder_open(struct train_folder *folder, const char *path);
-/* Removes what a training that was killed left half-done. */
-bool train_folder_clean(const struct train_folder *folder);
 /* Removes the folder again where it was made here and is still empty. */
 void train_folder_close(struct train_folder *folder);
 
@@ -41,7 +40,5 @@ bool train_folder_link(const struct train_folder *folder, const char *name, size
 /* Removes checkpoints but for the `keep` newest up to `step`, and that of `best_step`. */
 void train_folder_prune(const struct train_folder *folder, size_t keep, size_t step,
                         size_t best_step);
-/* Removes a file or folder there with all that is in it, if it is there. */
-bool train_folder_remove(const struct train_folder *folder, const char *name);
 
 #endif

@@ -1,34 +1,14 @@
 #include "base/file_writer.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <stdatomic.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/memory.h"
 
-enum { buffer_size = 1 << 16, n_attempt = 100 };
-
-/* Opens path.<process>-<n>.tmp, a name that nobody has. */
-static int open_temporary(struct dm_file_writer *writer) {
-    static atomic_uint serial;
-    size_t size = strlen(writer->path) + 48;
-    writer->temporary = dm_memory_array(size, 1);
-    if (!writer->temporary)
-        return -1;
-    for (int attempt = 0; attempt < n_attempt; attempt++) {
-        snprintf(writer->temporary, size, "%s.%ld-%u.tmp", writer->path, (long)getpid(),
-                 atomic_fetch_add(&serial, 1));
-        int descriptor = open(writer->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-        if (descriptor >= 0 || errno != EEXIST)
-            return descriptor;
-    }
-    return -1;
-}
+enum { buffer_size = 1 << 16 };
 
 /* A device or a pipe would be replaced by the rename, not written to. */
 static bool is_special(const char *path) {
@@ -37,35 +17,31 @@ static bool is_special(const char *path) {
 }
 
 dm_status dm_file_writer_open(struct dm_file_writer *writer, const char *path, dm_error *error) {
-    *writer = (struct dm_file_writer){.descriptor = -1};
+    *writer = (struct dm_file_writer){.temporary.descriptor = -1};
     if (is_special(path))
         return dm_fail(error, DM_ERROR_IO, "%s: cannot write: not a regular file", path);
     writer->path = dm_memory_text(path);
     writer->buffer = dm_memory_array(buffer_size, 1);
-    dm_status status = DM_OK;
-    if (!writer->path || !writer->buffer)
-        status = dm_fail_memory(error, "a file's buffer");
-    else if ((writer->descriptor = open_temporary(writer)) < 0)
-        status = writer->temporary
-                     ? dm_fail(error, DM_ERROR_IO, "%s: cannot write: %s", path, strerror(errno))
-                     : dm_fail_memory(error, "a file's name");
-    if (status) {
-        dm_memory_free(writer->temporary); /* it was never made: nothing to remove */
-        writer->temporary = NULL;
+    dm_status status = writer->path && writer->buffer
+                           ? dm_temporary_make(&writer->temporary, path, false, error)
+                           : dm_fail_memory(error, "a file's buffer");
+    if (status)
         dm_file_writer_abort(writer);
-    }
     return status;
+}
+
+static dm_status cannot_write(const struct dm_file_writer *writer, int fault, dm_error *error) {
+    return dm_fail(error, DM_ERROR_IO, "%s: cannot write: %s", writer->path, strerror(fault));
 }
 
 static dm_status write_all(struct dm_file_writer *writer, const unsigned char *bytes, size_t n_byte,
                            dm_error *error) {
     while (n_byte) {
-        ssize_t n = write(writer->descriptor, bytes, n_byte);
+        ssize_t n = write(writer->temporary.descriptor, bytes, n_byte);
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0)
-            return dm_fail(error, DM_ERROR_IO, "%s: cannot write: %s", writer->path,
-                           n ? strerror(errno) : "nothing was taken");
+            return cannot_write(writer, n ? errno : EIO, error);
         bytes += n;
         n_byte -= (size_t)n;
     }
@@ -96,17 +72,11 @@ dm_status dm_file_writer_write(struct dm_file_writer *writer, const void *bytes,
 
 dm_status dm_file_writer_commit(struct dm_file_writer *writer, dm_error *error) {
     dm_status status = flush(writer, error);
-    if (!status && fsync(writer->descriptor) && errno != EINVAL)
-        status = dm_fail(error, DM_ERROR_IO, "%s: cannot write: %s", writer->path, strerror(errno));
-    if (close(writer->descriptor) && !status)
-        status = dm_fail(error, DM_ERROR_IO, "%s: cannot write: %s", writer->path, strerror(errno));
-    writer->descriptor = -1;
-    if (!status && rename(writer->temporary, writer->path))
-        status = dm_fail(error, DM_ERROR_IO, "%s: cannot write: %s", writer->path, strerror(errno));
-    if (!status) {
-        dm_memory_free(writer->temporary);
-        writer->temporary = NULL;
-    }
+    if (!status && fsync(writer->temporary.descriptor) && errno != EINVAL)
+        status = cannot_write(writer, errno, error);
+    int fault = status ? 0 : dm_temporary_rename(&writer->temporary, writer->path);
+    if (fault)
+        status = cannot_write(writer, fault, error);
     dm_file_writer_abort(writer);
     return status;
 }
@@ -114,14 +84,10 @@ dm_status dm_file_writer_commit(struct dm_file_writer *writer, dm_error *error) 
 void dm_file_writer_abort(struct dm_file_writer *writer) {
     if (!writer->path && !writer->buffer)
         return; /* never opened: descriptor 0 is not ours */
-    if (writer->descriptor >= 0)
-        close(writer->descriptor);
-    if (writer->temporary)
-        unlink(writer->temporary);
-    dm_memory_free(writer->temporary);
+    dm_temporary_drop(&writer->temporary);
     dm_memory_free(writer->path);
     dm_memory_free(writer->buffer);
-    *writer = (struct dm_file_writer){.descriptor = -1};
+    *writer = (struct dm_file_writer){.temporary.descriptor = -1};
 }
 
 dm_status dm_file_write(const char *path, const void *bytes, size_t n_byte, dm_error *error) {

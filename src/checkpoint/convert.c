@@ -50,10 +50,10 @@ dm_status dm_checkpoint_write_converted(const char *input, const char *output, d
     status = dm_output_directory_open(&directory, output, error);
     if (!status) {
         struct dm_weight_source source = {read_weight, checkpoint};
-        status = dm_model_write(directory.temporary, dm_checkpoint_config(checkpoint), dtype,
+        status = dm_model_write(directory.temporary.name, dm_checkpoint_config(checkpoint), dtype,
                                 &source, error);
         if (!status)
-            status = copy_companions(input, directory.temporary, error);
+            status = copy_companions(input, directory.temporary.name, error);
         if (!status)
             status = dm_output_directory_commit(&directory, error);
         else

@@ -98,7 +98,7 @@ dm_status dm_checkpoint_write_random(const char *config_path, const char *output
         return status;
     struct drawing drawing = {.config = &config, .seed = seed};
     struct dm_weight_source source = {read_weight, &drawing};
-    status = dm_model_write(directory.temporary, &config,
+    status = dm_model_write(directory.temporary.name, &config,
                             dtype == DM_DTYPE_AUTO ? DM_DTYPE_F32 : dtype, &source, error);
     if (!status)
         return dm_output_directory_commit(&directory, error);

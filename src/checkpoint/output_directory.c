@@ -3,16 +3,18 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/mapped_file.h"
 #include "base/memory.h"
 
-static dm_status cannot_write(const struct dm_output_directory *output, dm_error *error) {
-    return dm_fail(error, DM_ERROR_IO, "%s: cannot write: %s", output->path, strerror(errno));
+static dm_status cannot_write(const struct dm_output_directory *output, int fault,
+                              dm_error *error) {
+    return dm_fail(error, DM_ERROR_IO, "%s: cannot write: %s", output->path, strerror(fault));
+}
+
+static dm_status not_free(const struct dm_output_directory *output, dm_error *error) {
+    return dm_fail(error, DM_ERROR_IO, "%s: already exists and is not empty", output->path);
 }
 
 /* The next entry that is not the directory itself or its parent. */
@@ -26,44 +28,22 @@ static const struct dirent *next_entry(DIR *directory) {
 static dm_status check_free(const struct dm_output_directory *output, dm_error *error) {
     DIR *directory = opendir(output->path);
     if (!directory)
-        return errno == ENOENT ? DM_OK : cannot_write(output, error);
+        return errno == ENOENT ? DM_OK : cannot_write(output, errno, error);
     bool is_empty = !next_entry(directory);
     closedir(directory);
-    return is_empty
-               ? DM_OK
-               : dm_fail(error, DM_ERROR_IO, "%s: already exists and is not empty", output->path);
-}
-
-static dm_status make_temporary(struct dm_output_directory *output, dm_error *error) {
-    size_t size = strlen(output->path) + 48;
-    char *name = dm_memory_array(size, 1);
-    if (!name)
-        return dm_fail_memory(error, output->path);
-    int result = -1;
-    for (int attempt = 0; attempt < 100; attempt++) {
-        snprintf(name, size, "%s.%ld-%d.tmp", output->path, (long)getpid(), attempt);
-        result = mkdir(name, 0777);
-        if (!result || errno != EEXIST)
-            break;
-    }
-    if (result) {
-        dm_memory_free(name);
-        return cannot_write(output, error);
-    }
-    output->temporary = name;
-    return DM_OK;
+    return is_empty ? DM_OK : not_free(output, error);
 }
 
 dm_status dm_output_directory_open(struct dm_output_directory *output, const char *path,
                                    dm_error *error) {
-    *output = (struct dm_output_directory){.path = dm_memory_text(path)};
+    *output = (struct dm_output_directory){dm_memory_text(path), {NULL, -1}};
     if (!output->path)
         return dm_fail_memory(error, path);
     for (size_t n = strlen(path); n > 1 && output->path[n - 1] == '/'; n--)
         output->path[n - 1] = 0;
     dm_status status = check_free(output, error);
     if (!status)
-        status = make_temporary(output, error);
+        status = dm_temporary_make(&output->temporary, output->path, true, error);
     if (status)
         dm_output_directory_abort(output);
     return status;
@@ -93,33 +73,21 @@ static void sync_parent(char *path) {
 
 dm_status dm_output_directory_commit(struct dm_output_directory *output, dm_error *error) {
     dm_status status = DM_OK;
-    sync_names(output->temporary);
-    if (rename(output->temporary, output->path)) {
-        status = cannot_write(output, error);
-    } else {
+    sync_names(output->temporary.name);
+    int fault = dm_temporary_rename(&output->temporary, output->path);
+    if (fault)
+        status = fault == ENOTEMPTY || fault == EEXIST ? not_free(output, error)
+                                                       : cannot_write(output, fault, error);
+    else
         sync_parent(output->path);
-        dm_memory_free(output->temporary);
-        output->temporary = NULL;
-    }
     dm_output_directory_abort(output);
     return status;
 }
 
-/* Removes the temporary directory and the files in it. Nothing can be done where that fails. */
-static void remove_temporary(const char *path) {
-    DIR *directory = opendir(path);
-    const struct dirent *entry;
-    while (directory && (entry = next_entry(directory)))
-        unlinkat(dirfd(directory), entry->d_name, 0);
-    if (directory)
-        closedir(directory);
-    rmdir(path);
-}
-
 void dm_output_directory_abort(struct dm_output_directory *output) {
-    if (output->temporary)
-        remove_temporary(output->temporary);
-    dm_memory_free(output->temporary);
+    if (!output->path)
+        return; /* never opened: descriptor 0 is not ours */
+    dm_temporary_drop(&output->temporary);
     dm_memory_free(output->path);
-    *output = (struct dm_output_directory){0};
+    *output = (struct dm_output_directory){NULL, {NULL, -1}};
 }

@@ -3,16 +3,17 @@
 #ifndef DM_CHECKPOINT_OUTPUT_DIRECTORY_H
 #define DM_CHECKPOINT_OUTPUT_DIRECTORY_H
 
-#include "base/status.h"
+#include "base/temporary.h"
 
 struct dm_output_directory {
-    char *path, *temporary; /* files are written into `temporary` */
+    char *path;
+    struct dm_temporary temporary; /* files are written into the directory of its name */
 };
 
 /* `path` must not exist, or be an empty directory. */
 dm_status dm_output_directory_open(struct dm_output_directory *output, const char *path,
                                    dm_error *error);
-/* Gives it its name. Whatever is returned, the directory is closed afterwards. */
+/* Gives it its name; an error where another process has taken that meanwhile. Whatever is returned, the directory is closed afterwards. */
 dm_status dm_output_directory_commit(struct dm_output_directory *output, dm_error *error);
 /* Removes what was written; harmless after a commit. */
 void dm_output_directory_abort(struct dm_output_directory *output);

@@ -284,9 +284,9 @@ static dm_status write_directory(const struct dm_trainer *trainer, const char *d
     dm_status status = dm_output_directory_open(&output, directory, error);
     if (status)
         return status;
-    status = write_model(trainer, output.temporary, dtype, error);
+    status = write_model(trainer, output.temporary.name, dtype, error);
     if (!status && state)
-        status = write_state(trainer, output.temporary, note, error);
+        status = write_state(trainer, output.temporary.name, note, error);
     if (!status)
         return dm_output_directory_commit(&output, error);
     dm_output_directory_abort(&output);

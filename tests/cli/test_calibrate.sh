@@ -109,12 +109,28 @@ complains 'there is no layer 1'
 run 1 calibrate flat --text empty
 run 1 calibrate flat --text empty --length 100
 same flat/decimamba.json before
-# nothing is left behind
-mkdir room
+# nothing is left behind, and what a killed process left is removed; what one still holds is not
+mkdir room room/decimamba-scratch-killed room/decimamba-scratch-inwork room/other
+touch room/decimamba-scratch-killed/decimamba.json room/decimamba-scratch-inwork/decimamba.json
 TMPDIR=$work/room
 export TMPDIR
+last='scratch folders'
+flock room/decimamba-scratch-inwork "$program" calibrate flat --text tiny --length 100 > out 2> err ||
+    failed "exit status $?: $(cat err)"
+[ "$(echo room/*)" = 'room/decimamba-scratch-inwork room/other' ] || failed "left: $(echo room/*)"
+[ -f room/decimamba-scratch-inwork/decimamba.json ] || failed "another's folder was emptied"
 run 0 calibrate flat --text tiny --length 100
-[ -z "$(ls room)" ] || failed 'a temporary folder is left'
+[ "$(echo room/*)" = room/other ] || failed "left: $(echo room/*)"
+# a folder that cannot be written to is refused before the work
+mkdir read_only
+cp flat/* read_only/
+cp flat/decimamba.json before
+if chmod 500 read_only && ! touch read_only/x 2> /dev/null; then
+    run 1 calibrate read_only --text tiny --length 100
+    complains 'read_only/decimamba.json: cannot write: Permission denied'
+fi
+chmod 700 read_only
+same read_only/decimamba.json before
 TMPDIR=$work/nowhere
 run 1 calibrate flat --text tiny --length 100
 complains "$work/nowhere: cannot make a folder there"

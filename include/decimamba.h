@@ -21,7 +21,11 @@
  *   Ownership  What a function makes, the matching `_free` releases; freeing NULL is fine. Text and
  *              arrays that are said to be "allocated" are released by dm_free.
  *   Arrays     Row-major float32; shapes are written [rows, columns]. Token ids are int32_t.
- *   Options    Option structs begin with `struct_size` and start from their DM_..._INIT.
+ *   Options    Structs that may grow begin with `struct_size` and start from their DM_..._INIT, those
+ *              that are filled too. A shorter one, of an older header, is taken with the defaults
+ *              for what it lacks, and filled as far as it goes. A longer one, of a newer header, is
+ *              taken if all that this library does not know is 0, else it is DM_ERROR_ARGUMENT; what
+ *              it does not know of one to be filled stays as it was.
  *   Threads    dm_model and dm_tokenizer are immutable: any number of threads may share one.
  *              A dm_session, dm_decoder or dm_sampler serves one thread at a time.
  *   Numbers    Results do not depend on the number of threads, bit for bit.
@@ -94,9 +98,11 @@ typedef struct dm_model_options {
     int check; /* NaN or infinity is DM_ERROR_NUMBER and named: in a weight, by dm_model_load; in
                   what the model computes, by what reads. A session must be reset then; logits may
                   have been written */
+    size_t no_map; /* 1: files are read into memory, not mapped; whatever is done to them later, the
+                      model stays what it was */
 } dm_model_options;
 #define DM_MODEL_OPTIONS_INIT \
-    { sizeof(dm_model_options), 0, DM_DTYPE_AUTO, NULL, NULL, 0, 0 }
+    { sizeof(dm_model_options), 0, DM_DTYPE_AUTO, NULL, NULL, 0, 0, 0 }
 
 typedef struct dm_model_info {
     size_t struct_size;
@@ -104,7 +110,7 @@ typedef struct dm_model_info {
     size_t vocab_size;      /* rows of the head: the padded vocabulary */
     size_t n_parameter;     /* a tied head counts once */
     size_t weight_bytes;    /* as stored in the checkpoint */
-    size_t packed_bytes;    /* weights as this model holds them in memory, beside the mapped file */
+    size_t packed_bytes;    /* weights as this model holds them in memory, beside the file */
     size_t workspace_bytes; /* for each thread of the caller that reads at the same time */
     size_t n_thread;
     dm_dtype stored_dtype;  /* of the embedding */
@@ -122,7 +128,12 @@ typedef struct dm_model_info {
 /* Loads a checkpoint directory: config.json (state-spaces or transformers dialect), then
  * model.safetensors, its shards, or pytorch_model.bin; and decimamba.json where there is one, or
  * options->settings.
- * Weights are mapped; the matrices of the products are packed once for the processor. */
+ * Weights are mapped; the matrices of the products are packed once for the processor. What is read
+ * of the mapped files later is the embedding, and all of them when a session is saved or restored.
+ * To replace or remove them meanwhile is fine. Where one is written to, loading, saving and
+ * restoring say so (DM_ERROR_IO), and what is read is unspecified; where one is cut shorter, reading
+ * may end the process by SIGBUS, which a library cannot mend: options->no_map is for files that
+ * others write to. */
 DM_API dm_status dm_model_load(const char *directory, const dm_model_options *options,
                                dm_model **model, dm_error *error);
 DM_API void dm_model_free(dm_model *model);
@@ -225,7 +236,7 @@ typedef struct dm_context_options {
     { sizeof(dm_context_options), DM_CONTEXT_NONE, DM_SCORE_NORM, NULL, 0, 2000, 0.5, 20, 1 }
 
 /* The settings in the model's decimamba.json; DM_CONTEXT_OPTIONS_INIT's where there is none.
- * `layers` points into the model. */
+ * `context` starts from that too. `layers` points into the model. */
 DM_API dm_status dm_model_default_context(const dm_model *model, dm_context_options *context,
                                           dm_error *error);
 

@@ -24,6 +24,8 @@ void model_flags_table(struct model_flags *flags, struct option table[n_model_op
         {OPTION_FLAG, "check", &flags->check,
          .help = "look for NaN and infinity, in the weights and in what the model computes: the "
                  "first one ends the command, with its layer and tensor"},
+        {OPTION_FLAG, "no-map", &flags->no_map,
+         .help = "read the model's files into memory: what others do to them does not matter then"},
         {.kind = OPTION_END},
     };
     memcpy(table, options, sizeof options);
@@ -44,6 +46,7 @@ bool load_model(const char *directory, const struct model_flags *flags, dm_model
     options.settings = flags->settings;
     options.profile = flags->profile;
     options.check = flags->check;
+    options.no_map = flags->no_map;
     *info = (dm_model_info)DM_MODEL_INFO_INIT;
     if (dm_model_load(directory, &options, model, &error))
         return fail("%s", error.message);

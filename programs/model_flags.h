@@ -9,12 +9,13 @@ struct model_flags {
     size_t n_thread;
     int dtype;
     const char *cpu;
-    bool profile;         /* of no flag, either: keep the time of every operation */
+    bool profile; /* of no flag, either: keep the time of every operation */
     bool check;
+    bool no_map;
     const char *settings; /* of no flag: a decimamba.json in place of the model's own; NULL: that */
 };
 
-enum { n_model_option = 5 };
+enum { n_model_option = 6 };
 void model_flags_table(struct model_flags *flags, struct option table[n_model_option]);
 
 dm_dtype model_flags_dtype(const struct model_flags *flags);

@@ -61,7 +61,7 @@ static void test_models(void **state) {
     size_t live = dm_memory_live();
     REFUSED(dm_model_load(NULL, NULL, &made, &error), "directory");
     REFUSED(dm_model_load(path, NULL, NULL, &error), "model");
-    options.struct_size--;
+    options.struct_size = 8;
     REFUSED(dm_model_load(path, &options, &made, &error), "struct_size");
     options = (dm_model_options)DM_MODEL_OPTIONS_INIT;
     options.cpu = "z80";
@@ -82,11 +82,11 @@ static void test_models(void **state) {
     assert_int_equal(dm_memory_live(), live);
 
     dm_model_info info = DM_MODEL_INFO_INIT;
-    dm_context_options context;
-    REFUSED(dm_model_get_info(NULL, &info, &error), "DM_MODEL_INFO_INIT");
-    REFUSED(dm_model_get_info(model, NULL, &error), "DM_MODEL_INFO_INIT");
-    info.struct_size++;
-    REFUSED(dm_model_get_info(model, &info, &error), "DM_MODEL_INFO_INIT");
+    dm_context_options context = DM_CONTEXT_OPTIONS_INIT;
+    REFUSED(dm_model_get_info(NULL, &info, &error), "info");
+    REFUSED(dm_model_get_info(model, NULL, &error), "info");
+    info.struct_size = 8;
+    REFUSED(dm_model_get_info(model, &info, &error), "struct_size");
     REFUSED(dm_model_default_context(NULL, &context, &error), "model");
     REFUSED(dm_model_default_context(model, NULL, &error), "context");
     assert_int_equal(dm_model_load(NULL, NULL, NULL, NULL), DM_ERROR_ARGUMENT);

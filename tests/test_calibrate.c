@@ -71,7 +71,7 @@ static void test_settings_from_elsewhere(void **state) {
     dm_model_options options = DM_MODEL_OPTIONS_INIT;
     dm_model_info info = DM_MODEL_INFO_INIT;
     dm_calibration_options calibration = DM_CALIBRATION_OPTIONS_INIT;
-    dm_context_options context = DM_CONTEXT_OPTIONS_INIT, found;
+    dm_context_options context = DM_CONTEXT_OPTIONS_INIT, found = context;
     dm_model *other = NULL;
     dm_error error;
     context.method = DM_CONTEXT_DECIMATE;

@@ -1,6 +1,7 @@
 /* Calibration: plain sessions read passages while a probe adds up each channel's log-decay. */
 #include <math.h>
 
+#include "api/options.h"
 #include "base/mapped_file.h"
 #include "base/memory.h"
 #include "context/context.h"
@@ -111,16 +112,7 @@ static dm_status calibrate(const struct dm_model *model, const int32_t *ids, siz
     return status;
 }
 
-static dm_status check(const dm_model *model, const int32_t *ids, size_t n_id,
-                       const dm_calibration_options *options, const char *directory,
-                       dm_error *error) {
-    if (!model || !ids || !directory)
-        return dm_fail(error, DM_ERROR_ARGUMENT, "dm_calibrate: model, ids, directory are needed");
-    if (options->struct_size != sizeof *options ||
-        (options->context && options->context->struct_size != sizeof *options->context))
-        return dm_fail(error, DM_ERROR_ARGUMENT,
-                       "dm_calibration_options: struct_size is not this library's: use "
-                       "DM_CALIBRATION_OPTIONS_INIT");
+static dm_status check(size_t n_id, const dm_calibration_options *options, dm_error *error) {
     if (!options->length || !options->n_passage)
         return dm_fail(error, DM_ERROR_ARGUMENT, "calibration needs passages of tokens");
     if (!(options->share > 0 && options->share <= 1))
@@ -136,11 +128,19 @@ static dm_status check(const dm_model *model, const int32_t *ids, size_t n_id,
 dm_status dm_calibrate(const dm_model *model, const int32_t *ids, size_t n_id,
                        const dm_calibration_options *options, const char *directory,
                        dm_error *error) {
-    const dm_calibration_options defaults = DM_CALIBRATION_OPTIONS_INIT;
-    options = options ? options : &defaults;
-    dm_status status = check(model, ids, n_id, options, directory, error);
+    dm_calibration_options own = DM_CALIBRATION_OPTIONS_INIT;
+    dm_context_options context = DM_CONTEXT_OPTIONS_INIT;
+    if (!model || !ids || !directory)
+        return dm_fail(error, DM_ERROR_ARGUMENT, "dm_calibrate: model, ids, directory are needed");
+    dm_status status = dm_options_take(DM_KIND(dm_calibration_options), &own, options, error);
     if (!status)
-        status = check_settings(model, options->context, error);
+        status = dm_options_take(DM_KIND(dm_context_options), &context, own.context, error);
+    if (own.context)
+        own.context = &context;
+    if (!status)
+        status = check(n_id, &own, error);
+    if (!status)
+        status = check_settings(model, own.context, error);
     if (status)
         return status;
     size_t n = model->network.config.n_layer * model->network.config.d_inner;
@@ -148,7 +148,7 @@ dm_status dm_calibrate(const dm_model *model, const int32_t *ids, size_t n_id,
                           dm_memory_array(n, sizeof(double))};
     char *path = dm_path_join(directory, "decimamba.json");
     status = decay.sum && decay.slowest && path
-                 ? calibrate(model, ids, n_id, options, path, &decay, error)
+                 ? calibrate(model, ids, n_id, &own, path, &decay, error)
                  : dm_fail_memory(error, "a calibration");
     dm_memory_free(decay.sum);
     dm_memory_free(decay.slowest);

@@ -1,6 +1,7 @@
 /* Models and checkpoints: arguments are checked here, the work is done in model/ and checkpoint/.
  */
 #include "api/info.h"
+#include "api/options.h"
 #include "base/memory.h"
 #include "gguf/gguf_export.h"
 #include "model/language_model.h"
@@ -31,16 +32,13 @@ static dm_status check_stored(dm_dtype dtype, dm_error *error) {
 
 dm_status dm_model_load(const char *directory, const dm_model_options *options, dm_model **model,
                         dm_error *error) {
-    const dm_model_options defaults = DM_MODEL_OPTIONS_INIT;
-    options = options ? options : &defaults;
+    dm_model_options own = DM_MODEL_OPTIONS_INIT;
     if (!directory || !model)
         return dm_fail(error, DM_ERROR_ARGUMENT, "dm_model_load: directory and model are needed");
-    if (options->struct_size != sizeof *options)
-        return dm_fail(error, DM_ERROR_ARGUMENT,
-                       "dm_model_options: struct_size is not this library's: use "
-                       "DM_MODEL_OPTIONS_INIT");
-    dm_status status = check_dtype(options->dtype, error);
-    return status ? status : dm_language_model_load(directory, options, model, error);
+    dm_status status = dm_options_take(DM_KIND(dm_model_options), &own, options, error);
+    if (!status)
+        status = check_dtype(own.dtype, error);
+    return status ? status : dm_language_model_load(directory, &own, model, error);
 }
 
 void dm_model_free(dm_model *model) {
@@ -48,19 +46,22 @@ void dm_model_free(dm_model *model) {
 }
 
 dm_status dm_model_get_info(const dm_model *model, dm_model_info *info, dm_error *error) {
-    if (!model || !info || info->struct_size != sizeof *info)
-        return dm_fail(error, DM_ERROR_ARGUMENT,
-                       "dm_model_get_info: a model and DM_MODEL_INFO_INIT are needed");
+    if (!model || !info)
+        return dm_fail(error, DM_ERROR_ARGUMENT, "dm_model_get_info: model and info are needed");
+    dm_status status = dm_result_check(DM_KIND(dm_model_info), info, error);
+    if (status)
+        return status;
     size_t workspace = 0;
     dm_activations_bytes(&model->network.config, &model->network.walk, model->chunk, &workspace);
-    *info = dm_network_info(&model->network);
-    info->n_parameter = model->n_parameter;
-    info->weight_bytes = model->weight_bytes;
-    info->packed_bytes = model->packed_bytes;
-    info->workspace_bytes = workspace;
-    info->stored_dtype = model->network.embedding_dtype;
-    info->compute_dtype = model->compute;
-    info->has_defaults = model->calibration != NULL;
+    dm_model_info own = dm_network_info(&model->network);
+    own.n_parameter = model->n_parameter;
+    own.weight_bytes = model->weight_bytes;
+    own.packed_bytes = model->packed_bytes;
+    own.workspace_bytes = workspace;
+    own.stored_dtype = model->network.embedding_dtype;
+    own.compute_dtype = model->compute;
+    own.has_defaults = model->calibration != NULL;
+    dm_result_give(DM_KIND(dm_model_info), &own, info);
     return DM_OK;
 }
 
@@ -92,9 +93,12 @@ dm_status dm_model_default_context(const dm_model *model, dm_context_options *co
     if (!model || !context)
         return dm_fail(error, DM_ERROR_ARGUMENT,
                        "dm_model_default_context: model and context are needed");
-    *context = model->calibration ? model->calibration->context
-                                  : (dm_context_options)DM_CONTEXT_OPTIONS_INIT;
-    return DM_OK;
+    const dm_context_options none = DM_CONTEXT_OPTIONS_INIT;
+    dm_status status = dm_result_check(DM_KIND(dm_context_options), context, error);
+    if (!status)
+        dm_result_give(DM_KIND(dm_context_options),
+                       model->calibration ? &model->calibration->context : &none, context);
+    return status;
 }
 
 dm_status dm_checkpoint_convert(const char *input, const char *output, dm_dtype dtype,

@@ -3,14 +3,12 @@
 
 #include <math.h>
 
+#include "api/options.h"
 #include "backends/cpu.h"
 #include "base/cpu_features.h"
 #include "base/memory.h"
 
 static dm_status check_options(const dm_sampler_options *options, dm_error *error) {
-    if (options->struct_size != sizeof *options)
-        return dm_fail(error, DM_ERROR_ARGUMENT,
-                       "sampler options: struct_size must be sizeof(dm_sampler_options)");
     if (!(options->temperature >= 0) || isinf(options->temperature))
         return dm_fail(error, DM_ERROR_ARGUMENT, "temperature %g: must be >= 0 and finite",
                        options->temperature);
@@ -26,21 +24,21 @@ static dm_status check_options(const dm_sampler_options *options, dm_error *erro
 
 dm_status dm_sampler_new(size_t vocab_size, const dm_sampler_options *options, dm_sampler **sampler,
                          dm_error *error) {
-    const dm_sampler_options defaults = DM_SAMPLER_OPTIONS_INIT;
+    dm_sampler_options own = DM_SAMPLER_OPTIONS_INIT;
     if (!sampler)
         return dm_fail(error, DM_ERROR_ARGUMENT, "dm_sampler_new: no place for the sampler");
     if (vocab_size < 1 || vocab_size > INT32_MAX)
         return dm_fail(error, DM_ERROR_ARGUMENT, "vocab_size %zu: must be in 1 .. %d", vocab_size,
                        INT32_MAX);
-    if (!options)
-        options = &defaults;
-    dm_status status = check_options(options, error);
+    dm_status status = dm_options_take(DM_KIND(dm_sampler_options), &own, options, error);
+    if (!status)
+        status = check_options(&own, error);
     if (status)
         return status;
     struct dm_sampler *made = dm_memory_array(1, sizeof *made);
     if (!made)
         return dm_fail_memory(error, "a sampler");
-    status = dm_sampler_init(made, vocab_size, options, error);
+    status = dm_sampler_init(made, vocab_size, &own, error);
     if (status)
         dm_memory_free(made);
     else

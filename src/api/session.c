@@ -1,22 +1,16 @@
 /* Sessions: arguments are checked here, the work is done in session/. */
 #include "session/session.h"
 
-static dm_status check_context(const dm_context_options *context, dm_error *error) {
-    if (context->struct_size != sizeof *context)
-        return dm_fail(error, DM_ERROR_ARGUMENT,
-                       "dm_context_options: struct_size is not this library's: use "
-                       "DM_CONTEXT_OPTIONS_INIT");
-    return DM_OK;
-}
+#include "api/options.h"
 
 dm_status dm_session_new(const dm_model *model, const dm_context_options *context,
                          dm_session **session, dm_error *error) {
     if (!model || !session)
         return dm_fail(error, DM_ERROR_ARGUMENT, "dm_session_new: model and session are needed");
-    dm_context_options defaults;
-    dm_status status =
-        context ? check_context(context, error) : dm_model_default_context(model, &defaults, error);
-    return status ? status : dm_session_make(model, context ? context : &defaults, session, error);
+    dm_context_options own = DM_CONTEXT_OPTIONS_INIT;
+    dm_status status = context ? dm_options_take(DM_KIND(dm_context_options), &own, context, error)
+                               : dm_model_default_context(model, &own, error);
+    return status ? status : dm_session_make(model, &own, session, error);
 }
 
 void dm_session_free(dm_session *session) {

@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "api/info.h"
+#include "api/options.h"
 #include "base/json.h"
 
 /* ---- Options ---- */
@@ -40,10 +41,6 @@ static dm_status check_numbers(const dm_trainer_options *options, dm_error *erro
 }
 
 static dm_status check_options(const dm_trainer_options *options, dm_error *error) {
-    if (options->struct_size != sizeof *options)
-        return dm_fail(error, DM_ERROR_ARGUMENT,
-                       "dm_trainer_options: struct_size is not this library's: use "
-                       "DM_TRAINER_OPTIONS_INIT");
     if ((unsigned)options->dtype > DM_DTYPE_F16)
         return dm_fail(error, DM_ERROR_ARGUMENT, "dtype %d: training runs in f32 or bf16",
                        (int)options->dtype);
@@ -64,42 +61,46 @@ static dm_status check_options(const dm_trainer_options *options, dm_error *erro
     return check_numbers(options, error);
 }
 
-static dm_status check_context(const dm_context_options *context, dm_error *error) {
-    if (context && context->struct_size != sizeof *context)
-        return dm_fail(error, DM_ERROR_ARGUMENT,
-                       "dm_context_options: struct_size is not this library's: use "
-                       "DM_CONTEXT_OPTIONS_INIT");
-    return DM_OK;
-}
+/* A caller's options, and the context that they name. */
+struct taken {
+    dm_trainer_options options;
+    dm_context_options context;
+};
 
-/* The options that are used: the defaults for NULL. */
-static dm_status take_options(const dm_trainer_options **options,
-                              const dm_trainer_options *defaults, dm_error *error) {
-    *options = *options ? *options : defaults;
-    dm_status status = check_options(*options, error);
-    return status ? status : check_context((*options)->context, error);
+static dm_status take_options(const dm_trainer_options *given, struct taken *taken,
+                              dm_error *error) {
+    *taken = (struct taken){DM_TRAINER_OPTIONS_INIT, DM_CONTEXT_OPTIONS_INIT};
+    dm_trainer_options *own = &taken->options;
+    dm_status status = dm_options_take(DM_KIND(dm_trainer_options), own, given, error);
+    if (!status)
+        status = check_options(own, error);
+    if (!status && own->context) {
+        status = dm_options_take(DM_KIND(dm_context_options), &taken->context, own->context, error);
+        own->context = &taken->context;
+    }
+    return status;
 }
 
 /* ---- Trainers ---- */
 
 dm_status dm_trainer_new(const char *directory, const dm_trainer_options *options,
                          dm_trainer **trainer, dm_error *error) {
-    const dm_trainer_options defaults = DM_TRAINER_OPTIONS_INIT;
+    struct taken own;
     if (!directory || !trainer)
         return dm_fail(error, DM_ERROR_ARGUMENT,
                        "dm_trainer_new: directory and trainer are needed");
-    dm_status status = take_options(&options, &defaults, error);
-    return status ? status : dm_trainer_start(directory, options, trainer, error);
+    dm_status status = take_options(options, &own, error);
+    return status ? status : dm_trainer_start(directory, &own.options, trainer, error);
 }
 
 dm_status dm_trainer_resume(const char *directory, const dm_trainer_options *options,
                             dm_trainer **trainer, char **note, dm_error *error) {
-    const dm_trainer_options defaults = DM_TRAINER_OPTIONS_INIT;
+    struct taken own;
     if (!directory || !trainer)
         return dm_fail(error, DM_ERROR_ARGUMENT,
                        "dm_trainer_resume: directory and trainer are needed");
-    dm_status status = take_options(&options, &defaults, error);
-    return status ? status : dm_trainer_continue(directory, options, trainer, note, error);
+    dm_status status = take_options(options, &own, error);
+    return status ? status : dm_trainer_continue(directory, &own.options, trainer, note, error);
 }
 
 void dm_trainer_free(dm_trainer *trainer) {
@@ -112,20 +113,24 @@ static size_t weight_bytes(const struct dm_tensor *tensor) {
 }
 
 dm_status dm_trainer_get_info(const dm_trainer *trainer, dm_model_info *info, dm_error *error) {
-    if (!trainer || !info || info->struct_size != sizeof *info)
+    if (!trainer || !info)
         return dm_fail(error, DM_ERROR_ARGUMENT,
-                       "dm_trainer_get_info: a trainer and DM_MODEL_INFO_INIT are needed");
+                       "dm_trainer_get_info: trainer and info are needed");
+    dm_status status = dm_result_check(DM_KIND(dm_model_info), info, error);
+    if (status)
+        return status;
     size_t bytes = 0;
     for (size_t i = 0; i < trainer->trained.tensors.n; i++)
         bytes += weight_bytes(&trainer->trained.tensors.list[i]);
-    *info = dm_network_info(&trainer->trained.network);
-    info->n_parameter = dm_trainer_n_parameter(trainer, 0);
-    info->weight_bytes = bytes;
-    info->packed_bytes = dm_trained_network_packed_bytes(&trainer->trained);
-    info->workspace_bytes = trainer->pass.n_byte;
-    info->stored_dtype = DM_DTYPE_F32;
-    info->compute_dtype = trainer->trained.compute;
-    info->has_defaults = trainer->calibration != NULL;
+    dm_model_info own = dm_network_info(&trainer->trained.network);
+    own.n_parameter = dm_trainer_n_parameter(trainer, 0);
+    own.weight_bytes = bytes;
+    own.packed_bytes = dm_trained_network_packed_bytes(&trainer->trained);
+    own.workspace_bytes = trainer->pass.n_byte;
+    own.stored_dtype = DM_DTYPE_F32;
+    own.compute_dtype = trainer->trained.compute;
+    own.has_defaults = trainer->calibration != NULL;
+    dm_result_give(DM_KIND(dm_model_info), &own, info);
     return DM_OK;
 }
 
@@ -146,9 +151,6 @@ static dm_status check_sequences(const dm_training_batch *batch, dm_error *error
 
 static dm_status check_batch(const dm_trainer *trainer, const dm_training_batch *batch,
                              dm_error *error) {
-    if (!trainer || !batch || batch->struct_size != sizeof *batch)
-        return dm_fail(error, DM_ERROR_ARGUMENT,
-                       "a trainer and a batch from DM_TRAINING_BATCH_INIT are needed");
     dm_status status = check_sequences(batch, error);
     if (status)
         return status;
@@ -170,18 +172,23 @@ static dm_status check_batch(const dm_trainer *trainer, const dm_training_batch 
 static dm_status run(dm_trainer *trainer, const dm_training_batch *batch, bool backward,
                      dm_training_loss *loss, dm_error *error) {
     struct dm_pass_loss result;
-    dm_status status = check_batch(trainer, batch, error);
+    dm_training_batch own = DM_TRAINING_BATCH_INIT;
+    if (!trainer || !batch)
+        return dm_fail(error, DM_ERROR_ARGUMENT, "a trainer and a batch are needed");
+    dm_status status = dm_options_take(DM_KIND(dm_training_batch), &own, batch, error);
+    if (!status && loss)
+        status = dm_result_check(DM_KIND(dm_training_loss), loss, error);
+    if (!status)
+        status = check_batch(trainer, &own, error);
     if (status)
         return status;
-    if (loss && loss->struct_size != sizeof *loss)
-        return dm_fail(error, DM_ERROR_ARGUMENT,
-                       "dm_training_loss: struct_size is not this library's: use "
-                       "DM_TRAINING_LOSS_INIT");
-    const struct dm_pass_batch packed = {batch->n_sequence, batch->start, batch->ids, batch->weight,
-                                         batch->keep_tail};
+    const struct dm_pass_batch packed = {own.n_sequence, own.start, own.ids, own.weight,
+                                         own.keep_tail};
     status = dm_trainer_run(trainer, &packed, backward, &result, error);
-    if (!status && loss)
-        *loss = (dm_training_loss){sizeof *loss, result.sum, result.weight, result.n_prediction};
+    if (!status) {
+        const dm_training_loss all = {sizeof all, result.sum, result.weight, result.n_prediction};
+        dm_result_give(DM_KIND(dm_training_loss), &all, loss);
+    }
     return status;
 }
 
@@ -226,10 +233,15 @@ dm_status dm_trainer_kept(const dm_trainer *trainer, size_t *n_token, size_t n_l
 }
 
 dm_status dm_trainer_step(dm_trainer *trainer, dm_step_stats *stats, dm_error *error) {
-    if (!trainer || (stats && stats->struct_size != sizeof *stats))
-        return dm_fail(error, DM_ERROR_ARGUMENT,
-                       "dm_trainer_step: a trainer, and stats from DM_STEP_STATS_INIT, are needed");
-    return dm_trainer_apply(trainer, stats, error);
+    if (!trainer)
+        return dm_fail(error, DM_ERROR_ARGUMENT, "dm_trainer_step: a trainer is needed");
+    dm_step_stats own;
+    dm_status status = stats ? dm_result_check(DM_KIND(dm_step_stats), stats, error) : DM_OK;
+    if (!status)
+        status = dm_trainer_apply(trainer, &own, error);
+    if (!status)
+        dm_result_give(DM_KIND(dm_step_stats), &own, stats);
+    return status;
 }
 
 size_t dm_trainer_step_count(const dm_trainer *trainer) {
@@ -240,8 +252,9 @@ dm_status dm_trainer_set_context(dm_trainer *trainer, const dm_context_options *
                                  dm_error *error) {
     if (!trainer)
         return dm_fail(error, DM_ERROR_ARGUMENT, "dm_trainer_set_context: a trainer is needed");
-    dm_status status = check_context(context, error);
-    return status ? status : dm_trainer_use_context(trainer, context, error);
+    dm_context_options own = DM_CONTEXT_OPTIONS_INIT;
+    dm_status status = dm_options_take(DM_KIND(dm_context_options), &own, context, error);
+    return status ? status : dm_trainer_use_context(trainer, &own, error);
 }
 
 /* ---- Parameters and files ---- */

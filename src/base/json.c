@@ -7,6 +7,8 @@
 #include "base/file_writer.h"
 #include "base/mapped_file.h"
 
+enum { max_json = 1 << 30 };
+
 dm_status dm_json_parse(const char *text, size_t n_byte, const char *name, json_t **value,
                         dm_error *error) {
     json_error_t fault;
@@ -22,7 +24,11 @@ dm_status dm_json_parse(const char *text, size_t n_byte, const char *name, json_
 
 dm_status dm_json_read(const char *path, json_t **value, dm_error *error) {
     struct dm_mapped_file file;
-    dm_status status = dm_mapped_file_open(&file, path, error);
+    struct stat found;
+    if (stat(path, &found) == 0 && S_ISREG(found.st_mode) && found.st_size > max_json)
+        return dm_fail(error, DM_ERROR_FORMAT, "%s: more than %d MiB: no JSON file of a model",
+                       path, max_json >> 20);
+    dm_status status = dm_mapped_file_read(&file, path, error);
     if (status)
         return status;
     status =

@@ -153,14 +153,15 @@ static dm_status read_config(const char *directory, struct dm_model_config *conf
     return status;
 }
 
-dm_status dm_checkpoint_open(const char *directory, struct dm_checkpoint **result,
-                             dm_error *error) {
+static dm_status open_checkpoint(const char *directory, bool copy, struct dm_checkpoint **result,
+                                 dm_error *error) {
     struct dm_checkpoint *checkpoint = dm_memory_zeroed(1, sizeof *checkpoint);
     if (!checkpoint)
         return dm_fail_memory(error, directory);
     dm_status status = read_config(directory, &checkpoint->config, error);
     if (!status)
-        status = dm_weight_files_open(&checkpoint->files, directory, error);
+        status = copy ? dm_weight_files_read(&checkpoint->files, directory, error)
+                      : dm_weight_files_open(&checkpoint->files, directory, error);
     if (!status)
         status = bind_all(checkpoint, error);
     dm_memory_free(checkpoint->used);
@@ -170,6 +171,20 @@ dm_status dm_checkpoint_open(const char *directory, struct dm_checkpoint **resul
     else
         *result = checkpoint;
     return status;
+}
+
+dm_status dm_checkpoint_open(const char *directory, struct dm_checkpoint **checkpoint,
+                             dm_error *error) {
+    return open_checkpoint(directory, false, checkpoint, error);
+}
+
+dm_status dm_checkpoint_read(const char *directory, struct dm_checkpoint **checkpoint,
+                             dm_error *error) {
+    return open_checkpoint(directory, true, checkpoint, error);
+}
+
+dm_status dm_checkpoint_check(const struct dm_checkpoint *checkpoint, dm_error *error) {
+    return dm_weight_files_check(&checkpoint->files, error);
 }
 
 void dm_checkpoint_close(struct dm_checkpoint *checkpoint) {

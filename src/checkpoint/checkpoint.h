@@ -4,7 +4,7 @@
 
 #include "checkpoint/parameters.h"
 
-/* A weight where it lies: in a mapped file, row-major and contiguous, possibly unaligned. */
+/* A weight where it lies: in a file, row-major and contiguous, possibly unaligned. */
 struct dm_weight {
     const void *data; /* NULL: this model does not have it */
     dm_dtype dtype;
@@ -19,10 +19,16 @@ struct dm_checkpoint; /* immutable after opening */
  * are an error too, but for a `lm_head.weight` equal to the embedding (tied). */
 dm_status dm_checkpoint_open(const char *directory, struct dm_checkpoint **checkpoint,
                              dm_error *error);
+/* The same, but the weight files are read into memory, where nothing changes them. */
+dm_status dm_checkpoint_read(const char *directory, struct dm_checkpoint **checkpoint,
+                             dm_error *error);
 void dm_checkpoint_close(struct dm_checkpoint *checkpoint);
 const struct dm_model_config *dm_checkpoint_config(const struct dm_checkpoint *checkpoint);
 struct dm_weight dm_checkpoint_weight(const struct dm_checkpoint *checkpoint,
                                       enum dm_parameter parameter, size_t layer);
+/* DM_ERROR_IO where a mapped file has been written to, or cut, since it was opened: what was read of
+ * it may be neither the old nor the new. */
+dm_status dm_checkpoint_check(const struct dm_checkpoint *checkpoint, dm_error *error);
 /* Converts elements [first, first + n) of a weight to float32. */
 void dm_weight_to_float(struct dm_weight weight, size_t first, size_t n, float *out);
 /* Lets the kernel take back pages of the files that were read. */

@@ -15,7 +15,7 @@ static dm_status copy_file(const char *from, const char *to, dm_error *error) {
     struct dm_mapped_file file;
     if (!dm_path_exists(from))
         return DM_OK;
-    dm_status status = dm_mapped_file_open(&file, from, error);
+    dm_status status = dm_mapped_file_read(&file, from, error);
     if (status)
         return status;
     status = dm_file_write(to, file.bytes, file.n_byte, error);
@@ -54,6 +54,8 @@ dm_status dm_checkpoint_write_converted(const char *input, const char *output, d
                                 &source, error);
         if (!status)
             status = copy_companions(input, directory.temporary.name, error);
+        if (!status)
+            status = dm_checkpoint_check(checkpoint, error);
         if (!status)
             status = dm_output_directory_commit(&directory, error);
         else

@@ -206,14 +206,22 @@ static dm_status read_header(struct dm_safetensors *tensors, dm_error *error) {
     return status;
 }
 
-dm_status dm_safetensors_open(struct dm_safetensors *tensors, const char *path, dm_error *error) {
-    *tensors = (struct dm_safetensors){0};
-    dm_status status = dm_mapped_file_open(&tensors->file, path, error);
-    if (!status)
-        status = read_header(tensors, error);
+/* Takes the file, where it could be opened, apart. */
+static dm_status parse(struct dm_safetensors *tensors, dm_status opened, dm_error *error) {
+    dm_status status = opened ? opened : read_header(tensors, error);
     if (status)
         dm_safetensors_close(tensors);
     return status;
+}
+
+dm_status dm_safetensors_open(struct dm_safetensors *tensors, const char *path, dm_error *error) {
+    *tensors = (struct dm_safetensors){0};
+    return parse(tensors, dm_mapped_file_open(&tensors->file, path, error), error);
+}
+
+dm_status dm_safetensors_read(struct dm_safetensors *tensors, const char *path, dm_error *error) {
+    *tensors = (struct dm_safetensors){0};
+    return parse(tensors, dm_mapped_file_read(&tensors->file, path, error), error);
 }
 
 void dm_safetensors_close(struct dm_safetensors *tensors) {

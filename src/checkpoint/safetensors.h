@@ -25,7 +25,7 @@ struct dm_named_tensor {
     enum dm_element element;
     size_t n_dim, shape[DM_TENSOR_MAX_DIM];
     size_t n_byte;
-    const unsigned char *data; /* into the mapped file (may be unaligned) */
+    const unsigned char *data; /* into the file (may be unaligned) */
 };
 
 struct dm_safetensors {
@@ -36,6 +36,8 @@ struct dm_safetensors {
 };
 
 dm_status dm_safetensors_open(struct dm_safetensors *tensors, const char *path, dm_error *error);
+/* The same, but all of it is read into memory. */
+dm_status dm_safetensors_read(struct dm_safetensors *tensors, const char *path, dm_error *error);
 void dm_safetensors_close(struct dm_safetensors *tensors); /* a zeroed struct is fine */
 const struct dm_named_tensor *dm_safetensors_find(const struct dm_safetensors *tensors,
                                                   const char *name);

@@ -262,12 +262,10 @@ static dm_status check_kind(const struct dm_mapped_file *file, dm_error *error) 
     return DM_OK;
 }
 
-dm_status dm_torch_bin_open(struct dm_torch_bin *bin, const char *path, dm_error *error) {
-    *bin = (struct dm_torch_bin){0};
+/* Takes the file, where it could be opened, apart. */
+static dm_status parse(struct dm_torch_bin *bin, dm_status opened, dm_error *error) {
     struct opening opening = {.bin = bin};
-    dm_status status = dm_mapped_file_open(&bin->file, path, error);
-    if (!status)
-        status = check_kind(&bin->file, error);
+    dm_status status = opened ? opened : check_kind(&bin->file, error);
     if (!status)
         status = dm_torch_zip_open(&opening.zip, &bin->file, error);
     if (!status)
@@ -276,6 +274,16 @@ dm_status dm_torch_bin_open(struct dm_torch_bin *bin, const char *path, dm_error
     if (status)
         dm_torch_bin_close(bin);
     return status;
+}
+
+dm_status dm_torch_bin_open(struct dm_torch_bin *bin, const char *path, dm_error *error) {
+    *bin = (struct dm_torch_bin){0};
+    return parse(bin, dm_mapped_file_open(&bin->file, path, error), error);
+}
+
+dm_status dm_torch_bin_read(struct dm_torch_bin *bin, const char *path, dm_error *error) {
+    *bin = (struct dm_torch_bin){0};
+    return parse(bin, dm_mapped_file_read(&bin->file, path, error), error);
 }
 
 void dm_torch_bin_close(struct dm_torch_bin *bin) {

@@ -19,6 +19,8 @@ struct dm_torch_bin {
 };
 
 dm_status dm_torch_bin_open(struct dm_torch_bin *bin, const char *path, dm_error *error);
+/* The same, but all of it is read into memory. */
+dm_status dm_torch_bin_read(struct dm_torch_bin *bin, const char *path, dm_error *error);
 void dm_torch_bin_close(struct dm_torch_bin *bin); /* a zeroed struct is fine */
 
 #endif

@@ -33,12 +33,24 @@ static dm_status list_entries(struct dm_weight_files *files, dm_error *error) {
     return DM_OK;
 }
 
+static dm_status open_safetensors(const struct dm_weight_files *files,
+                                  struct dm_safetensors *tensors, const char *path,
+                                  dm_error *error) {
+    return files->copy ? dm_safetensors_read(tensors, path, error)
+                       : dm_safetensors_open(tensors, path, error);
+}
+
+static dm_status open_torch_bin(struct dm_weight_files *files, dm_error *error) {
+    return files->copy ? dm_torch_bin_read(&files->bin, files->path, error)
+                       : dm_torch_bin_open(&files->bin, files->path, error);
+}
+
 static dm_status open_shard(struct dm_weight_files *files, const char *directory, const char *name,
                             dm_error *error) {
     char *path = dm_path_join(directory, name);
     if (!path)
         return dm_fail_memory(error, "a file name");
-    dm_status status = dm_safetensors_open(&files->shards[files->n_shard], path, error);
+    dm_status status = open_safetensors(files, &files->shards[files->n_shard], path, error);
     if (!status)
         files->n_shard++;
     dm_memory_free(path);
@@ -125,18 +137,18 @@ static dm_status open_single(struct dm_weight_files *files, dm_error *error) {
     files->shards = dm_memory_zeroed(1, sizeof *files->shards);
     if (!files->shards)
         return dm_fail_memory(error, files->path);
-    dm_status status = dm_safetensors_open(files->shards, files->path, error);
+    dm_status status = open_safetensors(files, files->shards, files->path, error);
     if (!status)
         files->n_shard = 1;
     return status;
 }
 
-dm_status dm_weight_files_open(struct dm_weight_files *files, const char *directory,
-                               dm_error *error) {
+static dm_status open_files(struct dm_weight_files *files, const char *directory, bool copy,
+                            dm_error *error) {
     static const char *const names[] = {"model.safetensors", "model.safetensors.index.json",
                                         "pytorch_model.bin"};
     enum { single, sharded, torch, n_kind };
-    *files = (struct dm_weight_files){0};
+    *files = (struct dm_weight_files){.copy = copy};
     size_t kind;
     for (kind = single; kind < n_kind; kind++) {
         files->path = dm_path_join(directory, names[kind]);
@@ -154,12 +166,22 @@ dm_status dm_weight_files_open(struct dm_weight_files *files, const char *direct
                        directory);
     dm_status status = kind == single    ? open_single(files, error)
                        : kind == sharded ? open_index(files, directory, error)
-                                         : dm_torch_bin_open(&files->bin, files->path, error);
+                                         : open_torch_bin(files, error);
     if (!status)
         status = list_entries(files, error);
     if (status)
         dm_weight_files_close(files);
     return status;
+}
+
+dm_status dm_weight_files_open(struct dm_weight_files *files, const char *directory,
+                               dm_error *error) {
+    return open_files(files, directory, false, error);
+}
+
+dm_status dm_weight_files_read(struct dm_weight_files *files, const char *directory,
+                               dm_error *error) {
+    return open_files(files, directory, true, error);
 }
 
 void dm_weight_files_close(struct dm_weight_files *files) {
@@ -179,6 +201,13 @@ const struct dm_weight_entry *dm_weight_files_find(const struct dm_weight_files 
     return files->n_entry
                ? bsearch(&key, files->entries, files->n_entry, sizeof key, compare_entries)
                : NULL;
+}
+
+dm_status dm_weight_files_check(const struct dm_weight_files *files, dm_error *error) {
+    dm_status status = dm_mapped_file_check(&files->bin.file, error);
+    for (size_t i = 0; i < files->n_shard && !status; i++)
+        status = dm_mapped_file_check(&files->shards[i].file, error);
+    return status;
 }
 
 void dm_weight_files_forget_pages(const struct dm_weight_files *files) {

@@ -187,11 +187,13 @@ dm_status dm_language_model_load(const char *directory, const dm_model_options *
         return dm_fail_memory(error, "the clocks");
     }
     model->check = options->check;
+    model->no_map = options->no_map;
     dm_status status = dm_cpu_ops(options->cpu, &model->network.ops, error);
     if (!status)
         status = dm_threads_new(options->n_thread, &model->network.threads, error);
     if (!status)
-        status = dm_checkpoint_open(directory, &model->checkpoint, error);
+        status = model->no_map ? dm_checkpoint_read(directory, &model->checkpoint, error)
+                               : dm_checkpoint_open(directory, &model->checkpoint, error);
     if (!status && model->check)
         status = dm_checkpoint_check_finite(model->checkpoint, error);
     if (!status) {
@@ -205,6 +207,8 @@ dm_status dm_language_model_load(const char *directory, const dm_model_options *
         status = find_settings(model, directory, options->settings, error);
     if (!status)
         status = load_weights(model, error);
+    if (!status)
+        status = dm_checkpoint_check(model->checkpoint, error);
     if (status) {
         dm_language_model_free(model);
         return status;

@@ -20,6 +20,7 @@ struct dm_model {
     size_t n_parameter, weight_bytes, packed_bytes;
     size_t chunk; /* tokens that pass through the layers at once */
     bool check;   /* sessions look for numbers that are not finite */
+    bool no_map;  /* files are read into memory */
     pthread_mutex_t mutex;
     struct dm_activations *free_activations;
 };

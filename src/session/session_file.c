@@ -85,6 +85,18 @@ static dm_status describe(const struct dm_session *session, struct contents *con
     return DM_OK;
 }
 
+/* ---- The checkpoint that it belongs to ---- */
+
+/* What the files hold now must be what the session was read with. Looked at before as well: to touch
+ * one that was cut ends the process. */
+static dm_status hash_checkpoint(const struct dm_model *model, char hash[33], dm_error *error) {
+    dm_status status = dm_checkpoint_check(model->checkpoint, error);
+    if (status)
+        return status;
+    dm_checkpoint_hash(model->checkpoint, hash);
+    return dm_checkpoint_check(model->checkpoint, error);
+}
+
 /* ---- Writing ---- */
 
 static void set_text(json_t *metadata, const char *key, const char *text) {
@@ -116,11 +128,9 @@ static void set_layers(json_t *metadata, const struct dm_context *context) {
     }
 }
 
-static json_t *settings(const struct dm_session *session) {
+static json_t *settings(const struct dm_session *session, const char *hash) {
     const struct dm_context *context = session->context;
     json_t *metadata = json_object();
-    char hash[33];
-    dm_checkpoint_hash(session->model->checkpoint, hash);
     set_text(metadata, "format", format_name);
     set_size(metadata, "version", version);
     set_text(metadata, "checkpoint", hash);
@@ -161,10 +171,14 @@ dm_status dm_session_write(const struct dm_session *session, const char *path, d
     dm_status status = describe(session, &contents, error);
     if (status)
         return status;
-    json_t *metadata = settings(session);
-    status = metadata ? write_contents(&contents, path, metadata, error)
-                      : dm_fail_memory(error, "a session file");
-    json_decref(metadata);
+    char hash[33];
+    status = hash_checkpoint(session->model, hash, error);
+    if (!status) {
+        json_t *metadata = settings(session, hash);
+        status = metadata ? write_contents(&contents, path, metadata, error)
+                          : dm_fail_memory(error, "a session file");
+        json_decref(metadata);
+    }
     free_contents(&contents);
     return status;
 }
@@ -227,7 +241,9 @@ static dm_status check_origin(const struct reader *reader, const struct dm_model
                        "%s: session format %zu, this library reads %d", reader->path, found,
                        version);
     char hash[33];
-    dm_checkpoint_hash(model->checkpoint, hash);
+    status = hash_checkpoint(model, hash, reader->error);
+    if (status)
+        return status;
     if (strcmp(get_text(reader, "checkpoint"), hash) != 0)
         return dm_fail(reader->error, DM_ERROR_MISMATCH,
                        "%s: saved with another checkpoint than the one that is loaded",
@@ -428,7 +444,8 @@ static dm_status load(const struct reader *reader, const struct dm_model *model,
 dm_status dm_session_load(const struct dm_model *model, const char *path,
                           struct dm_session **session, dm_error *error) {
     struct reader reader = {.path = path, .error = error};
-    dm_status status = dm_safetensors_open(&reader.file, path, error);
+    dm_status status = model->no_map ? dm_safetensors_read(&reader.file, path, error)
+                                     : dm_safetensors_open(&reader.file, path, error);
     if (status)
         return status;
     status = load(&reader, model, session);

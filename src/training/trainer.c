@@ -162,6 +162,8 @@ dm_status dm_trainer_start(const char *directory, const dm_trainer_options *opti
     }
     if (!status)
         status = make_network(trainer, checkpoint, error);
+    if (!status)
+        status = dm_checkpoint_check(checkpoint, error);
     dm_checkpoint_close(checkpoint);
     trainer->pass.trained = &trainer->trained;
     trainer->pass.recompute = options->recompute != 0;

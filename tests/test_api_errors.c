@@ -274,7 +274,8 @@ static void test_settings_files(void **state) {
     } cases[] = {
         {"", DM_ERROR_FORMAT, "JSON"},
         {"[]", DM_ERROR_FORMAT, "object"},
-        {"{}", DM_ERROR_UNSUPPORTED, "version 0"},
+        {"{}", DM_ERROR_FORMAT, "no \"version\""},
+        {"{\"version\": 0}", DM_ERROR_UNSUPPORTED, "version 0"},
         {"{\"version\": 2}", DM_ERROR_UNSUPPORTED, "version 2"},
         {"{\"version\": 1.0}", DM_ERROR_FORMAT, "version"},
         {"{\"version\": 1, \"context\": \"forget\"}", DM_ERROR_FORMAT, "forget"},

@@ -152,7 +152,8 @@ static void test_foreign(void **state) {
     assert_int_not_equal(dm_session_restore(model, test_join(parent, "none"), &session, &error),
                          DM_OK);
     assert_null(session);
-    expect_refused("\"version\":\"1\"", "\"version\":\"2\"", DM_ERROR_UNSUPPORTED, "format 2");
+    expect_refused("\"version\":\"1\"", "\"version\":\"2\"", DM_ERROR_UNSUPPORTED,
+                   "version 2, this library reads 1");
     expect_refused("decimamba-session", "decimamba-sessian", DM_ERROR_FORMAT, "another kind");
     expect_refused("\"layer.0\":\"2\"", "\"layer.0\":\"0\"", DM_ERROR_ARGUMENT, "twice");
     expect_refused("\"layer.0\":\"2\"", "\"layer.0\":\"7\"", DM_ERROR_ARGUMENT, "layer 7");

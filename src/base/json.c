@@ -104,3 +104,15 @@ dm_status dm_json_get_text(const json_t *object, const char *key, const char *na
     *result = json_string_value(value);
     return DM_OK;
 }
+
+dm_status dm_json_check_version(const json_t *object, const char *name, size_t version,
+                                dm_error *error) {
+    size_t found = 0;
+    if (!find(object, "version"))
+        return dm_fail(error, DM_ERROR_FORMAT, "%s: no \"version\"", name);
+    dm_status status = dm_json_get_size(object, "version", name, &found, error);
+    if (!status && found != version)
+        status = dm_fail(error, DM_ERROR_UNSUPPORTED, "%s: version %zu, this library reads %zu",
+                         name, found, version);
+    return status;
+}

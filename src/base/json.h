@@ -25,5 +25,9 @@ dm_status dm_json_get_bool(const json_t *object, const char *key, const char *na
                            dm_error *error);
 dm_status dm_json_get_text(const json_t *object, const char *key, const char *name,
                            const char **result, dm_error *error);
+/* object["version"] must be there (else DM_ERROR_FORMAT), and be `version` (else
+ * DM_ERROR_UNSUPPORTED). */
+dm_status dm_json_check_version(const json_t *object, const char *name, size_t version,
+                                dm_error *error);
 
 #endif

@@ -117,13 +117,9 @@ static dm_status check_object(const json_t *object, const char *key, const char 
 
 static dm_status read_calibration(const json_t *object, const char *path, size_t d_inner,
                                   struct dm_calibration *calibration, dm_error *error) {
-    size_t found = 0;
     if (!json_is_object(object))
         return dm_fail(error, DM_ERROR_FORMAT, "%s: must be an object", path);
-    dm_status status = dm_json_get_size(object, "version", path, &found, error);
-    if (!status && found != version)
-        status = dm_fail(error, DM_ERROR_UNSUPPORTED, "%s: version %zu, this library reads %d",
-                         path, found, version);
+    dm_status status = dm_json_check_version(object, path, version, error);
     const json_t *measured = json_object_get(object, "calibration");
     if (!status)
         status = check_object(object, "calibration", path, error);

@@ -233,13 +233,14 @@ static dm_status check_origin(const struct reader *reader, const struct dm_model
     size_t found;
     if (strcmp(get_text(reader, "format"), format_name) != 0)
         return bad(reader, "another kind of safetensors file");
+    if (!*get_text(reader, "version"))
+        return bad(reader, "no version");
     dm_status status = get_size(reader, "version", &found);
     if (status)
         return status;
     if (found != version)
         return dm_fail(reader->error, DM_ERROR_UNSUPPORTED,
-                       "%s: session format %zu, this library reads %d", reader->path, found,
-                       version);
+                       "%s: version %zu, this library reads %d", reader->path, found, version);
     char hash[33];
     status = hash_checkpoint(model, hash, reader->error);
     if (status)

@@ -204,14 +204,13 @@ static dm_status take_counts(const json_t *counts, const char *path, struct dm_t
                              char **note, dm_error *error) {
     const dm_trainer_options *options = &trainer->options;
     const char *format = "", *text = NULL;
-    size_t version = 0, rank = 0;
+    size_t rank = 0;
     double alpha = options->lora_alpha;
     dm_status status = dm_json_get_text(counts, "format", path, &format, error);
+    if (!status && strcmp(format, format_name) != 0)
+        return dm_fail(error, DM_ERROR_FORMAT, "%s: not a trainer's file", path);
     if (!status)
-        status = dm_json_get_size(counts, "version", path, &version, error);
-    if (!status && (strcmp(format, format_name) != 0 || version != format_version))
-        return dm_fail(error, DM_ERROR_UNSUPPORTED, "%s: not a trainer file of version %d", path,
-                       format_version);
+        status = dm_json_check_version(counts, path, format_version, error);
     if (!status)
         status = dm_json_get_size(counts, "step", path, &trainer->n_step, error);
     if (!status)

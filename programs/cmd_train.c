@@ -125,9 +125,10 @@ static bool keep_settings(struct work *work, bool write) {
     return fine;
 }
 
-/* A trainer that starts from random weights. */
+/* A trainer that starts from random weights. They go to a temporary folder: should this be killed,
+ * there is no run.json yet that says whose folder it is. */
 static bool start_random(struct work *work, const dm_trainer_options *options) {
-    char *start = train_folder_at(&work->folder, "start");
+    char *start = train_folder_at(&work->folder, "start.tmp");
     dm_error error;
     bool fine = start;
     if (fine && (dm_checkpoint_init(work->settings.config, start, DM_DTYPE_F32, work->settings.seed,
@@ -135,7 +136,7 @@ static bool start_random(struct work *work, const dm_trainer_options *options) {
                  dm_trainer_new(start, options, &work->loop.trainer, &error)))
         fine = fail("%s", error.message);
     free(start);
-    return output_folder_remove(&work->folder.output, "start") && fine;
+    return output_folder_remove(&work->folder.output, "start.tmp") && fine;
 }
 
 static bool resume(struct work *work, const dm_trainer_options *options) {
@@ -267,8 +268,7 @@ static enum train_end train(struct work *work) {
     /* which layers there are is known to the trainer, which will say so */
     if (!train_settings_context(&work->settings, SIZE_MAX, &loop->context) ||
         !open_tokenizer(work) || !train_folder_open(&work->folder, settings->output) ||
-        !output_folder_remove(&work->folder.output, "start") || !find_last(work) ||
-        !keep_settings(work, false) || !open_trainer(work))
+        !find_last(work) || !keep_settings(work, false) || !open_trainer(work))
         return TRAIN_FAILED;
     size_t step = dm_trainer_step_count(loop->trainer);
     bool finished = train_is_finished(settings, &loop->state, step);

@@ -6,9 +6,10 @@
 
 bool file_lock(int descriptor, const char *name) {
     struct stat a, b;
-    if ((flock(descriptor, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) &&
-        fstat(descriptor, &a) == 0 && lstat(name, &b) == 0 && a.st_dev == b.st_dev &&
-        a.st_ino == b.st_ino)
+    bool held = flock(descriptor, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+    if (!held && fstat(descriptor, &a))
+        return false;
+    if (!held && lstat(name, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino)
         return true;
     errno = EBUSY;
     return false;

@@ -52,7 +52,11 @@ static FILE *open_temporary(const char *name) {
     if (descriptor < 0 && errno == EEXIST && remove_dead(name))
         descriptor = make_temporary(name);
     if (descriptor >= 0 && !file_lock(descriptor, name)) {
+        int fault = errno;
+        if (fault != EBUSY) /* it is ours */
+            unlink(name);
         close(descriptor);
+        errno = fault;
         descriptor = -1;
     }
     return descriptor < 0 ? NULL : fdopen(descriptor, "wb");

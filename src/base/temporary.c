@@ -23,7 +23,7 @@ static bool is_named(int directory, const char *name, int descriptor) {
            a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
 
-/* Locks what was just made. false: somebody took it for a dead process's, and it is gone. */
+/* Locks what was just made. false: somebody takes it for a dead process's, and removes it. */
 static bool hold(int descriptor, const char *name) {
     bool taken = flock(descriptor, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
     return !taken && is_named(AT_FDCWD, name, descriptor);
@@ -116,8 +116,10 @@ static void try_names(struct dm_temporary *temporary, size_t n_path, bool is_dir
             temporary->descriptor = descriptor;
             return;
         }
-        if (descriptor >= 0)
+        if (descriptor >= 0) {
+            remove_entry(AT_FDCWD, temporary->name); /* should it still be there */
             close(descriptor);
+        }
         errno = EEXIST;
     }
 }

@@ -12,7 +12,7 @@ names=$(sed -n 's/^#define \(DM_[A-Z_]*\)_INIT.*/\1/p' "$include/decimamba.h")
 {
     echo '#include "decimamba.h"'
     for name in $names; do
-        type=$(echo "$name" | tr 'A-Z' 'a-z')
+        type=$(echo "$name" | tr '[:upper:]' '[:lower:]')
         echo "$type start_$type(void);"
         echo "$type start_$type(void) { $type made = ${name}_INIT; return made; }"
     done

@@ -28,6 +28,9 @@
  *              it does not know of one to be filled stays as it was.
  *   Threads    dm_model and dm_tokenizer are immutable: any number of threads may share one.
  *              A dm_session, dm_decoder or dm_sampler serves one thread at a time.
+ *   fork       A child has none of the threads of its parent's models and trainers: it must not use
+ *              or free those. It may load its own, where no other thread of the parent was in a call
+ *              while it forked. To exec is always fine: no file stays open across it.
  *   Numbers    Results do not depend on the number of threads, bit for bit.
  */
 #ifndef DECIMAMBA_H

@@ -16,5 +16,5 @@ sanitized() { # folder, sanitizers, tests (none: all)
 
 sanitized "$build-asan" address,undefined
 sanitized "$build-tsan" thread threads onednn_matmul properties choice memory_failures tokenizer \
-    training
+    training loading_at_once
 scripts/lint.sh "$build"

@@ -2,12 +2,15 @@
 # Whatever goes wrong, at whatever moment, in what changes files: what was to be written is the old,
 # the new or not there, never half; the same command run again succeeds; nothing piles up.
 #     test_faults.sh FAULTY_PROGRAM SOURCE_ROOT
-# Each command is run once to count the calls by which it changes files, then again and again with a
+# Each command is also killed KILLS times (none unless the environment says otherwise) at moments that
+# a clock gives. Each command is run once to count the calls by which it changes files, then again and again with a
 # fault at one of them: at MOMENTS of them (2 unless the environment says otherwise), evenly spread, and
 # others for each kind of fault. scripts/kill_test.sh takes every one.
 . "$(dirname "$0")/../cli/common.sh"
 moments=${MOMENTS:-2}
+n_kill=${KILLS:-0}
 n_fault=0
+begin= # `exec` in a process of its own
 export DM_FAULT DM_FAULT_COUNT
 DM_FAULT=
 DM_FAULT_COUNT=$work/count
@@ -32,33 +35,33 @@ cat > train.json <<'TRAIN'
 TRAIN
 
 prepare_convert() { rm -rf out; }
-run_convert() { "$program" convert model out --dtype bf16; }
+run_convert() { $begin "$program" convert model out --dtype bf16; }
 prepare_init() { rm -rf out; }
-run_init() { "$program" init "$here/ascii/config.json" out --seed 3; }
+run_init() { $begin "$program" init "$here/ascii/config.json" out --seed 3; }
 prepare_calibrate() {
     rm -rf out
     cp -r model out
     printf '{"version": 1}' > out/decimamba.json
 }
-run_calibrate() { "$program" calibrate out --text text --length 64 --passages 1 --layers 1 --score norm; }
+run_calibrate() { $begin "$program" calibrate out --text text --length 64 --passages 1 --layers 1 --score norm; }
 prepare_propose() { prepare_calibrate; }
-run_propose() { "$program" calibrate out --text text --length 64 --passages 1; }
+run_propose() { $begin "$program" calibrate out --text text --length 64 --passages 1; }
 prepare_session() {
     rm -rf out
     mkdir out
     cp earlier out/session
 }
-run_session() { "$program" generate golden --ids ids --print-ids --max-tokens 3 --save-session out/session; }
+run_session() { $begin "$program" generate golden --ids ids --print-ids --max-tokens 3 --save-session out/session; }
 prepare_unmapped() { prepare_session; }
-run_unmapped() { "$program" generate golden --no-map --ids ids --print-ids --max-tokens 3 --save-session out/session; }
+run_unmapped() { $begin "$program" generate golden --no-map --ids ids --print-ids --max-tokens 3 --save-session out/session; }
 prepare_logits() {
     rm -rf out
     mkdir out
     echo old > out/logits
 }
-run_logits() { "$program" logits golden --ids ids --output out/logits; }
+run_logits() { $begin "$program" logits golden --ids ids --output out/logits; }
 prepare_train() { rm -rf out; }
-run_train() { "$program" train train.json; }
+run_train() { $begin "$program" train train.json; }
 
 # The parts of a training that do not tell of the clock, or of what came after the model.
 result() { # scenario, folder
@@ -67,9 +70,7 @@ result() { # scenario, folder
     find shown -name '*.tmp' -exec rm -rf {} + 2> find_err # what is left is looked at elsewhere
     [ "$1" != train ] || [ ! -d shown ] || {
         rm -rf shown/events shown/loss.* shown/step-* shown/last shown/best
-        for file in shown/metrics.jsonl; do
-            [ ! -f $file ] || sed -i 's/,"tokens_per_second.*//' $file
-        done
+        [ ! -f shown/metrics.jsonl ] || sed -i 's/,"tokens_per_second.*//' shown/metrics.jsonl
     }
 }
 is_same() { # folder of what is expected
@@ -91,17 +92,34 @@ left() { # what is temporary, and nobody's
     find . -name '*.tmp' -o -name 'decimamba-scratch-*' | tr '\n' ' '
 }
 
+# Starts a command, and kills it after some milliseconds: $status.
+kill_after() { # scenario, milliseconds
+    (begin=exec && "run_$1" > out.txt 2> err) &
+    pid=$!
+    sleep "$(awk "BEGIN { print $2 / 1000 }")"
+    kill -9 $pid 2> kill_err
+    wait $pid 2> kill_err
+    status=$?
+    [ $status -ne 137 ] || n_killed=$((n_killed + 1))
+}
+
 # A fault, and what is there after it.
 strike() { # scenario, kind, moment
     n_fault=$((n_fault + 1))
     last="($1, $2 at call $3)"
     "prepare_$1"
-    DM_FAULT="$2 $3"
-    "run_$1" > out.txt 2> err
-    status=$?
-    DM_FAULT=
+    case $2 in
+    CLOCK) kill_after "$1" "$3" ;;
+    *)
+        DM_FAULT="$2 $3"
+        "run_$1" > out.txt 2> err
+        status=$?
+        DM_FAULT=
+        ;;
+    esac
     is_sound "$1" $status || failed "half of it is there: $(diff -r "new_$1" shown 2>&1 | head -3)"
     case $2 in
+    CLOCK) ;;
     KILL) [ $status -eq 137 ] || failed "exit status $status" ;;
     TERM) [ $status -eq 143 ] || [ $status -eq 130 ] || [ $status -eq 0 ] || failed "exit status $status" ;;
     INT) [ $status -eq 130 ] || [ $status -eq 0 ] || failed "exit status $status" ;;
@@ -151,12 +169,31 @@ sweep() { # scenario, kinds...
     done
 }
 
+# Kills at moments from the start of a command to a little after its end, the same ones every time.
+kill_often() { # scenario
+    "prepare_$1"
+    started=$(date +%s%N)
+    "run_$1" > out.txt 2> err
+    took=$((($(date +%s%N) - started) / 1000000))
+    n_killed=0
+    n_try=0
+    while [ $n_killed -lt $n_kill ] && [ $n_try -lt $((3 * n_kill)) ] && [ $n_failed -lt 10 ]; do
+        random=$(((random * 1103515245 + 12345) % 2147483648))
+        strike "$1" CLOCK $((took * (random / 1024 % 1000) / 1000))
+        n_try=$((n_try + 1))
+    done
+    n_fault=$((n_fault - n_try + n_killed))
+    echo "$1: killed $n_killed times in its $took ms"
+}
+random=12345
+
 mkdir room
 TMPDIR=$work/room
 export TMPDIR
 "$program" generate golden --ids other_ids --print-ids --max-tokens 1 --save-session earlier > out.txt
 for scenario in ${SCENARIOS:-convert init calibrate propose session unmapped logits train}; do
     sweep $scenario KILL TERM INT FULL EIO
+    [ "$n_kill" -eq 0 ] || kill_often $scenario
 done
 echo "$n_fault faults"
 finish

@@ -35,7 +35,11 @@ static bool reopen(struct calibrate_work *work, const char *path) {
     flags.settings = path;
     dm_model_free(work->model);
     work->model = NULL;
-    return load_model(work->settings->directory, &flags, &work->model, &work->info);
+    dm_model_info info; /* where it fails, the one at hand still sizes what is to be freed */
+    bool fine = load_model(work->settings->directory, &flags, &work->model, &info);
+    if (fine)
+        work->info = info;
+    return fine;
 }
 
 bool calibrate_channels(struct calibrate_work *work) {

@@ -115,6 +115,7 @@ static int write_often(char letter) {
     memset(bytes, letter, n_byte);
     for (int i = 0; i < n_write && !status; i++)
         status = dm_file_write(inside("out"), bytes, n_byte - (size_t)(letter - 'a'), NULL);
+    dm_memory_free(bytes);
     return status ? 1 : 0;
 }
 

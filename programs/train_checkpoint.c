@@ -62,6 +62,8 @@ bool train_export(const struct train_folder *folder, const dm_trainer *trainer,
            output_folder_remove(&folder->output, "model");
     if (fine && rename(temporary, directory))
         fine = fail("%s: cannot write: %s", directory, strerror(errno));
+    if (!fine && temporary)
+        output_folder_remove(&folder->output, "model.tmp");
     free(directory);
     free(temporary);
     return fine;

@@ -56,10 +56,13 @@ bool train_folder_link(const struct train_folder *folder, const char *name, size
     name_step(target, step);
     snprintf(temporary, sizeof temporary, "%s.tmp", name);
     unlinkat(folder->output.descriptor, temporary, 0);
-    return (symlinkat(target, folder->output.descriptor, temporary) == 0 &&
-            renameat(folder->output.descriptor, temporary, folder->output.descriptor, name) == 0 &&
-            fsync(folder->output.descriptor) == 0) ||
-           fail("%s/%s: cannot make this link: %s", folder->path, name, strerror(errno));
+    if (symlinkat(target, folder->output.descriptor, temporary) == 0 &&
+        renameat(folder->output.descriptor, temporary, folder->output.descriptor, name) == 0 &&
+        fsync(folder->output.descriptor) == 0)
+        return true;
+    complain("%s/%s: cannot make this link: %s", folder->path, name, strerror(errno));
+    unlinkat(folder->output.descriptor, temporary, 0);
+    return false;
 }
 
 /* Whether the name is a checkpoint's, and of which step. */

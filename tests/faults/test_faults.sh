@@ -192,7 +192,7 @@ TMPDIR=$work/room
 export TMPDIR
 "$program" generate golden --ids other_ids --print-ids --max-tokens 1 --save-session earlier > out.txt
 for scenario in ${SCENARIOS:-convert init calibrate propose session unmapped logits train}; do
-    sweep $scenario KILL TERM INT FULL EIO
+    sweep $scenario ${KINDS:-KILL TERM INT FULL EIO}
     [ "$n_kill" -eq 0 ] || kill_often $scenario
 done
 echo "$n_fault faults"

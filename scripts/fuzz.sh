@@ -1,12 +1,17 @@
 #!/bin/sh
 # Fuzzes the readers of files and text with libFuzzer, AddressSanitizer and
-# UndefinedBehaviorSanitizer, each target for SECONDS from its committed corpus. New finds go to
-# BUILD/corpus. Stops at the first crash.
-#     scripts/fuzz.sh [SECONDS [TARGET...]]      BUILD: the build folder, default build-fuzz
+# UndefinedBehaviorSanitizer, each target for SECONDS from its committed corpus, and adds a line for
+# each to the record. New finds go to BUILD/corpus. A target that fails has its input in
+# BUILD/crashes; the others go on. Ended early (INT, TERM), it still writes the line of the target at
+# work. Without SECONDS, or with 0, it only prints the record's totals.
+#     scripts/fuzz.sh [SECONDS [TARGET...]]
+#     BUILD    the build folder, default build-fuzz
+#     RECORD   the record, default fuzz/record.tsv
 set -eu
 cd "$(dirname "$0")/.."
 build=${BUILD:-build-fuzz}
-seconds=60
+record=${RECORD:-fuzz/record.tsv}
+seconds=0
 if [ $# -gt 0 ]; then
     seconds=$1
     shift
@@ -16,6 +21,24 @@ if [ $# -eq 0 ]; then
         target=${file#fuzz/fuzz_}
         set -- "$@" "${target%.c}"
     done
+fi
+
+totals() { # of the record, by target
+    awk -F '\t' 'NR > 1 { runs[$1]++; cpu[$1] += $4; executions[$1] += $5; edges[$1] = $6
+            inputs[$1] = $7; failures[$1] += $8 }
+        END { for (t in runs) printf "%s\t%d\t%.2f\t%.0f\t%d\t%d\t%d\n", t, runs[t], cpu[t] / 3600,
+            executions[t], edges[t], inputs[t], failures[t] }' "$record" | LC_ALL=C sort |
+        awk -F '\t' 'BEGIN { format = "%-16s %6s %10s %13s %7s %7s %9s\n"
+                printf format, "target", "runs", "CPU hours", "executions", "edges", "inputs", "failures" }
+            { printf format, $1, $2, $3, $4, $5, $6, $7; n += $2; hours += $3; all += $4; bad += $7 }
+            END { printf format, "in all", n, sprintf("%.2f", hours), sprintf("%.0f", all), "", "", bad + 0 }'
+}
+
+[ -f "$record" ] ||
+    printf 'target\tdate\tcommit\tcpu_seconds\texecutions\tedges\tinputs\tfailures\n' >"$record"
+if [ "$seconds" -eq 0 ]; then
+    totals
+    exit
 fi
 
 missing=
@@ -33,21 +56,67 @@ sanitizers=address,undefined
     -Dc_args="-fsanitize=fuzzer-no-link -fsanitize=$sanitizers -fno-sanitize-recover=undefined" \
     -Dc_link_args="-fsanitize=$sanitizers" >/dev/null
 
+child=
+ended=
+failed=
+trap 'ended=1; [ -z "$child" ] || kill -INT "$child" 2>/dev/null || true' INT TERM
+
+children_seconds() { # of what `times` wrote; a pipe or $() would have no children to tell of
+    awk 'NR == 2 { split($1 $2, t, "[ms]+"); printf "%.0f", 60 * (t[1] + t[3]) + t[2] + t[4] }' \
+        "$build/times"
+}
+
+fuzz() { # target: leaves its log and the program's exit status
+    dictionary=fuzz/dictionaries/$1
+    [ -f "$dictionary" ] || dictionary=
+    DM_SOURCE_ROOT=$PWD "$build/fuzz/fuzz_$1" -max_total_time="$seconds" -print_final_stats=1 \
+        -timeout=20 -rss_limit_mb=4096 -artifact_prefix="$build/crashes/$1-" \
+        ${dictionary:+-dict="$dictionary"} "$build/corpus/$1" "fuzz/corpus/$1" >"$log" 2>&1 &
+    child=$!
+    status=0
+    wait "$child" || status=$?
+    [ -z "$ended" ] || wait "$child" || status=$?
+    child=
+}
+
+# A process that was stopped, or had no processor for long, may say that an input took too long.
+is_real_failure() { # target, input
+    case $2 in
+    */"$1"-timeout-*)
+        ! DM_SOURCE_ROOT=$PWD "$build/fuzz/fuzz_$1" -timeout=20 "$2" >/dev/null 2>&1
+        ;;
+    esac
+}
+
 for target in "$@"; do
-    program=$build/fuzz/fuzz_$target
-    finds=$build/corpus/$target
-    mkdir -p "$finds" "$build/crashes"
-    ninja -C "$build" "fuzz/fuzz_$target" >/dev/null
+    [ -z "$ended" ] || break
     log=$build/fuzz_$target.log
-    if ! DM_SOURCE_ROOT=$PWD "$program" -max_total_time="$seconds" -print_final_stats=1 \
-        -timeout=10 -rss_limit_mb=4096 -artifact_prefix="$build/crashes/$target-" \
-        "$finds" "fuzz/corpus/$target" >"$log" 2>&1; then
-        tail -n 40 "$log" >&2
-        input=$(sed -n 's/.*Test unit written to //p' "$log")
-        echo "fuzz: $target failed on ${input:-an input that was not written}; log: $log" >&2
-        exit 1
-    fi
+    mkdir -p "$build/corpus/$target" "$build/crashes"
+    ninja -C "$build" "fuzz/fuzz_$target" >/dev/null
+    times >"$build/times"
+    before=$(children_seconds)
+    fuzz "$target"
+    times >"$build/times"
+    cpu=$(($(children_seconds) - before))
     executions=$(awk '/number_of_executed_units/ { print $2 }' "$log")
     covered=$(sed -n 's/.* cov: \([0-9]*\) .*/\1/p' "$log" | tail -n 1)
-    echo "$target: $executions executions in $seconds s, $covered edges covered"
+    inputs=$(sed -n 's/.* corp: \([0-9]*\)\/.*/\1/p' "$log" | tail -n 1)
+    input=$(sed -n 's/.*Test unit written to //p' "$log" | tail -n 1)
+    failures=0
+    if [ "$status" -ne 0 ] && [ -z "$ended" ] && is_real_failure "$target" "$input"; then
+        failures=1
+        failed="$failed $target"
+        tail -n 40 "$log" >&2
+        cp "$log" "$build/crashes/$target.log"
+        echo "fuzz: $target failed on ${input:-an input that was not written}" >&2
+    fi
+    printf '%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n' "$target" "$(date -u +%Y-%m-%d)" \
+        "$(git describe --always --dirty)" "$cpu" "${executions:-0}" "${covered:-0}" \
+        "${inputs:-0}" "$failures" >>"$record"
+    echo "$target: ${executions:-0} executions in $cpu s of CPU, ${covered:-0} edges covered"
 done
+totals
+[ -z "$failed" ] || {
+    echo "fuzz: failed:$failed" >&2
+    exit 1
+}

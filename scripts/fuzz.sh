@@ -56,9 +56,14 @@ sanitizers=address,undefined
     -Dc_args="-fsanitize=fuzzer-no-link -fsanitize=$sanitizers -fno-sanitize-recover=undefined" \
     -Dc_link_args="-fsanitize=$sanitizers" >/dev/null
 
+# targets write small files: not to a disk, where there is one in memory
+[ -z "${TMPDIR:-}" ] && [ -w /dev/shm ] && export TMPDIR=/dev/shm
 child=
 ended=
 failed=
+# the last one that changed what is fuzzed; "+": and more that is in no commit
+commit=$(git log -1 --format=%h -- src include evaluation programs)
+git diff --quiet HEAD -- src include evaluation programs fuzz/*.c || commit=$commit+
 trap 'ended=1; [ -z "$child" ] || kill -INT "$child" 2>/dev/null || true' INT TERM
 
 children_seconds() { # of what `times` wrote; a pipe or $() would have no children to tell of
@@ -111,7 +116,7 @@ for target in "$@"; do
         echo "fuzz: $target failed on ${input:-an input that was not written}" >&2
     fi
     printf '%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n' "$target" "$(date -u +%Y-%m-%d)" \
-        "$(git describe --always --dirty)" "$cpu" "${executions:-0}" "${covered:-0}" \
+        "$commit" "$cpu" "${executions:-0}" "${covered:-0}" \
         "${inputs:-0}" "$failures" >>"$record"
     echo "$target: ${executions:-0} executions in $cpu s of CPU, ${covered:-0} edges covered"
 done

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "json_lines.h"
+
 enum { most_levels = 4 };
 
 /* Lists in lists: which items the reader is at, for messages. */
@@ -184,10 +186,11 @@ static dm_status load(struct squad *squad, dm_error *error) {
         error->status = DM_ERROR_IO;
         snprintf(error->message, sizeof error->message, "%.200s: cannot read: %s", squad->path,
                  strerror(errno));
+    } else if (!squad->file && json_error_code(&fault) == json_error_out_of_memory) {
+        fail_memory(error);
     } else if (!squad->file) {
-        error->status = DM_ERROR_FORMAT;
-        snprintf(error->message, sizeof error->message, "%.200s:%d: bad JSON: %s", squad->path,
-                 fault.line, fault.text);
+        const struct json_lines place = {.name = squad->path, .number = (size_t)fault.line};
+        json_lines_fail(&place, DM_ERROR_FORMAT, error, "bad JSON: %s", fault.text);
     }
     if (stream)
         fclose(stream);

@@ -1,0 +1,10 @@
+/* Stands in for programs/fail.c, so that a target sees what the program would have printed. */
+#ifndef DM_FUZZ_COMPLAINTS_H
+#define DM_FUZZ_COMPLAINTS_H
+
+#include "fuzz.h"
+
+/* Since the last check, a call that went `fine` said nothing, and one that failed said one line. */
+void fuzz_check_complaints(bool fine);
+
+#endif

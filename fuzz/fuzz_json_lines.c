@@ -1,0 +1,64 @@
+/* Lines of texts, or prompts with completions, as `decimamba train --jsonl` reads them, with the
+ * tokenizer whose ids are bytes. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "complaints.h"
+#include "train_corpus.h"
+
+static dm_tokenizer *tokenizer;
+
+static void release_tokenizer(void) {
+    dm_tokenizer_free(tokenizer);
+}
+
+static void load_tokenizer(void) {
+    const char *root = getenv("DM_SOURCE_ROOT");
+    char path[FUZZ_MAX_PATH];
+    dm_error error = fuzz_error_new();
+    MUST(root);
+    MUST(snprintf(path, sizeof path, "%s/tests/data/tokenizer/bytes", root) < FUZZ_MAX_PATH);
+    MUST(dm_tokenizer_load(path, &tokenizer, &error) == DM_OK);
+    atexit(release_tokenizer);
+}
+
+/* Lines that are not blank. */
+static size_t count_lines(const uint8_t *data, size_t size) {
+    size_t n = 0;
+    bool blank = true;
+    for (size_t i = 0; i < size; i++) {
+        n += blank && !memchr(" \t\r\n", data[i], 4);
+        blank = data[i] == '\n' || (blank && memchr(" \t\r", data[i], 3));
+    }
+    return n;
+}
+
+/* The documents are the ids, one after the other. */
+static void check(const struct corpus *corpus) {
+    size_t first = 0, vocab_size = dm_tokenizer_vocab_size(tokenizer);
+    for (size_t i = 0; i < corpus->n_document; i++) {
+        const struct document *document = &corpus->documents[i];
+        MUST(document->first == first && document->n <= corpus->n_id - first);
+        MUST(document->has_prompt ? document->n_prompt < document->n : document->n_prompt == 0);
+        first += document->n;
+    }
+    MUST(first == corpus->n_id);
+    for (size_t i = 0; i < corpus->n_id; i++)
+        MUST(corpus->ids[i] >= 0 && (size_t)corpus->ids[i] < vocab_size);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    if (!tokenizer)
+        load_tokenizer();
+    const struct text_list none = {0}, lines = {{fuzz_file(data, size)}, 1, false};
+    struct corpus corpus;
+    bool fine = corpus_read(&corpus, tokenizer, &none, &lines);
+    fuzz_check_complaints(fine);
+    if (fine) {
+        check(&corpus);
+        MUST(corpus.n_document == count_lines(data, size));
+    }
+    corpus_free(&corpus);
+    return 0;
+}

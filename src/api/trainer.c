@@ -2,10 +2,11 @@
 #include "training/trainer.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "api/info.h"
 #include "api/options.h"
-#include "base/json.h"
+#include "text/utf8.h"
 
 /* ---- Options ---- */
 
@@ -290,10 +291,8 @@ dm_status dm_trainer_save(const dm_trainer *trainer, const char *directory, cons
     if (!trainer || !directory)
         return dm_fail(error, DM_ERROR_ARGUMENT,
                        "dm_trainer_save: a trainer and a directory are needed");
-    json_t *text = note ? json_string(note) : NULL;
-    if (note && !text)
+    if (note && dm_utf8_valid_prefix(note, strlen(note)) != strlen(note))
         return dm_fail(error, DM_ERROR_ARGUMENT, "dm_trainer_save: the note is not UTF-8");
-    json_decref(text);
     return dm_trainer_write(trainer, directory, note, error);
 }
 

@@ -1,5 +1,6 @@
 #include "base/json.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,17 +10,21 @@
 
 enum { max_json = 1 << 30 };
 
+/* jansson calls most allocations that fail a fault of the text, and passes over some: errno tells. */
 dm_status dm_json_parse(const char *text, size_t n_byte, const char *name, json_t **value,
                         dm_error *error) {
     json_error_t fault;
+    errno = 0;
     *value =
         json_loadb(text, n_byte, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL, &fault);
-    if (*value)
-        return DM_OK;
-    if (json_error_code(&fault) == json_error_out_of_memory)
+    if (errno == ENOMEM) {
+        json_decref(*value);
+        *value = NULL;
         return dm_fail_memory(error, name);
-    return dm_fail(error, DM_ERROR_FORMAT, "%s:%d: not valid JSON: %s", name, fault.line,
-                   fault.text);
+    }
+    return *value ? DM_OK
+                  : dm_fail(error, DM_ERROR_FORMAT, "%s:%d: not valid JSON: %s", name, fault.line,
+                            fault.text);
 }
 
 dm_status dm_json_read(const char *path, json_t **value, dm_error *error) {

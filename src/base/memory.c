@@ -8,9 +8,21 @@ enum { alignment = 64 };
 
 static atomic_size_t live;
 static atomic_size_t until_failure; /* 0: never; 1: from now on */
+static atomic_bool once, failed;
 
 void dm_memory_fail_at(size_t n) {
+    atomic_store(&failed, false);
+    atomic_store(&once, false);
     atomic_store(&until_failure, n);
+}
+
+void dm_memory_fail_once(size_t n) {
+    dm_memory_fail_at(n);
+    atomic_store(&once, true);
+}
+
+bool dm_memory_failed(void) {
+    return atomic_load(&failed);
 }
 
 size_t dm_memory_live(void) {
@@ -21,9 +33,14 @@ static bool must_fail(void) {
     size_t left = atomic_load_explicit(&until_failure, memory_order_relaxed);
     if (left == 0)
         return false;
-    if (left > 1)
+    if (left > 1) {
         atomic_store(&until_failure, left - 1);
-    return left == 1;
+        return false;
+    }
+    atomic_store(&failed, true);
+    if (atomic_load(&once))
+        atomic_store(&until_failure, 0);
+    return true;
 }
 
 void *dm_memory_array(size_t count, size_t size) {

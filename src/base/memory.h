@@ -26,6 +26,10 @@ void dm_memory_free(void *pointer);
 /* Tests: the n-th allocation from now on fails (1 = the next), and all after it while n stays
  * reached; 0 = none. */
 void dm_memory_fail_at(size_t n);
+/* The same for the n-th alone: those after it succeed. */
+void dm_memory_fail_once(size_t n);
+/* Whether one has failed so since the last of these calls. */
+bool dm_memory_failed(void);
 /* Allocations not yet freed. */
 size_t dm_memory_live(void);
 

@@ -1,6 +1,5 @@
 #include "base/temporary.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>
@@ -31,19 +30,30 @@ static bool hold(int descriptor, const char *name) {
 
 /* ---- What dead processes left ---- */
 
+static DIR *open_directory(int parent, const char *name) {
+    int descriptor = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    DIR *directory = descriptor >= 0 ? fdopendir(descriptor) : NULL;
+    if (!directory && descriptor >= 0)
+        close(descriptor);
+    return directory;
+}
+
+static void remove_files(DIR *directory) {
+    const struct dirent *entry;
+    rewinddir(directory);
+    while ((entry = readdir(directory)))
+        unlinkat(dirfd(directory), entry->d_name, 0); /* "." and ".." stay */
+}
+
 /* Removes an entry of a directory, and the files in it; nothing can be done where that fails. */
 static void remove_entry(int parent, const char *name) {
     if (unlinkat(parent, name, 0) == 0)
         return;
-    int descriptor = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    DIR *directory = descriptor >= 0 ? fdopendir(descriptor) : NULL;
-    const struct dirent *entry;
-    while (directory && (entry = readdir(directory)))
-        unlinkat(descriptor, entry->d_name, 0); /* "." and ".." stay */
-    if (directory)
+    DIR *directory = open_directory(parent, name);
+    if (directory) {
+        remove_files(directory);
         closedir(directory);
-    else if (descriptor >= 0)
-        close(descriptor);
+    }
     unlinkat(parent, name, AT_REMOVEDIR);
 }
 
@@ -124,30 +134,38 @@ static void try_names(struct dm_temporary *temporary, size_t n_path, bool is_dir
     }
 }
 
+static void let_go(struct dm_temporary *temporary) {
+    if (temporary->entries)
+        closedir(temporary->entries);
+    if (temporary->descriptor >= 0)
+        close(temporary->descriptor);
+    dm_memory_free(temporary->name);
+    *temporary = (struct dm_temporary){NULL, -1, NULL};
+}
+
 dm_status dm_temporary_make(struct dm_temporary *temporary, const char *path, bool is_directory,
                             dm_error *error) {
     size_t n_path = strlen(path);
-    *temporary = (struct dm_temporary){dm_memory_array(n_path + n_suffix, 1), -1};
+    *temporary = (struct dm_temporary){dm_memory_array(n_path + n_suffix, 1), -1, NULL};
     if (!temporary->name)
         return dm_fail_memory(error, "a file's name");
     memcpy(temporary->name, path, n_path + 1);
     remove_dead(temporary->name);
     try_names(temporary, n_path, is_directory);
-    if (temporary->descriptor >= 0)
+    bool made = temporary->descriptor >= 0;
+    if (made && is_directory)
+        temporary->entries = open_directory(AT_FDCWD, temporary->name);
+    if (made && (!is_directory || temporary->entries))
         return DM_OK;
-    dm_memory_free(temporary->name);
-    temporary->name = NULL;
-    return dm_fail(error, DM_ERROR_IO, "%s: cannot write: %s", path, strerror(errno));
+    int fault = errno;
+    if (made)
+        unlinkat(AT_FDCWD, temporary->name, AT_REMOVEDIR); /* nothing is in it yet */
+    let_go(temporary);
+    return dm_fail(error, fault == ENOMEM ? DM_ERROR_MEMORY : DM_ERROR_IO, "%s: cannot write: %s",
+                   path, strerror(fault));
 }
 
 /* ---- Ending ---- */
-
-static void let_go(struct dm_temporary *temporary) {
-    if (temporary->descriptor >= 0)
-        close(temporary->descriptor);
-    dm_memory_free(temporary->name);
-    *temporary = (struct dm_temporary){NULL, -1};
-}
 
 int dm_temporary_rename(struct dm_temporary *temporary, const char *path) {
     if (rename(temporary->name, path))
@@ -157,7 +175,11 @@ int dm_temporary_rename(struct dm_temporary *temporary, const char *path) {
 }
 
 void dm_temporary_drop(struct dm_temporary *temporary) {
-    if (temporary->name)
-        remove_entry(AT_FDCWD, temporary->name);
+    if (temporary->entries) {
+        remove_files(temporary->entries);
+        rmdir(temporary->name);
+    } else if (temporary->name) {
+        unlink(temporary->name);
+    }
     let_go(temporary);
 }

@@ -4,6 +4,7 @@
 #ifndef DM_BASE_TEMPORARY_H
 #define DM_BASE_TEMPORARY_H
 
+#include <dirent.h>
 #include <stdbool.h>
 
 #include "base/status.h"
@@ -11,6 +12,7 @@
 struct dm_temporary {
     char *name;     /* NULL: there is none */
     int descriptor; /* of a file: to write to it; it holds the lock */
+    DIR *entries;   /* of a directory: opened at once, as removing must not need memory */
 };
 
 /* Makes an empty file, or directory, for `path`, which errors name. */

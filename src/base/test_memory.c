@@ -64,8 +64,12 @@ static void fails_when_told(void **state) {
     assert_null(dm_memory_zeroed(1, 1)); /* and all that follow */
     assert_null(dm_memory_text("x"));
     assert_null(dm_memory_resize(first, 1, 2, 1));
-    dm_memory_fail_at(0);
-    void *second = dm_memory_array(1, 1);
+    assert_true(dm_memory_failed());
+    dm_memory_fail_once(1);
+    assert_false(dm_memory_failed());
+    assert_null(dm_memory_array(1, 1));
+    assert_true(dm_memory_failed());
+    void *second = dm_memory_array(1, 1); /* none that follows */
     assert_non_null(second);
     dm_memory_free(first);
     dm_memory_free(second);

@@ -1,6 +1,5 @@
 #include "checkpoint/output_directory.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -10,7 +9,8 @@
 
 static dm_status cannot_write(const struct dm_output_directory *output, int fault,
                               dm_error *error) {
-    return dm_fail(error, DM_ERROR_IO, "%s: cannot write: %s", output->path, strerror(fault));
+    return dm_fail(error, fault == ENOMEM ? DM_ERROR_MEMORY : DM_ERROR_IO, "%s: cannot write: %s",
+                   output->path, strerror(fault));
 }
 
 static dm_status not_free(const struct dm_output_directory *output, dm_error *error) {
@@ -36,7 +36,7 @@ static dm_status check_free(const struct dm_output_directory *output, dm_error *
 
 dm_status dm_output_directory_open(struct dm_output_directory *output, const char *path,
                                    dm_error *error) {
-    *output = (struct dm_output_directory){dm_memory_text(path), {NULL, -1}};
+    *output = (struct dm_output_directory){dm_memory_text(path), {NULL, -1, NULL}};
     if (!output->path)
         return dm_fail_memory(error, path);
     for (size_t n = strlen(path); n > 1 && output->path[n - 1] == '/'; n--)
@@ -89,5 +89,5 @@ void dm_output_directory_abort(struct dm_output_directory *output) {
         return; /* never opened: descriptor 0 is not ours */
     dm_temporary_drop(&output->temporary);
     dm_memory_free(output->path);
-    *output = (struct dm_output_directory){NULL, {NULL, -1}};
+    *output = (struct dm_output_directory){NULL, {NULL, -1, NULL}};
 }

@@ -29,8 +29,8 @@ static json_t *describe(const struct dm_named_tensor *tensor, size_t begin) {
 static char *make_header(const struct dm_named_tensor *list, size_t n_tensor,
                          const json_t *metadata) {
     json_t *header = json_object();
-    bool whole = header && (!metadata ||
-                            !json_object_set_new(header, "__metadata__", json_deep_copy(metadata)));
+    bool whole = header && (!metadata || !json_object_set(header, "__metadata__",
+                                                          (json_t *)metadata)); /* shared */
     size_t begin = 0;
     for (size_t i = 0; whole && i < n_tensor; i++) {
         whole = !json_object_set_new(header, list[i].name, describe(&list[i], begin));

@@ -1,5 +1,6 @@
 #include "checkpoint/torch_zip.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <zip.h>
@@ -209,14 +210,15 @@ static dm_status list_entries(struct dm_torch_zip *zip, dm_error *error) {
 static dm_status open_zip(struct dm_torch_zip *zip, dm_error *error) {
     zip_error_t fault;
     zip_error_init(&fault);
+    errno = 0; /* libzip does not tell of every allocation that fails */
     zip_source_t *source = zip_source_buffer_create(zip->file->bytes, zip->file->n_byte, 0, &fault);
     if (source)
         zip->zip = zip_open_from_source(source, ZIP_RDONLY, &fault);
     dm_status status = DM_OK;
     if (!zip->zip) {
-        status = dm_fail(
-            error, zip_error_code_zip(&fault) == ZIP_ER_MEMORY ? DM_ERROR_MEMORY : DM_ERROR_FORMAT,
-            "%s: not a sound zip: %s", zip->file->path, zip_error_strerror(&fault));
+        status = errno == ENOMEM ? dm_fail_memory(error, zip->file->path)
+                                 : dm_fail(error, DM_ERROR_FORMAT, "%s: not a sound zip: %s",
+                                           zip->file->path, zip_error_strerror(&fault));
         zip_source_free(source);
     }
     zip_error_fini(&fault);
@@ -256,6 +258,7 @@ const struct dm_torch_zip_entry *dm_torch_zip_find(const struct dm_torch_zip *zi
 
 dm_status dm_torch_zip_read(const struct dm_torch_zip *zip, const struct dm_torch_zip_entry *entry,
                             unsigned char *bytes, dm_error *error) {
+    errno = 0;
     zip_file_t *stream = zip_fopen_index(zip->zip, entry->index, 0);
     size_t n_read = 0;
     zip_int64_t n = 1;
@@ -268,6 +271,8 @@ dm_status dm_torch_zip_read(const struct dm_torch_zip *zip, const struct dm_torc
     bool sound = stream && n_read == entry->n_byte && zip_fread(stream, &beyond, 1) == 0;
     if (stream && zip_fclose(stream))
         sound = false;
+    if (!sound && errno == ENOMEM)
+        return dm_fail_memory(error, zip->file->path);
     return sound ? DM_OK
                  : dm_fail(error, DM_ERROR_FORMAT, "%s: entry %s is damaged", zip->file->path,
                            entry->name);

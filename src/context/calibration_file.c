@@ -146,7 +146,8 @@ static dm_status check_context(const struct dm_calibration *calibration, const c
     dm_status status =
         dm_context_new(&calibration->context, calibration->n_layer, calibration, &context, &fault);
     if (status)
-        return dm_fail(error, DM_ERROR_FORMAT, "%s: %s", path, fault.message);
+        return dm_fail(error, status == DM_ERROR_MEMORY ? status : DM_ERROR_FORMAT, "%s: %s", path,
+                       fault.message);
     dm_context_free(context);
     return DM_OK;
 }
@@ -183,6 +184,15 @@ dm_status dm_calibration_find(const char *directory, size_t n_layer, size_t d_in
     return status;
 }
 
+/* Appends to an array that a failure releases and makes NULL. */
+static void append(json_t **array, size_t value) {
+    if (json_array_append_new(*array, json_integer((json_int_t)value))) {
+        json_decref(*array);
+        *array = NULL;
+    }
+}
+
+/* NULL: memory is short. */
 static json_t *channels_to_json(const struct dm_calibration *calibration) {
     json_t *all = json_object();
     for (size_t layer = 0; layer < calibration->n_layer; layer++) {
@@ -191,8 +201,11 @@ static json_t *channels_to_json(const struct dm_calibration *calibration) {
         snprintf(key, sizeof key, "%zu", layer);
         json_t *array = json_array();
         for (size_t i = 0; i < own->n_channel; i++)
-            json_array_append_new(array, json_integer(own->channels[i]));
-        json_object_set_new(all, key, array);
+            append(&array, (size_t)own->channels[i]);
+        if (json_object_set_new(all, key, array)) {
+            json_decref(all);
+            return NULL;
+        }
     }
     return all;
 }
@@ -208,7 +221,7 @@ dm_status dm_calibration_write(const struct dm_calibration *calibration, const c
                            sizes[i]);
     json_t *layers = json_array();
     for (size_t i = 0; i < context->n_layer; i++)
-        json_array_append_new(layers, json_integer((json_int_t)context->layers[i]));
+        append(&layers, context->layers[i]);
     json_t *object = json_pack(
         "{s:i, s:s, s:s, s:o, s:I, s:f, s:I, s:I, s:{s:I, s:I, s:f}, s:o}", "version", version,
         "context", dm_method_name(context->method), "score", dm_score_name(context->score),

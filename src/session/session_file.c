@@ -99,18 +99,23 @@ static dm_status hash_checkpoint(const struct dm_model *model, char hash[33], dm
 
 /* ---- Writing ---- */
 
-static void set_text(json_t *metadata, const char *key, const char *text) {
-    json_object_set_new(metadata, key, json_string(text));
+struct metadata {
+    json_t *object;
+    bool fine; /* all that was set is there */
+};
+
+static void set_text(struct metadata *metadata, const char *key, const char *text) {
+    metadata->fine &= !json_object_set_new(metadata->object, key, json_string(text));
 }
 
-static void set_size(json_t *metadata, const char *key, size_t value) {
+static void set_size(struct metadata *metadata, const char *key, size_t value) {
     char text[32];
     snprintf(text, sizeof text, "%zu", value);
     set_text(metadata, key, text);
 }
 
 /* A double by its bits: text would depend on the locale. */
-static void set_real(json_t *metadata, const char *key, double value) {
+static void set_real(struct metadata *metadata, const char *key, double value) {
     uint64_t bits;
     char text[32];
     memcpy(&bits, &value, sizeof bits);
@@ -119,7 +124,7 @@ static void set_real(json_t *metadata, const char *key, double value) {
 }
 
 /* The layers in the order of their places, as a session was given them. */
-static void set_layers(json_t *metadata, const struct dm_context *context) {
+static void set_layers(struct metadata *metadata, const struct dm_context *context) {
     set_size(metadata, "n_layer", context->n_stage);
     for (size_t i = 0; i < context->n_stage; i++) {
         char key[name_size];
@@ -128,9 +133,10 @@ static void set_layers(json_t *metadata, const struct dm_context *context) {
     }
 }
 
+/* NULL: memory is short. */
 static json_t *settings(const struct dm_session *session, const char *hash) {
     const struct dm_context *context = session->context;
-    json_t *metadata = json_object();
+    struct metadata made = {json_object(), true}, *metadata = &made;
     set_text(metadata, "format", format_name);
     set_size(metadata, "version", version);
     set_text(metadata, "checkpoint", hash);
@@ -146,7 +152,10 @@ static json_t *settings(const struct dm_session *session, const char *hash) {
     set_size(metadata, "closed", session->closed);
     set_size(metadata, "pool.full", session->pool.full);
     set_real(metadata, "pool.threshold", session->pool.threshold);
-    return metadata;
+    if (made.fine)
+        return made.object;
+    json_decref(made.object);
+    return NULL;
 }
 
 static dm_status write_contents(const struct contents *contents, const char *path,

@@ -66,6 +66,7 @@ static dm_real scan_state_back(const struct dm_selective_scan *op,
         dBC[t * 2 * N + n] += g * op->delta.data[x] * op->u[x];
         dBC[t * 2 * N + N + n] += dy[i] * h[i + 1];
         grad->du[x] += g * op->delta.data[x] * B;
+        /* cppcheck-suppress uninitvar ; the loop above has set them all */
         grad->ddelta[x] += g * (A * A_bar[i] * h[i] + op->u[x] * B);
         grad->dA[row] += g * op->delta.data[x] * A_bar[i] * h[i];
         g *= A_bar[i];

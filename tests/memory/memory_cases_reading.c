@@ -1,0 +1,383 @@
+/* Models, checkpoints, calibration and sessions. */
+#include "memory_case.h"
+
+static const size_t layers[] = {1, 2};
+
+dm_context_options case_context(void) {
+    dm_context_options context = DM_CONTEXT_OPTIONS_INIT;
+    context.method = DM_CONTEXT_DECIMATE;
+    context.layers = layers;
+    context.n_layer = 2;
+    context.base_length = 30;
+    context.min_length = 5;
+    context.keep_tail = case_tail;
+    return context;
+}
+
+/* ---- What a model or a session does ---- */
+
+static void digest_logits(dm_session *session, uint64_t *digest) {
+    const dm_context_options context = case_context();
+    struct outcome outcome = outcome_of(session, &context, case_vocab);
+    for (size_t i = 0; i < outcome.n_stage; i++)
+        digest_bytes(digest, outcome.kept[i], outcome.n_kept[i] * sizeof(size_t));
+    digest_bytes(digest, outcome.logits, outcome.n_logit * sizeof *outcome.logits);
+    free_outcome(&outcome);
+}
+
+static void digest_session(dm_session *session, uint64_t *digest) {
+    float logits[case_vocab];
+    dm_error error;
+    digest_size(digest, dm_session_n_token(session));
+    read_text(session, case_ids, 20);
+    digest_logits(session, digest);
+    require(dm_session_step(session, 7, logits, &error), &error);
+    digest_bytes(digest, logits, sizeof logits);
+}
+
+static void digest_model(const dm_model *model, uint64_t *digest) {
+    const dm_context_options context = case_context();
+    dm_session *session = new_session(model, &context);
+    read_text(session, case_ids, case_n_id);
+    digest_session(session, digest);
+    dm_session_free(session);
+}
+
+static void prepare_model(struct scene *scene) {
+    scene->model = load_model(scene->checkpoint, NULL, 1);
+}
+
+/* ---- dm_model_*, dm_checkpoint_*, dm_calibrate ---- */
+
+static dm_status load_from(const char *path, struct scene *scene, dm_error *error) {
+    dm_model_options options = DM_MODEL_OPTIONS_INIT;
+    options.n_thread = 2;
+    return dm_model_load(path, &options, &scene->out.model, error);
+}
+
+static dm_status act_load(struct scene *scene, dm_error *error) {
+    return load_from(scene->checkpoint, scene, error);
+}
+
+static void use_load(struct scene *scene, uint64_t *digest) {
+    digest_model(scene->out.model, digest);
+    dm_model_free(scene->out.model);
+}
+
+static dm_status act_load_reference(struct scene *scene, dm_error *error) {
+    dm_model_options options = DM_MODEL_OPTIONS_INIT;
+    options.n_thread = 1;
+    options.cpu = "reference";
+    return dm_model_load(scene->checkpoint, &options, &scene->out.model, error);
+}
+
+static dm_status act_load_shards(struct scene *scene, dm_error *error) {
+    return load_from(test_data("checkpoints/mamba-sharded"), scene, error);
+}
+
+static dm_status act_load_bin(struct scene *scene, dm_error *error) {
+    return load_from(test_data("checkpoints/official-strided-bin"), scene, error);
+}
+
+static dm_status act_load_compressed(struct scene *scene, dm_error *error) {
+    return load_from(test_data("checkpoints/official-compressed-bin"), scene, error);
+}
+
+static dm_status act_load_falcon(struct scene *scene, dm_error *error) {
+    return load_from(test_data("checkpoints/falcon-mamba"), scene, error);
+}
+
+/* A model of other sizes: what it gives, in plain Mamba. */
+static void use_load_other(struct scene *scene, uint64_t *digest) {
+    const dm_context_options plain = DM_CONTEXT_OPTIONS_INIT;
+    const int32_t ids[] = {1, 0, 2};
+    dm_session *session = new_session(scene->out.model, &plain);
+    size_t n = vocab_of(scene->out.model);
+    float *logits = some(n, sizeof *logits);
+    read_text(session, ids, 3);
+    close_text(session, 1, logits);
+    digest_bytes(digest, logits, n * sizeof *logits);
+    free(logits);
+    dm_session_free(session);
+    dm_model_free(scene->out.model);
+}
+
+static dm_status act_get_info(struct scene *scene, dm_error *error) {
+    dm_model_info info = DM_MODEL_INFO_INIT;
+    dm_status status = dm_model_get_info(scene->model, &info, error);
+    if (!status)
+        scene->out.n = info.n_parameter;
+    return status;
+}
+
+static void use_n(struct scene *scene, uint64_t *digest) {
+    digest_size(digest, scene->out.n);
+}
+
+static dm_status act_default_context(struct scene *scene, dm_error *error) {
+    scene->out.context = (dm_context_options)DM_CONTEXT_OPTIONS_INIT;
+    return dm_model_default_context(scene->model, &scene->out.context, error);
+}
+
+static void use_default_context(struct scene *scene, uint64_t *digest) {
+    digest_size(digest, scene->out.context.base_length);
+}
+
+static void prepare_clocks(struct scene *scene) {
+    dm_model_options options = DM_MODEL_OPTIONS_INIT;
+    dm_error error;
+    options.n_thread = 1;
+    options.profile = 1;
+    require(dm_model_load(scene->checkpoint, &options, &scene->model, &error), &error);
+}
+
+static dm_status act_profile(struct scene *scene, dm_error *error) {
+    return dm_model_get_profile(scene->model, &scene->out.times, &scene->out.n, error);
+}
+
+static void use_profile(struct scene *scene, uint64_t *digest) {
+    for (size_t i = 0; i < scene->out.n; i++)
+        digest_size(digest, scene->out.times[i].n_call);
+    dm_free(scene->out.times);
+}
+
+static dm_status act_load_profile(struct scene *scene, dm_error *error) {
+    dm_model_options options = DM_MODEL_OPTIONS_INIT;
+    options.n_thread = 1;
+    options.profile = 1;
+    return dm_model_load(scene->checkpoint, &options, &scene->out.model, error);
+}
+
+static dm_status act_export_gguf(struct scene *scene, dm_error *error) {
+    return dm_checkpoint_export_gguf(scene->checkpoint, test_join(scene->directory, "out.gguf"),
+                                     DM_DTYPE_BF16, error);
+}
+
+/* What is written shows in the directory, which every case's digest takes in. */
+static void use_directory(struct scene *scene, uint64_t *digest) {
+    (void)scene, (void)digest;
+}
+
+static dm_status act_convert(struct scene *scene, dm_error *error) {
+    return dm_checkpoint_convert(test_data("checkpoints/official-strided-bin"),
+                                 test_join(scene->directory, "out"), DM_DTYPE_BF16, error);
+}
+
+static dm_status act_convert_own(struct scene *scene, dm_error *error) {
+    return dm_checkpoint_convert(scene->checkpoint, test_join(scene->directory, "out"),
+                                 DM_DTYPE_AUTO, error);
+}
+
+static dm_status act_init(struct scene *scene, dm_error *error) {
+    return dm_checkpoint_init(test_join(scene->checkpoint, "config.json"),
+                              test_join(scene->directory, "out"), DM_DTYPE_F32, 3, error);
+}
+
+static dm_status act_calibrate(struct scene *scene, dm_error *error) {
+    dm_calibration_options options = DM_CALIBRATION_OPTIONS_INIT;
+    options.length = 30;
+    options.log_decay = scene->out.log_decay;
+    return dm_calibrate(scene->model, case_ids, case_n_id, &options, scene->directory, error);
+}
+
+static void use_calibrate(struct scene *scene, uint64_t *digest) {
+    digest_bytes(digest, scene->out.log_decay, sizeof scene->out.log_decay);
+    digest_model(scene->model, digest);
+}
+
+/* ---- dm_session_* ---- */
+
+static void make_sessions(struct scene *scene) {
+    const dm_context_options context = case_context();
+    prepare_model(scene);
+    for (int i = 0; i < n_case_session; i++)
+        scene->sessions[i] = new_session(scene->model, &context);
+}
+
+static void read_some(struct scene *scene) {
+    for (int i = 0; i < n_case_session; i++)
+        read_text(scene->sessions[i], case_ids + i, 40);
+}
+
+static void prepare_sessions(struct scene *scene) {
+    make_sessions(scene);
+    read_some(scene);
+}
+
+static void mend_sessions(struct scene *scene) {
+    for (int i = 0; i < n_case_session; i++)
+        dm_session_reset(scene->sessions[i]);
+    read_some(scene);
+}
+
+static void digest_sessions(struct scene *scene, uint64_t *digest) {
+    for (int i = 0; i < n_case_session; i++)
+        digest_session(scene->sessions[i], digest);
+}
+
+static dm_status act_new(struct scene *scene, dm_error *error) {
+    const dm_context_options context = case_context();
+    return dm_session_new(scene->model, &context, &scene->out.session, error);
+}
+
+static void use_session(struct scene *scene, uint64_t *digest) {
+    digest_session(scene->out.session, digest);
+    dm_session_free(scene->out.session);
+}
+
+static dm_status act_append(struct scene *scene, dm_error *error) {
+    return dm_session_append(scene->sessions[0], case_ids + 40, case_n_id - 40, error);
+}
+
+static dm_status act_append_many(struct scene *scene, dm_error *error) {
+    const int32_t *ids[] = {case_ids + 40, case_ids};
+    const size_t n_id[] = {case_n_id - 40, 30};
+    return dm_append_many(scene->sessions, n_case_session, ids, n_id, error);
+}
+
+static void use_sessions(struct scene *scene, uint64_t *digest) {
+    digest_sessions(scene, digest);
+}
+
+static dm_status act_logits(struct scene *scene, dm_error *error) {
+    return dm_session_logits(scene->sessions[0], case_tail, scene->out.logits, error);
+}
+
+static void use_logits(struct scene *scene, uint64_t *digest) {
+    digest_bytes(digest, scene->out.logits, case_tail * case_vocab * sizeof(float));
+    digest_sessions(scene, digest);
+}
+
+static dm_status act_step(struct scene *scene, dm_error *error) {
+    return dm_session_step(scene->sessions[0], 5, scene->out.logits, error);
+}
+
+static void use_step(struct scene *scene, uint64_t *digest) {
+    digest_bytes(digest, scene->out.logits, case_vocab * sizeof(float));
+    digest_sessions(scene, digest);
+}
+
+static dm_status act_step_many(struct scene *scene, dm_error *error) {
+    const int32_t ids[] = {5, 6};
+    return dm_step_many(scene->sessions, n_case_session, ids, scene->out.logits, error);
+}
+
+static void use_step_many(struct scene *scene, uint64_t *digest) {
+    digest_bytes(digest, scene->out.logits, n_case_session * case_vocab * sizeof(float));
+    digest_sessions(scene, digest);
+}
+
+static void prepare_closed(struct scene *scene) {
+    prepare_sessions(scene);
+    close_text(scene->sessions[0], case_tail, scene->out.logits);
+}
+
+static dm_status act_kept(struct scene *scene, dm_error *error) {
+    return dm_session_kept(scene->sessions[0], 1, &scene->out.positions, &scene->out.n, error);
+}
+
+static void use_kept(struct scene *scene, uint64_t *digest) {
+    digest_bytes(digest, scene->out.positions, scene->out.n * sizeof(size_t));
+}
+
+static dm_status act_save(struct scene *scene, dm_error *error) {
+    return dm_session_save(scene->sessions[0], test_join(scene->directory, "session"), error);
+}
+
+static void use_save(struct scene *scene, uint64_t *digest) {
+    dm_session *restored;
+    dm_error error;
+    require(
+        dm_session_restore(scene->model, test_join(scene->directory, "session"), &restored, &error),
+        &error);
+    digest_session(restored, digest);
+    dm_session_free(restored);
+    digest_sessions(scene, digest);
+}
+
+static void prepare_file(struct scene *scene) {
+    dm_error error;
+    prepare_closed(scene);
+    require(act_save(scene, &error), &error);
+}
+
+static dm_status act_restore(struct scene *scene, dm_error *error) {
+    return dm_session_restore(scene->model, test_join(scene->directory, "session"),
+                              &scene->out.session, error);
+}
+
+const struct memory_case memory_cases_reading[] = {
+    {.call = "dm_model_load", .act = act_load, .use = use_load},
+    {.call = "dm_model_load",
+     .what = "for the reference",
+     .act = act_load_reference,
+     .use = use_load},
+    {.call = "dm_model_load", .what = "shards", .act = act_load_shards, .use = use_load_other},
+    {.call = "dm_model_load",
+     .what = "pytorch_model.bin",
+     .act = act_load_bin,
+     .zip = true,
+     .use = use_load_other},
+    {.call = "dm_model_load",
+     .what = "compressed",
+     .act = act_load_compressed,
+     .zip = true,
+     .use = use_load_other},
+    {.call = "dm_model_load", .what = "falcon", .act = act_load_falcon, .use = use_load_other},
+    {.call = "dm_model_get_info",
+     .prepare = prepare_model,
+     .act = act_get_info,
+     .use = use_n,
+     .frugal = true},
+    {.call = "dm_model_load", .what = "profile", .act = act_load_profile, .use = use_load},
+    {.call = "dm_model_get_profile",
+     .prepare = prepare_clocks,
+     .act = act_profile,
+     .use = use_profile},
+    {.call = "dm_checkpoint_export_gguf", .act = act_export_gguf, .use = use_directory},
+    {.call = "dm_model_default_context",
+     .prepare = prepare_model,
+     .act = act_default_context,
+     .use = use_default_context,
+     .frugal = true},
+    {.call = "dm_checkpoint_convert", .act = act_convert, .zip = true, .use = use_directory},
+    {.call = "dm_checkpoint_convert",
+     .what = "with decimamba.json",
+     .act = act_convert_own,
+     .use = use_directory},
+    {.call = "dm_checkpoint_init", .act = act_init, .use = use_directory},
+    {.call = "dm_calibrate", .prepare = prepare_model, .act = act_calibrate, .use = use_calibrate},
+    {.call = "dm_session_new", .prepare = prepare_model, .act = act_new, .use = use_session},
+    {.call = "dm_session_append",
+     .prepare = prepare_sessions,
+     .act = act_append,
+     .use = use_sessions,
+     .mend = mend_sessions},
+    {.call = "dm_append_many",
+     .prepare = prepare_sessions,
+     .act = act_append_many,
+     .use = use_sessions,
+     .mend = mend_sessions},
+    {.call = "dm_session_logits",
+     .prepare = prepare_sessions,
+     .act = act_logits,
+     .use = use_logits},
+    {.call = "dm_session_step",
+     .prepare = prepare_sessions,
+     .act = act_step,
+     .use = use_step,
+     .mend = mend_sessions},
+    {.call = "dm_step_many",
+     .prepare = prepare_sessions,
+     .act = act_step_many,
+     .use = use_step_many,
+     .mend = mend_sessions},
+    {.call = "dm_session_kept",
+     .prepare = prepare_closed,
+     .act = act_kept,
+     .use = use_kept,
+     .frugal = true},
+    {.call = "dm_session_save", .prepare = prepare_closed, .act = act_save, .use = use_save},
+    {.call = "dm_session_restore", .prepare = prepare_file, .act = act_restore, .use = use_session},
+    {0},
+};

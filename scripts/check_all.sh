@@ -1,6 +1,7 @@
 #!/bin/sh
 # The long checks: every test under AddressSanitizer and UndefinedBehaviorSanitizer, those with
-# threads under ThreadSanitizer, a build with clang, clang-format and clang-tidy.
+# threads under ThreadSanitizer, quick ones under valgrind, every allocation failing in turn, and
+# scripts/lint.sh.
 #     scripts/check_all.sh [BUILD]         build folders BUILD-asan, BUILD-tsan and BUILD-clang
 set -eu
 build=${1:-build}
@@ -16,5 +17,10 @@ sanitized() { # folder, sanitizers, tests (none: all)
 
 sanitized "$build-asan" address,undefined
 sanitized "$build-tsan" thread threads onednn_matmul properties choice memory_failures tokenizer \
-    training loading_at_once
+    training loading_at_once bits
+if command -v valgrind >/dev/null; then
+    scripts/valgrind.sh "$build"
+fi
+DM_THOROUGH=1 meson test -C "$build" --no-rebuild --print-errorlogs --timeout-multiplier 10 \
+    memory_failures
 scripts/lint.sh "$build"

@@ -1,0 +1,18 @@
+#!/bin/sh
+# Runs quick tests, and the replays of the fuzz corpora, under valgrind's memcheck: reads of memory
+# that nobody set, which AddressSanitizer does not see. Valgrind shows programs a processor with AVX2
+# and without AVX-512 and AMX, and the library takes the kernels of that one.
+#     scripts/valgrind.sh [BUILD [TEST...]]
+set -eu
+cd "$(dirname "$0")/.."
+build=${1:-build}
+[ $# -eq 0 ] || shift
+[ $# -gt 0 ] || set -- memory json half random row_ring token_pool sampler model_config safetensors \
+    fuzz_calibration fuzz_model_config fuzz_safetensors fuzz_torch_bin fuzz_shard_index fuzz_run_file
+command -v valgrind >/dev/null || {
+    echo "valgrind: install valgrind" >&2
+    exit 1
+}
+meson test -C "$build" --no-rebuild --print-errorlogs --timeout-multiplier 20 \
+    --wrapper 'valgrind --quiet --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite' \
+    "$@"

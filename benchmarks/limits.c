@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/memory.h"
 #include "bench.h"
 #include "exponentials.h"
 
@@ -22,7 +23,7 @@ struct limits *limits_new(const dm_model *model) {
     limits->n_word = model->packed_bytes / sizeof(uint64_t);
     limits->x = calloc(model->chunk * width, sizeof(float));
     limits->y = calloc(model->chunk * width, sizeof(float));
-    limits->words = malloc(limits->n_word * sizeof *limits->words);
+    limits->words = dm_memory_large(limits->n_word * sizeof *limits->words);
     if (!limits->x || !limits->y || !limits->words)
         exit(1);
     for (size_t i = 0; i < model->chunk * width; i++)
@@ -34,7 +35,7 @@ struct limits *limits_new(const dm_model *model) {
 void limits_free(struct limits *limits) {
     free(limits->x);
     free(limits->y);
-    free(limits->words);
+    dm_memory_large_free(limits->words, limits->n_word * sizeof *limits->words);
     free(limits);
 }
 

@@ -93,7 +93,6 @@ void dm_matrix_free(struct dm_matrix *matrix) {
     if (!matrix)
         return;
     dm_bytes_free(matrix);
-    dm_memory_free(matrix->packed);
     dm_memory_free(matrix);
 }
 
@@ -111,7 +110,7 @@ dm_status dm_matrix_new(void *workshop, const struct dm_matrix_source *source, d
     dm_status status = plan(matrix, error);
     if (!status) {
         matrix->n_byte = dm_kernel_weight_bytes(matrix->whole);
-        matrix->packed = dm_memory_zeroed(matrix->n_byte, 1); /* the layout's last blocks too */
+        matrix->packed = dm_workshop_pack_room(workshop, matrix->n_byte);
         status = matrix->packed ? dm_workshop_need(workshop, dm_matrix_bench_bytes(matrix), error)
                                 : dm_fail_memory(error, "a weight");
     }

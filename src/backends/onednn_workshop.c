@@ -110,6 +110,45 @@ void dm_workshop_give_back(struct dm_workshop *workshop, struct dm_benches *benc
     pthread_mutex_unlock(&workshop->mutex);
 }
 
+enum { block_bytes = 1 << 25 };
+
+static struct dm_pack_block *new_block(size_t n_byte) {
+    struct dm_pack_block *block = dm_memory_zeroed(1, sizeof *block);
+    if (!block)
+        return NULL;
+    block->n_byte = n_byte > block_bytes ? n_byte : block_bytes;
+    if (!(block->bytes = dm_memory_large(block->n_byte))) {
+        dm_memory_free(block);
+        return NULL;
+    }
+    return block;
+}
+
+unsigned char *dm_workshop_pack_room(struct dm_workshop *workshop, size_t n_byte) {
+    pthread_mutex_lock(&workshop->mutex);
+    struct dm_pack_block *block = workshop->blocks;
+    if ((!block || block->n_byte - block->used < n_byte) && (block = new_block(n_byte))) {
+        block->next = workshop->blocks;
+        workshop->blocks = block;
+    }
+    unsigned char *room = block ? block->bytes + block->used : NULL;
+    if (block) {
+        size_t left = block->n_byte - block->used;
+        block->used += left < dm_round_up(n_byte) ? left : dm_round_up(n_byte);
+    }
+    pthread_mutex_unlock(&workshop->mutex);
+    return room;
+}
+
+static void free_blocks(struct dm_workshop *workshop) {
+    while (workshop->blocks) {
+        struct dm_pack_block *block = workshop->blocks;
+        workshop->blocks = block->next;
+        dm_memory_large_free(block->bytes, block->n_byte);
+        dm_memory_free(block);
+    }
+}
+
 dm_status dm_workshop_open(struct dm_workshop *workshop, const struct dm_convert *convert,
                            dm_error *error) {
     *workshop = (struct dm_workshop){.convert = *convert};
@@ -128,6 +167,7 @@ static void free_benches(struct dm_benches *benches) {
 void dm_workshop_close(struct dm_workshop *workshop) {
     free_benches(&workshop->benches);
     free_benches(&workshop->tables);
+    free_blocks(workshop);
     dm_onednn_close(&workshop->onednn);
     pthread_mutex_destroy(&workshop->mutex);
 }

@@ -20,11 +20,20 @@ struct dm_benches {
     size_t n_bench, n_caller;
 };
 
+/* Packed weights, one behind the other in large pages: generating reads all of them for every token.
+ * They are released with the workshop. */
+struct dm_pack_block {
+    struct dm_pack_block *next;
+    size_t n_byte, used;
+    unsigned char *bytes;
+};
+
 struct dm_workshop {
     struct dm_onednn onednn;
     struct dm_convert convert;
     pthread_mutex_t mutex; /* guards what follows */
     struct dm_benches benches, tables;
+    struct dm_pack_block *blocks; /* the latest first */
 };
 
 dm_status dm_workshop_open(struct dm_workshop *workshop, const struct dm_convert *convert,
@@ -37,6 +46,9 @@ dm_status dm_workshop_need(struct dm_workshop *workshop, size_t n_byte, dm_error
 /* See struct dm_matmul_backend. */
 dm_status dm_workshop_begin(struct dm_workshop *workshop, size_t n_thread, dm_error *error);
 void dm_workshop_end(struct dm_workshop *workshop);
+
+/* Zeros for a packed weight; NULL: memory is short. */
+unsigned char *dm_workshop_pack_room(struct dm_workshop *workshop, size_t n_byte);
 
 /* A bench (or a table) of `n_byte`; a new one where none that is large enough is idle. NULL: memory
  * is short. */

@@ -1,10 +1,12 @@
 #include "base/memory.h"
 
 #include <stdatomic.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
-enum { alignment = 64 };
+enum { alignment = 64, large_page = 1 << 21 };
 
 static atomic_size_t live;
 static atomic_size_t until_failure; /* 0: never; 1: from now on */
@@ -70,6 +72,38 @@ void *dm_memory_resize(void *pointer, size_t old_count, size_t count, size_t siz
         memcpy(moved, pointer, (old_count < count ? old_count : count) * size);
     dm_memory_free(pointer);
     return moved;
+}
+
+static bool round_to_pages(size_t n_byte, size_t *rounded) {
+    bool fits = dm_size_add(n_byte, large_page - 1, rounded);
+    *rounded -= *rounded % large_page;
+    return fits;
+}
+
+void *dm_memory_large(size_t n_byte) {
+    size_t size, mapped;
+    if (must_fail() || !n_byte || !round_to_pages(n_byte, &size) ||
+        !dm_size_add(size, large_page, &mapped))
+        return NULL;
+    unsigned char *all =
+        mmap(NULL, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (all == MAP_FAILED)
+        return NULL;
+    size_t before = (large_page - (uintptr_t)all % large_page) % large_page;
+    if (before)
+        munmap(all, before);
+    munmap(all + before + size, large_page - before);
+    madvise(all + before, size, MADV_HUGEPAGE); /* a wish */
+    atomic_fetch_add_explicit(&live, 1, memory_order_relaxed);
+    return all + before;
+}
+
+void dm_memory_large_free(void *pointer, size_t n_byte) {
+    size_t size;
+    if (!pointer || !round_to_pages(n_byte, &size))
+        return;
+    munmap(pointer, size);
+    atomic_fetch_sub_explicit(&live, 1, memory_order_relaxed);
 }
 
 char *dm_memory_text(const char *text) {

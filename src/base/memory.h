@@ -23,6 +23,12 @@ void *dm_memory_resize(void *pointer, size_t old_count, size_t count, size_t siz
 char *dm_memory_text(const char *text); /* a copy of the string */
 void dm_memory_free(void *pointer);
 
+/* Zeros in large pages, where the system gives them to who asks (2 MB on x86): for what is read from
+ * end to end again and again, as a table of small pages is walked too often then. Memory is taken as
+ * it is written to. Released by dm_memory_large_free, with the same size. */
+void *dm_memory_large(size_t n_byte);
+void dm_memory_large_free(void *pointer, size_t n_byte);
+
 /* Tests: the n-th allocation from now on fails (1 = the next), and all after it while n stays
  * reached; 0 = none. */
 void dm_memory_fail_at(size_t n);

@@ -77,6 +77,31 @@ static void fails_when_told(void **state) {
     (void)state;
 }
 
+/* Zeros on a large page's border, all of which can be written to; what is asked for decides, not what
+ * is there. */
+static void allocates_large(void **state) {
+    size_t live = dm_memory_live();
+    static const size_t sizes[] = {1, (1 << 21) - 1, 1 << 21, (1 << 21) + 1, 10000000};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        unsigned char *bytes = dm_memory_large(sizes[i]);
+        assert_non_null(bytes);
+        assert_int_equal((uintptr_t)bytes % (1 << 21), 0);
+        assert_int_equal(dm_memory_live(), live + 1);
+        assert_true(bytes[0] == 0 && bytes[sizes[i] - 1] == 0);
+        memset(bytes, 1, sizes[i]);
+        dm_memory_large_free(bytes, sizes[i]);
+    }
+    assert_null(dm_memory_large(0));
+    assert_null(dm_memory_large(SIZE_MAX));
+    assert_null(dm_memory_large(SIZE_MAX / 2));
+    dm_memory_fail_at(1);
+    assert_null(dm_memory_large(1));
+    dm_memory_fail_at(0);
+    dm_memory_large_free(NULL, 5);
+    assert_int_equal(dm_memory_live(), live);
+    (void)state;
+}
+
 static void shows_control_characters(void **state) {
     dm_error error;
     assert_int_equal(dm_fail(&error, DM_ERROR_FORMAT, "a\n%s", "\x1b[0m\x7f"), DM_ERROR_FORMAT);
@@ -92,9 +117,9 @@ static void shows_control_characters(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(checks_overflow),          cmocka_unit_test(allocates_aligned),
-        cmocka_unit_test(resizes_and_copies),       cmocka_unit_test(fails_when_told),
-        cmocka_unit_test(shows_control_characters),
+        cmocka_unit_test(checks_overflow),    cmocka_unit_test(allocates_aligned),
+        cmocka_unit_test(resizes_and_copies), cmocka_unit_test(fails_when_told),
+        cmocka_unit_test(allocates_large),    cmocka_unit_test(shows_control_characters),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

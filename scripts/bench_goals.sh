@@ -52,9 +52,10 @@ if [ -n "$peer" ]; then
     DM_PEER_TYPES='bf16:bf16 q8_0:int8' "$scripts/bench_peer.sh" "$peer" "$folder/model" "$build" \
         2>"$folder/peer" >>"$folder/lines"
     cat "$folder/peer" >&2
-    awk -F ' *[|] *' -v aim=20 '/^[|] (reading|generating)/ {
-        print "| " $2 ", " $5 ", beside llama.cpp in " $3 " | " ($2 ~ /reading 2048/ && $5 == "bf16" ?
-            ">= 20 x" : "") " | " $7 " x: " $6 " and " $4 " tokens/s | `scripts/bench_peer.sh` |"
+    awk -F ' *[|] *' '/^[|] (reading|generating)/ {
+        aim = $2 ~ /reading 2048/ && $5 == "bf16" ? ">= 20 x" : ""
+        printf "| %s, %s, beside llama.cpp in %s | %s | %s x; %s and %s tokens/s | `%s` |\n", $2, $5, $3,
+            aim, $7, $6, $4, "scripts/bench_peer.sh LLAMA_BENCH MODEL"
     }' "$folder/peer" >>"$table"
 fi
 for DM_DTYPE in int8 f32 bf16; do

@@ -94,6 +94,19 @@ static void test_models(void **state) {
     REFUSED(dm_checkpoint_export_gguf(NULL, "out", 0, &error), "dm_checkpoint_export_gguf");
     REFUSED(dm_checkpoint_export_gguf(path, NULL, 0, &error), "dm_checkpoint_export_gguf");
     REFUSED(dm_checkpoint_export_gguf(path, "out", (dm_dtype)9, &error), "dtype");
+    REFUSED(dm_checkpoint_export_gguf(path, "out", DM_DTYPE_INT8, &error), "int8");
+    REFUSED(dm_checkpoint_convert(path, "out", DM_DTYPE_INT8, &error), "int8");
+    REFUSED(dm_checkpoint_init(path, "out", DM_DTYPE_INT8, 0, &error), "int8");
+    dm_operation_time *times;
+    size_t n_time;
+    REFUSED(dm_model_get_profile(NULL, &times, &n_time, &error), "dm_model_get_profile");
+    REFUSED(dm_model_get_profile(model, NULL, &n_time, &error), "dm_model_get_profile");
+    REFUSED(dm_model_get_profile(model, &times, NULL, &error), "dm_model_get_profile");
+    REFUSED(dm_model_get_profile(model, &times, &n_time, &error), "options.profile");
+    dm_trainer_options training = DM_TRAINER_OPTIONS_INIT;
+    dm_trainer *trainer;
+    training.dtype = DM_DTYPE_INT8;
+    REFUSED(dm_trainer_new(path, &training, &trainer, &error), "int8");
 }
 
 static void test_context(void **state) {

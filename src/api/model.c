@@ -115,7 +115,7 @@ dm_status dm_checkpoint_export_gguf(const char *directory, const char *path, dm_
     if (!directory || !path)
         return dm_fail(error, DM_ERROR_ARGUMENT,
                        "dm_checkpoint_export_gguf: directory and path are needed");
-    dm_status status = check_dtype(dtype, error);
+    dm_status status = check_stored(dtype, error);
     return status ? status : dm_gguf_export(directory, path, dtype, error);
 }
 

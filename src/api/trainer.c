@@ -42,9 +42,10 @@ static dm_status check_numbers(const dm_trainer_options *options, dm_error *erro
 }
 
 static dm_status check_options(const dm_trainer_options *options, dm_error *error) {
+    if (options->dtype == DM_DTYPE_INT8)
+        return dm_fail(error, DM_ERROR_ARGUMENT, "dtype int8 is for reading only: use f32 or bf16");
     if ((unsigned)options->dtype > DM_DTYPE_F16)
-        return dm_fail(error, DM_ERROR_ARGUMENT, "dtype %d: training runs in f32 or bf16",
-                       (int)options->dtype);
+        return dm_fail(error, DM_ERROR_ARGUMENT, "unknown dtype %d", (int)options->dtype);
     if ((unsigned)options->schedule > DM_SCHEDULE_LINEAR)
         return dm_fail(error, DM_ERROR_ARGUMENT, "unknown schedule %d", (int)options->schedule);
     if (options->schedule != DM_SCHEDULE_CONSTANT && options->n_step <= options->warmup)

@@ -44,7 +44,8 @@ static size_t widest_slice(const struct dm_matmul_backend *matmul, const struct 
 void dm_walk_plan(struct dm_network *network) {
     const struct dm_matmul_backend *matmul = &network->ops.matmul;
     const struct dm_projections *own = &network->layers[0].project;
-    network->walk = (struct dm_walk_room){.n_worker = dm_threads_count(network->threads)};
+    size_t n_thread = dm_threads_count(network->threads), n_slice = matmul->n_slice(own->in_x);
+    network->walk = (struct dm_walk_room){.n_worker = n_thread < n_slice ? n_thread : n_slice};
     if (!same_slices(matmul, own->in_x, own->in_z) ||
         !same_slices(matmul, own->in_x, own->dt_proj) || matmul->prepared_bytes(own->dt_proj, 1))
         return;

@@ -9,8 +9,9 @@ static int run(int n_argument, char **arguments) {
     static const char *const dtype_names[] = {"auto", "f32", "bf16", "f16", NULL};
     const dm_dtype dtypes[] = {DM_DTYPE_AUTO, DM_DTYPE_F32, DM_DTYPE_BF16, DM_DTYPE_F16};
     static const char *const format_names[] = {"transformers", "gguf", NULL};
-    dm_status (*const formats[])(const char *, const char *, dm_dtype,
-                                 dm_error *) = {dm_checkpoint_convert, dm_checkpoint_export_gguf};
+    typedef dm_status writer(const char *directory, const char *output, dm_dtype dtype,
+                             dm_error *error);
+    writer *const formats[] = {dm_checkpoint_convert, dm_checkpoint_export_gguf};
     int dtype = 0, format = 0;
     const struct option options[] = {
         {OPTION_CHOICE, "format", &format, "FORMAT",

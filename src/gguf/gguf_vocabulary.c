@@ -47,12 +47,14 @@ static uint32_t type_of(const struct vocabulary *vocabulary, size_t id) {
 }
 
 static void put_tokens(struct dm_gguf_bytes *keys, const struct vocabulary *vocabulary) {
-    char unused[32];
+    char unused[32] = "";
     dm_gguf_key_array(keys, "tokenizer.ggml.tokens", DM_GGUF_TEXT, vocabulary->n_row);
     for (size_t id = 0; id < vocabulary->n_row; id++) {
         struct text text = vocabulary->texts[id];
-        if (!text.bytes)
-            text = (struct text){unused, (size_t)snprintf(unused, sizeof unused, "[PAD%zu]", id)};
+        if (!text.bytes) {
+            snprintf(unused, sizeof unused, "[PAD%zu]", id);
+            text = (struct text){unused, strlen(unused)};
+        }
         dm_gguf_put_text(keys, text.bytes, text.n_byte);
     }
     dm_gguf_key_array(keys, "tokenizer.ggml.token_type", DM_GGUF_I32, vocabulary->n_row);

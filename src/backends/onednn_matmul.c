@@ -124,8 +124,10 @@ static void put_rows(const struct piece *piece, const void *from, const float *s
                      size_t n_row) {
     const struct dm_matrix *matrix = piece->matrix;
     size_t n_column = piece->kernel->product.n_out;
-    const struct dm_byte_columns columns = {matrix->scale + piece->first_column,
-                                            matrix->offset + piece->first_column};
+    struct dm_byte_columns columns = {NULL, NULL};
+    if (matrix->compute == DM_DTYPE_INT8)
+        columns = (struct dm_byte_columns){matrix->scale + piece->first_column,
+                                           matrix->offset + piece->first_column};
     for (size_t t = 0; t < n_row; t++) {
         float *to = piece->y + (row + t) * piece->y_step;
         const float *values = (const float *)from + t * n_column;

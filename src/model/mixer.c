@@ -44,11 +44,10 @@ static dm_status multiply(const struct dm_batch *batch, const struct dm_matrix *
     return multiply_all(batch, &op, 1, operation, error);
 }
 
-static void add_bias(const struct dm_batch *batch, const dm_real *bias, size_t width, dm_real *y) {
-    if (bias)
-        for (size_t t = 0; t < batch->n_token; t++)
-            for (size_t i = 0; i < width; i++)
-                y[t * width + i] += bias[i];
+void dm_add_bias(const dm_real *bias, size_t n_token, size_t width, size_t step, dm_real *y) {
+    for (size_t t = 0; t < n_token; t++)
+        for (size_t i = 0; i < width; i++)
+            y[t * step + i] += bias[i];
 }
 
 /* ---- The parts of a layer ---- */
@@ -130,7 +129,8 @@ dm_status dm_mixer_inputs(const struct dm_batch *batch, size_t layer, dm_error *
         multiply(batch, own->project.in_x, at->normed, false, at->x, DM_OPERATION_IN_PROJ, error);
     if (status)
         return status;
-    add_bias(batch, own->in_bias, config->d_inner, at->x);
+    if (own->in_bias)
+        dm_add_bias(own->in_bias, batch->n_token, config->d_inner, config->d_inner, at->x);
     convolve(batch, layer);
     return dm_mixer_parameters(batch, layer, error);
 }
@@ -204,7 +204,9 @@ dm_status dm_mixer_scan(const struct dm_batch *batch, size_t layer, dm_error *er
         multiply(batch, own->project.in_z, at->normed, false, at->z, DM_OPERATION_IN_PROJ, error);
     if (status)
         return status;
-    add_bias(batch, own->in_bias ? own->in_bias + config->d_inner : NULL, config->d_inner, at->z);
+    if (own->in_bias)
+        dm_add_bias(own->in_bias + config->d_inner, batch->n_token, config->d_inner,
+                    config->d_inner, at->z);
     scan(batch, layer);
     return DM_OK;
 }
@@ -212,12 +214,13 @@ dm_status dm_mixer_scan(const struct dm_batch *batch, size_t layer, dm_error *er
 dm_status dm_mixer_outputs(const struct dm_batch *batch, size_t layer, dm_error *error) {
     const struct dm_layer *own = &batch->network->layers[layer];
     struct dm_activations *at = batch->at;
+    size_t d_model = batch->network->config.d_model;
     dm_status status = dm_mixer_scan(batch, layer, error);
     if (!status)
         status = multiply(batch, own->project.out_proj, at->y, true, at->residual,
                           DM_OPERATION_OUT_PROJ, error);
-    if (!status)
-        add_bias(batch, own->out_bias, batch->network->config.d_model, at->residual);
+    if (!status && own->out_bias)
+        dm_add_bias(own->out_bias, batch->n_token, d_model, d_model, at->residual);
     return status;
 }
 

@@ -43,6 +43,8 @@ void dm_mixer_score(const struct dm_batch *batch, const struct dm_context *conte
 dm_status dm_mixer_scan(const struct dm_batch *batch, size_t layer, dm_error *error);
 /* The same, and residual += out_proj(y). */
 dm_status dm_mixer_outputs(const struct dm_batch *batch, size_t layer, dm_error *error);
+/* y[t, i] += bias[i] for rows of `width`, `step` apart. */
+void dm_add_bias(const dm_real *bias, size_t n_token, size_t width, size_t step, dm_real *y);
 /* The operations of the layer find its states in `at`, where the batch has any. */
 void dm_mixer_use_conv_states(const struct dm_batch *batch, size_t layer);
 void dm_mixer_use_ssm_states(const struct dm_batch *batch, size_t layer);

@@ -68,19 +68,28 @@ static void work(void *context, size_t worker) {
         walk->run(walk, slice, strips);
 }
 
-static dm_status take_walk(struct walk *walk, const struct dm_matrix *matrix, size_t work_per_token,
-                           dm_error *error) {
-    const struct dm_network *network = walk->batch->network;
-    walk->n_slice = network->ops.matmul.n_slice(matrix);
+/* Slices of the products with a matrix and rows x, of which `prepare` may have made others. */
+static dm_status take_walk(const struct dm_batch *batch, size_t layer,
+                           void (*run)(struct walk *walk, size_t slice, dm_real *strips),
+                           const struct dm_matrix *matrix, const dm_real *x, dm_error *error) {
+    const struct dm_network *network = batch->network;
+    const struct dm_matmul_backend *matmul = &network->ops.matmul;
+    struct walk walk = {.batch = batch,
+                        .own = &network->layers[layer],
+                        .run = run,
+                        .x = matmul->prepared_bytes(matrix, 1) ? batch->at->prepared
+                                                               : (const void *)x,
+                        .n_slice = matmul->n_slice(matrix)};
     size_t n_worker = network->walk.n_worker;
-    if (n_worker > walk->n_slice)
-        n_worker = walk->n_slice;
-    if (walk->batch->n_token < least_work / (work_per_token + 1) + 1)
+    size_t work_per_token = network->config.d_inner * network->config.d_model;
+    if (n_worker > walk.n_slice)
+        n_worker = walk.n_slice;
+    if (batch->n_token < least_work / (work_per_token + 1) + 1)
         n_worker = 1;
-    dm_parallel_for(network->threads, n_worker, work, walk);
-    if (walk->failed && error)
-        *error = walk->error;
-    return walk->failed ? walk->error.status : DM_OK;
+    dm_parallel_for(network->threads, n_worker, work, &walk);
+    if (walk.failed && error)
+        *error = walk.error;
+    return walk.failed ? walk.error.status : DM_OK;
 }
 
 /* The slice's columns of a product into y, which holds them alone or, with a step, more. */
@@ -94,12 +103,6 @@ static bool multiply(struct walk *walk, const struct dm_slice_product *op,
     if (failed && !atomic_exchange(&walk->failed, 1))
         walk->error = error;
     return !failed;
-}
-
-static void add_bias(const dm_real *bias, size_t n_token, size_t width, size_t step, dm_real *y) {
-    for (size_t t = 0; t < n_token; t++)
-        for (size_t i = 0; i < width; i++)
-            y[t * step + i] += bias[i];
 }
 
 /* A slice's columns. */
@@ -138,13 +141,6 @@ static void prepare(const struct dm_batch *batch, const struct dm_matrix *matrix
         dm_split(batch->network->threads, &op, run_prepare, batch->n_token, 1, width);
 }
 
-/* What `prepare` made of x, or x itself where products take it as it is. */
-static const void *prepared(const struct dm_batch *batch, const struct dm_matrix *matrix,
-                            const dm_real *x) {
-    return batch->network->ops.matmul.prepared_bytes(matrix, 1) ? batch->at->prepared
-                                                                : (const void *)x;
-}
-
 void dm_walk_prepare(const struct dm_batch *batch, size_t layer) {
     prepare(batch, batch->network->layers[layer].project.in_x, batch->at->normed,
             batch->network->config.d_model);
@@ -162,7 +158,7 @@ static void run_inputs(struct walk *walk, size_t slice, dm_real *x) {
     if (!multiply(walk, &product, DM_OPERATION_IN_PROJ))
         return;
     if (own->in_bias)
-        add_bias(own->in_bias + at.first, batch->n_token, at.n, at.n, x);
+        dm_add_bias(own->in_bias + at.first, batch->n_token, at.n, at.n, x);
     const struct dm_causal_conv1d op = {batch->n_sequence, config->d_inner,       config->d_conv,
                                         batch->at->start,  {x, at.first, at.n},   own->conv_weight,
                                         own->conv_bias,    batch->at->conv_state, batch->at->u};
@@ -172,14 +168,9 @@ static void run_inputs(struct walk *walk, size_t slice, dm_real *x) {
 }
 
 dm_status dm_walk_inputs(const struct dm_batch *batch, size_t layer, dm_error *error) {
-    const struct dm_model_config *config = &batch->network->config;
-    const struct dm_layer *own = &batch->network->layers[layer];
-    struct walk walk = {.batch = batch,
-                        .own = own,
-                        .run = run_inputs,
-                        .x = prepared(batch, own->project.in_x, batch->at->normed)};
     dm_mixer_use_conv_states(batch, layer);
-    return take_walk(&walk, own->project.in_x, config->d_inner * config->d_model, error);
+    return take_walk(batch, layer, run_inputs, batch->network->layers[layer].project.in_x,
+                     batch->at->normed, error);
 }
 
 /* ---- Scan ---- */
@@ -205,7 +196,7 @@ static void run_scan(struct walk *walk, size_t slice, dm_real *strips) {
     if (!multiply(walk, &in_z, DM_OPERATION_IN_PROJ))
         return;
     if (own->in_bias)
-        add_bias(own->in_bias + config->d_inner + to.first, batch->n_token, to.n, to.n, z);
+        dm_add_bias(own->in_bias + config->d_inner + to.first, batch->n_token, to.n, to.n, z);
     const struct dm_selective_scan op = {batch->n_sequence,
                                          config->d_inner,
                                          config->d_state,
@@ -225,14 +216,9 @@ static void run_scan(struct walk *walk, size_t slice, dm_real *strips) {
 }
 
 dm_status dm_walk_scan(const struct dm_batch *batch, size_t layer, dm_error *error) {
-    const struct dm_model_config *config = &batch->network->config;
-    const struct dm_layer *own = &batch->network->layers[layer];
-    struct walk walk = {.batch = batch,
-                        .own = own,
-                        .run = run_scan,
-                        .x = prepared(batch, own->project.in_z, batch->at->normed)};
     dm_mixer_use_ssm_states(batch, layer);
-    return take_walk(&walk, own->project.in_z, config->d_inner * config->d_model, error);
+    return take_walk(batch, layer, run_scan, batch->network->layers[layer].project.in_z,
+                     batch->at->normed, error);
 }
 
 /* ---- Outputs ---- */
@@ -246,16 +232,11 @@ static void run_outputs(struct walk *walk, size_t slice, dm_real *strips) {
     const struct dm_slice_product product = {
         batch->n_token, walk->x, walk->own->project.out_proj, slice, residual, d_model, true};
     if (multiply(walk, &product, DM_OPERATION_OUT_PROJ) && walk->own->out_bias)
-        add_bias(walk->own->out_bias + to.first, batch->n_token, to.n, d_model, residual);
+        dm_add_bias(walk->own->out_bias + to.first, batch->n_token, to.n, d_model, residual);
 }
 
 dm_status dm_walk_outputs(const struct dm_batch *batch, size_t layer, dm_error *error) {
-    const struct dm_model_config *config = &batch->network->config;
-    const struct dm_layer *own = &batch->network->layers[layer];
-    prepare(batch, own->project.out_proj, batch->at->y, config->d_inner);
-    struct walk walk = {.batch = batch,
-                        .own = own,
-                        .run = run_outputs,
-                        .x = prepared(batch, own->project.out_proj, batch->at->y)};
-    return take_walk(&walk, own->project.out_proj, config->d_inner * config->d_model, error);
+    const struct dm_matrix *out_proj = batch->network->layers[layer].project.out_proj;
+    prepare(batch, out_proj, batch->at->y, batch->network->config.d_inner);
+    return take_walk(batch, layer, run_outputs, out_proj, batch->at->y, error);
 }

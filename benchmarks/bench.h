@@ -29,10 +29,6 @@ static inline void check(dm_status status, const dm_error *error) {
     exit(1);
 }
 
-static inline const char *dtype_name(dm_dtype dtype) {
-    return dtype == DM_DTYPE_INT8 ? "int8" : dtype == DM_DTYPE_BF16 ? "bf16" : "f32";
-}
-
 static inline dm_dtype dtype_named(const char *name) {
     return strcmp(name, "int8") == 0   ? DM_DTYPE_INT8
            : strcmp(name, "bf16") == 0 ? DM_DTYPE_BF16

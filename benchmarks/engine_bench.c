@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/half.h"
 #include "bench.h"
 #include "limits.h"
 #include "model/language_model.h"
@@ -117,7 +118,7 @@ static void print_model(const dm_model *model, const char *what) {
     check(dm_model_get_info(model, &info, &error), &error);
     printf("{\"bench\": \"%s\", \"dtype\": \"%s\", \"cpu\": \"%s\", \"threads\": %zu, "
            "\"packed_mb\": %.1f",
-           what, dtype_name(info.compute_dtype), info.cpu, info.n_thread,
+           what, dm_dtype_name(info.compute_dtype), info.cpu, info.n_thread,
            (double)info.packed_bytes / 1048576);
 }
 

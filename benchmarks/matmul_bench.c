@@ -13,6 +13,7 @@
 
 #include "backends/cpu.h"
 #include "backends/onednn_limit.h"
+#include "base/half.h"
 #include "base/memory.h"
 #include "base/random.h"
 
@@ -63,10 +64,6 @@ static void check(dm_status status, const dm_error *error) {
         return;
     fprintf(stderr, "matmul_bench: %s\n", error->message);
     exit(1);
-}
-
-static const char *name_of(dm_dtype compute) {
-    return compute == DM_DTYPE_BF16 ? "bf16" : "f32";
 }
 
 /* One product: forwards, back (by the transposed weight), or the weight's gradient. */
@@ -138,7 +135,7 @@ static double measure(const struct bench *b, const struct shape *shape, dm_dtype
 }
 
 static void print_start(const struct bench *b, const char *name, dm_dtype compute) {
-    printf("{\"bench\": \"%s\", \"dtype\": \"%s\", \"threads\": %zu", name, name_of(compute),
+    printf("{\"bench\": \"%s\", \"dtype\": \"%s\", \"threads\": %zu", name, dm_dtype_name(compute),
            dm_threads_count(b->threads));
 }
 

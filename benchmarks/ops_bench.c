@@ -52,14 +52,24 @@ static void run_causal_conv1d(const struct bench *b) {
         b->ops->causal_conv1d(&op, c, BLOCK);
 }
 
+static struct dm_selective_scan scan_of(const struct bench *b, float *checkpoints) {
+    return (struct dm_selective_scan){.n_sequence = 1,
+                                      .d_inner = D_INNER,
+                                      .d_state = D_STATE,
+                                      .start = start,
+                                      .u = b->u,
+                                      .delta = {b->delta, 0, D_INNER},
+                                      .A = b->A,
+                                      .BC = b->BC,
+                                      .D = b->vector,
+                                      .z = {b->z, 0, D_INNER},
+                                      .ssm_state = &b->state,
+                                      .y = b->y,
+                                      .checkpoints = checkpoints};
+}
+
 static void run_selective_scan(const struct bench *b) {
-    struct dm_selective_scan op = {1,         D_INNER,
-                                   D_STATE,   start,
-                                   b->u,      {b->delta, 0, D_INNER},
-                                   b->A,      b->BC,
-                                   b->vector, {b->z, 0, D_INNER},
-                                   &b->state, b->y,
-                                   NULL};
+    struct dm_selective_scan op = scan_of(b, NULL);
     for (size_t c = 0; c < D_INNER; c += BLOCK)
         b->ops->selective_scan(&op, c, BLOCK);
 }
@@ -89,37 +99,13 @@ static void run_causal_conv1d_backward(const struct bench *b) {
 
 /* The forward pass when training. */
 static void run_selective_scan_kept(const struct bench *b) {
-    struct dm_selective_scan op = {1,
-                                   D_INNER,
-                                   D_STATE,
-                                   start,
-                                   b->u,
-                                   {b->delta, 0, D_INNER},
-                                   b->A,
-                                   b->BC,
-                                   b->vector,
-                                   {b->z, 0, D_INNER},
-                                   &b->state,
-                                   b->y,
-                                   b->checkpoints};
+    struct dm_selective_scan op = scan_of(b, b->checkpoints);
     for (size_t c = 0; c < D_INNER; c += BLOCK)
         b->ops->selective_scan(&op, c, BLOCK);
 }
 
 static void run_selective_scan_backward(const struct bench *b) {
-    struct dm_selective_scan op = {1,
-                                   D_INNER,
-                                   D_STATE,
-                                   start,
-                                   b->u,
-                                   {b->delta, 0, D_INNER},
-                                   b->A,
-                                   b->BC,
-                                   b->vector,
-                                   {b->z, 0, D_INNER},
-                                   NULL,
-                                   NULL,
-                                   b->checkpoints};
+    struct dm_selective_scan op = scan_of(b, b->checkpoints);
     struct dm_selective_scan_grad grad = {b->dy, b->dx,      b->ddelta, b->dz,     b->y,
                                           b->dA, b->dvector, b->dBC,    &b->dstate};
     for (size_t c = 0; c < D_INNER; c += BLOCK)

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/half.h"
 #include "base/random.h"
 #include "bench.h"
 #include "training/trainer.h"
@@ -172,9 +173,8 @@ static void report(const dm_trainer *trainer, const struct run *run, double time
     double thread_time = time * n_thread * (double)n_step, products, named = 0;
     printf("{\"tokens\": %zu, \"sequences\": %zu, \"dtype\": \"%s\", \"recompute\": %d, "
            "\"threads\": %g, \"tokens_per_second\": %.1f",
-           run->n_token, run->batch.n_sequence,
-           info.compute_dtype == DM_DTYPE_BF16 ? "bf16" : "f32", trainer->pass.recompute, n_thread,
-           (double)run->n_token / time);
+           run->n_token, run->batch.n_sequence, dm_dtype_name(info.compute_dtype),
+           trainer->pass.recompute, n_thread, (double)run->n_token / time);
     products = 1e-9 * (double)(nanoseconds[FORWARD_PRODUCTS] + nanoseconds[WEIGHT_GRADIENTS]);
     printf(", \"time_over_products\": %.2f", thread_time / products);
     for (int i = 0; i < N_CLOCK; i++) {
@@ -208,7 +208,7 @@ int main(int n_argument, char **arguments) {
     options.n_thread = setting("DM_THREADS", 0);
     options.cpu = getenv("DM_CPU");
     options.recompute = setting("DM_RECOMPUTE", 0) != 0;
-    options.dtype = dtype && !strcmp(dtype, "bf16") ? DM_DTYPE_BF16 : DM_DTYPE_F32;
+    options.dtype = dtype ? dtype_named(dtype) : DM_DTYPE_F32;
     check(dm_trainer_new(arguments[1], &options, &trainer, &error), &error);
     check(dm_trainer_get_info(trainer, &info, &error), &error);
     n_thread = (double)info.n_thread;

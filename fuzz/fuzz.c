@@ -25,6 +25,25 @@ const char *fuzz_file(const uint8_t *data, size_t size) {
     return path;
 }
 
+static dm_tokenizer *tokenizer;
+
+static void release_tokenizer(void) {
+    dm_tokenizer_free(tokenizer);
+}
+
+const dm_tokenizer *fuzz_tokenizer(const char *name) {
+    const char *root = getenv("DM_SOURCE_ROOT");
+    char path[FUZZ_MAX_PATH];
+    dm_error error = fuzz_error_new();
+    if (tokenizer)
+        return tokenizer;
+    MUST(root);
+    MUST(snprintf(path, sizeof path, "%s/tests/data/tokenizer/%s", root, name) < FUZZ_MAX_PATH);
+    MUST(dm_tokenizer_load(path, &tokenizer, &error) == DM_OK);
+    atexit(release_tokenizer);
+    return tokenizer;
+}
+
 static char directory[FUZZ_MAX_PATH / 2];
 
 static int remove_one(const char *path, const struct stat *status, int kind, struct FTW *place) {

@@ -28,6 +28,10 @@ const char *fuzz_directory(void);
 /* Writes directory/name and puts its path into `path` [FUZZ_MAX_PATH]. */
 void fuzz_write(const char *name, const void *bytes, size_t n_byte, char *path);
 
+/* That of tests/data/tokenizer/NAME, loaded at the first call, whose name holds for all; released at
+ * the end of the process. */
+const dm_tokenizer *fuzz_tokenizer(const char *name);
+
 /* A call failed with `status` exactly when it left a message that says so in one line. Begin with
  * fuzz_error_new. */
 dm_error fuzz_error_new(void);

@@ -7,22 +7,7 @@
 #include "complaints.h"
 #include "train_corpus.h"
 
-static dm_tokenizer *tokenizer;
-
-static void release_tokenizer(void) {
-    dm_tokenizer_free(tokenizer);
-}
-
-static void load_tokenizer(void) {
-    const char *root = getenv("DM_SOURCE_ROOT");
-    char path[FUZZ_MAX_PATH];
-    dm_error error = fuzz_error_new();
-    MUST(root);
-    MUST(snprintf(path, sizeof path, "%s/tests/data/tokenizer/bytes", root) < FUZZ_MAX_PATH);
-    MUST(dm_tokenizer_load(path, &tokenizer, &error) == DM_OK);
-    atexit(release_tokenizer);
-}
-
+static const dm_tokenizer *tokenizer;
 /* Lines that are not blank. */
 static size_t count_lines(const uint8_t *data, size_t size) {
     size_t n = 0;
@@ -49,8 +34,7 @@ static void check(const struct corpus *corpus) {
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    if (!tokenizer)
-        load_tokenizer();
+    tokenizer = fuzz_tokenizer("bytes");
     const struct text_list none = {0}, lines = {{fuzz_file(data, size)}, 1, false};
     struct corpus corpus;
     bool fine = corpus_read(&corpus, tokenizer, &none, &lines);

@@ -12,22 +12,7 @@
 
 enum { n_file = 3, max_length = 40, most_prompt = 16, most_rows = 20 };
 
-static dm_tokenizer *tokenizer;
-
-static void release_tokenizer(void) {
-    dm_tokenizer_free(tokenizer);
-}
-
-static void load_tokenizer(void) {
-    const char *root = getenv("DM_SOURCE_ROOT");
-    char path[FUZZ_MAX_PATH];
-    dm_error error = fuzz_error_new();
-    MUST(root);
-    MUST(snprintf(path, sizeof path, "%s/tests/data/tokenizer/bytes", root) < FUZZ_MAX_PATH);
-    MUST(dm_tokenizer_load(path, &tokenizer, &error) == DM_OK);
-    atexit(release_tokenizer);
-}
-
+static const dm_tokenizer *tokenizer;
 struct part {
     const char *bytes;
     size_t n;
@@ -78,8 +63,7 @@ static void check_prompt(const struct task *task, size_t i) {
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (!size)
         return 0;
-    if (!tokenizer)
-        load_tokenizer();
+    tokenizer = fuzz_tokenizer("bytes");
     const char *set = longbench_sets[data[0] % n_longbench_set].name;
     write_files(data + 1, size - 1, set);
     const struct longbench_options options = {.folder = fuzz_directory(),

@@ -10,21 +10,7 @@
 #include "text/normalize.h"
 #include "text/unicode.h"
 
-static dm_tokenizer *tokenizer;
-
-static void release_tokenizer(void) {
-    dm_tokenizer_free(tokenizer);
-}
-
-static void load_tokenizer(void) {
-    const char *root = getenv("DM_SOURCE_ROOT");
-    char path[FUZZ_MAX_PATH];
-    dm_error error = fuzz_error_new();
-    MUST(root && snprintf(path, sizeof path, "%s/tests/data/tokenizer/neox", root) < FUZZ_MAX_PATH);
-    MUST(dm_tokenizer_load(path, &tokenizer, &error) == DM_OK);
-    atexit(release_tokenizer);
-}
-
+static const dm_tokenizer *tokenizer;
 /* Valid UTF-8, as utf8proc sees it? `*wall`: a character in it is normalized otherwise there. */
 static bool is_valid(const uint8_t *data, size_t size, bool *wall) {
     utf8proc_ssize_t length;
@@ -162,8 +148,7 @@ static void check_ids(const uint8_t *data, size_t size) {
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     bool wall = false;
-    if (!tokenizer)
-        load_tokenizer();
+    tokenizer = fuzz_tokenizer("neox");
     size_t live = dm_memory_live();
     if (is_valid(data, size, &wall))
         check_text((const char *)data, size, wall);

@@ -14,11 +14,7 @@ ninja -C "$build" benchmarks/ops_bench benchmarks/engine_bench benchmarks/matmul
     benchmarks/training_bench programs/decimamba >/dev/null
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
-cat >"$folder/config.json" <<JSON
-{"d_model": 768, "n_layer": 24, "vocab_size": 50277, "ssm_cfg": {}, "rms_norm": true,
- "residual_in_fp32": true, "fused_add_norm": true, "pad_vocab_size_multiple": 8}
-JSON
-"$build/programs/decimamba" init "$folder/config.json" "$folder/model" --seed 1 --dtype bf16
+"$(dirname "$0")/bench_model.sh" "$folder/model" "$build"
 if [ -n "$peer" ]; then
     "$(dirname "$0")/bench_peer.sh" "$peer" "$folder/model" "$build"
     exit

@@ -25,11 +25,7 @@ export DM_REPEATS="${DM_REPEATS:-5}" DM_DTYPE=bf16
 ninja -C "$build" benchmarks/engine_bench benchmarks/training_bench programs/decimamba >/dev/null
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
-cat >"$folder/config.json" <<JSON
-{"d_model": 768, "n_layer": 24, "vocab_size": 50277, "ssm_cfg": {}, "rms_norm": true,
- "residual_in_fp32": true, "fused_add_norm": true, "pad_vocab_size_multiple": 8}
-JSON
-"$build/programs/decimamba" init "$folder/config.json" "$folder/model" --seed 1 --dtype bf16
+"$scripts/bench_model.sh" "$folder/model" "$build"
 table=$folder/table
 
 engine() { # arguments: engine_bench's, behind the model

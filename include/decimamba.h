@@ -148,8 +148,9 @@ typedef struct dm_operation_time {
     double seconds;
     uint64_t n_call; /* pieces of work, each on one thread, or whole products */
 } dm_operation_time;
-/* Of all sessions since the model was loaded, in the order of a layer; `*times` is allocated. Time
- * in which threads wait is in none of them. DM_ERROR_ARGUMENT where options->profile was 0. */
+/* Of all sessions since the model was loaded, in the order of a layer; `*times` is allocated. Where
+ * threads wait is in none of them, but for waits inside a whole product (x_proj and the head).
+ * DM_ERROR_ARGUMENT where options->profile was 0. */
 DM_API dm_status dm_model_get_profile(const dm_model *model, dm_operation_time **times,
                                       size_t *n_time, dm_error *error);
 

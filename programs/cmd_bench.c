@@ -114,9 +114,13 @@ static bool run_measure(const struct bench *bench, struct measure *measure) {
 
 /* ---- Showing ---- */
 
+static size_t sequences_of(const struct measure *measure) {
+    return measure->n_session ? measure->n_session : 1; /* a text is read alone */
+}
+
 /* Tokens that one run reads or gives. */
 static double tokens_of(const struct measure *measure) {
-    return (double)measure->n_token * (double)(measure->n_session ? measure->n_session : 1);
+    return (double)measure->n_token * (double)sequences_of(measure);
 }
 
 static double peak_megabytes(void) {
@@ -165,11 +169,10 @@ static json_t *breakdown_object(const struct bench *bench, const struct measure 
 static bool print_line(const struct bench *bench, const struct measure *measure) {
     json_t *object =
         json_pack("{ss si si sf sf sf ss ss si}", "test", measure->name, "tokens",
-                  (json_int_t)measure->n_token, "sequences",
-                  (json_int_t)(measure->n_session ? measure->n_session : 1), "tokens_per_s",
-                  tokens_of(measure) / measure->median, "spread", measure->spread, "peak_mib",
-                  peak_megabytes(), "dtype", dtype_name(bench->info.compute_dtype), "cpu",
-                  bench->info.cpu, "threads", (json_int_t)bench->info.n_thread);
+                  (json_int_t)measure->n_token, "sequences", (json_int_t)sequences_of(measure),
+                  "tokens_per_s", tokens_of(measure) / measure->median, "spread", measure->spread,
+                  "peak_mib", peak_megabytes(), "dtype", dtype_name(bench->info.compute_dtype),
+                  "cpu", bench->info.cpu, "threads", (json_int_t)bench->info.n_thread);
     if (object && bench->breakdown)
         json_object_set_new(object, "breakdown", breakdown_object(bench, measure));
     return print_json(object);

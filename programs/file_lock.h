@@ -5,7 +5,8 @@
 #include <stdbool.h>
 
 /* Locks what a descriptor has open under `name`, until that is closed. false: it cannot be told, or,
- * with EBUSY, another process holds it, or it no longer has this name. Where there are no locks, nobody holds any. */
+ * with EBUSY, another process holds it, or it no longer has this name. Where there are no locks,
+ * nobody holds any. */
 bool file_lock(int descriptor, const char *name);
 
 #endif

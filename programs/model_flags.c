@@ -16,8 +16,7 @@ void model_flags_table(struct model_flags *flags, struct option table[n_model_op
          "threads to use; 0: as many as the process may run on", .most = 1024},
         {OPTION_CHOICE, "dtype", &flags->dtype, "TYPE",
          "of the large matrix products: f32, bf16, int8 (weights and activations rounded to 8 "
-         "bits), "
-         "or auto: bf16 where the checkpoint is bf16 and the processor has it",
+         "bits), or auto: bf16 where the checkpoint is bf16 and the processor has it",
          .choices = dtype_names},
         {OPTION_TEXT, "cpu", &flags->cpu, "NAME",
          .help = "instruction set: reference, avx2 or avx512 (default the best there is)"},

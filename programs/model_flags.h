@@ -9,10 +9,10 @@ struct model_flags {
     size_t n_thread;
     int dtype;
     const char *cpu;
-    bool profile; /* of no flag, either: keep the time of every operation */
-    bool check;
-    bool no_map;
-    const char *settings; /* of no flag: a decimamba.json in place of the model's own; NULL: that */
+    bool check, no_map;
+    /* of no flag: */
+    const char *settings; /* a decimamba.json in place of the model's own; NULL: that */
+    bool profile;         /* keep the time of every operation */
 };
 
 enum { n_model_option = 6 };

@@ -1,7 +1,7 @@
 /* Writing a file whole or not at all: to PATH.tmp, renamed when all of it is on the disk. That is
  * locked: of two processes that write the same file at the same time one is refused, and what a
- * process that was killed left is written anew. What is there already and is no regular file (a pipe, /dev/stdout) is
- * written to as it is. Faults print their line. */
+ * process that was killed left is written anew. What is there already and is no regular file (a
+ * pipe, /dev/stdout) is written to as it is. Faults print their line. */
 #ifndef DECIMAMBA_PROGRAMS_OUTPUT_FILE_H
 #define DECIMAMBA_PROGRAMS_OUTPUT_FILE_H
 

@@ -25,6 +25,7 @@ struct buffer {
 static void describe(const struct dm_model_config *config, size_t n_token, size_t n_sequence,
                      const struct dm_walk_room *walk, struct buffer buffers[n_buffer]) {
     const bool training = walk == NULL;
+    const bool walks = walk && walk->width; /* then x is in a strip */
     const size_t strips = walk ? walk->n_worker * 2 * walk->width : 0;
     const size_t real = sizeof(dm_real), E = config->d_inner, BC = 2 * config->d_state;
     const size_t raw = training && config->mixer_norms, most = n_sequence;
@@ -32,7 +33,7 @@ static void describe(const struct dm_model_config *config, size_t n_token, size_
     { offsetof(struct dm_activations, field), row, n_row, DM_LIFE_##life, DM_PART_##part }
     const struct buffer table[n_buffer] = {
         BUFFER(residual, config->d_model * real, n_token, PER_LAYER, INPUT),
-        BUFFER(x, E * real, n_token, RECOMPUTED, INPUT),
+        BUFFER(x, walks ? 0 : E * real, n_token, RECOMPUTED, INPUT),
         BUFFER(score, real, n_token, SCRATCH, INPUT),
         BUFFER(normed, config->d_model * real, n_token, SCRATCH, HANDED),
         BUFFER(u, E * real, n_token, RECOMPUTED, HANDED),

@@ -1,7 +1,6 @@
 #include "model/language_model.h"
 
-#include <stdatomic.h>
-
+#include "base/first_error.h"
 #include "base/half.h"
 #include "base/memory.h"
 #include "model/walk.h"
@@ -93,26 +92,23 @@ static dm_status load_layer(const struct dm_model *model, size_t layer, dm_error
 /* Layers in parallel: packing takes longer than reading. */
 struct loading {
     const struct dm_model *model;
-    atomic_int failed;
-    dm_error error; /* of the first that failed */
+    struct dm_first_error first_error;
 };
 
 static void load_one(void *context, size_t layer) {
     struct loading *loading = context;
     dm_error error;
-    if (atomic_load(&loading->failed))
+    if (atomic_load(&loading->first_error.is_there))
         return;
-    if (load_layer(loading->model, layer, &error) && !atomic_exchange(&loading->failed, 1))
-        loading->error = error;
+    if (load_layer(loading->model, layer, &error))
+        dm_first_error_keep(&loading->first_error, &error);
     dm_checkpoint_forget_pages(loading->model->checkpoint); /* what is packed is not needed twice */
 }
 
 static dm_status load_layers(const struct dm_model *model, dm_error *error) {
     struct loading loading = {.model = model};
     dm_parallel_for(model->network.threads, model->network.config.n_layer, load_one, &loading);
-    if (loading.failed && error)
-        *error = loading.error;
-    return loading.failed ? loading.error.status : DM_OK;
+    return dm_first_error_give(&loading.first_error, error);
 }
 
 static void count_packed(struct dm_model *model) {
@@ -181,14 +177,12 @@ dm_status dm_language_model_load(const char *directory, const dm_model_options *
         return dm_fail_memory(error, "a model");
     pthread_mutex_init(&model->mutex, NULL);
     model->chunk = chunk_tokens;
-    if (options->profile &&
-        !(model->network.clocks = dm_memory_zeroed(1, sizeof(struct dm_clocks)))) {
-        dm_language_model_free(model);
-        return dm_fail_memory(error, "the clocks");
-    }
     model->check = options->check;
     model->no_map = options->no_map;
     dm_status status = dm_cpu_ops(options->cpu, &model->network.ops, error);
+    if (!status && options->profile &&
+        !(model->network.clocks = dm_memory_zeroed(1, sizeof(struct dm_clocks))))
+        status = dm_fail_memory(error, "the clocks");
     if (!status)
         status = dm_threads_new(options->n_thread, &model->network.threads, error);
     if (!status)

@@ -2,6 +2,7 @@
 
 #include <stdatomic.h>
 
+#include "base/first_error.h"
 #include "model/split.h"
 
 /* Less work than this is not worth a hand-over to another thread. */
@@ -15,8 +16,7 @@ struct walk {
     const void *x; /* rows of what is multiplied, as the products take them */
     size_t n_slice;
     atomic_size_t next;
-    atomic_int failed;
-    dm_error error; /* of the first that failed */
+    struct dm_first_error first_error;
 };
 
 /* ---- Planning ---- */
@@ -87,9 +87,7 @@ static dm_status take_walk(const struct dm_batch *batch, size_t layer,
     if (batch->n_token < least_work / (work_per_token + 1) + 1)
         n_worker = 1;
     dm_parallel_for(network->threads, n_worker, work, &walk);
-    if (walk.failed && error)
-        *error = walk.error;
-    return walk.failed ? walk.error.status : DM_OK;
+    return dm_first_error_give(&walk.first_error, error);
 }
 
 /* The slice's columns of a product into y, which holds them alone or, with a step, more. */
@@ -100,8 +98,8 @@ static bool multiply(struct walk *walk, const struct dm_slice_product *op,
     dm_error error;
     bool failed = network->ops.matmul.multiply_slice(op, &error) != DM_OK;
     dm_clock_end(network->clocks, operation, begin, 1);
-    if (failed && !atomic_exchange(&walk->failed, 1))
-        walk->error = error;
+    if (failed)
+        dm_first_error_keep(&walk->first_error, &error);
     return !failed;
 }
 

@@ -170,8 +170,10 @@ static void bench_decimating(const dm_model *model, size_t n_token, const char *
     print_model(model, "read, decimating");
     printf(", \"layers\": \"%s\", \"tokens\": %zu", layers, n_token);
     print_rate((double)n_token, times, n);
-    printf(", \"times_plain\": %.2f, \"least\": %.2f, \"most\": %.2f, \"peak_mb\": %.0f}\n", ratio,
-           ratios[0], ratios[n - 1], peak_megabytes());
+    if (beside)
+        printf(", \"times_plain\": %.2f, \"least\": %.2f, \"most\": %.2f", ratio, ratios[0],
+               ratios[n - 1]);
+    printf(", \"peak_mb\": %.0f}\n", peak_megabytes());
     free_text(&plain);
     free_text(&cut);
 }

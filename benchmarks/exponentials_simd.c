@@ -5,7 +5,7 @@
 enum { NEAR = 1024 };
 
 float DM_VARIANT(bench_exponentials)(size_t n) {
-    static float numbers[NEAR];
+    float numbers[NEAR];
     vf sum[4] = {vf_set1(0), vf_set1(0), vf_set1(0), vf_set1(0)};
     for (size_t i = 0; i < NEAR; i++)
         numbers[i] = -(float)i / 64;

@@ -15,7 +15,8 @@ struct dm_file_writer {
 dm_status dm_file_writer_open(struct dm_file_writer *writer, const char *path, dm_error *error);
 dm_status dm_file_writer_write(struct dm_file_writer *writer, const void *bytes, size_t n_byte,
                                dm_error *error);
-/* Flushes, syncs and renames: of two that write the same path, the one that ends last stays. Whatever it returns, the writer is closed afterwards. */
+/* Flushes, syncs and renames: of two that write the same path, the one that ends last stays.
+ * Whatever it returns, the writer is closed afterwards. */
 dm_status dm_file_writer_commit(struct dm_file_writer *writer, dm_error *error);
 /* Drops what was written; harmless after a commit, or on a zeroed struct. */
 void dm_file_writer_abort(struct dm_file_writer *writer);

@@ -26,13 +26,11 @@ char *path_folder(const char *path) {
 }
 
 char *path_absolute(const char *path) {
-    char *whole = realpath(path, NULL);
-    if (whole)
-        return whole;
     size_t n = strlen(path);
-    while (n > 1 && path[n - 1] == '/')
+    while (n > 1 && path[n - 1] == '/') /* "link/" fails where "link" leads to a file */
         n--;
-    char *trimmed = strndup(path, n), *folder = trimmed ? path_folder(trimmed) : NULL;
+    char *trimmed = strndup(path, n), *whole = trimmed ? realpath(trimmed, NULL) : NULL;
+    char *folder = trimmed && !whole ? path_folder(trimmed) : NULL;
     char *real = folder ? realpath(folder, NULL) : NULL;
     if (real) {
         const char *slash = strrchr(trimmed, '/');

@@ -1,8 +1,8 @@
 #!/bin/sh
-# The long checks: every test under AddressSanitizer and UndefinedBehaviorSanitizer, those with
-# threads under ThreadSanitizer, quick ones under valgrind, every allocation failing in turn, and
-# scripts/lint.sh.
-#     scripts/check_all.sh [BUILD]         build folders BUILD-asan, BUILD-tsan and BUILD-clang
+# The long checks: scripts/lint.sh, every test under AddressSanitizer and UndefinedBehaviorSanitizer,
+# those with threads under ThreadSanitizer, quick ones under valgrind, every allocation failing in
+# turn, every fault and kill, and a short look by each fuzzer.
+#     scripts/check_all.sh [BUILD]         also BUILD-asan, -tsan, -clang and -fuzz
 set -eu
 build=${1:-build}
 
@@ -15,6 +15,7 @@ sanitized() { # folder, sanitizers, tests (none: all)
     meson test -C "$folder" --print-errorlogs --timeout-multiplier 10 "$@"
 }
 
+scripts/lint.sh "$build"
 sanitized "$build-asan" address,undefined
 sanitized "$build-tsan" thread threads onednn_matmul properties choice memory_failures tokenizer \
     training loading_at_once bits
@@ -23,4 +24,5 @@ if command -v valgrind >/dev/null; then
 fi
 DM_THOROUGH=1 meson test -C "$build" --no-rebuild --print-errorlogs --timeout-multiplier 10 \
     memory_failures
-scripts/lint.sh "$build"
+scripts/kill_test.sh "$build"
+BUILD=$build-fuzz RECORD=$build/fuzz.tsv scripts/fuzz.sh 20

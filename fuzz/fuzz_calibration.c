@@ -21,7 +21,7 @@ static void check_channels(const struct dm_calibration *calibration) {
 }
 
 /* The default settings are such that a session takes them. */
-static void check_context(const struct dm_calibration *calibration) {
+static struct dm_context *make_context(const struct dm_calibration *calibration) {
     const dm_context_options *options = &calibration->context;
     struct dm_context *context;
     dm_error error = fuzz_error_new();
@@ -30,7 +30,32 @@ static void check_context(const struct dm_calibration *calibration) {
         MUST(options->layers[i] < n_layer);
     MUST(isfinite(options->beta) && isfinite(calibration->share));
     MUST(dm_context_new(options, n_layer, calibration, &context, &error) == DM_OK);
-    dm_context_free(context);
+    return context;
+}
+
+static void check_same(const struct dm_calibration *a, const struct dm_calibration *b) {
+    struct dm_context *context_a = make_context(a), *context_b = make_context(b);
+    MUST(dm_context_equal(context_a, context_b));
+    dm_context_free(context_a);
+    dm_context_free(context_b);
+    MUST(a->length == b->length && a->n_passage == b->n_passage && a->share == b->share);
+    for (size_t layer = 0; layer < n_layer; layer++) {
+        const struct dm_layer_channels *of_a = &a->layers[layer], *of_b = &b->layers[layer];
+        MUST(of_a->n_channel == of_b->n_channel);
+        for (size_t i = 0; i < of_a->n_channel; i++)
+            MUST(of_a->channels[i] == of_b->channels[i]);
+    }
+}
+
+static void check_round_trip(const struct dm_calibration *calibration) {
+    struct dm_calibration *again = NULL;
+    char path[FUZZ_MAX_PATH];
+    dm_error error = fuzz_error_new();
+    fuzz_write("decimamba.json", "", 0, path);
+    MUST(dm_calibration_write(calibration, path, &error) == DM_OK);
+    MUST(dm_calibration_read(path, n_layer, d_inner, &again, &error) == DM_OK);
+    check_same(calibration, again);
+    dm_calibration_free(again);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
@@ -43,7 +68,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     MUST(!calibration == !!status);
     if (!status) {
         check_channels(calibration);
-        check_context(calibration);
+        check_round_trip(calibration);
         dm_calibration_free(calibration);
     }
     MUST(dm_memory_live() == live);

@@ -1,6 +1,7 @@
 /* LongBench's three files: the rows of a data set, the prompts and the limits. The input: a byte
  * that picks the data set, then the files with a NUL after each of the first two; what is missing is
- * sound. Every prompt of a task that is accepted can be built, and answers judged. */
+ * sound. Every prompt of a task that is accepted can be built, and answers judged: a sound one, and
+ * the input's own bytes. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,8 +11,9 @@
 #include "longbench/longbench.h"
 #include "longbench/longbench_sets.h"
 
-enum { n_file = 3, max_length = 40, most_prompt = 16, most_rows = 20 };
+enum { n_file = 3, max_length = 40, most_prompt = 16, most_rows = 20, most_answer = 300 };
 
+static const char sound_answer[] = "\n Paragraph 3 is \"the\" answer: 4.\nNo";
 static const dm_tokenizer *tokenizer;
 struct part {
     const char *bytes;
@@ -38,11 +40,16 @@ static void write_files(const uint8_t *data, size_t size, const char *set) {
     fuzz_write("dataset2maxlen.json", parts[2].bytes, parts[2].n, path);
 }
 
+static void check_answer(const struct task *task, size_t i, const char *answer, size_t n_byte) {
+    double score = -1;
+    dm_error error = fuzz_error_new();
+    MUST(task->judge(task, i, answer, n_byte, &score, &error) == DM_OK);
+    MUST(score >= 0 && score <= 1);
+}
+
 static void check_prompt(const struct task *task, size_t i) {
-    static const char answer[] = "\n Paragraph 3 is \"the\" answer: 4.\nNo";
     struct task_prompt prompt = {0};
     size_t column = SIZE_MAX, row = SIZE_MAX, vocab_size = dm_tokenizer_vocab_size(tokenizer);
-    double score = -1;
     dm_error error = fuzz_error_new();
     task->place(task, i, &column, &row);
     MUST(column < task->columns.n && row < task->rows.n);
@@ -52,9 +59,6 @@ static void check_prompt(const struct task *task, size_t i) {
         MUST(prompt.ids[t] >= 0 && (size_t)prompt.ids[t] < vocab_size);
     MUST(status || (prompt.n_id >= 1 && prompt.n_new >= 1 && prompt.keep_tail >= 1));
     free(prompt.ids);
-    error = fuzz_error_new();
-    MUST(task->judge(task, i, answer, sizeof answer - 1, &score, &error) == DM_OK);
-    MUST(score >= 0 && score <= 1);
     json_t *object = json_object();
     MUST(object && task->describe(task, i, object));
     json_decref(object);
@@ -77,8 +81,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     dm_status status = longbench_task_new(&options, &task, &error);
     fuzz_check_error(status, &error);
     MUST(!task == !!status);
-    for (size_t i = 0; !status && i < task->n_prompt && i < most_prompt; i++)
+    for (size_t i = 0; !status && i < task->n_prompt && i < most_prompt; i++) {
         check_prompt(task, i);
+        check_answer(task, i, sound_answer, sizeof sound_answer - 1);
+        check_answer(task, i, (const char *)data, size < most_answer ? size : most_answer);
+    }
     task_free(task);
     return 0;
 }

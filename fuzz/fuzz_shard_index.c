@@ -43,20 +43,29 @@ static void check_files(const struct dm_weight_files *files, const uint8_t *data
     json_decref(index);
 }
 
+/* Mapped, or read into memory: `open` is the function that does it. */
+static dm_status check_opened(dm_status (*open)(struct dm_weight_files *, const char *, dm_error *),
+                              const char *directory, const uint8_t *data, size_t size) {
+    struct dm_weight_files files;
+    dm_error error = fuzz_error_new();
+    dm_status status = open(&files, directory, &error);
+    fuzz_check_error(status, &error);
+    if (!status) {
+        check_files(&files, data, size);
+        MUST(dm_weight_files_check(&files, &error) == DM_OK);
+        dm_weight_files_close(&files);
+    }
+    return status;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     static const char *directory;
     const char *input = fuzz_file(data, size);
     if (!directory)
         directory = make_directory(input);
     size_t live = dm_memory_live();
-    struct dm_weight_files files;
-    dm_error error = fuzz_error_new();
-    dm_status status = dm_weight_files_open(&files, directory, &error);
-    fuzz_check_error(status, &error);
-    if (!status) {
-        check_files(&files, data, size);
-        dm_weight_files_close(&files);
-    }
+    dm_status status = check_opened(dm_weight_files_open, directory, data, size);
+    MUST(check_opened(dm_weight_files_read, directory, data, size) == status);
     MUST(dm_memory_live() == live);
     return 0;
 }

@@ -1,14 +1,29 @@
-/* A file in SQuAD's format. */
+/* A file in SQuAD's format; by its metrics, a right answer is right. */
 #include <string.h>
 
 #include "documents/squad.h"
 #include "fuzz.h"
+#include "metrics/answer_metrics.h"
 
 enum { most_compared = 64 };
 
 static void touch(const char *text) {
     MUST(text);
     fuzz_touch(text, strlen(text) + 1);
+}
+
+/* What the question itself would get as an answer, and what its first answer gets. */
+static void check_scores(const struct squad_question *question) {
+    const enum answer_metric metrics[] = {METRIC_SQUAD_F1, METRIC_SQUAD_EXACT};
+    const char *right = squad_answer(question, 0);
+    const struct utf8 asked = {question->text, strlen(question->text)};
+    const struct utf8 answer = {right, strlen(right)};
+    const struct gold_answers gold = {.answers = &answer, .n_answer = 1};
+    for (int i = 0; i < 2; i++) {
+        double score = -1;
+        MUST(answer_score(metrics[i], &asked, &gold, &score) && score >= 0 && score <= 1);
+        MUST(answer_score(metrics[i], &answer, &gold, &score) && score == 1);
+    }
 }
 
 static void check_question(const struct squad *squad, const struct squad_question *question) {
@@ -20,6 +35,7 @@ static void check_question(const struct squad *squad, const struct squad_questio
     MUST(n_answer >= 1);
     for (size_t i = 0; i < n_answer; i++)
         touch(squad_answer(question, i));
+    check_scores(question);
 }
 
 static void check(const struct squad *squad) {

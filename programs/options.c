@@ -40,13 +40,19 @@ static bool in_range(const struct option *option, double number) {
 }
 
 /* The range in words, for messages. */
+/* A seed's limit has 16 digits, 0.9999999 is so with 15. */
+static int digits(double bound) {
+    return bound == trunc(bound) ? 16 : 15;
+}
+
 static const char *range_text(const struct option *option, char *text, size_t size) {
+    int least = digits(option->least), most = digits(option->most);
     if (option->least == 0 && option->most == 0)
         snprintf(text, size, "0 or more");
     else if (isinf(option->most))
-        snprintf(text, size, "%.15g or more", option->least);
+        snprintf(text, size, "%.*g or more", least, option->least);
     else
-        snprintf(text, size, "%.15g to %.15g", option->least, option->most);
+        snprintf(text, size, "%.*g to %.*g", least, option->least, most, option->most);
     return text;
 }
 

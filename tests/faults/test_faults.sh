@@ -2,10 +2,10 @@
 # Whatever goes wrong, at whatever moment, in what changes files: what was to be written is the old,
 # the new or not there, never half; the same command run again succeeds; nothing piles up.
 #     test_faults.sh FAULTY_PROGRAM SOURCE_ROOT
-# Each command is also killed KILLS times (none unless the environment says otherwise) at moments that
-# a clock gives. Each command is run once to count the calls by which it changes files, then again and again with a
+# Each command is run once to count the calls by which it changes files, then again and again with a
 # fault at one of them: at MOMENTS of them (2 unless the environment says otherwise), evenly spread, and
-# others for each kind of fault. scripts/kill_test.sh takes every one.
+# others for each kind of fault. It is also killed KILLS times (none unless the environment says
+# otherwise) at moments that a clock gives. scripts/kill_test.sh takes every call.
 . "$(dirname "$0")/../cli/common.sh"
 moments=${MOMENTS:-2}
 n_kill=${KILLS:-0}
@@ -165,7 +165,7 @@ sweep() { # scenario, kinds...
             moment=$((moment + 1))
         done
         number=$((number + 1))
-        echo "$scenario: $kind at $most of $n_call calls"
+        echo "$scenario: $kind at $moment of $n_call calls"
     done
 }
 

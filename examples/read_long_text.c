@@ -49,10 +49,14 @@ int main(int n_argument, char **arguments) {
     dm_model_info info = DM_MODEL_INFO_INIT;
     if (!status)
         status = dm_model_get_info(model, &info, &error);
-    float *logits = malloc((info.vocab_size ? info.vocab_size : 1) * sizeof *logits);
-    if (!status && logits)
+    float *logits = status ? NULL : malloc(info.vocab_size * sizeof *logits);
+    if (!status && !logits) {
+        status = DM_ERROR_MEMORY;
+        snprintf(error.message, sizeof error.message, "memory is short");
+    }
+    if (!status)
         status = dm_session_logits(session, 1, logits, &error);
-    if (!status && logits) {
+    if (!status) {
         size_t best = 0;
         for (size_t v = 1; v < info.vocab_size; v++)
             best = logits[v] > logits[best] ? v : best;

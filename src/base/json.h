@@ -12,7 +12,7 @@
 dm_status dm_json_parse(const char *text, size_t n_byte, const char *name, json_t **value,
                         dm_error *error);
 dm_status dm_json_read(const char *path, json_t **value, dm_error *error);
-/* Writes the value, indented, whole or not at all. */
+/* Writes the object, indented, whole or not at all; its numbers are read back as they are. */
 dm_status dm_json_write(const char *path, const json_t *value, dm_error *error);
 
 /* object[key] as a whole number >= 0. A missing (or null) key leaves `*result` as it is. */

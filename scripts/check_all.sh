@@ -1,7 +1,7 @@
 #!/bin/sh
 # The long checks: scripts/lint.sh, every test under AddressSanitizer and UndefinedBehaviorSanitizer,
-# those with threads under ThreadSanitizer, quick ones under valgrind, every allocation failing in
-# turn, every fault and kill, and a short look by each fuzzer.
+# those with threads under ThreadSanitizer, quick ones under valgrind and on a processor without AVX
+# (qemu's), every allocation failing in turn, every fault and kill, and a short look by each fuzzer.
 #     scripts/check_all.sh [BUILD]         also BUILD-asan, -tsan, -clang and -fuzz
 set -eu
 build=${1:-build}
@@ -21,6 +21,12 @@ sanitized "$build-tsan" thread threads onednn_matmul properties choice memory_fa
     training loading_at_once bits
 if command -v valgrind >/dev/null; then
     scripts/valgrind.sh "$build"
+fi
+if command -v qemu-x86_64 >/dev/null; then
+    meson test -C "$build" --no-rebuild --print-errorlogs --timeout-multiplier 10 \
+        --wrapper 'qemu-x86_64 -cpu Nehalem' golden training checkpoint choice session_file scores \
+        check compatibility onednn_matmul selective_scan causal_conv1d rms_norm softplus \
+        embedding cross_entropy select_tokens adamw
 fi
 DM_THOROUGH=1 meson test -C "$build" --no-rebuild --print-errorlogs --timeout-multiplier 10 \
     memory_failures

@@ -8,6 +8,7 @@
 #include "train_corpus.h"
 
 static const dm_tokenizer *tokenizer;
+
 /* Lines that are not blank. */
 static size_t count_lines(const uint8_t *data, size_t size) {
     size_t n = 0;

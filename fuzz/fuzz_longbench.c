@@ -15,6 +15,7 @@ enum { n_file = 3, max_length = 40, most_prompt = 16, most_rows = 20, most_answe
 
 static const char sound_answer[] = "\n Paragraph 3 is \"the\" answer: 4.\nNo";
 static const dm_tokenizer *tokenizer;
+
 struct part {
     const char *bytes;
     size_t n;

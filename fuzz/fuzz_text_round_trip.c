@@ -11,6 +11,7 @@
 #include "text/unicode.h"
 
 static const dm_tokenizer *tokenizer;
+
 /* Valid UTF-8, as utf8proc sees it? `*wall`: a character in it is normalized otherwise there. */
 static bool is_valid(const uint8_t *data, size_t size, bool *wall) {
     utf8proc_ssize_t length;

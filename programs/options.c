@@ -39,12 +39,12 @@ static bool in_range(const struct option *option, double number) {
     return number >= option->least && number <= option->most;
 }
 
-/* The range in words, for messages. */
 /* A seed's limit has 16 digits, 0.9999999 is so with 15. */
 static int digits(double bound) {
     return bound == trunc(bound) ? 16 : 15;
 }
 
+/* The range in words, for messages. */
 static const char *range_text(const struct option *option, char *text, size_t size) {
     int least = digits(option->least), most = digits(option->most);
     if (option->least == 0 && option->most == 0)

@@ -109,7 +109,7 @@ static int make(const char *name, bool is_directory) {
     int descriptor = open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC), fault = errno;
     if (descriptor < 0)
         rmdir(name);
-    errno = fault;
+    errno = fault == ENOENT ? EEXIST : fault; /* already taken for a dead process's, and removed */
     return descriptor;
 }
 

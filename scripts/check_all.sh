@@ -1,7 +1,8 @@
 #!/bin/sh
 # The long checks: scripts/lint.sh, every test under AddressSanitizer and UndefinedBehaviorSanitizer,
 # those with threads under ThreadSanitizer, quick ones under valgrind and on a processor without AVX
-# (qemu's), every allocation failing in turn, every fault and kill, and a short look by each fuzzer.
+# (qemu's), every allocation failing in turn, memory that ends anywhere, every fault and kill, and a
+# short look by each fuzzer.
 #     scripts/check_all.sh [BUILD]         also BUILD-asan, -tsan, -clang and -fuzz
 set -eu
 build=${1:-build}
@@ -30,5 +31,6 @@ if command -v qemu-x86_64 >/dev/null; then
 fi
 DM_THOROUGH=1 meson test -C "$build" --no-rebuild --print-errorlogs --timeout-multiplier 10 \
     memory_failures
+STEPS=300 tests/cli/test_memory.sh "$build/programs/decimamba" .
 scripts/kill_test.sh "$build"
 BUILD=$build-fuzz RECORD=$build/fuzz.tsv scripts/fuzz.sh 20

@@ -155,6 +155,18 @@ static bool is_same(const struct dm_product *a, const struct dm_product *b) {
            a->compute == b->compute && a->accumulate == b->accumulate;
 }
 
+static dnnl_status_t make_primitives(const struct dm_onednn *onednn, struct dm_kernel *kernel) {
+    if (!dm_memory_lend())
+        return dnnl_out_of_memory;
+    int n_thread = dm_onednn_alone();
+    dnnl_status_t status = dnnl_success;
+    for (int i = DM_TILE_LOG2; i >= 0 && !status; i--)
+        status = make_primitive(onednn, kernel, i);
+    dm_onednn_together(n_thread);
+    dm_memory_take_back();
+    return status;
+}
+
 static dm_status make_kernel(const struct dm_onednn *onednn, const struct dm_product *product,
                              struct dm_kernel **result, dm_error *error) {
     struct dm_kernel *kernel = dm_memory_zeroed(1, sizeof *kernel);
@@ -162,11 +174,7 @@ static dm_status make_kernel(const struct dm_onednn *onednn, const struct dm_pro
         return dm_fail_memory(error, "a matrix product");
     kernel->product = *product;
     kernel->least = DM_TILE_LOG2 + 1;
-    int n_thread = dm_onednn_alone();
-    dnnl_status_t status = dnnl_success;
-    for (int i = DM_TILE_LOG2; i >= 0 && !status; i--)
-        status = make_primitive(onednn, kernel, i);
-    dm_onednn_together(n_thread);
+    dnnl_status_t status = make_primitives(onednn, kernel);
     if (!status)
         status = read_layout(kernel);
     if (status) {
@@ -209,7 +217,12 @@ size_t dm_kernel_weight_bytes(const struct dm_kernel *kernel) {
 
 dnnl_status_t dm_runner_open(struct dm_runner *runner, const struct dm_onednn *onednn) {
     *runner = (struct dm_runner){.engine = onednn->engine};
-    return dnnl_stream_create(&runner->stream, onednn->engine, dnnl_stream_default_flags);
+    if (!dm_memory_lend())
+        return dnnl_out_of_memory;
+    dnnl_status_t status =
+        dnnl_stream_create(&runner->stream, onednn->engine, dnnl_stream_default_flags);
+    dm_memory_take_back();
+    return status;
 }
 
 static void forget(struct dm_runner *runner) {
@@ -260,7 +273,10 @@ dnnl_status_t dm_runner_run(struct dm_runner *runner, const struct dm_kernel *ke
 
 dm_status dm_onednn_open(struct dm_onednn *onednn, dm_error *error) {
     *onednn = (struct dm_onednn){0};
+    if (!dm_memory_lend())
+        return dm_fail_memory(error, "the matrix products");
     dnnl_status_t status = dnnl_engine_create(&onednn->engine, dnnl_cpu, 0);
+    dm_memory_take_back();
     if (status)
         return dm_onednn_fail(error, status, "an engine");
     pthread_mutex_init(&onednn->mutex, NULL);

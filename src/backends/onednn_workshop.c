@@ -73,6 +73,7 @@ dm_status dm_workshop_begin(struct dm_workshop *workshop, size_t n_thread, dm_er
             benches->n_bench++;
         }
     }
+    done = done && dm_memory_has_room();
     benches->n_caller += done;
     pthread_mutex_unlock(&workshop->mutex);
     return done ? DM_OK : dm_fail_memory(error, "the matrix products");

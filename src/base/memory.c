@@ -1,16 +1,20 @@
 #include "base/memory.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
-enum { alignment = 64, large_page = 1 << 21 };
+enum { alignment = 64, large_page = 1 << 21, room_bytes = 1 << 23 };
 
 static atomic_size_t live;
 static atomic_size_t until_failure; /* 0: never; 1: from now on */
 static atomic_bool once, failed;
+
+/* Held for reading by who allocates, for writing by who lends. */
+static pthread_rwlock_t lent = PTHREAD_RWLOCK_INITIALIZER;
 
 void dm_memory_fail_at(size_t n) {
     atomic_store(&failed, false);
@@ -51,7 +55,9 @@ void *dm_memory_array(size_t count, size_t size) {
         !dm_size_add(n_byte, alignment - 1, &padded))
         return NULL;
     padded -= padded % alignment;
+    pthread_rwlock_rdlock(&lent);
     void *pointer = aligned_alloc(alignment, padded ? padded : alignment);
+    pthread_rwlock_unlock(&lent);
     if (pointer)
         atomic_fetch_add_explicit(&live, 1, memory_order_relaxed);
     return pointer;
@@ -80,13 +86,18 @@ static bool round_to_pages(size_t n_byte, size_t *rounded) {
     return fits;
 }
 
+static void *map(size_t n_byte) {
+    return mmap(NULL, n_byte, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+}
+
 void *dm_memory_large(size_t n_byte) {
     size_t size, mapped;
     if (must_fail() || !n_byte || !round_to_pages(n_byte, &size) ||
         !dm_size_add(size, large_page, &mapped))
         return NULL;
-    unsigned char *all =
-        mmap(NULL, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    pthread_rwlock_rdlock(&lent);
+    unsigned char *all = map(mapped);
+    pthread_rwlock_unlock(&lent);
     if (all == MAP_FAILED)
         return NULL;
     size_t before = (large_page - (uintptr_t)all % large_page) % large_page;
@@ -104,6 +115,25 @@ void dm_memory_large_free(void *pointer, size_t n_byte) {
         return;
     munmap(pointer, size);
     atomic_fetch_sub_explicit(&live, 1, memory_order_relaxed);
+}
+
+bool dm_memory_has_room(void) {
+    if (must_fail())
+        return false;
+    void *room = map(room_bytes);
+    return room != MAP_FAILED && munmap(room, room_bytes) == 0;
+}
+
+bool dm_memory_lend(void) {
+    pthread_rwlock_wrlock(&lent);
+    if (dm_memory_has_room())
+        return true;
+    pthread_rwlock_unlock(&lent);
+    return false;
+}
+
+void dm_memory_take_back(void) {
+    pthread_rwlock_unlock(&lent);
 }
 
 char *dm_memory_text(const char *text) {

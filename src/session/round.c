@@ -37,6 +37,8 @@ static dm_status observe(void *observer, const struct dm_batch *batch, size_t la
     dm_status status = round->model->check ? dm_check_layer(batch, layer, error) : DM_OK;
     if (!status)
         show(round, batch, layer);
+    if (!status && !dm_memory_has_room()) /* a probe may have taken it */
+        status = dm_fail_memory(error, "the matrix products");
     return status;
 }
 

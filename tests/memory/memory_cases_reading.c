@@ -229,6 +229,15 @@ static dm_status act_append(struct scene *scene, dm_error *error) {
     return dm_session_append(scene->sessions[0], case_ids + 40, case_n_id - 40, error);
 }
 
+static void look_on(const dm_probe_view *view, void *user) {
+    (void)view, (void)user;
+}
+
+static void prepare_probe(struct scene *scene) {
+    prepare_sessions(scene);
+    dm_session_set_probe(scene->sessions[0], look_on, NULL);
+}
+
 static dm_status act_append_many(struct scene *scene, dm_error *error) {
     const int32_t *ids[] = {case_ids + 40, case_ids};
     const size_t n_id[] = {case_n_id - 40, 30};
@@ -350,6 +359,12 @@ const struct memory_case memory_cases_reading[] = {
     {.call = "dm_session_new", .prepare = prepare_model, .act = act_new, .use = use_session},
     {.call = "dm_session_append",
      .prepare = prepare_sessions,
+     .act = act_append,
+     .use = use_sessions,
+     .mend = mend_sessions},
+    {.call = "dm_session_append",
+     .what = "with a probe",
+     .prepare = prepare_probe,
      .act = act_append,
      .use = use_sessions,
      .mend = mend_sessions},

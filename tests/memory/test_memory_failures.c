@@ -2,15 +2,17 @@
  * the call says DM_ERROR_MEMORY and leaves its outputs and the disk as they were, nothing leaks, and
  * the same call then gives, bit for bit, what it gives in peace; or the session says that it must be
  * reset. Where a failure does no harm (something is only slower), the call succeeds with the same
- * bits. So with the library's own allocations, and with those of the libraries below it. */
+ * bits. So with the library's own allocations, and with those of the libraries below it. And every
+ * call does with a small stack. */
 #include "memory_case.h"
 
 #include <dirent.h>
+#include <pthread.h>
 
 #include "base/memory.h"
 #include "system_memory.h"
 
-enum { most_allocations = 20000, pattern = 0x5a };
+enum { most_allocations = 20000, pattern = 0x5a, small_stack = 256 << 10 };
 
 static const struct memory_case *const tables[] = {memory_cases_text, memory_cases_reading,
                                                    memory_cases_training};
@@ -253,6 +255,52 @@ static void test_training(void **state) {
     try_table(memory_cases_training, n_json);
 }
 
+/* ---- A small stack ---- */
+
+/* The most nested JSON that jansson reads, by recursion. */
+static void load_nested(void) {
+    enum { depth = 2047 };
+    static const char before[] = "{\"nested\": ";
+    struct scene scene;
+    dm_error error;
+    size_t n_byte;
+    open_scene(&scene, &(const struct memory_case){0});
+    char *plain = (char *)test_read_file(test_join(checkpoint, "config.json"), &n_byte);
+    char *nested = some(sizeof before + 2 * depth + n_byte + 1, 1), *at = nested;
+    at = stpcpy(at, before);
+    memset(at, '[', depth);
+    memset(at += depth, ']', depth);
+    *(at += depth) = ',';
+    memcpy(at + 1, plain + 1, n_byte - 1); /* behind its brace */
+    test_write_file(test_join(scene.directory, "config.json"), nested, strlen(nested));
+    test_copy_file(test_join(checkpoint, "model.safetensors"),
+                   test_join(scene.directory, "model.safetensors"));
+    require(dm_model_load(scene.directory, NULL, &scene.model, &error), &error);
+    close_scene(&scene);
+    free(plain);
+    free(nested);
+}
+
+static void *call_all(void *unused) {
+    for (int t = 0; t < n_table; t++)
+        for (const struct memory_case *item = tables[t]; item->call; item++)
+            give_in_peace(item);
+    load_nested();
+    return unused;
+}
+
+/* What overflows it reaches the guard behind it, and ends the test. */
+static void test_stack(void **state) {
+    (void)state;
+    pthread_attr_t attributes;
+    pthread_t thread;
+    assert_int_equal(pthread_attr_init(&attributes), 0);
+    assert_int_equal(pthread_attr_setstacksize(&attributes, small_stack), 0);
+    assert_int_equal(pthread_create(&thread, &attributes, call_all, NULL), 0);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    pthread_attr_destroy(&attributes);
+}
+
 /* ---- No call of decimamba.h is without a case ---- */
 
 static bool has_case(const char *name, size_t n) {
@@ -283,9 +331,8 @@ static void test_complete(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_complete),
-        cmocka_unit_test(test_text),
-        cmocka_unit_test(test_reading),
+        cmocka_unit_test(test_complete), cmocka_unit_test(test_stack),
+        cmocka_unit_test(test_text),     cmocka_unit_test(test_reading),
         cmocka_unit_test(test_training),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

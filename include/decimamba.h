@@ -27,8 +27,8 @@
  *              taken if all that this library does not know is 0, else it is DM_ERROR_ARGUMENT; what
  *              it does not know of one to be filled stays as it was.
  *   Threads    dm_model and dm_tokenizer are immutable: any number of threads may share one.
- *              A dm_session, dm_decoder or dm_sampler serves one thread at a time. Whichever calls
- *              needs a stack of 256 KB.
+ *              A dm_session, dm_decoder or dm_sampler serves one thread at a time. A thread that
+ *              calls needs a stack of 256 KB.
  *   fork       A child has none of the threads of its parent's models and trainers: it must not use
  *              or free those. It may load its own, where no other thread of the parent was in a call
  *              while it forked. To exec is always fine: no file stays open across it.

@@ -277,6 +277,8 @@ dm_status dm_onednn_gradient(struct dm_workshop *workshop, const struct dm_matmu
         return status;
     measure_pieces(&g);
     status = dm_workshop_need(workshop, bench_bytes(&g), error);
+    if (!status && !dm_memory_has_room()) /* the benches may have taken it */
+        status = dm_fail_memory(error, "a weight's gradient");
     if (status)
         return status;
     if (g.n_tile > 1) {

@@ -156,14 +156,17 @@ static bool is_same(const struct dm_product *a, const struct dm_product *b) {
 }
 
 static dnnl_status_t make_primitives(const struct dm_onednn *onednn, struct dm_kernel *kernel) {
-    if (!dm_memory_lend())
-        return dnnl_out_of_memory;
     int n_thread = dm_onednn_alone();
     dnnl_status_t status = dnnl_success;
-    for (int i = DM_TILE_LOG2; i >= 0 && !status; i--)
+    for (int i = DM_TILE_LOG2; i >= 0 && !status; i--) {
+        if (!dm_memory_lend()) {
+            status = dnnl_out_of_memory;
+            break;
+        }
         status = make_primitive(onednn, kernel, i);
+        dm_memory_take_back();
+    }
     dm_onednn_together(n_thread);
-    dm_memory_take_back();
     return status;
 }
 

@@ -117,19 +117,27 @@ void dm_memory_large_free(void *pointer, size_t n_byte) {
     atomic_fetch_sub_explicit(&live, 1, memory_order_relaxed);
 }
 
-bool dm_memory_has_room(void) {
-    if (must_fail())
-        return false;
+static bool look(void) {
     void *room = map(room_bytes);
     return room != MAP_FAILED && munmap(room, room_bytes) == 0;
 }
 
+/* By one at a time, as the look itself takes the room for a moment. */
 bool dm_memory_lend(void) {
+    if (must_fail())
+        return false;
     pthread_rwlock_wrlock(&lent);
-    if (dm_memory_has_room())
+    if (look())
         return true;
     pthread_rwlock_unlock(&lent);
     return false;
+}
+
+bool dm_memory_has_room(void) {
+    bool has = dm_memory_lend();
+    if (has)
+        dm_memory_take_back();
+    return has;
 }
 
 void dm_memory_take_back(void) {

@@ -29,13 +29,13 @@ void dm_memory_free(void *pointer);
 void *dm_memory_large(size_t n_byte);
 void dm_memory_large_free(void *pointer, size_t n_byte);
 
-/* For a library that allocates on its own, and ends the process where it cannot. Is there room now for
- * all that such a one may want at once (8 MB)? */
-bool dm_memory_has_room(void);
-/* The same, and until dm_memory_take_back what other threads want from here waits. Until then the
- * caller allocates nothing from here. false: memory is short, and there is nothing to take back. */
+/* For a library that allocates on its own, and ends the process where it cannot: is there room now, 8 MB?
+ * If so, until dm_memory_take_back what other threads want from here waits, and the caller allocates
+ * nothing from here. false: memory is short, and there is nothing to take back. */
 bool dm_memory_lend(void);
 void dm_memory_take_back(void);
+/* Only the look. */
+bool dm_memory_has_room(void);
 
 /* Tests: the n-th allocation from now on fails (1 = the next), and all after it while n stays
  * reached; 0 = none. */

@@ -48,7 +48,9 @@ dm_status dm_session_stage_0(struct dm_round *round, const struct dm_context *co
     const struct dm_stage *stage = context->n_stage ? &context->stages[0] : NULL;
     size_t end = stage ? stage->layer : batch->network->config.n_layer;
     dm_embed(batch);
-    dm_status status = dm_blocks(batch, 0, end, error);
+    dm_status status = dm_round_look(error);
+    if (!status)
+        status = dm_blocks(batch, 0, end, error);
     if (!status && stage)
         status = dm_session_score(batch, context, stage, error);
     if (!status && !stage && round->model->check)

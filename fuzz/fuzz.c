@@ -66,8 +66,12 @@ const char *fuzz_directory(void) {
     return directory;
 }
 
-void fuzz_write(const char *name, const void *bytes, size_t n_byte, char *path) {
+void fuzz_path(const char *name, char *path) {
     MUST(snprintf(path, FUZZ_MAX_PATH, "%s/%s", fuzz_directory(), name) < FUZZ_MAX_PATH);
+}
+
+void fuzz_write(const char *name, const void *bytes, size_t n_byte, char *path) {
+    fuzz_path(name, path);
     FILE *file = fopen(path, "wb");
     MUST(file && fwrite(bytes, 1, n_byte, file) == n_byte && fclose(file) == 0);
 }

@@ -25,7 +25,9 @@ enum { FUZZ_MAX_PATH = 512 };
 const char *fuzz_file(const uint8_t *data, size_t size);
 /* The path of a directory of this process, removed at its end. */
 const char *fuzz_directory(void);
-/* Writes directory/name and puts its path into `path` [FUZZ_MAX_PATH]. */
+/* Puts directory/name into `path` [FUZZ_MAX_PATH]. */
+void fuzz_path(const char *name, char *path);
+/* The same, and writes it. */
 void fuzz_write(const char *name, const void *bytes, size_t n_byte, char *path);
 
 /* That of tests/data/tokenizer/NAME, loaded at the first call, whose name holds for all; released at

@@ -2,7 +2,6 @@
 #include "context/calibration.h"
 
 #include <math.h>
-#include <stdio.h>
 
 #include "base/memory.h"
 #include "context/context.h"
@@ -52,7 +51,7 @@ static void check_round_trip(const struct dm_calibration *calibration) {
     struct dm_calibration *again = NULL;
     char path[FUZZ_MAX_PATH];
     dm_error error = fuzz_error_new();
-    MUST(snprintf(path, sizeof path, "%s/decimamba.json", fuzz_directory()) < FUZZ_MAX_PATH);
+    fuzz_path("decimamba.json", path);
     MUST(dm_calibration_write(calibration, path, &error) == DM_OK);
     MUST(dm_calibration_read(path, n_layer, d_inner, &again, &error) == DM_OK);
     check_same(calibration, again);

@@ -1,6 +1,5 @@
 /* A session file for a small model: what is restored works. The checkpoint's hash in the input is
  * replaced by the model's, so that it is never what is wrong. */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,7 +30,7 @@ static void make_model(void) {
     dm_error error = fuzz_error_new();
     options.n_thread = 1;
     fuzz_write("config.json", config, sizeof config - 1, config_path);
-    MUST(snprintf(path, sizeof path, "%s/model", fuzz_directory()) < FUZZ_MAX_PATH);
+    fuzz_path("model", path);
     MUST(dm_checkpoint_init(config_path, path, DM_DTYPE_F32, 1, &error) == DM_OK);
     fuzz_write("model/decimamba.json", calibration, sizeof calibration - 1, calibration_path);
     MUST(dm_model_load(path, &options, &model, &error) == DM_OK);

@@ -17,14 +17,13 @@ static void make_shard(const char *name, const char *header) {
 
 /* The directory's index is the file that holds the input. */
 static const char *make_directory(const char *input) {
-    const char *directory = fuzz_directory();
     char path[FUZZ_MAX_PATH];
-    snprintf(path, sizeof path, "%s/model.safetensors.index.json", directory);
+    fuzz_path("model.safetensors.index.json", path);
     MUST(symlink(input, path) == 0);
     make_shard("1", "{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]},"
                     "\"b\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,8]}}");
     make_shard("2", "{\"c\":{\"dtype\":\"I64\",\"shape\":[],\"data_offsets\":[0,8]}}");
-    return directory;
+    return fuzz_directory();
 }
 
 /* The map says where each tensor lies, and nothing else. */

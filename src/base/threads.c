@@ -77,8 +77,7 @@ static uint64_t wait_for_news(struct dm_threads *threads, uint64_t seen) {
 
 /* At its first allocation glibc gives a thread 64 MB of addresses to allocate from. Where addresses are
  * limited (ulimit -v) that must not be later, after a look whether there is room
- * (dm_memory_has_room). If it cannot have
- * them, it tries again at each later one. */
+ * (dm_memory_has_room). If it cannot have them, it tries again at each later one. */
 static void settle(struct dm_threads *threads) {
     void *volatile first = malloc(1);
     free(first);

@@ -48,9 +48,7 @@ dm_status dm_session_stage_0(struct dm_round *round, const struct dm_context *co
     const struct dm_stage *stage = context->n_stage ? &context->stages[0] : NULL;
     size_t end = stage ? stage->layer : batch->network->config.n_layer;
     dm_embed(batch);
-    dm_status status = dm_round_look(error);
-    if (!status)
-        status = dm_blocks(batch, 0, end, error);
+    dm_status status = dm_blocks(batch, 0, end, error);
     if (!status && stage)
         status = dm_session_score(batch, context, stage, error);
     if (!status && !stage && round->model->check)
@@ -95,11 +93,14 @@ dm_status dm_session_read(struct dm_session *const *sessions, size_t n_session,
             status = dm_token_pool_reserve(&sessions[s]->pool, n_id[s], error);
     if (!status)
         status = dm_round_new(sessions[0]->model, n_session, &round, error);
-    while (!status) {
+    for (bool first = true; !status; first = false) {
         pack(round, sessions, n_session, ids, n_id);
         if (!round->batch.n_token)
             break;
-        status = dm_session_stage_0(round, context, error);
+        if (!first)
+            status = dm_round_look(error);
+        if (!status)
+            status = dm_session_stage_0(round, context, error);
         for (size_t s = 0; s < round->batch.n_sequence; s++)
             round->active[s]->tip = round->active[s]->closed = !context->n_stage;
     }

@@ -35,17 +35,17 @@ size_t dm_memory_live(void) {
     return atomic_load(&live);
 }
 
+/* Counts down in one step, as several threads may allocate at once. */
 static bool must_fail(void) {
-    size_t left = atomic_load_explicit(&until_failure, memory_order_relaxed);
-    if (left == 0)
+    size_t left = atomic_load_explicit(&until_failure, memory_order_relaxed), next;
+    do {
+        if (left == 0)
+            return false;
+        next = left > 1 ? left - 1 : !atomic_load(&once);
+    } while (!atomic_compare_exchange_weak(&until_failure, &left, next));
+    if (left > 1)
         return false;
-    if (left > 1) {
-        atomic_store(&until_failure, left - 1);
-        return false;
-    }
     atomic_store(&failed, true);
-    if (atomic_load(&once))
-        atomic_store(&until_failure, 0);
     return true;
 }
 

@@ -151,6 +151,39 @@ static void others_wait_while_it_is_lent(void **state) {
     (void)state;
 }
 
+enum { n_thread = 4, n_call = 20000 };
+
+static void *count_refused(void *out) {
+    size_t refused = 0;
+    for (size_t i = 0; i < n_call; i++) {
+        void *bytes = dm_memory_array(1, 1);
+        refused += !bytes;
+        dm_memory_free(bytes);
+    }
+    *(size_t *)out = refused;
+    return NULL;
+}
+
+/* However the threads' allocations mix, each is counted. */
+static void counts_the_allocations_of_all_threads(void **state) {
+    size_t live = dm_memory_live();
+    for (int once = 0; once < 2; once++) {
+        pthread_t threads[n_thread];
+        size_t refused[n_thread], total = 0, allowed = (size_t)n_thread * n_call / 2;
+        (once ? dm_memory_fail_once : dm_memory_fail_at)(allowed + 1);
+        for (int t = 0; t < n_thread; t++)
+            assert_int_equal(pthread_create(&threads[t], NULL, count_refused, &refused[t]), 0);
+        for (int t = 0; t < n_thread; t++) {
+            assert_int_equal(pthread_join(threads[t], NULL), 0);
+            total += refused[t];
+        }
+        dm_memory_fail_at(0);
+        assert_int_equal(total, once ? 1 : (size_t)n_thread * n_call - allowed);
+    }
+    assert_int_equal(dm_memory_live(), live);
+    (void)state;
+}
+
 static void shows_control_characters(void **state) {
     dm_error error;
     assert_int_equal(dm_fail(&error, DM_ERROR_FORMAT, "a\n%s", "\x1b[0m\x7f"), DM_ERROR_FORMAT);
@@ -173,6 +206,7 @@ int main(void) {
         cmocka_unit_test(allocates_large),
         cmocka_unit_test(knows_whether_there_is_room),
         cmocka_unit_test(others_wait_while_it_is_lent),
+        cmocka_unit_test(counts_the_allocations_of_all_threads),
         cmocka_unit_test(shows_control_characters),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,7 +3,8 @@
 # UndefinedBehaviorSanitizer, each target for SECONDS from its committed corpus, and adds a line for
 # each to the record. New finds go to BUILD/corpus. A target that fails has its input in
 # BUILD/crashes; the others go on. Ended early (INT, TERM), it still writes the line of the target at
-# work. Without SECONDS, or with 0, it only prints the record's totals.
+# work. Several may run at once, of one target too. Without SECONDS, or with 0, it only prints the
+# record's totals.
 #     scripts/fuzz.sh [SECONDS [TARGET...]]
 #     BUILD    the build folder, default build-fuzz
 #     RECORD   the record, default fuzz/record.tsv
@@ -58,17 +59,19 @@ sanitizers=address,undefined
 
 # targets write small files: not to a disk, where there is one in memory
 [ -z "${TMPDIR:-}" ] && [ -w /dev/shm ] && export TMPDIR=/dev/shm
+times=$build/times-$$
 child=
 ended=
 failed=
 # the last one that changed what is fuzzed; "+": and more that is in no commit
 commit=$(git log -1 --format=%h -- src include evaluation programs)
 git diff --quiet HEAD -- src include evaluation programs fuzz/*.c || commit=$commit+
+trap 'rm -f "$times"' EXIT
 trap 'ended=1; [ -z "$child" ] || kill -INT "$child" 2>/dev/null || true' INT TERM
 
 children_seconds() { # of what `times` wrote; a pipe or $() would have no children to tell of
     awk 'NR == 2 { split($1 $2, t, "[ms]+"); printf "%.0f", 60 * (t[1] + t[3]) + t[2] + t[4] }' \
-        "$build/times"
+        "$times"
 }
 
 fuzz() { # target: leaves its log and the program's exit status
@@ -95,13 +98,13 @@ is_real_failure() { # target, input
 
 for target in "$@"; do
     [ -z "$ended" ] || break
-    log=$build/fuzz_$target.log
+    log=$build/fuzz_$target-$$.log
     mkdir -p "$build/corpus/$target" "$build/crashes"
     ninja -C "$build" "fuzz/fuzz_$target" >/dev/null
-    times >"$build/times"
+    times >"$times"
     before=$(children_seconds)
     fuzz "$target"
-    times >"$build/times"
+    times >"$times"
     cpu=$(($(children_seconds) - before))
     executions=$(awk '/number_of_executed_units/ { print $2 }' "$log")
     covered=$(sed -n 's/.* cov: \([0-9]*\) .*/\1/p' "$log" | tail -n 1)
@@ -119,6 +122,7 @@ for target in "$@"; do
         "$commit" "$cpu" "${executions:-0}" "${covered:-0}" \
         "${inputs:-0}" "$failures" >>"$record"
     echo "$target: ${executions:-0} executions in $cpu s of CPU, ${covered:-0} edges covered"
+    rm "$log"
 done
 totals
 [ -z "$failed" ] || {

@@ -9,7 +9,7 @@
 #   absent PATH...            nothing is there
 set -u
 program=$(realpath "$1")
-root=$2
+root=$(realpath "$2")
 golden=$root/tests/data/golden/tiny-a
 here=$root/tests/cli
 work=$(mktemp -d)

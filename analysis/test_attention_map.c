@@ -5,9 +5,9 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "brute_force.h"
 #include "decay.h"
 #include "map_bins.h"
+#include "test_brute_force.h"
 
 struct comparison {
     const struct whole_layer *layer;

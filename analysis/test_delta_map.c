@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "brute_force.h"
+#include "test_brute_force.h"
 
 static double define(const struct whole_layer *layer, size_t token, dm_score score,
                      const struct delta_channels *slow) {
@@ -111,14 +111,13 @@ static void check(const char *folder, size_t n_id, const dm_context_options *con
     struct delta_map map;
     struct delta_channels *channels;
     dm_error error;
-    char path[1100];
     int32_t *ids = calloc(n_id, sizeof *ids);
     assert_non_null(ids);
     for (size_t i = 0; i < n_id; i++)
         ids[i] = (int32_t)(i * i * 7 % 89);
     whole_text_read(&text, folder, ids, n_id, context);
-    snprintf(path, sizeof path, "%s/tests/data/%s", getenv("DM_SOURCE_ROOT"), folder);
-    require(delta_channels_read(path, text.info.n_layer, text.info.d_inner, &channels, &error),
+    require(delta_channels_read(test_data(folder), text.info.n_layer, text.info.d_inner, &channels,
+                                &error),
             &error);
     const struct delta_reading reading = {.model = text.model,
                                           .context = &text.context,
@@ -195,8 +194,7 @@ static void no_slow_channels_are_no_fault(void **state) {
     for (int layer = 0; layer < 3; layer++)
         assert_int_equal(channels[layer].n, 0);
     delta_channels_free(channels, 3);
-    char path[1100];
-    snprintf(path, sizeof path, "%s/models/passkey-512", getenv("DM_SOURCE_ROOT"));
+    const char *path = test_source("models/passkey-512");
     assert_int_equal(delta_channels_read(path, 4, 10, &channels, &error), DM_ERROR_FORMAT);
     assert_non_null(strstr(error.message, "decimamba.json: \"global_channels\""));
 }

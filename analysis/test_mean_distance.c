@@ -4,8 +4,8 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "brute_force.h"
 #include "receptive_field.h"
+#include "test_brute_force.h"
 
 static double define(const struct whole_layer *layer, size_t channel, size_t n_query) {
     double sum = 0;

@@ -3,80 +3,35 @@
 #include "receptive_field_gradient.h"
 
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include <cmocka.h>
+#include "test_support.h"
 
-enum { d_model = 32, vocab_size = 96, n_id = 48, path_size = 1100 };
+enum { d_model = 32, vocab_size = 96, n_id = 48 };
 static int32_t ids[n_id]; /* all different: an embedding row is one token's */
-static char folder[] = "/tmp/receptive-XXXXXX";
+static const char golden[] = "golden/tiny-a";
 
 static void require(dm_status status, const dm_error *error) {
     if (status)
         fail_msg("%s", error->message);
 }
 
-static const char *golden(const char *name) {
-    static char path[path_size];
-    snprintf(path, sizeof path, "%s/tests/data/golden/tiny-a%s", getenv("DM_SOURCE_ROOT"), name);
-    return path;
-}
-
-static const char *copied(const char *name) {
-    static char path[path_size];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    return path;
-}
-
-static char *read_whole(const char *path, size_t *n_byte) {
-    FILE *file = fopen(path, "rb");
-    assert_non_null(file);
-    assert_int_equal(fseek(file, 0, SEEK_END), 0);
-    *n_byte = (size_t)ftell(file);
-    char *bytes = malloc(*n_byte);
-    rewind(file);
-    assert_int_equal(fread(bytes, 1, *n_byte, file), *n_byte);
-    fclose(file);
-    return bytes;
-}
-
-static void write_whole(const char *path, const char *bytes, size_t n_byte) {
-    FILE *file = fopen(path, "wb");
-    assert_non_null(file);
-    assert_int_equal(fwrite(bytes, 1, n_byte, file), n_byte);
-    assert_int_equal(fclose(file), 0);
-}
-
-static int make_folder(void **state) {
-    (void)state;
-    size_t n_byte;
+static int set_up(void **state) {
     for (size_t t = 0; t < n_id; t++)
         ids[t] = (int32_t)((t * 37 + 5) % 89);
-    if (!mkdtemp(folder))
-        return -1;
-    char *config = read_whole(golden("/config.json"), &n_byte);
-    write_whole(copied("config.json"), config, n_byte);
-    free(config);
+    test_set_up(state);
+    test_copy_file(test_join(test_data(golden), "config.json"),
+                   test_join(test_directory, "config.json"));
     return 0;
-}
-
-static int remove_folder(void **state) {
-    (void)state;
-    unlink(copied("config.json"));
-    unlink(copied("model.safetensors"));
-    return rmdir(folder);
 }
 
 /* The checkpoint with `step` added to a number of the embedding, the file's first tensor. */
 static void write_changed(size_t row, size_t column, float step) {
     size_t n_byte;
     uint64_t n_header;
-    char *bytes = read_whole(golden("/model.safetensors"), &n_byte);
+    char *bytes =
+        (char *)test_read_file(test_join(test_data(golden), "model.safetensors"), &n_byte);
     memcpy(&n_header, bytes, sizeof n_header);
     assert_non_null(strstr(bytes + 8, "\"backbone.embedding.weight\""));
     char *at = bytes + 8 + n_header + (row * d_model + column) * sizeof(float);
@@ -84,7 +39,7 @@ static void write_changed(size_t row, size_t column, float step) {
     memcpy(&value, at, sizeof value);
     value += step;
     memcpy(at, &value, sizeof value);
-    write_whole(copied("model.safetensors"), bytes, n_byte);
+    test_write_file(test_join(test_directory, "model.safetensors"), bytes, n_byte);
     free(bytes);
 }
 
@@ -96,7 +51,7 @@ static double read_loss(const dm_context_options *context, size_t n_prediction) 
     dm_session *session;
     dm_error error;
     one.n_thread = 1;
-    require(dm_model_load(folder, &one, &model, &error), &error);
+    require(dm_model_load(test_directory, &one, &model, &error), &error);
     require(dm_session_new(model, context, &session, &error), &error);
     require(dm_session_append(session, ids, n_id - 1, &error), &error);
     require(dm_session_logits(session, n_prediction, logits, &error), &error);
@@ -129,7 +84,7 @@ static dm_trainer *new_trainer(const dm_context_options *context, int recompute)
     dm_trainer *trainer;
     dm_error error;
     options.context = context, options.recompute = recompute;
-    require(dm_trainer_new(golden(""), &options, &trainer, &error), &error);
+    require(dm_trainer_new(test_data(golden), &options, &trainer, &error), &error);
     return trainer;
 }
 
@@ -258,5 +213,5 @@ int main(void) {
         cmocka_unit_test(shares_and_means),
         cmocka_unit_test(bins_double),
     };
-    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+    return cmocka_run_group_tests(tests, set_up, test_tear_down);
 }

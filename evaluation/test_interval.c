@@ -1,15 +1,13 @@
 /* Intervals, against those that SciPy computes (scripts/make_interval_cases.py). */
 #include "interval.h"
 
-#include <jansson.h>
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include <cmocka.h>
+#include <jansson.h>
+
+#include "test_support.h"
 
 static json_t *cases;
 
@@ -108,22 +106,24 @@ static void gives_the_interval_of_a_mean_of_means(void **state) {
     assert_true(isnan(mean_of_means(nothing, 2)) && isnan(interval_of_means(nothing, 2).low));
 }
 
+static int load_cases(void **state) {
+    (void)state;
+    cases = json_load_file(test_data("interval/cases.json"), 0, NULL);
+    return cases ? 0 : -1;
+}
+
+static int free_cases(void **state) {
+    (void)state;
+    json_decref(cases);
+    return 0;
+}
+
 int main(void) {
-    char path[512];
-    const char *root = getenv("DM_SOURCE_ROOT");
-    snprintf(path, sizeof path, "%s/tests/data/interval/cases.json", root ? root : ".");
-    cases = json_load_file(path, 0, NULL);
-    if (!cases) {
-        fprintf(stderr, "%s: cannot read\n", path);
-        return 1;
-    }
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gives_wilsons_interval),
         cmocka_unit_test(bounds_students_t),
         cmocka_unit_test(gives_the_interval_of_a_mean),
         cmocka_unit_test(gives_the_interval_of_a_mean_of_means),
     };
-    int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    json_decref(cases);
-    return failed;
+    return cmocka_run_group_tests(tests, load_cases, free_cases);
 }

@@ -1,35 +1,18 @@
 /* Objects, one a line, and what is said of damaged ones. */
 #include "json_lines.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include <cmocka.h>
+#include "test_support.h"
 
-static char path[] = "/tmp/json-lines-XXXXXX";
+static char path[TEST_MAX_PATH];
 
-static int make_file(void **state) {
-    (void)state;
-    int file = mkstemp(path);
-    return file < 0 ? -1 : close(file);
-}
-
-static int remove_file(void **state) {
-    (void)state;
-    return unlink(path);
-}
-
-static void write_bytes(const char *bytes, size_t n) {
-    FILE *stream = fopen(path, "wb");
-    assert_non_null(stream);
-    assert_int_equal(fwrite(bytes, 1, n, stream), n);
-    assert_int_equal(fclose(stream), 0);
+static int set_up(void **state) {
+    test_set_up(state);
+    snprintf(path, sizeof path, "%s", test_join(test_directory, "lines.jsonl"));
+    return 0;
 }
 
 /* Reads the file to its end or its fault; gives how many objects there were. */
@@ -37,7 +20,7 @@ static dm_status read_all(const char *bytes, size_t n, size_t *n_object, dm_erro
     struct json_lines lines;
     json_t *object = NULL;
     dm_status status;
-    write_bytes(bytes, n);
+    test_write_file(path, bytes, n);
     *n_object = 0;
     assert_int_equal(json_lines_open(&lines, path, error), DM_OK);
     while (!(status = json_lines_next(&lines, &object, error)) && object) {
@@ -51,7 +34,7 @@ static dm_status read_all(const char *bytes, size_t n, size_t *n_object, dm_erro
 static void check_fault(const char *bytes, size_t n, size_t n_before, const char *expected) {
     dm_error error;
     size_t n_object;
-    char line[600];
+    char line[TEST_MAX_PATH + 100];
     assert_int_equal(read_all(bytes, n, &n_object, &error), DM_ERROR_FORMAT);
     assert_int_equal(error.status, DM_ERROR_FORMAT);
     assert_int_equal(n_object, n_before);
@@ -65,7 +48,7 @@ static void reads_objects(void **state) {
     struct json_lines lines;
     json_t *object;
     dm_error error;
-    write_bytes(text, strlen(text));
+    test_write_text(path, text);
     assert_int_equal(json_lines_open(&lines, path, &error), DM_OK);
     assert_int_equal(json_lines_next(&lines, &object, &error), DM_OK);
     assert_int_equal(json_integer_value(json_object_get(object, "a")), 1);
@@ -94,7 +77,7 @@ static void reads_standard_input(void **state) {
     struct json_lines lines;
     json_t *object;
     dm_error error;
-    write_bytes("{\"a\": 1}\n[", 10);
+    test_write_file(path, "{\"a\": 1}\n[", 10);
     assert_non_null(freopen(path, "rb", stdin));
     assert_int_equal(json_lines_open(&lines, "-", &error), DM_OK);
     assert_int_equal(json_lines_next(&lines, &object, &error), DM_OK);
@@ -198,5 +181,5 @@ int main(void) {
         cmocka_unit_test(demands_members),
         cmocka_unit_test(reads_standard_input),
     };
-    return cmocka_run_group_tests(tests, make_file, remove_file);
+    return cmocka_run_group_tests(tests, set_up, test_tear_down);
 }

@@ -11,7 +11,7 @@ static void assert_told(const char *path, const char *rest) {
     assert_string_equal(complaint, line);
 }
 
-/* All outcomes of both methods, in the folder. */
+/* All outcomes of both methods, in test_directory. */
 static void write_all(const char *path) {
     struct report report;
     assert_true(open_report(&report, &methods, path, 1));
@@ -21,15 +21,11 @@ static void write_all(const char *path) {
 }
 
 static char *journal_of(const char *path) {
-    char name[300];
-    snprintf(name, sizeof name, "%s/outcomes.jsonl", path);
-    return slurp(name);
+    return text_at(test_join(path, "outcomes.jsonl"));
 }
 
 static void set_journal(const char *path, const char *text) {
-    char name[300];
-    snprintf(name, sizeof name, "%s/outcomes.jsonl", path);
-    spill(name, text);
+    test_write_text(test_join(path, "outcomes.jsonl"), text);
 }
 
 static void remembers_without_a_folder(void **state) {
@@ -253,7 +249,7 @@ static void refuses_names_twice_and_foreign_folders(void **state) {
     report_close(&report);
 
     assert_int_equal(mkdir(at("foreign"), 0777), 0);
-    spill(at("foreign/notes"), "mine");
+    test_write_text(at("foreign/notes"), "mine");
     assert_false(open_report(&report, &methods, at("foreign"), 1));
     report_close(&report);
     assert_non_null(strstr(complaint, "not empty, and no folder of an evaluation"));
@@ -308,10 +304,5 @@ int main(void) {
         cmocka_unit_test(refuses_names_twice_and_foreign_folders),
         cmocka_unit_test(keeps_scores_to_the_last_bit),
     };
-    char command[80];
-    if (!mkdtemp(folder))
-        return 1;
-    int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    snprintf(command, sizeof command, "rm -r %s", folder);
-    return system(command) || failed;
+    return cmocka_run_group_tests(tests, test_set_up, test_tear_down);
 }

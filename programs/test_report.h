@@ -1,17 +1,14 @@
-/* A made-up task and methods for tests of reports, a folder to write in, and the lines that
- * complaints would print. */
+/* A made-up task and methods for tests of reports, and the lines that complaints would print. */
 #ifndef DECIMAMBA_PROGRAMS_TEST_REPORT_H
 #define DECIMAMBA_PROGRAMS_TEST_REPORT_H
 
-#include <setjmp.h>
-#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
 #include "report.h"
+#include "test_support.h"
 
 /* Instead of fail.c (fail.h and cmocka.h both have a `fail`): what was complained of last. */
 void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -29,37 +26,14 @@ bool flush_output(void) {
     return fflush(stdout) == 0;
 }
 
-static char folder[] = "/tmp/report_XXXXXX";
-
-/* A path in the folder, until the next but three. */
 static const char *at(const char *name) {
-    static char paths[4][200];
-    static int last;
-    last = (last + 1) % 4;
-    snprintf(paths[last], sizeof paths[last], "%s/%s", folder, name);
-    return paths[last];
+    return test_join(test_directory, name);
 }
 
-/* The whole file; NULL where there is none. The caller frees it. */
-static char *slurp(const char *path) {
-    FILE *stream = fopen(path, "rb");
-    char *text = NULL;
-    size_t capacity = 0;
-    if (!stream)
-        return NULL;
-    if (getdelim(&text, &capacity, 0, stream) < 0) {
-        free(text);
-        text = strdup("");
-    }
-    fclose(stream);
-    return text;
-}
-
-static void spill(const char *path, const char *text) {
-    FILE *stream = fopen(path, "wb");
-    assert_non_null(stream);
-    fputs(text, stream);
-    fclose(stream);
+/* The whole file, from malloc. */
+static char *text_at(const char *path) {
+    size_t n_byte;
+    return (char *)test_read_file(path, &n_byte);
 }
 
 /* 2 columns, 2 rows, 3 prompts in each cell. */

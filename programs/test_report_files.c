@@ -154,7 +154,7 @@ static void writes_markdown(void **state) {
     add(&report, 1, 0, 5);
     assert_true(report_write(&report));
     report_close(&report);
-    assert_text(slurp(at("md/table.md")),
+    assert_text(text_at(at("md/table.md")),
                 "# made-up by tokens, `models/m_1`\n"
                 "\n"
                 "right answers, 95% interval of their share:\n"
@@ -298,16 +298,16 @@ static void writes_what_gnuplot_draws(void **state) {
     assert_true(open_report(&report, &list, at("drawn"), 1));
     add(&report, 0, 0, n_prompt);
     add(&report, 1, 0, 5);
-    spill(at("drawn/made-up.png"), "of an earlier call");
-    setenv("PATH", folder, 1); /* where there is no gnuplot */
+    test_write_text(at("drawn/made-up.png"), "of an earlier call");
+    setenv("PATH", test_directory, 1); /* where there is no gnuplot */
     write_aside(&report, at("said"));
     setenv("PATH", search, 1);
-    assert_text(slurp(at("said")),
+    assert_text(text_at(at("said")),
                 "no made-up.png and made-up.svg: gnuplot: No such file or directory\n");
     assert_int_equal(access(at("drawn/made-up.png"), F_OK), -1);
     assert_int_equal(access(at("drawn/report.json"), F_OK), 0);
     assert_text(
-        slurp(at("drawn/made-up.tsv")),
+        text_at(at("drawn/made-up.tsv")),
         "method\tname\tcolumn\tx\trow\ty\tn\tsum\tfigure\tlow\thigh\n"
         "1\to'dd:{/Bold=20_x}^\\,`touch x`\t2048\t0\t0.00\t0\t3\t3\t100\t43.8502968\t100\n"
         "1\to'dd:{/Bold=20_x}^\\,`touch x`\t2048\t0\t1.00\t1\t3\t2\t66.6666667\t20.7659601\t"
@@ -321,9 +321,9 @@ static void writes_what_gnuplot_draws(void **state) {
         "2\tkeep-last:base-length=512\t131072\t1\t1.00\t1\t0\t0\t?\t?\t?\n");
     if (system("gnuplot --version > /dev/null 2>&1") == 0) {
         write_aside(&report, at("said"));
-        assert_text(slurp(at("said")), "");
+        assert_text(text_at(at("said")), "");
         assert_int_equal(access(at("drawn/made-up.png"), F_OK), 0);
-        char *picture = slurp(at("drawn/made-up.svg"));
+        char *picture = text_at(at("drawn/made-up.svg"));
         assert_non_null(strstr(picture, "</svg>"));
         assert_non_null(strstr(picture, "2/3"));
         assert_non_null(strstr(picture, "{/Bold=20_x}^\\,"));
@@ -352,7 +352,7 @@ static void draws_whatever_is_known(void **state) {
         assert_true(report_add(&report, 1, 1, &(struct task_outcome){.score = i ? 0 : NAN}));
         write_aside(&report, at("said"));
         report_close(&report);
-        assert_text(slurp(at("said")), "");
+        assert_text(text_at(at("said")), "");
     }
 }
 
@@ -368,10 +368,5 @@ int main(void) {
         cmocka_unit_test(writes_what_gnuplot_draws),
         cmocka_unit_test(draws_whatever_is_known),
     };
-    char command[80];
-    if (!mkdtemp(folder))
-        return 1;
-    int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    snprintf(command, sizeof command, "rm -r %s", folder);
-    return system(command) || failed;
+    return cmocka_run_group_tests(tests, test_set_up, test_tear_down);
 }

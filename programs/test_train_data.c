@@ -1,32 +1,23 @@
 /* What a training learns from: windows, their order, labels and weights, with a token per byte. */
 #include "train_data.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include <cmocka.h>
-
+#include "test_support.h"
 #include "train_curriculum.h"
 
 static dm_tokenizer *tokenizer;
-static char folder[] = "/tmp/train_data_XXXXXX";
 
 static const struct train_settings usual = {
     .length = 64, .chunks = 1, .held_out = 10, .batch_tokens = 256, .text_weight = 0.25};
 
-/* A file in the folder; its path is the caller's to free. */
+/* A file in test_directory; its path is the caller's to free. */
 static char *write_file(const char *name, const char *text, size_t n) {
-    size_t size = strlen(folder) + strlen(name) + 2;
-    char *path = malloc(size);
-    snprintf(path, size, "%s/%s", folder, name);
-    FILE *stream = fopen(path, "wb");
-    assert_non_null(stream);
-    assert_int_equal(fwrite(text, 1, n, stream), n);
-    fclose(stream);
+    char *path = strdup(test_join(test_directory, name));
+    assert_non_null(path);
+    test_write_file(path, text, n);
     return path;
 }
 
@@ -224,10 +215,6 @@ static void draws_prompts(void **state) {
 
 static void draws_documents(void **state) {
     (void)state;
-    const char *root = getenv("DM_SOURCE_ROOT");
-    char questions[1000], others[1000];
-    snprintf(questions, sizeof questions, "%s/data/squad/dev-v2.0.json", root ? root : ".");
-    snprintf(others, sizeof others, "%s/tests/data/documents/tiny.json", root ? root : ".");
     enum { length = 2500, n_example = 40 };
     struct train_settings settings = usual;
     struct train_data data, held_out, seeded;
@@ -235,8 +222,8 @@ static void draws_documents(void **state) {
     struct example example, other;
     size_t n[n_example], n_same = 0, n_fewer = 0, n_all = 0;
     settings.task = TASK_RETRIEVAL;
-    settings.squad = questions;
-    settings.held_out_squad = others;
+    settings.squad = test_source("data/squad/dev-v2.0.json");
+    settings.held_out_squad = test_data("documents/tiny.json");
     settings.length = length;
     settings.documents = 6;
     assert_true(train_data_read(&data, &settings, tokenizer, false));
@@ -355,25 +342,14 @@ static void knows_data_by_its_hash(void **state) {
 }
 
 static int set_up(void **state) {
-    (void)state;
-    const char *root = getenv("DM_SOURCE_ROOT");
-    char path[1000];
     dm_error error;
-    snprintf(path, sizeof path, "%s/tests/cli/ascii", root ? root : ".");
-    return !mkdtemp(folder) || dm_tokenizer_load(path, &tokenizer, &error) != DM_OK;
+    test_set_up(state);
+    return (int)dm_tokenizer_load(test_source("tests/cli/ascii"), &tokenizer, &error);
 }
 
 static int tear_down(void **state) {
-    (void)state;
-    static const char *const names[] = {"a.txt", "b.txt",  "c.txt",  "d.txt",  "e.txt",  "f.jsonl",
-                                        "g.txt", "h1.txt", "h2.txt", "h3.txt", "h4.txt", "h5.txt"};
-    char path[200];
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        snprintf(path, sizeof path, "%s/%s", folder, names[i]);
-        unlink(path);
-    }
     dm_tokenizer_free(tokenizer);
-    return rmdir(folder);
+    return test_tear_down(state);
 }
 
 int main(void) {

@@ -2,7 +2,7 @@
 #ifndef DM_TESTS_ENGINE_H
 #define DM_TESTS_ENGINE_H
 
-#include "base/test_support.h"
+#include "test_support.h"
 
 #include <math.h>
 #include <stdio.h>

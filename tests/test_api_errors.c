@@ -319,7 +319,7 @@ static void test_settings_files(void **state) {
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         dm_model *made = NULL;
         size_t live = dm_memory_live();
-        test_write_file(path, cases[i].text, strlen(cases[i].text));
+        test_write_text(path, cases[i].text);
         print_message("%s\n", cases[i].text);
         expect(dm_model_load(directory, NULL, &made, &error), cases[i].status, cases[i].part);
         assert_null(made);

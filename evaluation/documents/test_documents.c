@@ -2,32 +2,20 @@
  * to train on, beside those that scripts/make_document_cases.py made by the same rules. */
 #include "documents.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
-
 #include "documents_training.h"
+#include "test_support.h"
 
 static struct squad *tiny, *excerpt;
 static dm_tokenizer *words, *bytes; /* GPT-NeoX's, and one with a token per byte */
 static json_t *cases;
 
-static void source_path(const char *name, char *path, size_t size) {
-    const char *root = getenv("DM_SOURCE_ROOT");
-    snprintf(path, size, "%s/%s", root ? root : ".", name);
-}
-
-static struct squad *read_source(const char *name) {
-    char path[1000];
+static struct squad *read_squad(const char *path) {
     struct squad *squad;
     dm_error error;
-    source_path(name, path, sizeof path);
     return squad_read(path, &squad, &error) ? NULL : squad;
 }
 
@@ -417,16 +405,13 @@ static void leaves_out_what_is_too_long(void **state) {
 
 static int set_up(void **state) {
     (void)state;
-    char path[1000];
     dm_error error;
-    tiny = read_source("tests/data/documents/tiny.json");
-    excerpt = read_source("data/squad/dev-v2.0.json");
-    source_path("tests/data/documents/cases.json", path, sizeof path);
-    cases = json_load_file(path, 0, NULL);
-    source_path("tests/data/tokenizer/neox", path, sizeof path);
-    dm_status status = dm_tokenizer_load(path, &words, &error);
-    source_path("tests/data/tokenizer/bytes", path, sizeof path);
-    return !tiny || !excerpt || !cases || status || dm_tokenizer_load(path, &bytes, &error);
+    tiny = read_squad(test_data("documents/tiny.json"));
+    excerpt = read_squad(test_source("data/squad/dev-v2.0.json"));
+    cases = json_load_file(test_data("documents/cases.json"), 0, NULL);
+    return !tiny || !excerpt || !cases ||
+           dm_tokenizer_load(test_data("tokenizer/neox"), &words, &error) ||
+           dm_tokenizer_load(test_data("tokenizer/bytes"), &bytes, &error);
 }
 
 static int tear_down(void **state) {

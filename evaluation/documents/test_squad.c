@@ -1,25 +1,14 @@
 /* SQuAD files, good and bad. */
 #include "squad.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include <cmocka.h>
+#include "test_support.h"
 
-static char scratch[] = "/tmp/squad_XXXXXX"; /* a file */
-
-static void write_scratch(const char *text, size_t n) {
-    FILE *stream = fopen(scratch, "wb");
-    assert_non_null(stream);
-    assert_int_equal(fwrite(text, 1, n, stream), n);
-    assert_int_equal(fclose(stream), 0);
-}
+static char scratch[TEST_MAX_PATH]; /* a file */
 
 static void reads_squad(void **state) {
     (void)state;
@@ -65,7 +54,7 @@ static void merges_equal_paragraphs(void **state) {
                               "\"answers\": [{\"text\": \"%s\"}]}]}",
                               i ? ", " : "", texts[i], i, texts[i]);
     n += (size_t)snprintf(text + n, sizeof text - n, "]}]}");
-    write_scratch(text, n);
+    test_write_file(scratch, text, n);
     assert_int_equal(squad_read(scratch, &squad, &error), DM_OK);
     assert_int_equal(squad->n_paragraph, 3);
     assert_int_equal(squad->n_question, 6);
@@ -129,11 +118,11 @@ static void refuses_bad_files(void **state) {
          "\"answers\": [{\"text\": \"a\"}, {\"text\": null}]}]}]}]}",
          ": data[0].paragraphs[0].qas[0].answers[1]: key 'text' is not a text", DM_ERROR_FORMAT},
     };
-    char expected[200];
+    char expected[TEST_MAX_PATH + 100];
     struct squad *squad;
     dm_error error;
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
-        write_scratch(files[i].text, strlen(files[i].text));
+        test_write_text(scratch, files[i].text);
         assert_int_equal(squad_read(scratch, &squad, &error), files[i].status);
         snprintf(expected, sizeof expected, "%s%s", scratch, files[i].fault);
         error.message[strlen(expected)] = 0; /* jansson says more of bad JSON */
@@ -148,19 +137,16 @@ static void refuses_bad_files(void **state) {
 /* Whatever is cut off or changed, here at every seventh byte, there is a file that is read or a line that names it. */
 static void reads_or_refuses_anything(void **state) {
     (void)state;
-    char text[8000];
-    FILE *stream = fopen("tests/data/documents/tiny.json", "rb");
-    assert_non_null(stream);
-    size_t n = fread(text, 1, sizeof text, stream), n_read = 0, n_refused = 0;
-    fclose(stream);
-    assert_true(n > 1000 && n < sizeof text);
+    size_t n, n_read = 0, n_refused = 0;
+    char *text = (char *)test_read_file("tests/data/documents/tiny.json", &n);
+    assert_true(n > 1000);
     for (size_t i = 0; i < n; i += 7) {
         char kept = text[i];
         for (int way = 0; way < 3; way++) {
             struct squad *squad;
             dm_error error = {.message = ""};
             text[i] = "]\"x"[way];
-            write_scratch(text, way ? n : i);
+            test_write_file(scratch, text, way ? n : i);
             if (squad_read(scratch, &squad, &error)) {
                 assert_memory_equal(error.message, scratch, strlen(scratch));
                 n_refused++;
@@ -172,18 +158,13 @@ static void reads_or_refuses_anything(void **state) {
         text[i] = kept;
     }
     assert_true(n_read > n / 14 && n_refused > n / 7);
+    free(text);
 }
 
 static int set_up(void **state) {
-    (void)state;
-    const char *root = getenv("DM_SOURCE_ROOT");
-    int descriptor = mkstemp(scratch);
-    return descriptor < 0 || close(descriptor) || (root && chdir(root));
-}
-
-static int tear_down(void **state) {
-    (void)state;
-    return unlink(scratch);
+    test_set_up(state);
+    snprintf(scratch, sizeof scratch, "%s", test_join(test_directory, "squad.json"));
+    return chdir(test_source("."));
 }
 
 int main(void) {
@@ -194,5 +175,5 @@ int main(void) {
         cmocka_unit_test(refuses_bad_files),
         cmocka_unit_test(reads_or_refuses_anything),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, set_up, test_tear_down);
 }

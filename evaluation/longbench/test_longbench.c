@@ -4,31 +4,22 @@
 #include "longbench.h"
 
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
-
-#include <cmocka.h>
 
 #include "json_lines.h"
 #include "longbench_prompt.h"
+#include "test_support.h"
 
 static dm_tokenizer *tokenizer;
-static char sample[1000];
+static char sample[TEST_MAX_PATH];
 
 static int load_tokenizer(void **state) {
     (void)state;
-    char path[1000];
-    const char *root = getenv("DM_SOURCE_ROOT");
-    snprintf(sample, sizeof sample, "%s/data/longbench", root);
-    snprintf(path, sizeof path, "%s/tests/data/tokenizer/neox", root);
-    return dm_tokenizer_load(path, &tokenizer, NULL);
+    snprintf(sample, sizeof sample, "%s", test_source("data/longbench"));
+    return dm_tokenizer_load(test_data("tokenizer/neox"), &tokenizer, NULL);
 }
 
 static int free_tokenizer(void **state) {
@@ -52,42 +43,14 @@ static double judge(const struct task *task, size_t i, const char *answer) {
     return score;
 }
 
-/* ---- A folder for a test ---- */
-
-static char folder[] = "/tmp/longbench-XXXXXX";
-static char *made[64];
-static size_t n_made;
-
-static int make_folder(void **state) {
-    (void)state;
-    strcpy(folder, "/tmp/longbench-XXXXXX");
-    return mkdtemp(folder) ? 0 : -1;
-}
-
-static int remove_folder(void **state) {
-    (void)state;
-    for (; n_made; free(made[n_made]))
-        remove(made[--n_made]);
-    return rmdir(folder);
-}
-
-static const char *note_path(const char *name) {
-    char path[1000];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    assert_true(n_made < 64);
-    made[n_made++] = strdup(path);
-    return made[n_made - 1];
-}
+/* ---- A folder for a test: test_directory ---- */
 
 static void add_folder(const char *name) {
-    assert_int_equal(mkdir(note_path(name), 0700), 0);
+    assert_int_equal(mkdir(test_join(test_directory, name), 0700), 0);
 }
 
 static void add_file(const char *name, const char *text) {
-    FILE *stream = fopen(note_path(name), "wb");
-    assert_non_null(stream);
-    assert_true(fputs(text, stream) >= 0);
-    assert_int_equal(fclose(stream), 0);
+    test_write_text(test_join(test_directory, name), text);
 }
 
 static const char format_text[] = "{\"qasper\": \"{{{context}}}|{input}\", \"trec\": \"{input}\",\n"
@@ -111,12 +74,12 @@ static size_t number_of(const json_t *object, const char *key) {
 
 static void builds_the_official_prompts(void **state) {
     (void)state;
-    char path[1000], hash[20];
+    char hash[20];
     struct json_lines lines;
     json_t *object;
     dm_error error;
     size_t n_case = 0, n_cut = 0;
-    snprintf(path, sizeof path, "%s/tests/data/metrics/prompts.jsonl", getenv("DM_SOURCE_ROOT"));
+    const char *path = test_data("metrics/prompts.jsonl");
     assert_int_equal(json_lines_open(&lines, path, &error), DM_OK);
     for (;; n_case++) {
         assert_int_equal(json_lines_next(&lines, &object, &error), DM_OK);
@@ -262,14 +225,14 @@ static void finds_the_files(void **state) {
          "longbench/data/dataset2maxlen.json"},
     };
     for (size_t i = 0; i < sizeof layouts / sizeof *layouts; i++) {
-        assert_int_equal(make_folder(NULL), 0);
+        test_set_up(NULL);
         for (size_t k = 0; k < 3 && layouts[i].folders[k]; k++)
             add_folder(layouts[i].folders[k]);
         add_file(layouts[i].data, row_text);
         add_file(layouts[i].formats, format_text);
         add_file(layouts[i].limits, limit_text);
         struct task *task =
-            make(&(struct longbench_options){.folder = folder, .tokenizer = tokenizer});
+            make(&(struct longbench_options){.folder = test_directory, .tokenizer = tokenizer});
         struct task_prompt prompt;
         dm_error error;
         char *text;
@@ -284,7 +247,7 @@ static void finds_the_files(void **state) {
         dm_free(text);
         free(prompt.ids);
         task_free(task);
-        assert_int_equal(remove_folder(NULL), 0);
+        test_tear_down(NULL);
     }
 }
 
@@ -302,8 +265,8 @@ static void sorts_by_length(void **state) {
     add_file("qasper_e.jsonl", rows);
     add_file("dataset2prompt.json", format_text);
     add_file("dataset2maxlen.json", limit_text);
-    struct task *task = make(
-        &(struct longbench_options){.folder = folder, .tokenizer = tokenizer, .extended = true});
+    struct task *task = make(&(struct longbench_options){
+        .folder = test_directory, .tokenizer = tokenizer, .extended = true});
     for (size_t i = 0; i < 7; i++) {
         size_t column, row;
         task->place(task, i, &column, &row);
@@ -360,19 +323,19 @@ static void check_fault(const char *name, const char *rows, const char *formats,
                         dm_status expected, const char *message) {
     dm_error error = {DM_OK, ""};
     struct task *task;
-    char line[600];
-    assert_int_equal(make_folder(NULL), 0);
+    char line[TEST_MAX_PATH + 400];
+    test_set_up(NULL);
     add_file(name, rows);
     if (formats)
         add_file("dataset2prompt.json", formats);
     if (limits)
         add_file("dataset2maxlen.json", limits);
-    const struct longbench_options options = {.folder = folder, .tokenizer = tokenizer};
+    const struct longbench_options options = {.folder = test_directory, .tokenizer = tokenizer};
     assert_int_equal(longbench_task_new(&options, &task, &error), expected);
     assert_int_equal(error.status, expected);
-    snprintf(line, sizeof line, "%s%s", folder, message);
+    snprintf(line, sizeof line, "%s%s", test_directory, message);
     assert_string_equal(error.message, line);
-    assert_int_equal(remove_folder(NULL), 0);
+    test_tear_down(NULL);
 }
 
 static void refuses_damaged_rows(void **state) {
@@ -485,12 +448,13 @@ static void says_which_row_makes_no_prompt(void **state) {
                            "\"all_classes\": [\"x\"], \"length\": 1}");
     add_file("dataset2prompt.json", format_text);
     add_file("dataset2maxlen.json", limit_text);
-    struct task *task = make(&(struct longbench_options){.folder = folder, .tokenizer = tokenizer});
+    struct task *task =
+        make(&(struct longbench_options){.folder = test_directory, .tokenizer = tokenizer});
     struct task_prompt prompt;
     dm_error error;
-    char line[200];
+    char line[TEST_MAX_PATH + 100];
     assert_int_equal(task->build(task, 0, &prompt, &error), DM_ERROR_FORMAT);
-    snprintf(line, sizeof line, "%s/trec.jsonl:2: the prompt is empty", folder);
+    snprintf(line, sizeof line, "%s/trec.jsonl:2: the prompt is empty", test_directory);
     assert_string_equal(error.message, line);
     task_free(task);
 }
@@ -501,13 +465,14 @@ int main(void) {
         cmocka_unit_test(knows_the_data_sets),
         cmocka_unit_test(takes_what_is_asked_for),
         cmocka_unit_test(finds_the_files),
-        cmocka_unit_test_setup_teardown(sorts_by_length, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(sorts_by_length, test_set_up, test_tear_down),
         cmocka_unit_test(leaves_special_tokens_out_of_a_cut_prompt),
         cmocka_unit_test(reads_templates),
         cmocka_unit_test(refuses_damaged_rows),
         cmocka_unit_test(refuses_damaged_configurations),
         cmocka_unit_test(refuses_what_is_not_there),
-        cmocka_unit_test_setup_teardown(says_which_row_makes_no_prompt, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(says_which_row_makes_no_prompt, test_set_up,
+                                        test_tear_down),
     };
     return cmocka_run_group_tests(tests, load_tokenizer, free_tokenizer);
 }

@@ -2,17 +2,12 @@
 #include "answer_metrics.h"
 
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
-
 #include "json_lines.h"
+#include "test_support.h"
 
 static const char *const names[] = {
     [METRIC_QA_F1] = "qa_f1",
@@ -159,12 +154,11 @@ static size_t read_texts(const json_t *list, struct utf8 *texts) {
 
 static void agrees_with_other_programs(void **state) {
     (void)state;
-    char path[1000];
+    const char *path = test_data("metrics/cases.jsonl");
     struct json_lines lines;
     json_t *object;
     dm_error error;
     size_t n_case[n_metric] = {0};
-    snprintf(path, sizeof path, "%s/tests/data/metrics/cases.jsonl", getenv("DM_SOURCE_ROOT"));
     assert_int_equal(json_lines_open(&lines, path, &error), DM_OK);
     for (;;) {
         const json_t *name, *text, *golds;

@@ -1,16 +1,13 @@
 /* The classes and the lower case of every code point that Python knows, as Python has them. */
 #include "code_points.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
 #include <jansson.h>
+
+#include "test_support.h"
 
 enum { n_code_point = 0x110000 };
 
@@ -18,9 +15,7 @@ static json_t *expected;
 
 static int load_expected(void **state) {
     (void)state;
-    char path[1000];
-    snprintf(path, sizeof path, "%s/tests/data/metrics/code_points.json", getenv("DM_SOURCE_ROOT"));
-    expected = json_load_file(path, 0, NULL);
+    expected = json_load_file(test_data("metrics/code_points.json"), 0, NULL);
     return expected ? 0 : -1;
 }
 

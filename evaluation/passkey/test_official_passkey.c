@@ -3,23 +3,13 @@
 #include "official_passkey.h"
 
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
 #include <jansson.h>
 
-static const char *rooted(const char *path) {
-    static char full[4096];
-    snprintf(full, sizeof full, "%s/%s", getenv("DM_SOURCE_ROOT"), path);
-    return full;
-}
+#include "test_support.h"
 
 struct bytes {
     char *at;
@@ -27,16 +17,9 @@ struct bytes {
 };
 
 static struct bytes read_file(const char *path) {
-    FILE *file = fopen(rooted(path), "rb");
-    assert_non_null(file);
-    assert_int_equal(fseek(file, 0, SEEK_END), 0);
-    long n = ftell(file);
-    assert_true(n > 0);
-    rewind(file);
-    struct bytes bytes = {malloc((size_t)n), (size_t)n};
-    assert_non_null(bytes.at);
-    assert_int_equal(fread(bytes.at, 1, bytes.n, file), bytes.n);
-    fclose(file);
+    struct bytes bytes;
+    bytes.at = (char *)test_read_file(test_source(path), &bytes.n);
+    assert_true(bytes.n > 0);
     return bytes;
 }
 
@@ -48,10 +31,10 @@ struct material {
 static void load(struct material *material, const char *tokenizer) {
     char path[200];
     dm_error error;
-    snprintf(path, sizeof path, "tests/data/tokenizer/%s", tokenizer);
+    snprintf(path, sizeof path, "tokenizer/%s", tokenizer);
     material->text = read_file("data/wikitext2/wiki.test.raw");
     material->keys = read_file("data/babilong/codes_test.txt");
-    assert_int_equal(dm_tokenizer_load(rooted(path), &material->tokenizer, &error), DM_OK);
+    assert_int_equal(dm_tokenizer_load(test_data(path), &material->tokenizer, &error), DM_OK);
 }
 
 static void unload(struct material *material) {

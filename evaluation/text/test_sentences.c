@@ -1,26 +1,14 @@
 /* Sentences against nltk's, of real rows and of texts made to be difficult. */
 #include "sentences.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
 #include <jansson.h>
 
 #include "json_lines.h"
-
-static FILE *open_file(const char *path, char *full, size_t n_full) {
-    snprintf(full, n_full, "%s/%s", getenv("DM_SOURCE_ROOT"), path);
-    FILE *file = fopen(full, "rb");
-    assert_non_null(file);
-    return file;
-}
+#include "test_support.h"
 
 static void check(const char *text, size_t n_byte, const json_t *expected) {
     struct text_span *spans;
@@ -45,14 +33,15 @@ static void check(const char *text, size_t n_byte, const json_t *expected) {
 
 static void splits_rows_as_nltk_does(void **state) {
     (void)state;
-    char path[4096], rows_path[4096], *row = NULL;
+    char *row = NULL;
     struct json_lines lines;
     dm_error error;
     json_t *object;
     const json_t *spans;
     size_t capacity = 0, n_row = 0, n_span = 0;
-    FILE *rows = open_file("data/wikitext2/wiki.test.raw", rows_path, sizeof rows_path);
-    fclose(open_file("tests/data/sentences/wiki.test.raw.jsonl", path, sizeof path));
+    FILE *rows = fopen(test_source("data/wikitext2/wiki.test.raw"), "rb");
+    const char *path = test_data("sentences/wiki.test.raw.jsonl");
+    assert_non_null(rows);
     assert_int_equal(json_lines_open(&lines, path, &error), DM_OK);
     for (ssize_t n; (n = getline(&row, &capacity, rows)) > 0; n_row++) {
         assert_int_equal(json_lines_next(&lines, &object, &error), DM_OK);
@@ -72,13 +61,12 @@ static void splits_rows_as_nltk_does(void **state) {
 
 static void splits_difficult_texts_as_nltk_does(void **state) {
     (void)state;
-    char path[4096];
     struct json_lines lines;
     dm_error error;
     json_t *object;
     const json_t *text, *spans;
     size_t n_text = 0;
-    fclose(open_file("tests/data/sentences/texts.jsonl", path, sizeof path));
+    const char *path = test_data("sentences/texts.jsonl");
     assert_int_equal(json_lines_open(&lines, path, &error), DM_OK);
     for (; !json_lines_next(&lines, &object, &error) && object; n_text++) {
         assert_int_equal(json_lines_text(&lines, object, "text", &text, &error), DM_OK);

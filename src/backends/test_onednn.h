@@ -2,8 +2,8 @@
 #ifndef DM_BACKENDS_TEST_ONEDNN_H
 #define DM_BACKENDS_TEST_ONEDNN_H
 
-#include "base/test_support.h"
 #include "ops/matmul/matmul.h"
+#include "test_support.h"
 
 enum { test_guard = 16 };
 

@@ -1,4 +1,4 @@
-#include "base/test_support.h"
+#include "test_support.h"
 
 #include <string.h>
 

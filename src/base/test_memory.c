@@ -1,4 +1,4 @@
-#include "base/test_support.h"
+#include "test_support.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/memory.h"
+#include "base/status.h"
 
 static void checks_overflow(void **state) {
     size_t result;

@@ -3,7 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/test_support.h"
+#include "test_support.h"
 
 #include "base/half.h"
 #include "base/mapped_file.h"

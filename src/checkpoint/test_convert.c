@@ -5,7 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/test_support.h"
+#include "test_support.h"
 
 #include "base/half.h"
 #include "base/memory.h"
@@ -246,7 +246,7 @@ static const char config_text[] =
 
 static void initialize(const char *output, dm_dtype dtype, uint64_t seed) {
     dm_error error;
-    test_write_file(inside("shape.json"), config_text, strlen(config_text));
+    test_write_text(inside("shape.json"), config_text);
     if (dm_checkpoint_write_random(inside("shape.json"), output, dtype, seed, &error))
         fail_msg("%s", error.message);
 }
@@ -320,7 +320,7 @@ static void check_range(const char *text) {
     const char *output = inside(strstr(text, "d_model") ? "official" : "transformers");
     static const enum dm_parameter normal[] = {DM_EMBEDDING, DM_IN_PROJ, DM_X_PROJ};
     dm_error error;
-    test_write_file(inside("shape.json"), text, strlen(text));
+    test_write_text(inside("shape.json"), text);
     if (dm_checkpoint_write_random(inside("shape.json"), output, DM_DTYPE_F32, 1, &error))
         fail_msg("%s", error.message);
     struct dm_checkpoint *checkpoint = open_sound(output);
@@ -358,7 +358,7 @@ static void refuses_shapes_it_cannot_write(void **state) {
     static const char huge[] =
         "{\"d_model\": 2147483647, \"n_layer\": 1, \"vocab_size\": 2147483640, "
         "\"ssm_cfg\": {\"expand\": 1}}";
-    test_write_file(inside("shape.json"), huge, strlen(huge));
+    test_write_text(inside("shape.json"), huge);
     dm_checkpoint_write_random(inside("shape.json"), inside("out"), 0, 1, &error);
     test_expect_error(&error, DM_ERROR_ARGUMENT, "too large");
     test_write_file(inside("shape.json"), "{}", 2);

@@ -1,6 +1,6 @@
 #include <string.h>
 
-#include "base/test_support.h"
+#include "test_support.h"
 
 #include "checkpoint/parameters.h"
 

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/test_support.h"
+#include "test_support.h"
 
 #include "base/memory.h"
 #include "checkpoint/safetensors.h"

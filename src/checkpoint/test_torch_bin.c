@@ -3,7 +3,7 @@
 #include <string.h>
 #include <zip.h>
 
-#include "base/test_support.h"
+#include "test_support.h"
 
 #include "base/memory.h"
 #include "base/random.h"

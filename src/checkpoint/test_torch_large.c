@@ -4,7 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/test_support.h"
+#include "test_support.h"
 
 #include "checkpoint/torch_bin.h"
 

@@ -115,7 +115,7 @@ static void make_input(const char *tokenizer) {
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         test_copy_file(test_join(test_data("golden/tiny-a"), names[i]),
                        test_join(inside("in"), names[i]));
-    test_write_file(inside("in/tokenizer.json"), tokenizer, strlen(tokenizer));
+    test_write_text(inside("in/tokenizer.json"), tokenizer);
 }
 
 /* A tokenizer of two tokens, split as `words` says. */
@@ -180,7 +180,7 @@ static void refuses_another_width(void **state) {
     static const char shape[] = "{\"d_model\": 8, \"n_layer\": 1, \"vocab_size\": 8, "
                                 "\"ssm_cfg\": {\"expand\": 3}}";
     dm_error error;
-    test_write_file(inside("shape.json"), shape, strlen(shape));
+    test_write_text(inside("shape.json"), shape);
     assert_int_equal(dm_checkpoint_init(inside("shape.json"), inside("wide"), 0, 1, &error), DM_OK);
     expect_failure(inside("wide"), inside("out.gguf"), 0, DM_ERROR_UNSUPPORTED, "24 and 8");
     (void)state;

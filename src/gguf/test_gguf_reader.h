@@ -3,7 +3,7 @@
 #ifndef DM_GGUF_TEST_GGUF_READER_H
 #define DM_GGUF_TEST_GGUF_READER_H
 
-#include "base/test_support.h"
+#include "test_support.h"
 
 enum { GGUF_MAX_KEY = 64, GGUF_MAX_TENSOR = 128, GGUF_MAX_DIM = 4 };
 

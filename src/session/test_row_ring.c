@@ -1,4 +1,4 @@
-#include "base/test_support.h"
+#include "test_support.h"
 
 #include "base/memory.h"
 #include "base/random.h"

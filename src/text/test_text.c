@@ -1,16 +1,14 @@
 /* The parts of the tokenizer: UTF-8, the byte alphabet, classes of code points, NFC, merging. */
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
 #include <utf8proc.h>
 
 #include "base/json.h"
 #include "base/memory.h"
 #include "base/random.h"
+#include "test_support.h"
 #include "text/bpe.h"
 #include "text/byte_alphabet.h"
 #include "text/normalize.h"
@@ -98,11 +96,8 @@ static bool joins(const struct dm_pretokenizer *pretokenizer, struct dm_word_sca
 /* Every code point is what the oracle takes it for. */
 static void test_code_points(void **state) {
     (void)state;
-    char path[1024];
-    const char *root = getenv("DM_SOURCE_ROOT");
-    snprintf(path, sizeof path, "%s/tests/data/tokenizer/code_points.json", root ? root : ".");
     json_t *classes;
-    assert_int_equal(dm_json_read(path, &classes, NULL), DM_OK);
+    assert_int_equal(dm_json_read(test_data("tokenizer/code_points.json"), &classes, NULL), DM_OK);
     const json_t *letters = json_object_get(classes, "letters"),
                  *numbers = json_object_get(classes, "numbers"),
                  *spaces = json_object_get(classes, "spaces"),

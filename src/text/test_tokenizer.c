@@ -1,30 +1,27 @@
 /* Encoding and decoding against the answers of Hugging Face `tokenizers` in tests/data/tokenizer,
  * and the properties that no list of examples shows. */
-#include <setjmp.h>
-#include <stdarg.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
-#include <pthread.h>
 
 #include "base/json.h"
 #include "base/mapped_file.h"
 #include "base/memory.h"
 #include "decimamba.h"
+#include "test_support.h"
 
-static void data_path(char *path, size_t size, const char *name) {
-    const char *root = getenv("DM_SOURCE_ROOT");
-    snprintf(path, size, "%s/tests/data/tokenizer/%s", root ? root : ".", name);
+/* A file or folder of tests/data/tokenizer, with the same promise as test_data. */
+static const char *data_path(const char *name) {
+    char path[256];
+    assert_true(snprintf(path, sizeof path, "tokenizer/%s", name) < (int)sizeof path);
+    return test_data(path);
 }
 
 static dm_tokenizer *load(const char *name) {
-    char path[1024];
     dm_error error = {0};
     dm_tokenizer *tokenizer = NULL;
-    data_path(path, sizeof path, name);
-    if (dm_tokenizer_load(path, &tokenizer, &error))
+    if (dm_tokenizer_load(data_path(name), &tokenizer, &error))
         fail_msg("%s", error.message);
     return tokenizer;
 }
@@ -86,11 +83,9 @@ static void check_case(const dm_tokenizer *tokenizer, const json_t *expected) {
 
 /* Checks every line of NAME/expected.jsonl; gives the number of texts. */
 static size_t check_set(const char *name) {
-    char path[1024], file_name[64];
     struct dm_mapped_file file;
     dm_tokenizer *tokenizer = load(name);
-    snprintf(file_name, sizeof file_name, "%s/expected.jsonl", name);
-    data_path(path, sizeof path, file_name);
+    const char *path = test_join(data_path(name), "expected.jsonl");
     assert_int_equal(dm_mapped_file_open(&file, path, NULL), DM_OK);
     size_t n_text = 0;
     const char *line = (const char *)file.bytes, *end = line + file.n_byte;
@@ -242,8 +237,7 @@ static dm_status use_all(const char *path) {
 
 static void test_memory_failures(void **state) {
     (void)state;
-    char path[1024];
-    data_path(path, sizeof path, "odd");
+    const char *path = data_path("odd");
     size_t n = 0;
     dm_status status;
     do {

@@ -1,17 +1,13 @@
 /* Damaged and unusual tokenizer.json files: each fault gives its status and one line that names it.
  */
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-
-#include <cmocka.h>
 
 #include "base/file_writer.h"
 #include "base/memory.h"
 #include "decimamba.h"
+#include "test_support.h"
 
 /* The parts of a small file; NULL: as in `sound`. */
 struct parts {
@@ -32,7 +28,7 @@ static const struct parts sound = {
     "{\"id\":" id ",\"content\":\"" content "\",\"single_word\":false,\"lstrip\":false," \
     "\"rstrip\":false,\"normalized\":true,\"special\":false}"
 
-static char path[] = "/tmp/dm_test_tokenizer_XXXXXX";
+static char path[TEST_MAX_PATH];
 
 static dm_status load_text(const char *text, size_t n_byte, dm_tokenizer **tokenizer,
                            dm_error *error) {
@@ -261,15 +257,10 @@ static void test_empty_vocabulary(void **state) {
     dm_tokenizer_free(tokenizer);
 }
 
-static int make_file(void **state) {
-    (void)state;
-    int descriptor = mkstemp(path);
-    return descriptor < 0 ? -1 : close(descriptor);
-}
-
-static int remove_file(void **state) {
-    (void)state;
-    return unlink(path);
+static int set_up(void **state) {
+    test_set_up(state);
+    snprintf(path, sizeof path, "%s", test_join(test_directory, "tokenizer.json"));
+    return 0;
 }
 
 int main(void) {
@@ -278,5 +269,5 @@ int main(void) {
         cmocka_unit_test(test_sound_variants),   cmocka_unit_test(test_holes),
         cmocka_unit_test(test_empty_vocabulary),
     };
-    return cmocka_run_group_tests(tests, make_file, remove_file);
+    return cmocka_run_group_tests(tests, set_up, test_tear_down);
 }

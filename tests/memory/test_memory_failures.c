@@ -272,7 +272,7 @@ static void load_nested(void) {
     memset(at += depth, ']', depth);
     *(at += depth) = ',';
     memcpy(at + 1, plain + 1, n_byte - 1); /* behind its brace */
-    test_write_file(test_join(scene.directory, "config.json"), nested, strlen(nested));
+    test_write_text(test_join(scene.directory, "config.json"), nested);
     test_copy_file(test_join(checkpoint, "model.safetensors"),
                    test_join(scene.directory, "model.safetensors"));
     require(dm_model_load(scene.directory, NULL, &scene.model, &error), &error);
@@ -316,11 +316,8 @@ static bool has_case(const char *name, size_t n) {
 static void test_complete(void **state) {
     (void)state;
     static const char beginning[] = "DM_API dm_status ";
-    const char *root = getenv("DM_SOURCE_ROOT");
-    assert_non_null(root);
     size_t n_byte, n_call = 0;
-    char *header = (char *)test_read_file(test_join(root, "include/decimamba.h"), &n_byte);
-    header[n_byte] = 0;
+    char *header = (char *)test_read_file(test_source("include/decimamba.h"), &n_byte);
     for (char *at = header; (at = strstr(at, beginning)); n_call++) {
         at += sizeof beginning - 1;
         size_t n = strcspn(at, "(");

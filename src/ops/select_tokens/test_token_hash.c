@@ -3,7 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "base/test_support.h"
+#include "test_support.h"
 
 /* The first draws of splitmix64 from seed 0, as its authors' code gives them. */
 static void test_known(void **state) {

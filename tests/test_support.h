@@ -1,6 +1,6 @@
 /* What several tests need: files of the project, and a directory of their own. */
-#ifndef DM_BASE_TEST_SUPPORT_H
-#define DM_BASE_TEST_SUPPORT_H
+#ifndef DM_TEST_SUPPORT_H
+#define DM_TEST_SUPPORT_H
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,11 +10,12 @@
 
 #include <cmocka.h>
 
-#include "base/status.h"
+#include "decimamba.h"
 
 enum { TEST_MAX_PATH = 1024 };
 
-/* "<project>/tests/data/<name>", valid until the next but three call. */
+/* "<project>/<name>", and "<project>/tests/data/<name>", valid until the next but three call. */
+const char *test_source(const char *name);
 const char *test_data(const char *name);
 /* A new empty directory; `path` has room for TEST_MAX_PATH. */
 void test_make_directory(char *path);
@@ -26,9 +27,10 @@ int test_set_up(void **state);
 int test_tear_down(void **state);
 /* directory/name, valid until the next but three call. */
 const char *test_join(const char *directory, const char *name);
-/* The whole file, from malloc. */
+/* The whole file and a 0 after it, from malloc. */
 unsigned char *test_read_file(const char *path, size_t *n_byte);
 void test_write_file(const char *path, const void *bytes, size_t n_byte);
+void test_write_text(const char *path, const char *text);
 void test_copy_file(const char *from, const char *to);
 /* The number of entries in a directory. */
 size_t test_count_entries(const char *path);

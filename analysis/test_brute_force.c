@@ -1,4 +1,4 @@
-#include "brute_force.h"
+#include "test_brute_force.h"
 
 #include <math.h>
 #include <stdint.h>
@@ -15,14 +15,6 @@ static void *some(size_t n, size_t size) {
     void *array = calloc(n ? n : 1, size);
     assert_non_null(array);
     return array;
-}
-
-static const char *data_path(const char *name) {
-    static char path[1024];
-    const char *root = getenv("DM_SOURCE_ROOT");
-    assert_non_null(root);
-    snprintf(path, sizeof path, "%s/tests/data/%s", root, name);
-    return path;
 }
 
 static void take(const dm_probe_view *view, void *user) {
@@ -79,7 +71,7 @@ void whole_text_read(struct whole_text *text, const char *folder, const int32_t 
     text->context.layers = text->dropping;
     text->ids = some(n_id, sizeof *ids);
     memcpy(text->ids, ids, n_id * sizeof *ids);
-    require(dm_model_load(data_path(folder), NULL, &text->model, &error), &error);
+    require(dm_model_load(test_data(folder), NULL, &text->model, &error), &error);
     require(dm_model_get_info(text->model, &text->info, &error), &error);
     assert_in_range(text->info.n_layer, 1, most_layers);
     require(dm_session_new(text->model, &text->context, &session, &error), &error);
@@ -163,7 +155,7 @@ static dm_context_options read_context(const json_t *settings, size_t *dropping)
 }
 
 void visit_cases(case_visitor *visit) {
-    json_t *all = json_load_file(data_path("analysis/cases.json"), 0, NULL), *one;
+    json_t *all = json_load_file(test_data("analysis/cases.json"), 0, NULL), *one;
     assert_non_null(all);
     const json_t *tokens = json_object_get(all, "ids");
     size_t number, n_id = json_array_size(tokens);

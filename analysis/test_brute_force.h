@@ -1,17 +1,11 @@
 /* What the tests of this folder compare with: all that scans read of a text, whole, and the
  * definition of hidden attention in double precision, entry by entry. */
-#ifndef DECIMAMBA_ANALYSIS_BRUTE_FORCE_H
-#define DECIMAMBA_ANALYSIS_BRUTE_FORCE_H
+#ifndef DECIMAMBA_ANALYSIS_TEST_BRUTE_FORCE_H
+#define DECIMAMBA_ANALYSIS_TEST_BRUTE_FORCE_H
 
 #include <jansson.h>
 
-#include "decimamba.h"
-
-/* cmocka.h wants these before it */
-#include <setjmp.h>
-#include <stdarg.h>
-
-#include <cmocka.h>
+#include "test_support.h"
 
 struct whole_layer {
     size_t n_token, d_inner, d_state;

@@ -1,5 +1,5 @@
 #define _XOPEN_SOURCE 700
-#include "base/test_support.h"
+#include "test_support.h"
 
 #include <dirent.h>
 #include <ftw.h>
@@ -18,12 +18,16 @@ const char *test_join(const char *directory, const char *name) {
     return path;
 }
 
-const char *test_data(const char *name) {
+const char *test_source(const char *name) {
     const char *root = getenv("DM_SOURCE_ROOT");
     assert_non_null(root);
-    char data[TEST_MAX_PATH];
-    assert_true(snprintf(data, sizeof data, "%s/tests/data", root) < TEST_MAX_PATH);
-    return test_join(data, name);
+    return test_join(root, name);
+}
+
+const char *test_data(const char *name) {
+    char path[TEST_MAX_PATH];
+    assert_true(snprintf(path, sizeof path, "tests/data/%s", name) < TEST_MAX_PATH);
+    return test_source(path);
 }
 
 void test_make_directory(char *path) {
@@ -65,6 +69,7 @@ unsigned char *test_read_file(const char *path, size_t *n_byte) {
     assert_non_null(bytes);
     assert_int_equal(fread(bytes, 1, *n_byte, file), *n_byte);
     fclose(file);
+    bytes[*n_byte] = 0;
     return bytes;
 }
 
@@ -73,6 +78,10 @@ void test_write_file(const char *path, const void *bytes, size_t n_byte) {
     assert_non_null(file);
     assert_int_equal(fwrite(bytes, 1, n_byte, file), n_byte);
     assert_int_equal(fclose(file), 0);
+}
+
+void test_write_text(const char *path, const char *text) {
+    test_write_file(path, text, strlen(text));
 }
 
 void test_copy_file(const char *from, const char *to) {

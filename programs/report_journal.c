@@ -102,10 +102,10 @@ json_t *report_journal_header(const char *task, const char *model, json_t *setti
                      "model", label ? label : json_null(), "settings", settings);
 }
 
-/* Whether this is how the first line begins. */
+/* Whether this is how the first line begins, or what a power cut left of it. */
 static bool is_torn_header(const char *line, size_t n) {
     size_t length = sizeof beginning - 1;
-    return !memcmp(line, beginning, n < length ? n : length);
+    return !*line || !memcmp(line, beginning, n < length ? n : length);
 }
 
 static bool cut(const struct report_journal *journal, size_t n_byte) {
@@ -137,7 +137,7 @@ static bool read_lines(struct report_journal *journal, FILE *stream, report_line
     bool fine = true;
     errno = 0;
     for (; fine && (n = getline(&text, &capacity, stream)) > 0; n_byte += (size_t)n, line++) {
-        bool whole = text[n - 1] == '\n';
+        bool whole = text[n - 1] == '\n' && !memchr(text, 0, (size_t)n); /* zeros: a power cut */
         if (!whole && (line > 1 || is_torn_header(text, (size_t)n))) {
             fine = cut(journal, n_byte);
             break;
@@ -196,15 +196,14 @@ bool report_journal_write(struct report_journal *journal, json_t *object) {
 }
 
 bool report_journal_flush(struct report_journal *journal) {
-    return !journal->stream || fflush(journal->stream) == 0 || fail_write(journal);
+    return !journal->stream ||
+           (fflush(journal->stream) == 0 && fsync(fileno(journal->stream)) == 0) ||
+           fail_write(journal);
 }
 
 void report_journal_close(struct report_journal *journal) {
-    if (journal->stream) {
-        fflush(journal->stream);
-        fsync(fileno(journal->stream));
+    if (journal->stream)
         fclose(journal->stream);
-    }
     json_decref(journal->header);
     free(journal->path);
     output_folder_close(&journal->folder);

@@ -34,8 +34,9 @@ json_t *report_journal_header(const char *task, const char *model, json_t *setti
 
 /* Makes the folder where it is not there and locks it; then reads the journal, if there is one. Its
  * header must be `header`, whose reference is taken (NULL: memory was short); but "model" is only a
- * label. A last line that was cut off is taken away; any other damage is refused. The journal can be
- * closed either way. */
+ * label. A last line that was cut off is taken away, and so is what a power cut left: the first line
+ * that has bytes of zero, and all after it. Any other damage is refused. The journal can be closed
+ * either way. */
 bool report_journal_open(struct report_journal *journal, const char *folder, json_t *header,
                          report_line_function *line, void *user);
 /* Whether these objects are the same; else prints "PATH: <what>made with KEY 1, not 2: ..." */
@@ -43,11 +44,9 @@ bool report_journal_same(const struct report_journal *journal, const char *what,
                          const json_t *now);
 /* Appends a line, and releases it (NULL: memory was short). */
 bool report_journal_write(struct report_journal *journal, json_t *object);
-/* Hands what was written to the system, so that it outlives this process; nothing to do without a
- * journal. */
+/* Brings what was written to the disk; nothing to do without a journal. */
 bool report_journal_flush(struct report_journal *journal);
-/* Brings it to the disk, unlocks the folder, and removes it where it was made here and is still
- * empty. Harmless on zeros. */
+/* Unlocks the folder, and removes it where it was made here and is still empty. Harmless on zeros. */
 void report_journal_close(struct report_journal *journal);
 
 #endif

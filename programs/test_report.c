@@ -135,6 +135,34 @@ static void cuts_a_torn_line_off(void **state) {
     free(whole);
 }
 
+/* What was written and not yet on the disk is cut off or zeros, in part or whole. */
+static void goes_on_after_a_power_cut(void **state) {
+    (void)state;
+    struct report report;
+    write_all(at("power"));
+    char *whole = journal_of(at("power"));
+    size_t n = strlen(whole);
+    for (size_t begin = 0; begin < n; begin += 97)
+        for (size_t end = begin + 1; end <= n; end += (n - begin) / 3 + 1) {
+            char *torn = strdup(whole);
+            memset(torn + begin, 0, end - begin);
+            test_write_file(test_join(at("power"), "outcomes.jsonl"), torn, n);
+            free(torn);
+            assert_true(open_report(&report, &methods, at("power"), 1));
+            for (size_t method = 0; method < 2; method++) {
+                size_t n_done = 0;
+                while (n_done < n_prompt && report_done(&report, method, n_done))
+                    n_done++;
+                add(&report, method, n_done, n_prompt);
+            }
+            report_close(&report);
+            char *text = journal_of(at("power"));
+            assert_string_equal(text, whole);
+            free(text);
+        }
+    free(whole);
+}
+
 static void refuses_damage(void **state) {
     (void)state;
     static const struct {
@@ -299,6 +327,7 @@ int main(void) {
         cmocka_unit_test(goes_on_where_it_stopped),
         cmocka_unit_test(takes_more_methods),
         cmocka_unit_test(cuts_a_torn_line_off),
+        cmocka_unit_test(goes_on_after_a_power_cut),
         cmocka_unit_test(refuses_damage),
         cmocka_unit_test(refuses_other_settings),
         cmocka_unit_test(refuses_names_twice_and_foreign_folders),

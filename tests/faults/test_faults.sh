@@ -60,14 +60,21 @@ prepare_logits() {
     echo old > out/logits
 }
 run_logits() { $begin "$program" logits golden --ids ids --output out/logits; }
+prepare_evaluate() { rm -rf out; }
+run_evaluate() {
+    $begin "$program" evaluate passkey model --text text --lengths 150 --depths 2 --keys 2 \
+        --methods 'none;keep-last:base-length=64' --output out
+}
 prepare_train() { rm -rf out; }
 run_train() { $begin "$program" train train.json; }
 
-# The parts of a training that do not tell of the clock, or of what came after the model.
+# The parts of a training that do not tell of the clock, or of what came after the model; and those of
+# an evaluation that gnuplot does not write.
 result() { # scenario, folder
     rm -rf shown
     [ ! -e "$2" ] || cp -RP "$2" shown
     find shown -name '*.tmp' -exec rm -rf {} + 2> find_err # what is left is looked at elsewhere
+    [ "$1" != evaluate ] || rm -f shown/*.png shown/*.svg
     [ "$1" != train ] || [ ! -d shown ] || {
         rm -rf shown/events shown/loss.* shown/step-* shown/last shown/best
         [ ! -f shown/metrics.jsonl ] || sed -i 's/,"tokens_per_second.*//' shown/metrics.jsonl
@@ -82,11 +89,18 @@ is_shorter() { # scenario, exit status
         "$program" generate golden --load-session out/session --print-ids --max-tokens 1 --ids ids \
             > shorter.txt 2>&1
 }
+# An evaluation that was stopped has outcomes, from which it goes on, and each table whole or not.
+is_begun() {
+    [ -d shown ] && rm -f shown/outcomes.jsonl &&
+        for file in shown/*; do
+            [ ! -e "$file" ] || cmp -s "$file" "new_evaluate/${file#shown/}" || return 1
+        done
+}
 # A training that was stopped has a folder; what matters is that it can go on.
 is_sound() { # scenario, exit status
     result "$1" out
     is_same "old_$1" || is_same "new_$1" || is_shorter "$1" "$2" || { [ "$1" = train ] && [ ! -e out/model ]; } ||
-        { [ "$1" = train ] && is_same "new_train"; }
+        { [ "$1" = evaluate ] && is_begun; }
 }
 left() { # what is temporary, and nobody's
     find . -name '*.tmp' -o -name 'decimamba-scratch-*' | tr '\n' ' '
@@ -121,6 +135,10 @@ strike() { # scenario, kind, moment
     case $2 in
     CLOCK) ;;
     KILL) [ $status -eq 137 ] || failed "exit status $status" ;;
+    CUT | ZERO)
+        [ $status -eq 137 ] || { [ $status -eq 0 ] && is_same "new_$1"; } ||
+            failed "exit status $status, and lost: $(diff -r "new_$1" shown 2>&1 | head -3)"
+        ;;
     TERM) [ $status -eq 143 ] || [ $status -eq 130 ] || [ $status -eq 0 ] || failed "exit status $status" ;;
     INT) [ $status -eq 130 ] || [ $status -eq 0 ] || failed "exit status $status" ;;
     *)
@@ -155,6 +173,7 @@ sweep() { # scenario, kinds...
         "run_$scenario" > out.txt 2> err || failed "$scenario: $(cat err)"
         DM_FAULT=
         n_call=$(cat count)
+        case $kind in CUT | ZERO) n_call=$((n_call + 1)) ;; esac
         result "$scenario" out
         rm -rf "new_$scenario"
         mv shown "new_$scenario"
@@ -191,8 +210,8 @@ mkdir room
 TMPDIR=$work/room
 export TMPDIR
 "$program" generate golden --ids other_ids --print-ids --max-tokens 1 --save-session earlier > out.txt
-for scenario in ${SCENARIOS:-convert init calibrate propose session unmapped logits train}; do
-    sweep $scenario ${KINDS:-KILL TERM INT FULL EIO}
+for scenario in ${SCENARIOS:-convert init calibrate propose session unmapped logits evaluate train}; do
+    sweep $scenario ${KINDS:-KILL TERM INT CUT ZERO FULL EIO}
     [ "$n_kill" -eq 0 ] || kill_often $scenario
 done
 echo "$n_fault faults"

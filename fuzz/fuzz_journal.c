@@ -1,5 +1,5 @@
 /* The journal of an evaluation (outcomes.jsonl) that a later one goes on with: what is accepted can
- * be gone on with, and is then accepted again with what was added. */
+ * be gone on with, but for a last line that was torn, and is then accepted again with what was added. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -64,6 +64,17 @@ static bool add(struct report *report) {
     return false;
 }
 
+/* Nothing is taken away of what is refused, and no whole line of what is not. */
+static void check_kept(const char *path, const uint8_t *data, size_t size, bool accepted) {
+    FILE *file = fopen(path, "rb");
+    MUST(file);
+    size_t n = 0;
+    for (int c; (c = fgetc(file)) != EOF; n++)
+        MUST(n < size && c == data[n]);
+    fclose(file);
+    MUST(n == size || (accepted && !memchr(data + n, '\n', size - n)));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     dm_context_options none = DM_CONTEXT_OPTIONS_INIT, last = DM_CONTEXT_OPTIONS_INIT;
     last.method = DM_CONTEXT_KEEP_LAST;
@@ -76,7 +87,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct report report;
     char path[FUZZ_MAX_PATH];
     fuzz_write("outcomes.jsonl", data, size, path);
-    if (open_report(&report, &task, &methods)) {
+    bool accepted = open_report(&report, &task, &methods);
+    check_kept(path, data, size, accepted);
+    if (accepted) {
         size_t n = count_done(&report);
         bool more = add(&report);
         report_close(&report);

@@ -49,7 +49,7 @@ double report_score(const struct report *report, size_t method, size_t prompt);
 /* Takes an outcome (and copies what it needs) of a prompt that was not done. */
 bool report_add(struct report *report, size_t method, size_t prompt,
                 const struct task_outcome *outcome);
-/* After each batch: what was added outlives this process from now on. */
+/* After each batch: brings what was added to the disk. */
 bool report_flush(struct report *report);
 
 /* Prints the tables for a terminal of `width` characters. Cells without outcomes show "-". */

@@ -102,10 +102,12 @@ json_t *report_journal_header(const char *task, const char *model, json_t *setti
                      "model", label ? label : json_null(), "settings", settings);
 }
 
-/* Whether this is how the first line begins, or what a power cut left of it. */
+/* Whether this is how the first line begins, with zeros after it where the power was cut. */
 static bool is_torn_header(const char *line, size_t n) {
-    size_t length = sizeof beginning - 1;
-    return !*line || !memcmp(line, beginning, n < length ? n : length);
+    size_t length = sizeof beginning - 1, n_text = strlen(line), end = n_text;
+    while (end < n && !line[end])
+        end++;
+    return end == n && !memcmp(line, beginning, n_text < length ? n_text : length);
 }
 
 static bool cut(const struct report_journal *journal, size_t n_byte) {
@@ -137,7 +139,7 @@ static bool read_lines(struct report_journal *journal, FILE *stream, report_line
     bool fine = true;
     errno = 0;
     for (; fine && (n = getline(&text, &capacity, stream)) > 0; n_byte += (size_t)n, line++) {
-        bool whole = text[n - 1] == '\n' && !memchr(text, 0, (size_t)n); /* zeros: a power cut */
+        bool whole = text[n - 1] == '\n';
         if (!whole && (line > 1 || is_torn_header(text, (size_t)n))) {
             fine = cut(journal, n_byte);
             break;

@@ -34,9 +34,8 @@ json_t *report_journal_header(const char *task, const char *model, json_t *setti
 
 /* Makes the folder where it is not there and locks it; then reads the journal, if there is one. Its
  * header must be `header`, whose reference is taken (NULL: memory was short); but "model" is only a
- * label. A last line that was cut off is taken away, and so is what a power cut left: the first line
- * that has bytes of zero, and all after it. Any other damage is refused. The journal can be closed
- * either way. */
+ * label. A last line that was cut off, or that a power cut left as zeros, is taken away; any other
+ * damage is refused. The journal can be closed either way. */
 bool report_journal_open(struct report_journal *journal, const char *folder, json_t *header,
                          report_line_function *line, void *user);
 /* Whether these objects are the same; else prints "PATH: <what>made with KEY 1, not 2: ..." */

@@ -42,7 +42,7 @@ static bool holds_anything(const char *path) {
 
 static int remove_one(const char *path, const struct stat *status, int type, struct FTW *place) {
     (void)status, (void)type, (void)place;
-    return remove(path);
+    return remove(path) && errno != ENOENT;
 }
 
 bool output_folder_remove(const struct output_folder *folder, const char *name) {
@@ -52,7 +52,8 @@ bool output_folder_remove(const struct output_folder *folder, const char *name) 
     char *path = path_join(folder->path, name);
     if (!path)
         return fail_memory();
-    bool fine = nftw(path, remove_one, 8, FTW_DEPTH | FTW_PHYS) == 0 ||
+    /* what another process removes meanwhile, as a dead one's, is gone all the same */
+    bool fine = nftw(path, remove_one, 8, FTW_DEPTH | FTW_PHYS) == 0 || errno == ENOENT ||
                 fail("%s: cannot remove this: %s", path, strerror(errno));
     free(path);
     return fine;

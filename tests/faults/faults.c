@@ -5,8 +5,7 @@
  *                       then written half of what it should
  *     CUT, ZERO         the power fails: as KILL, and what no fsync put on the disk is lost. Of each
  *                       file below the folder of the start, what came after its last fsync is cut
- *                       off, or zeros; names stay, as journals of file systems keep their order.
- *                       One call more counts: the end
+ *                       off, or zeros; names are as they were given. One call more counts: the end
  *     FULL              from then on nothing can be written: ENOSPC
  *     EIO               that call fails with EIO, be it reading, mapping or changing
  *     NONE, ALL         nothing happens: NONE counts calls that change something, ALL all of them
@@ -37,8 +36,7 @@ static unsigned long at, count;
 
 /* ---- What a power cut takes away ---- */
 
-int __real_open64(const char *path, int flags, ...);
-int __real_fsync(int descriptor);
+int __real_truncate64(const char *path, off64_t n_byte);
 
 /* How much of a file is on the disk; of one that is not among them, nothing. */
 struct synced {
@@ -88,7 +86,7 @@ static int lose_file(const char *path, const struct stat *status, int type, stru
     off_t kept = known ? known->n_byte : 0;
     if (status->st_size <= kept)
         return 0;
-    if (truncate(path, kept) || (loss == ZERO && truncate(path, status->st_size)))
+    if (__real_truncate64(path, kept) || (loss == ZERO && __real_truncate64(path, status->st_size)))
         abort();
     return 0;
 }
@@ -176,6 +174,7 @@ WRAP(int, fstat64, (int descriptor, struct stat64 *status), (descriptor, status)
 WRAP(void *, mmap64, (void *to, size_t n, int access, int flags, int descriptor, off64_t offset),
      (to, n, access, flags, descriptor, offset), READS, MAP_FAILED)
 
+int __real_fsync(int descriptor);
 int __wrap_fsync(int descriptor);
 int __wrap_fsync(int descriptor) {
     if (strikes(WRITES) || __real_fsync(descriptor))
@@ -183,6 +182,18 @@ int __wrap_fsync(int descriptor) {
     struct stat status;
     if (loss && fstat(descriptor, &status) == 0)
         set_synced(status.st_ino, status.st_size);
+    return 0;
+}
+
+int __wrap_truncate64(const char *path, off64_t n_byte);
+int __wrap_truncate64(const char *path, off64_t n_byte) {
+    if (strikes(WRITES) || __real_truncate64(path, n_byte))
+        return -1;
+    struct stat status;
+    const struct synced *known =
+        loss && stat(path, &status) == 0 ? find_synced(status.st_ino) : NULL;
+    if (known && known->n_byte > n_byte)
+        set_synced(status.st_ino, n_byte);
     return 0;
 }
 
@@ -198,6 +209,7 @@ ssize_t __wrap_write(int descriptor, const void *bytes, size_t n) {
     return rest < 0 ? rest : half + rest;
 }
 
+int __real_open64(const char *path, int flags, ...);
 int __wrap_open64(const char *path, int flags, ...);
 int __wrap_open64(const char *path, int flags, ...) {
     va_list arguments;

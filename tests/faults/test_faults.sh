@@ -1,6 +1,7 @@
 #!/bin/sh
 # Whatever goes wrong, at whatever moment, in what changes files: what was to be written is the old,
-# the new or not there, never half; the same command run again succeeds; nothing piles up.
+# the new or not there, never half; the same command run again succeeds; nothing piles up. Of a journal
+# of outcomes the beginning is there; pictures, which gnuplot writes, are not looked at.
 #     test_faults.sh FAULTY_PROGRAM SOURCE_ROOT
 # Each command is run once to count the calls by which it changes files, then again and again with a
 # fault at one of them: at MOMENTS of them (2 unless the environment says otherwise), evenly spread, and
@@ -62,19 +63,26 @@ prepare_logits() {
 run_logits() { $begin "$program" logits golden --ids ids --output out/logits; }
 prepare_evaluate() { rm -rf out; }
 run_evaluate() {
-    $begin "$program" evaluate passkey model --text text --lengths 150 --depths 2 --keys 2 \
+    $begin "$program" evaluate passkey model --text text --lengths 150 --depths 2 --keys 2 --batch 3 \
         --methods 'none;keep-last:base-length=64' --output out
 }
+prepare_resume() { # in the middle of an outcome
+    rm -rf out
+    mkdir out
+    head -c -300 outcomes > out/outcomes.jsonl
+}
+run_resume() { run_evaluate; }
 prepare_train() { rm -rf out; }
 run_train() { $begin "$program" train train.json; }
 
+evaluates() { [ "$1" = evaluate ] || [ "$1" = resume ]; }
 # The parts of a training that do not tell of the clock, or of what came after the model; and those of
 # an evaluation that gnuplot does not write.
 result() { # scenario, folder
     rm -rf shown
     [ ! -e "$2" ] || cp -RP "$2" shown
     find shown -name '*.tmp' -exec rm -rf {} + 2> find_err # what is left is looked at elsewhere
-    [ "$1" != evaluate ] || rm -f shown/*.png shown/*.svg
+    ! evaluates "$1" || rm -f shown/*.png shown/*.svg
     [ "$1" != train ] || [ ! -d shown ] || {
         rm -rf shown/events shown/loss.* shown/step-* shown/last shown/best
         [ ! -f shown/metrics.jsonl ] || sed -i 's/,"tokens_per_second.*//' shown/metrics.jsonl
@@ -89,18 +97,23 @@ is_shorter() { # scenario, exit status
         "$program" generate golden --load-session out/session --print-ids --max-tokens 1 --ids ids \
             > shorter.txt 2>&1
 }
-# An evaluation that was stopped has outcomes, from which it goes on, and each table whole or not.
-is_begun() {
-    [ -d shown ] && rm -f shown/outcomes.jsonl &&
-        for file in shown/*; do
-            [ ! -e "$file" ] || cmp -s "$file" "new_evaluate/${file#shown/}" || return 1
-        done
+# An evaluation that was stopped has the first outcomes, the last perhaps torn or with zeros behind it,
+# from which it goes on; before the first table it has all.
+is_begun() { # scenario
+    [ -d shown ] || return 1
+    cat shown/outcomes.jsonl 2> cat_err | tr -d '\0' > begun
+    head -c "$(wc -c < begun)" "new_$1/outcomes.jsonl" | cmp -s begun - || return 1
+    [ ! -e shown/table.md ] || cmp -s begun "new_$1/outcomes.jsonl" || return 1
+    for file in shown/*; do
+        [ "$file" = shown/outcomes.jsonl ] || [ ! -e "$file" ] ||
+            cmp -s "$file" "new_$1/${file#shown/}" || return 1
+    done
 }
 # A training that was stopped has a folder; what matters is that it can go on.
 is_sound() { # scenario, exit status
     result "$1" out
     is_same "old_$1" || is_same "new_$1" || is_shorter "$1" "$2" || { [ "$1" = train ] && [ ! -e out/model ]; } ||
-        { [ "$1" = evaluate ] && is_begun; }
+        { evaluates "$1" && is_begun "$1"; }
 }
 left() { # what is temporary, and nobody's
     find . -name '*.tmp' -o -name 'decimamba-scratch-*' | tr '\n' ' '
@@ -136,8 +149,12 @@ strike() { # scenario, kind, moment
     CLOCK) ;;
     KILL) [ $status -eq 137 ] || failed "exit status $status" ;;
     CUT | ZERO)
-        [ $status -eq 137 ] || { [ $status -eq 0 ] && is_same "new_$1"; } ||
-            failed "exit status $status, and lost: $(diff -r "new_$1" shown 2>&1 | head -3)"
+        if [ "$3" -lt "$n_call" ]; then
+            [ $status -eq 137 ] || failed "exit status $status"
+        else
+            { [ $status -eq 0 ] && is_same "new_$1"; } ||
+                failed "exit status $status, and lost: $(diff -r "new_$1" shown 2>&1 | head -3)"
+        fi
         ;;
     TERM) [ $status -eq 143 ] || [ $status -eq 130 ] || [ $status -eq 0 ] || failed "exit status $status" ;;
     INT) [ $status -eq 130 ] || [ $status -eq 0 ] || failed "exit status $status" ;;
@@ -180,7 +197,11 @@ sweep() { # scenario, kinds...
         most=$((n_call < moments ? n_call : moments))
         moment=0
         while [ $moment -lt $most ] && [ $n_failed -lt 10 ]; do
-            strike "$scenario" "$kind" $((1 + (moment * n_call + number * n_call / $#) / most))
+            case $kind in
+            CUT | ZERO) at=$(((moment + 1) * n_call / most)) ;; # the end among them
+            *) at=$((1 + (moment * n_call + number * n_call / $#) / most)) ;;
+            esac
+            strike "$scenario" "$kind" $at
             moment=$((moment + 1))
         done
         number=$((number + 1))
@@ -210,7 +231,10 @@ mkdir room
 TMPDIR=$work/room
 export TMPDIR
 "$program" generate golden --ids other_ids --print-ids --max-tokens 1 --save-session earlier > out.txt
-for scenario in ${SCENARIOS:-convert init calibrate propose session unmapped logits evaluate train}; do
+prepare_evaluate
+run_evaluate > out.txt
+mv out/outcomes.jsonl outcomes || failed 'no evaluation to resume'
+for scenario in ${SCENARIOS:-convert init calibrate propose session unmapped logits evaluate resume train}; do
     sweep $scenario ${KINDS:-KILL TERM INT CUT ZERO FULL EIO}
     [ "$n_kill" -eq 0 ] || kill_often $scenario
 done

@@ -2,7 +2,6 @@
 #include "json_lines.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "test_support.h"
@@ -112,9 +111,9 @@ static void says_why_a_file_cannot_be_read(void **state) {
     dm_error error;
     assert_int_equal(json_lines_open(&lines, "/nowhere/x.jsonl", &error), DM_ERROR_IO);
     assert_string_equal(error.message, "/nowhere/x.jsonl: cannot read: No such file or directory");
-    assert_int_equal(json_lines_open(&lines, "/tmp", &error), DM_OK);
+    assert_int_equal(json_lines_open(&lines, "/", &error), DM_OK);
     assert_int_equal(json_lines_next(&lines, &object, &error), DM_ERROR_IO);
-    assert_string_equal(error.message, "/tmp: cannot read: Is a directory");
+    assert_string_equal(error.message, "/: cannot read: Is a directory");
     json_lines_close(&lines);
     char name[1001];
     memset(name, 'n', 1000);

@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <unistd.h>
 
 const char *test_join(const char *directory, const char *name) {
     static char paths[4][TEST_MAX_PATH];

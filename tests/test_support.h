@@ -14,7 +14,8 @@
 
 enum { TEST_MAX_PATH = 1024 };
 
-/* "<project>/<name>", and "<project>/tests/data/<name>", valid until the next but three call. */
+/* "<project>/<name>", and "<project>/tests/data/<name>", valid until the next but three of these
+ * and of test_join. */
 const char *test_source(const char *name);
 const char *test_data(const char *name);
 /* A new empty directory; `path` has room for TEST_MAX_PATH. */
@@ -25,7 +26,7 @@ void test_remove_directory(const char *path);
 extern char test_directory[TEST_MAX_PATH];
 int test_set_up(void **state);
 int test_tear_down(void **state);
-/* directory/name, valid until the next but three call. */
+/* directory/name, valid as those of test_source. */
 const char *test_join(const char *directory, const char *name);
 /* The whole file and a 0 after it, from malloc. */
 unsigned char *test_read_file(const char *path, size_t *n_byte);

@@ -125,8 +125,8 @@ static void refuses_bad_files(void **state) {
         test_write_text(scratch, files[i].text);
         assert_int_equal(squad_read(scratch, &squad, &error), files[i].status);
         snprintf(expected, sizeof expected, "%s%s", scratch, files[i].fault);
-        error.message[strlen(expected)] = 0; /* jansson says more of bad JSON */
-        assert_string_equal(error.message, expected);
+        assert_int_equal(strncmp(error.message, expected, strlen(expected)),
+                         0); /* jansson says more */
     }
     assert_int_equal(squad_read("nowhere.json", &squad, &error), DM_ERROR_IO);
     assert_string_equal(error.message, "nowhere.json: cannot read: No such file or directory");

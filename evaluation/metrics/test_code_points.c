@@ -1,9 +1,7 @@
 /* The classes and the lower case of every code point that Python knows, as Python has them. */
 #include "code_points.h"
 
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include <jansson.h>
 

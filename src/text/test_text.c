@@ -1,5 +1,4 @@
 /* The parts of the tokenizer: UTF-8, the byte alphabet, classes of code points, NFC, merging. */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

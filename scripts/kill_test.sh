@@ -1,6 +1,6 @@
 #!/bin/sh
 # The long version of the test `faults`: a fault at every call by which each command reads or changes
-# files, and kills at moments that a clock gives. Some ten minutes.
+# files, and kills at moments that a clock gives. A quarter of an hour.
 #     scripts/kill_test.sh [BUILD [KILLS]]     KILLS: for each command; 40 unless given
 set -eu
 build=${1:-build}

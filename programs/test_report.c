@@ -20,12 +20,16 @@ static void write_all(const char *path) {
     report_close(&report);
 }
 
+static const char *journal_at(const char *path) {
+    return test_join(path, "outcomes.jsonl");
+}
+
 static char *journal_of(const char *path) {
-    return text_at(test_join(path, "outcomes.jsonl"));
+    return text_at(journal_at(path));
 }
 
 static void set_journal(const char *path, const char *text) {
-    test_write_text(test_join(path, "outcomes.jsonl"), text);
+    test_write_text(journal_at(path), text);
 }
 
 static void remembers_without_a_folder(void **state) {
@@ -139,7 +143,7 @@ static void set_zeros(const char *whole, size_t n, size_t begin, size_t end) {
     char *text = strdup(whole);
     assert_non_null(text);
     memset(text + begin, 0, end - begin);
-    test_write_file(test_join(at("power"), "outcomes.jsonl"), text, n);
+    test_write_file(journal_at(at("power")), text, n);
     free(text);
 }
 
@@ -158,7 +162,7 @@ static void goes_on_after_a_power_cut(void **state) {
             continue;
         set_zeros(whole, n, begin, n);
         assert_true(open_report(&report, &methods, at("power"), 1));
-        assert_int_equal(stat(test_join(at("power"), "outcomes.jsonl"), &status), 0);
+        assert_int_equal(stat(journal_at(at("power")), &status), 0);
         assert_int_equal(status.st_size, line);
         for (size_t method = 0; method < 2; method++) {
             size_t n_done = 0;
@@ -168,7 +172,7 @@ static void goes_on_after_a_power_cut(void **state) {
         }
         report_close(&report);
         size_t n_text;
-        char *text = (char *)test_read_file(test_join(at("power"), "outcomes.jsonl"), &n_text);
+        char *text = (char *)test_read_file(journal_at(at("power")), &n_text);
         assert_int_equal(n_text, n);
         assert_string_equal(text, whole);
         free(text);
@@ -186,10 +190,10 @@ static void refuses_zeros_within(void **state) {
     for (size_t begin = 0; begin < n - 10; begin += 61) {
         set_zeros(whole, n, begin, begin + 5);
         size_t n_before, n_after;
-        unsigned char *before = test_read_file(test_join(at("power"), "outcomes.jsonl"), &n_before);
+        unsigned char *before = test_read_file(journal_at(at("power")), &n_before);
         assert_false(open_report(&report, &methods, at("power"), 1));
         report_close(&report);
-        unsigned char *after = test_read_file(test_join(at("power"), "outcomes.jsonl"), &n_after);
+        unsigned char *after = test_read_file(journal_at(at("power")), &n_after);
         assert_int_equal(n_after, n_before);
         assert_memory_equal(after, before, n_before);
         free(before);

@@ -29,12 +29,11 @@ struct material {
 };
 
 static void load(struct material *material, const char *tokenizer) {
-    char path[200];
     dm_error error;
-    snprintf(path, sizeof path, "tokenizer/%s", tokenizer);
     material->text = read_file("data/wikitext2/wiki.test.raw");
     material->keys = read_file("data/babilong/codes_test.txt");
-    assert_int_equal(dm_tokenizer_load(test_data(path), &material->tokenizer, &error), DM_OK);
+    const char *path = test_join(test_data("tokenizer"), tokenizer);
+    assert_int_equal(dm_tokenizer_load(path, &material->tokenizer, &error), DM_OK);
 }
 
 static void unload(struct material *material) {

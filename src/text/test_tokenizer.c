@@ -1,7 +1,6 @@
 /* Encoding and decoding against the answers of Hugging Face `tokenizers` in tests/data/tokenizer,
  * and the properties that no list of examples shows. */
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,11 +10,8 @@
 #include "decimamba.h"
 #include "test_support.h"
 
-/* A file or folder of tests/data/tokenizer, with the same promise as test_data. */
 static const char *data_path(const char *name) {
-    char path[256];
-    assert_true(snprintf(path, sizeof path, "tokenizer/%s", name) < (int)sizeof path);
-    return test_data(path);
+    return test_join(test_data("tokenizer"), name);
 }
 
 static dm_tokenizer *load(const char *name) {

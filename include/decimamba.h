@@ -230,7 +230,8 @@ typedef struct dm_context_options {
     size_t struct_size;
     dm_context_method method;
     dm_score score;
-    const size_t *layers; /* [n_layer] distinct layers; s is the place in this list */
+    const size_t *layers; /* [n_layer] distinct layers; s is the place in this list, as in the
+                             official code: of {2, 1} the lower layer keeps beta of the higher's */
     size_t n_layer;
     size_t base_length; /* L_base */
     double beta;        /* in (0, 1] */

@@ -74,7 +74,7 @@ static bool make_maps(struct attention *attention, const struct scan_inputs *inp
         total += n * (n + 1) / 2;
     }
     progress_start(&drawing.progress, "maps", total);
-    drawing.progress.unit = " entries";
+    drawing.progress.unit = "entries";
     bool fine = true;
     for (size_t l = 0; fine && l < attention->n_layer; l++)
         fine = make_map(attention, &inputs[attention->layers[l].layer], &attention->layers[l],

@@ -120,6 +120,9 @@ static bool search(struct calibrate_work *work) {
 
 bool calibrate_length(struct calibrate_work *work) {
     const struct calibrate_settings *settings = work->settings;
+    if (settings->length_given && settings->length > work->n_id)
+        return fail("%s: %zu token%s, fewer than the %zu of a passage", settings->text, work->n_id,
+                    work->n_id == 1 ? "" : "s", settings->length);
     if (settings->length_given) {
         work->length = settings->length;
         work->rises = work->told = true; /* as far as is known */
@@ -127,8 +130,8 @@ bool calibrate_length(struct calibrate_work *work) {
         return true;
     }
     if (!window_fits(work, first_length))
-        return fail("%s: %zu tokens, too few to find the training length: give --length",
-                    settings->text, work->n_id);
+        return fail("%s: %zu token%s, too few to find the training length: give --length",
+                    settings->text, work->n_id, work->n_id == 1 ? "" : "s");
     if (!search(work))
         return false;
     if (work->rises)

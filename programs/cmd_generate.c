@@ -107,7 +107,8 @@ static bool open_tokenizer(struct work *work) {
     if (!work->tokenizer && settings->stops.n)
         return fail("--stop: %s has no tokenizer.json, so there is no text", settings->directory);
     return work->tokenizer || settings->print_ids || settings->json ||
-           fail("%s has no tokenizer.json: ask for ids with --print-ids", settings->directory);
+           fail("%s: there is no tokenizer.json: ask for ids with --print-ids",
+                settings->directory);
 }
 
 static bool open_session(struct work *work) {
@@ -133,7 +134,11 @@ static bool prepare(struct work *work) {
         !open_tokenizer(work) || !read_prompt(work) || !open_session(work))
         return false;
     if (!work->prompt.n && !dm_session_n_token(generation->session))
-        return fail("the prompt is empty");
+        return fail("%s: the prompt is empty", settings->ids            ? settings->ids
+                                               : settings->file         ? settings->file
+                                               : settings->prompt       ? "the argument"
+                                               : settings->load_session ? settings->load_session
+                                                                        : "standard input");
     if (dm_sampler_new(work->info.vocab_size, &settings->sampler, &generation->sampler, &error) ||
         dm_sampler_accept(generation->sampler, work->prompt.items, work->prompt.n, &error) ||
         (work->tokenizer && dm_decoder_new(work->tokenizer, 0, &work->decoder, &error)))
@@ -179,7 +184,7 @@ static bool run_work(struct work *work) {
     dm_error error;
     if (!prepare(work))
         return false;
-    catch_interrupt();
+    catch_interrupt("the tokens at hand");
     double started = seconds_now();
     progress_start(&progress, "reading", work->prompt.n);
     bool fine = read_tokens(generation->session, work->prompt.items, work->prompt.n, &progress, 0);
@@ -188,10 +193,12 @@ static bool run_work(struct work *work) {
     if (!fine)
         return false;
     bool whole = !interrupted();
-    if (whole)
+    if (whole) {
+        catch_interrupt(NULL);
         fine = generation_run(generation);
-    else
+    } else {
         generation->reason = END_INTERRUPTED;
+    }
     if (settings->json)
         fine = fine && print_result(work);
     else if (settings->print_ids || (isatty(STDOUT_FILENO) && work->unended))

@@ -70,7 +70,8 @@ static bool read_and_write(const struct settings *settings, const dm_model *mode
     dm_error error;
     size_t n_byte;
     if (settings->n_last > ids->n)
-        return fail("%s: %zu ids, fewer than --last %zu", settings->ids, ids->n, settings->n_last);
+        return fail("%s: %zu id%s, fewer than --last %zu", settings->ids, ids->n,
+                    ids->n == 1 ? "" : "s", settings->n_last);
     if (!context_flags_resolve(&settings->context, model, &context) ||
         !context_flags_need_tail(&settings->context, settings->n_last, &context))
         return false;

@@ -55,7 +55,7 @@ static bool check_lengths(const struct settings *settings, const char *name, siz
     if (!settings->window_given)
         return true;
     if (settings->window <= settings->target)
-        return fail("--window %zu must be larger than --target %zu", settings->window,
+        return fail("--window %zu: must be larger than --target %zu", settings->window,
                     settings->target);
     if (settings->window > n_id)
         return fail("%s: %zu tokens, fewer than --window %zu", name, n_id, settings->window);

@@ -101,15 +101,15 @@ static bool is_own_run_file(const struct train_settings *settings, const char *p
 
 /* Whether the training in the folder is the one that is asked for; `now` are its settings. */
 static bool check_settings(struct work *work, const json_t *now, const char *path) {
-    json_error_t fault;
-    json_t *before = json_load_file(path, 0, &fault);
-    bool fine = true;
-    if (work->last)
-        fine = before ? train_settings_agree(&work->settings, before, now, path)
-                      : fail("%s: %s", path, fault.text);
-    else if (is_own_run_file(&work->settings, path) && !json_equal(before, now))
-        fine = fail("%s: the settings in effect would overwrite this file: give another --output",
-                    path);
+    if (!work->last && !is_own_run_file(&work->settings, path))
+        return true;
+    json_t *before = json_read(path);
+    bool fine =
+        before && (work->last ? train_settings_agree(&work->settings, before, now, path)
+                              : json_equal(before, now) ||
+                                    fail("%s: the settings in effect would overwrite this file: "
+                                         "give another --output",
+                                         path));
     json_decref(before);
     return fine;
 }
@@ -192,10 +192,10 @@ static bool read_data(struct work *work) {
                     settings->output);
     loop->state.data_hash = hash;
     if (work->data.n_too_long)
-        printf("left out: %zu %s are longer than %zu tokens\n", work->data.n_too_long,
-               work->data.squad ? "questions that with their paragraphs"
-                                : "prompts that with their completions",
-               settings->length);
+        printf("left out, as longer than %zu tokens: %zu %s\n", settings->length,
+               work->data.n_too_long,
+               work->data.squad ? "of the questions with their paragraphs"
+                                : "of the prompts with their completions");
     return true;
 }
 
@@ -209,9 +209,10 @@ static void print_start(const struct work *work) {
     else
         printf("%zu tokens", work->data.corpus.n_id);
     if (work->data.n_window)
-        printf(" in %zu sequences", work->data.n_window);
-    if (loop->held_out)
-        printf("; %zu sequences held out", train_data_held_out(loop->held_out));
+        printf(" in %zu sequence%s", work->data.n_window, work->data.n_window == 1 ? "" : "s");
+    size_t n_held_out = loop->held_out ? train_data_held_out(loop->held_out) : 0;
+    if (n_held_out)
+        printf("; %zu sequence%s held out", n_held_out, n_held_out == 1 ? "" : "s");
     printf("\n");
     if (work->last)
         printf("%s: going on after step %zu of %zu\n", work->settings.output,
@@ -253,12 +254,12 @@ static bool finish(struct work *work) {
         !train_export(&work->folder, work->loop.trainer, &work->tokenizer_file))
         return false;
     if (state->n_skipped)
-        printf("left out as not finite or too large: the data of %zu steps\n", state->n_skipped);
+        printf("left out as not finite or too large: the data of %zu step%s\n", state->n_skipped,
+               state->n_skipped == 1 ? "" : "s");
+    printf("%s/model: after %zu step%s", work->settings.output, step, step == 1 ? "" : "s");
     if (state->best_step)
-        printf("%s/model: after %zu steps, the best, of step %zu: held out %.4f\n",
-               work->settings.output, step, state->best_step, state->best_loss);
-    else
-        printf("%s/model: after %zu steps\n", work->settings.output, step);
+        printf(", the best, of step %zu: held out %.4f", state->best_step, state->best_loss);
+    putchar('\n');
     return true;
 }
 
@@ -273,8 +274,8 @@ static enum train_end train(struct work *work) {
     size_t step = dm_trainer_step_count(loop->trainer);
     bool finished = train_is_finished(settings, &loop->state, step);
     if (finished && train_folder_has(&work->folder, "model")) {
-        printf("%s: this training is finished, after %zu steps; its model is %s/model\n",
-               settings->output, step, settings->output);
+        printf("%s: this training is finished, after %zu step%s; its model is %s/model\n",
+               settings->output, step, step == 1 ? "" : "s", settings->output);
         return TRAIN_FINISHED;
     }
     if (!read_data(work) || !keep_settings(work, true))
@@ -290,6 +291,8 @@ static enum train_end train(struct work *work) {
         return TRAIN_FAILED;
     /* one that was killed may not have come to this */
     train_folder_prune(&work->folder, settings->keep, step, loop->state.best_step);
+    catch_interrupt("the batch at hand, then for the checkpoint");
+    catch_termination();
     enum train_end end = train_loop_run(loop);
     if (end == TRAIN_INTERRUPTED)
         printf("%s: interrupted after step %zu; the same command goes on\n", settings->output,
@@ -303,8 +306,6 @@ static int run(int n_argument, char **arguments) {
         train_settings_read(&train_command, n_argument, arguments, &work.settings);
     enum train_end end = TRAIN_FAILED;
     if (result == OPTIONS_READ) {
-        catch_interrupt();
-        catch_termination();
         end = train(&work);
         train_metrics_close(&work.loop.metrics);
         dm_trainer_free(work.loop.trainer);

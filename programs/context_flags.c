@@ -17,11 +17,12 @@ void context_flags_table(struct context_flags *flags, struct option table[n_cont
          "decimate, keep-last, or none for plain Mamba", .choices = method_names,
          .given = &flags->method_given},
         {OPTION_SIZES, "layers", &flags->layers, "LIST",
-         "layers where tokens are dropped, as 12 or 12,13; implies --context decimate",
+         "layers where tokens are dropped, the lowest first, as 12 or 12,13; implies --context "
+         "decimate",
          .given = &flags->layers_given},
         {OPTION_SIZE, "base-length", &flags->base_length, "N",
-         "most tokens kept at the first of these layers (default 2000)", .least = 1,
-         .most = INFINITY, .given = &flags->base_length_given},
+         "most tokens kept at the first of these layers (default 2000)",
+         .given = &flags->base_length_given},
         {OPTION_REAL, "beta", &flags->beta, "X",
          "each next layer keeps this share of it, in (0, 1] (default 0.5)", .least = 1e-9,
          .most = 1, .given = &flags->beta_given},
@@ -31,23 +32,29 @@ void context_flags_table(struct context_flags *flags, struct option table[n_cont
          "so many last tokens are always kept (default 1)", .least = 1, .most = INFINITY,
          .given = &flags->keep_tail_given},
         {OPTION_CHOICE, "score", &flags->score, "NAME",
-         "what decides which tokens stay: norm of Delta, mean of Delta, or its norm over the "
-         "global channels; as baselines: random tokens, or the norm of what enters the layer "
-         "(default norm)",
+         "what decides which tokens stay: norm of Delta, mean of Delta, or global, its norm over "
+         "the global channels; as baselines: random, or token-norm, the norm of what enters the "
+         "layer (default norm)",
          .choices = score_names, .given = &flags->score_given},
         {.kind = OPTION_END},
     };
     memcpy(table, options, sizeof options);
 }
 
-static bool check_layers(const dm_context_options *context, size_t n_layer) {
+/* The library takes them in any order, and each keeps less than the one before: where a higher layer
+ * comes first, a lower one starves it. Nobody means that. `name`: who lists them. */
+static bool check_layers(const dm_context_options *context, size_t n_layer, const char *name) {
     for (size_t i = 0; i < context->n_layer; i++) {
         if (context->layers[i] >= n_layer)
-            return fail("--layers: there is no layer %zu: the model has layers 0 to %zu",
+            return fail("%s: there is no layer %zu: the model has layers 0 to %zu", name,
                         context->layers[i], n_layer - 1);
         for (size_t j = 0; j < i; j++)
             if (context->layers[j] == context->layers[i])
-                return fail("--layers: layer %zu is named twice", context->layers[i]);
+                return fail("%s: layer %zu is named twice", name, context->layers[i]);
+        if (i && context->layers[i] < context->layers[i - 1])
+            return fail("%s: %zu comes after %zu: list the lowest layer first, as each next one "
+                        "keeps a share (beta) of the one before",
+                        name, context->layers[i], context->layers[i - 1]);
     }
     return true;
 }
@@ -78,7 +85,9 @@ static bool apply_method(const struct context_flags *flags, dm_context_options *
 
 bool context_flags_apply(const struct context_flags *flags, size_t n_layer,
                          dm_context_options *context) {
-    if (!apply_method(flags, context) || !check_layers(context, n_layer))
+    if (!apply_method(flags, context) ||
+        !check_layers(context, n_layer,
+                      flags->layers_given ? "--layers" : "decimamba.json: \"layers\""))
         return false;
     if (flags->score_given)
         context->score = (dm_score)flags->score;

@@ -39,8 +39,8 @@ static const char *command_name_at(size_t i, const void *context) {
 }
 
 int main(int n_argument, char **arguments) {
-    /* a closed pipe and a file that grew too large are seen where they are written to */
-    signal(SIGPIPE, SIG_IGN);
+    /* A file that grew too large is seen where it is written to. A closed pipe ends the program
+     * without a word, as it ends other filters. */
     signal(SIGXFSZ, SIG_IGN);
     if (n_argument < 2) {
         complain("no command is given; see 'decimamba --help'");

@@ -35,7 +35,7 @@ static bool fits(const struct grid *grid) {
 /* Prints the grid, over the one that is there. */
 static void show(struct turn *turn) {
     progress_clear(&turn->progress);
-    if (turn->shown)
+    if (turn->shown && !interrupted()) /* below what Ctrl-C said it is drawn anew */
         printf("\033[%zuA", grid_height(&turn->grid));
     grid_print(&turn->grid, stdout, in_colours());
     fflush(stdout);
@@ -146,7 +146,8 @@ static void sum_up(const struct turn *turn, double seconds) {
         struct grid_cell sum = grid_sum(&turn->grid);
         printf("%zu of %zu right", sum.right, sum.n);
     } else {
-        printf("%zu prompts", evaluation->task->n_prompt);
+        printf("%zu prompt%s", evaluation->task->n_prompt,
+               evaluation->task->n_prompt == 1 ? "" : "s");
     }
     if (turn->n_asked < evaluation->task->n_prompt)
         printf(", %zu of them read before", evaluation->task->n_prompt - turn->n_asked);

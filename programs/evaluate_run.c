@@ -124,7 +124,7 @@ bool evaluate_run_open(struct evaluate_run *run) {
 }
 
 int evaluate_run_answer(struct evaluate_run *run) {
-    catch_interrupt();
+    catch_interrupt("the prompts at hand");
     catch_termination();
     const struct evaluation evaluation = {.task = run->data.task,
                                           .model = run->model,

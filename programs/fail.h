@@ -17,8 +17,8 @@ static inline bool fail_memory(void) {
     return fail("memory is short");
 }
 
-/* Flushes standard output; fails when anything written to it was lost (a closed pipe, a full
- * disk). */
+/* Flushes standard output; fails when anything written to it was lost (a full disk, or a closed pipe
+ * where somebody had SIGPIPE ignored). */
 bool flush_output(void);
 
 #endif

@@ -7,6 +7,7 @@
 #include "fail.h"
 #include "json_output.h"
 #include "paths.h"
+#include "read_input.h"
 
 enum { key_size = 64 };
 
@@ -152,14 +153,25 @@ static bool set(const struct option *option, const char *file, const char *folde
     return store(option, file, key, as_text(value, text, sizeof text));
 }
 
-bool options_read_json(const struct option_group *groups, const char *file, json_t **object) {
+json_t *json_read(const char *file) {
     json_error_t fault;
+    struct text text;
+    if (!read_text("run file", NULL, file, &text))
+        return NULL;
+    json_t *value = json_loadb(text.bytes, text.n_byte, JSON_REJECT_DUPLICATES, &fault);
+    if (!value)
+        complain("%s:%d: not valid JSON: %s", text.name, fault.line > 0 ? fault.line : 1,
+                 fault.text);
+    free(text.bytes);
+    return value;
+}
+
+bool options_read_json(const struct option_group *groups, const char *file, json_t **object) {
     const char *key;
     json_t *value;
-    *object = json_load_file(file, JSON_REJECT_DUPLICATES, &fault);
+    *object = json_read(file);
     if (!*object)
-        return fault.line > 0 ? fail("%s:%d: %s", file, fault.line, fault.text)
-                              : fail("%s", fault.text);
+        return false;
     if (!json_is_object(*object))
         return fail("%s: a run file is one JSON object", file);
     char *folder = path_folder(file);

@@ -6,6 +6,9 @@
 
 #include "options.h"
 
+/* The JSON in a file, in which no key is there twice; NULL after a fault, whose line is printed. */
+json_t *json_read(const char *file);
+
 /* Sets what the object in `file` holds. Names of files there are seen from the file's folder: they
  * are made absolute. Texts live in *object, which the caller releases, also after a fault. A list
  * that the command line names as well begins anew there. Faults print their line. */

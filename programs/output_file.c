@@ -9,6 +9,7 @@
 
 #include "fail.h"
 #include "file_lock.h"
+#include "paths.h"
 
 static bool is_special(const char *path) {
     struct stat status;
@@ -18,17 +19,17 @@ static bool is_special(const char *path) {
 bool output_possible(const char *path) {
     struct stat status;
     if (!*path)
-        return fail("the name of the file to write is empty");
+        return fail("'': cannot write: the name is empty");
     if (stat(path, &status) == 0 && S_ISDIR(status.st_mode))
         return fail("%s: cannot write: %s", path, strerror(EISDIR));
     if (is_special(path))
         return access(path, W_OK) == 0 || fail("%s: cannot write: %s", path, strerror(errno));
-    const char *slash = strrchr(path, '/');
-    char *directory = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
-    if (!directory)
-        return fail_memory();
-    bool fine = access(directory, W_OK) == 0 || fail("%s: cannot write: %s", path, strerror(errno));
+    char *target = path_target(path), *directory = target ? path_folder(target) : NULL;
+    bool fine = directory && access(directory, W_OK) == 0;
+    if (!fine)
+        complain("%s: cannot write: %s", path, strerror(errno));
     free(directory);
+    free(target);
     return fine;
 }
 
@@ -63,15 +64,19 @@ static FILE *open_temporary(const char *name) {
 }
 
 bool output_open(struct output_file *file, const char *path) {
-    *file = (struct output_file){.path = path};
+    *file = (struct output_file){.path = path_target(path)};
+    if (!file->path)
+        return fail("%s: cannot write: %s", path, strerror(errno));
     if (is_special(path)) {
         file->stream = fopen(path, "wb");
     } else {
-        size_t size = strlen(path) + sizeof ".tmp";
+        size_t size = strlen(file->path) + sizeof ".tmp";
         file->temporary = malloc(size);
-        if (!file->temporary)
+        if (!file->temporary) {
+            output_abandon(file);
             return fail_memory();
-        snprintf(file->temporary, size, "%s.tmp", path);
+        }
+        snprintf(file->temporary, size, "%s.tmp", file->path);
         file->stream = open_temporary(file->temporary);
     }
     if (file->stream)
@@ -81,7 +86,8 @@ bool output_open(struct output_file *file, const char *path) {
     else
         complain("%s: cannot write: %s", path, strerror(errno));
     free(file->temporary);
-    file->temporary = NULL;
+    file->temporary = NULL; /* it is not ours */
+    output_abandon(file);
     return false;
 }
 
@@ -96,6 +102,7 @@ void output_abandon(struct output_file *file) {
     if (file->stream)
         fclose(file->stream);
     free(file->temporary);
+    free(file->path);
     *file = (struct output_file){0};
 }
 

@@ -1,10 +1,12 @@
 #include "paths.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 char *path_join(const char *folder, const char *name) {
     if (name[0] == '/' || !strcmp(folder, "."))
@@ -40,6 +42,24 @@ char *path_absolute(const char *path) {
     free(folder);
     free(trimmed);
     return whole;
+}
+
+char *path_target(const char *path) {
+    enum { most_links = 40 }; /* as Linux follows */
+    char link[PATH_MAX], *at = strdup(path);
+    for (int i = 0; at && i < most_links; i++) {
+        ssize_t n = readlink(at, link, sizeof link - 1);
+        if (n < 0)
+            return at;
+        link[n] = 0;
+        char *folder = path_folder(at), *next = folder ? path_join(folder, link) : NULL;
+        free(folder);
+        free(at);
+        at = next;
+    }
+    errno = at ? ELOOP : ENOMEM;
+    free(at);
+    return NULL;
 }
 
 char *path_from(const char *folder, const char *path) {

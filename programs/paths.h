@@ -10,6 +10,9 @@ char *path_join(const char *folder, const char *name);
 char *path_folder(const char *path);
 /* The absolute name of what may not be there yet: its folder must be. NULL sets errno. */
 char *path_absolute(const char *path);
+/* Where symbolic links at `path` lead, be something there or not; `path` where it is none. NULL sets
+ * errno. */
+char *path_target(const char *path);
 /* `path` as it is named from inside `folder`, both absolute: "." for the folder itself. */
 char *path_from(const char *folder, const char *path);
 

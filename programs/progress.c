@@ -15,7 +15,7 @@ double seconds_now(void) {
 void progress_start(struct progress *progress, const char *label, size_t total) {
     double now = seconds_now();
     *progress = (struct progress){.label = label,
-                                  .unit = " tokens",
+                                  .unit = "tokens",
                                   .total = total,
                                   .started = now,
                                   .shown_at = now,
@@ -61,8 +61,9 @@ void progress_update(struct progress *progress, size_t done) {
     char numbers[240], left[32], rate[32];
     progress_time_left(progress, done, left, sizeof left);
     snprintf(rate, sizeof rate, "%.0f/s", speed(progress, done));
-    snprintf(numbers, sizeof numbers, " %3.0f%%  %zu/%zu%s  %s  %s left", 100 * share, done,
-             progress->total, progress->unit, *progress->detail ? progress->detail : rate, left);
+    snprintf(numbers, sizeof numbers, " %3.0f%%  %zu/%zu%s%s  %s  %s left", 100 * share, done,
+             progress->total, *progress->unit ? " " : "", progress->unit,
+             *progress->detail ? progress->detail : rate, left);
     size_t used = strlen(progress->label) + strlen(numbers) + 4, width = usable_width();
     fprintf(stderr, "\r\033[K%s", progress->label);
     if (used + 8 <= width) {

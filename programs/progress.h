@@ -6,7 +6,7 @@
 #include <stddef.h>
 
 struct progress {
-    const char *label, *unit; /* of total: " tokens", unless it is set after progress_start */
+    const char *label, *unit; /* of total: "tokens", unless it is set after progress_start */
     size_t total;
     size_t before;   /* how much of it was done earlier, and says nothing of the speed */
     char detail[80]; /* shown instead of the units per second, where it is not empty */

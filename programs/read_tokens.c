@@ -1,14 +1,24 @@
 #include "read_tokens.h"
 
+#include <errno.h>
 #include <signal.h>
+#include <stdio.h>
+#include <unistd.h>
 
 #include "fail.h"
 
 static volatile sig_atomic_t was_interrupted;
+/* What Ctrl-C says; made beforehand, as a signal handler may not print. */
+static char notice[160];
+static volatile sig_atomic_t notice_size;
 
 static void note_interrupt(int number) {
-    (void)number;
+    int fault = errno;
     was_interrupted = 1;
+    if (number == SIGINT && notice_size > 0 &&
+        write(STDERR_FILENO, notice, (size_t)notice_size) < 0)
+        notice_size = 0; /* nobody is there to read it */
+    errno = fault;
 }
 
 static void catch_once(int number) {
@@ -17,7 +27,12 @@ static void catch_once(int number) {
     sigaction(number, &action, NULL);
 }
 
-void catch_interrupt(void) {
+void catch_interrupt(const char *awaited) {
+    notice_size = 0;
+    if (awaited && isatty(STDERR_FILENO))
+        notice_size =
+            snprintf(notice, sizeof notice,
+                     "\ndecimamba: waiting for %s; Ctrl-C again ends this at once\n", awaited);
     catch_once(SIGINT);
 }
 

@@ -9,8 +9,9 @@
 
 enum { tokens_per_piece = 4096 };
 
-/* From now on the first Ctrl-C only makes interrupted() true; a second one ends the program. */
-void catch_interrupt(void);
+/* From now on the first Ctrl-C only makes interrupted() true, and says on a terminal what is waited
+ * for (`awaited`, short; NULL: nothing that takes a while); a second one ends the program. */
+void catch_interrupt(const char *awaited);
 /* The same of SIGTERM. */
 void catch_termination(void);
 bool interrupted(void);

@@ -35,7 +35,7 @@ static void model_options(struct train_settings *s, struct option *table) {
         {OPTION_CHOICE, "task", &s->task, "TASK",
          "passkey: prompts with a hidden key, made of the text as evaluate passkey makes them; "
          "retrieval: which document answers the question, made of --squad as evaluate retrieval "
-         "makes them",
+         "makes them; none: what --text and --jsonl hold, as it is",
          .choices = task_names},
         {OPTION_TEXT, "squad", &s->squad, "FILE",
          "questions about paragraphs for --task retrieval, in SQuAD's format", .path = true},
@@ -103,7 +103,7 @@ static void step_options(struct train_settings *s, struct option *table) {
         {OPTION_SIZE, "steps", &s->steps, "N", "steps of AdamW", .least = 1, .most = 99999999},
         {OPTION_REAL, "learning-rate", &s->learning_rate, "X", "the highest", .most = 1e3},
         {OPTION_CHOICE, "schedule", &s->schedule, "NAME",
-         "of the learning rate: constant, or down as a cosine or in a line until the last step",
+         "of the learning rate: constant, or down until the last step, as a cosine or linear",
          .choices = schedule_names},
         {OPTION_SIZE, "warmup", &s->warmup, "N", "steps in which it rises from 0", .most = 1e9},
         {OPTION_REAL, "final-rate", &s->final_rate, "X", "share of it at the last step", .most = 1},

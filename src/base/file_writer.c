@@ -1,6 +1,7 @@
 #include "base/file_writer.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -8,7 +9,7 @@
 
 #include "base/memory.h"
 
-enum { buffer_size = 1 << 16 };
+enum { buffer_size = 1 << 16, most_links = 40 /* as Linux follows */ };
 
 /* A device or a pipe would be replaced by the rename, not written to. */
 static bool is_special(const char *path) {
@@ -16,15 +17,48 @@ static bool is_special(const char *path) {
     return stat(path, &status) == 0 && !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode);
 }
 
+/* The name that a link at `path`, which readlink gave, stands for. NULL: memory is short. */
+static char *beside(const char *path, const char *link) {
+    const char *slash = link[0] == '/' ? NULL : strrchr(path, '/');
+    size_t n_folder = slash ? (size_t)(slash - path) + 1 : 0, n_link = strlen(link);
+    char *name = dm_memory_array(n_folder + n_link + 1, 1);
+    if (!name)
+        return NULL;
+    memcpy(name, path, n_folder);
+    memcpy(name + n_folder, link, n_link + 1);
+    return name;
+}
+
+/* Where symbolic links at `path` lead, be something there or not: the rename is to replace that, not
+ * the link. `*target` is allocated. */
+static dm_status follow_links(const char *path, char **target, dm_error *error) {
+    char link[PATH_MAX], *at = dm_memory_text(path);
+    for (int i = 0; at && i < most_links; i++) {
+        ssize_t n = readlink(at, link, sizeof link - 1);
+        if (n < 0) {
+            *target = at;
+            return DM_OK;
+        }
+        link[n] = 0;
+        char *next = beside(at, link);
+        dm_memory_free(at);
+        at = next;
+    }
+    if (!at)
+        return dm_fail_memory(error, "a file's name");
+    dm_memory_free(at);
+    return dm_fail(error, DM_ERROR_IO, "%s: cannot write: %s", path, strerror(ELOOP));
+}
+
 dm_status dm_file_writer_open(struct dm_file_writer *writer, const char *path, dm_error *error) {
     *writer = (struct dm_file_writer){.temporary.descriptor = -1};
     if (is_special(path))
         return dm_fail(error, DM_ERROR_IO, "%s: cannot write: not a regular file", path);
-    writer->path = dm_memory_text(path);
-    writer->buffer = dm_memory_array(buffer_size, 1);
-    dm_status status = writer->path && writer->buffer
-                           ? dm_temporary_make(&writer->temporary, path, false, error)
-                           : dm_fail_memory(error, "a file's buffer");
+    dm_status status = follow_links(path, &writer->path, error);
+    if (!status && !(writer->buffer = dm_memory_array(buffer_size, 1)))
+        status = dm_fail_memory(error, "a file's buffer");
+    if (!status)
+        status = dm_temporary_make(&writer->temporary, writer->path, false, error);
     if (status)
         dm_file_writer_abort(writer);
     return status;

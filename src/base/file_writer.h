@@ -1,12 +1,13 @@
 /* Writing a file whole or not at all: bytes go to a temporary file in the same directory, which
- * takes the final name only when all of them are on the disk. */
+ * takes the final name only when all of them are on the disk. A symbolic link stays: the file that
+ * it leads to is written. */
 #ifndef DM_BASE_FILE_WRITER_H
 #define DM_BASE_FILE_WRITER_H
 
 #include "base/temporary.h"
 
 struct dm_file_writer {
-    char *path;
+    char *path; /* beyond any symbolic links */
     struct dm_temporary temporary;
     size_t n_buffered;
     unsigned char *buffer;

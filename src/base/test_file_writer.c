@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/file_writer.h"
 #include "base/mapped_file.h"
@@ -35,6 +36,29 @@ static void replaces_a_file_whole(void **state) {
     assert_int_equal(test_count_entries(test_directory), 1);
     assert_int_equal(dm_file_write(inside("empty"), NULL, 0, NULL), DM_OK);
     expect_content(inside("empty"), "");
+    (void)state;
+}
+
+static void writes_what_links_lead_to(void **state) {
+    dm_error error;
+    assert_int_equal(mkdir(inside("folder"), 0777), 0);
+    assert_int_equal(symlink("folder/file", inside("link")), 0);
+    assert_int_equal(symlink(inside("link"), inside("absolute")), 0);
+    assert_int_equal(symlink("ring", inside("ring")), 0);
+    assert_int_equal(dm_file_write(inside("link"), "first", 5, NULL),
+                     DM_OK); /* none is there yet */
+    expect_content(inside("folder/file"), "first");
+    assert_int_equal(dm_file_write(inside("absolute"), "second", 6, NULL), DM_OK);
+    expect_content(inside("folder/file"), "second");
+    assert_int_equal(test_count_entries(inside("folder")), 1);
+    for (int i = 0; i < 3; i++) {
+        static const char *const links[] = {"link", "absolute", "ring"};
+        struct stat status;
+        assert_int_equal(lstat(inside(links[i]), &status), 0);
+        assert_true(S_ISLNK(status.st_mode));
+    }
+    assert_int_equal(dm_file_write(inside("ring"), "x", 1, &error), DM_ERROR_IO);
+    test_expect_error(&error, DM_ERROR_IO, "ring: cannot write: ");
     (void)state;
 }
 
@@ -149,7 +173,7 @@ int main(void) {
         TEST(replaces_a_file_whole),     TEST(abort_leaves_nothing),
         TEST(keeps_the_order_of_pieces), TEST(names_the_file_that_fails),
         TEST(survives_a_full_disk),      TEST(survives_short_memory),
-        TEST(maps_only_files),
+        TEST(maps_only_files),           TEST(writes_what_links_lead_to),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -144,6 +144,24 @@ expected=' 5 8 19 21 22 29 41 42 52 56 60 65 67 68 70 72 73 76 77 78 83 84 91 92
 run 0 logits "$golden" --ids ids --last 96 --output o
 [ "$(tail -c 384 o | od -An -v -w4 -t f4 | sort -g | tail -1)" != "$(tail -c 768 o |
     head -c 384 | od -An -v -w4 -t f4 | sort -g | tail -1)" ] || failed 'two rows are the same'
+# what a symbolic link leads to is written, and the link stays
+mkdir far
+ln -s far/o link
+ln -s link other_link
+for file in link other_link; do # at first far/o is not there
+    run 0 logits "$golden" --ids ids --last 96 --output $file
+    same far/o o
+    : > far/o
+done
+run 0 generate "$golden" --ids ids --print-ids --max-tokens 1 --save-session link
+run 0 generate "$golden" --ids ids --print-ids --max-tokens 1 --load-session far/o
+[ -L link ] && [ -L other_link ] || failed 'a link was replaced'
+[ "$(ls -A far)" = o ] || failed "left: $(ls -A far)"
+ln -s ring ring
+run 1 logits "$golden" --ids ids --output ring
+complains 'ring: cannot write: Too many levels of symbolic links'
+run 1 generate "$golden" --ids ids --print-ids --save-session ring
+complains 'ring: cannot write: Too many levels of symbolic links'
 cp o before
 run 1 logits "$golden" --ids ids --last 97 --output o
 complains 'ids: 96 ids, fewer than --last 97'

@@ -6,6 +6,7 @@ run 0 --version
 printed_exactly 'decimamba 0.1.0'
 run 0 --help
 prints 'Example:'
+n_word=0
 manual=$(sed 's/\\-/-/g' "$root/docs/man/decimamba.1")
 for command in generate tokenize perplexity info bench logits 'evaluate passkey' 'evaluate retrieval' \
     'evaluate multidoc-qa' 'evaluate perplexity' 'evaluate longbench' \
@@ -23,7 +24,23 @@ for command in generate tokenize perplexity info bench logits 'evaluate passkey'
         *) failed "the man page of $command lacks $flag" ;;
         esac
     done
+    # a flag that takes certain words names all of them
+    cp out help
+    for flag in $(sed -n 's/^  \(--[a-z-]*\) [A-Z].*/\1/p' help); do
+        words=$("$program" $command x "$flag" @ 2>&1 < /dev/null |
+            sed -n "s/,//g; s/.*'@' is not one of \(.*\); see .*/\1/p")
+        for word in $words; do
+            n_word=$((n_word + 1))
+            sed -n "/^  $flag /,/^  --/p" help | grep -qw -e "$word" ||
+                failed "the help of $command $flag lacks $word"
+            case $manual in
+            *"$word"*) ;;
+            *) failed "the man page of $command $flag lacks $word" ;;
+            esac
+        done
+    done
 done
+[ $n_word -gt 100 ] || failed "only $n_word words were looked for"
 run 0 generate --help
 prints '(default 128)'
 
@@ -59,6 +76,28 @@ for value in '' , 1, ,1 1,,2 1,x; do
     run 1 generate model text --layers "$value"
     complains "--layers: '$value' is not a list"
 done
+# the lowest layer first; from a method's name, a run file and decimamba.json too
+run 1 generate model text --layers 2,1
+[ -z "$(cat out)" ] || failed 'something was printed'
+run 1 info "$golden" --layers 2,1
+complains '--layers: 1 comes after 2: list the lowest layer first'
+run 1 info "$golden" --context keep-last --layers 2,0
+complains '--layers: 0 comes after 2'
+printf '{"config": "c", "output": "o", "text": "t", "layers": [2, 1]}' > run.json
+run 1 train run.json
+complains '--layers: 1 comes after 2'
+printf '{"version": 1, "context": "decimate", "layers": [2, 1]}' > settings.json
+cp -r "$golden" turned
+cp settings.json turned/decimamba.json
+run 1 info turned
+complains 'decimamba.json: "layers": 1 comes after 2'
+run 0 info turned --layers 1,2
+# a base length of 0 is one like any other
+sed 's/2, 1\]/1, 2], "base_length": 0/' settings.json > turned/decimamba.json
+run 0 info turned
+prints 'base length 0'
+run 0 info "$golden" --layers 1,2 --base-length 0
+prints 'base length 0'
 run 1 generate model text --context fast
 complains "--context: 'fast' is not one of none, decimate, keep-last"
 run 1 info model --dtype f16
@@ -100,6 +139,21 @@ run 0 tokenize "$here/ascii" abc --count
 printed_exactly 3
 run 0 info "$golden" --json --threads=1
 prints '"n_thread":1'
+
+# whoever reads the output may leave before its end: not a word, and the status of SIGPIPE
+tokenizer=$here/ascii/tokenizer.json
+for command in --help 'train --help' "info $golden" "bench $golden --read 8 --repeats 1" \
+    "tokenize $tokenizer --pieces --file $tokenizer" "generate $golden --ids ids --print-ids" \
+    "perplexity $golden --ids ids --target 1"; do
+    rm -f closed
+    echo 1 2 3 > ids
+    { until [ -e closed ]; do sleep 0.01; done
+      env --default-signal=PIPE "$program" $command 2> err
+      echo $? > status; } | { exec <&-; : > closed; }
+    last="$command | head"
+    [ "$(cat status)" -eq 141 ] || failed "exit status $(cat status) instead of 141"
+    [ ! -s err ] || failed "standard error: $(cat err)"
+done
 
 # standard output that takes nothing
 "$program" --help > /dev/full 2> err

@@ -44,20 +44,20 @@ static dm_status take_all(const json_t *object, const char *path, size_t n_layer
     return status;
 }
 
-dm_status delta_channels_read(const char *directory, size_t n_layer, size_t d_inner,
-                              struct delta_channels **channels, dm_error *error) {
+dm_status delta_channels_read(const char *directory, const char *settings, size_t n_layer,
+                              size_t d_inner, struct delta_channels **channels, dm_error *error) {
     size_t size = strlen(directory) + sizeof "/decimamba.json";
-    char *path = malloc(size);
+    char *path = settings ? strdup(settings) : malloc(size);
     struct delta_channels *made = calloc(n_layer, sizeof *made);
     json_t *object = NULL;
     json_error_t reason;
     dm_status status = path && made ? DM_OK : fail_memory(error);
-    if (!status)
+    if (!status && !settings)
         snprintf(path, size, "%s/decimamba.json", directory);
     if (!status && !access(path, F_OK)) {
         object = json_load_file(path, 0, &reason);
         status = object ? take_all(object, path, n_layer, d_inner, made, error)
-                        : fault(path, reason.text, error);
+                        : fault(path, reason.line > 0 ? reason.text : "cannot read", error);
     }
     json_decref(object);
     free(path);

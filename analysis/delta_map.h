@@ -41,10 +41,10 @@ void delta_map_free(struct delta_map *map);
 /* Tokens that enter a layer; at n_layer, those that no layer dropped. */
 size_t delta_map_count(const struct delta_map *map, size_t layer);
 
-/* The slow channels in directory/decimamba.json, allocated, [n_layer]: none where there is no such
- * file. Faults are those of the file. */
-dm_status delta_channels_read(const char *directory, size_t n_layer, size_t d_inner,
-                              struct delta_channels **channels, dm_error *error);
+/* The slow channels in `settings`, or, where that is NULL, in directory/decimamba.json; allocated,
+ * [n_layer]: none where there is no such file. Faults are those of the file. */
+dm_status delta_channels_read(const char *directory, const char *settings, size_t n_layer,
+                              size_t d_inner, struct delta_channels **channels, dm_error *error);
 void delta_channels_free(struct delta_channels *channels, size_t n_layer);
 
 #endif

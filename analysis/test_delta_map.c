@@ -116,8 +116,8 @@ static void check(const char *folder, size_t n_id, const dm_context_options *con
     for (size_t i = 0; i < n_id; i++)
         ids[i] = (int32_t)(i * i * 7 % 89);
     whole_text_read(&text, folder, ids, n_id, context);
-    require(delta_channels_read(test_data(folder), text.info.n_layer, text.info.d_inner, &channels,
-                                &error),
+    require(delta_channels_read(test_data(folder), NULL, text.info.n_layer, text.info.d_inner,
+                                &channels, &error),
             &error);
     const struct delta_reading reading = {.model = text.model,
                                           .context = &text.context,
@@ -190,12 +190,12 @@ static void no_slow_channels_are_no_fault(void **state) {
     (void)state;
     struct delta_channels *channels;
     dm_error error;
-    require(delta_channels_read("nowhere", 3, 5, &channels, &error), &error);
+    require(delta_channels_read("nowhere", NULL, 3, 5, &channels, &error), &error);
     for (int layer = 0; layer < 3; layer++)
         assert_int_equal(channels[layer].n, 0);
     delta_channels_free(channels, 3);
     const char *path = test_source("models/passkey-512");
-    assert_int_equal(delta_channels_read(path, 4, 10, &channels, &error), DM_ERROR_FORMAT);
+    assert_int_equal(delta_channels_read(path, NULL, 4, 10, &channels, &error), DM_ERROR_FORMAT);
     assert_non_null(strstr(error.message, "decimamba.json: \"global_channels\""));
 }
 

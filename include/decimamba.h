@@ -121,7 +121,7 @@ typedef struct dm_model_info {
     dm_dtype compute_dtype; /* DM_DTYPE_F32, DM_DTYPE_BF16 or DM_DTYPE_INT8 */
     const char *cpu;        /* "reference", "avx2" or "avx512"; static */
     int tied_head;
-    int has_defaults; /* the directory holds a decimamba.json */
+    int has_defaults; /* there is a decimamba.json: the directory's, or options->settings */
 } dm_model_info;
 #define DM_MODEL_INFO_INIT                                                                       \
     {                                                                                            \
@@ -249,8 +249,8 @@ DM_API dm_status dm_model_default_context(const dm_model *model, dm_context_opti
 /* Finds each layer's global channels, those with the slowest state over texts of the training
  * length: D_c = sum_t Delta_t[c] * min_n |A[c,n]|, averaged over `n_passage` passages of `length`
  * tokens spread over `ids`; the `share` of the channels with the smallest D_c are global.
- * Writes `directory`/decimamba.json: the channels, and `context` as the default settings
- * (NULL: decimate at layer n_layer / 2 by the global score, base_length = length). */
+ * Writes `directory`/decimamba.json, or options->path: the channels, and `context` as the default
+ * settings (NULL: decimate at layer n_layer / 2 by the global score, base_length = length). */
 typedef struct dm_calibration_options {
     size_t struct_size;
     size_t length;    /* tokens in a passage: the length that the model was trained on */
@@ -258,9 +258,10 @@ typedef struct dm_calibration_options {
     double share;     /* default 0.10 */
     const dm_context_options *context;
     double *log_decay; /* [n_layer, d_inner]: filled with D_c; NULL: not wanted */
+    const char *path;  /* the file to write; NULL: directory/decimamba.json */
 } dm_calibration_options;
 #define DM_CALIBRATION_OPTIONS_INIT \
-    { sizeof(dm_calibration_options), 2048, 4, 0.10, NULL, NULL }
+    { sizeof(dm_calibration_options), 2048, 4, 0.10, NULL, NULL, NULL }
 DM_API dm_status dm_calibrate(const dm_model *model, const int32_t *ids, size_t n_id,
                               const dm_calibration_options *options, const char *directory,
                               dm_error *error);
@@ -376,12 +377,13 @@ typedef struct dm_trainer_options {
     size_t lora_rank; /* > 0: everything is frozen but W + lora_alpha / lora_rank * B A for
                           in_proj and out_proj, A [rank, n_in] random, B [n_out, rank] 0 at first */
     double lora_alpha;
-    uint64_t seed; /* of A */
+    uint64_t seed;        /* of A */
+    const char *settings; /* as in dm_model_options, for dm_trainer_new: a checkpoint has its own */
 } dm_trainer_options;
 #define DM_TRAINER_OPTIONS_INIT                                                                   \
     {                                                                                             \
         sizeof(dm_trainer_options), 0, DM_DTYPE_AUTO, NULL, NULL, 0, 1e-4, 0.9, 0.999, 1e-8, 0.1, \
-            1, 1.0, DM_SCHEDULE_CONSTANT, 0, 0, 0.0, 0.0, NULL, 0, 0, 16.0, 0                     \
+            1, 1.0, DM_SCHEDULE_CONSTANT, 0, 0, 0.0, 0.0, NULL, 0, 0, 16.0, 0, NULL               \
     }
 
 /* Starts from the checkpoint in `directory` (of random weights: dm_checkpoint_init). The global

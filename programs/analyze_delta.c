@@ -142,7 +142,8 @@ static bool read_map(struct delta *delta) {
     struct delta_channels *channels = NULL;
     struct progress progress;
     dm_error error;
-    if (delta_channels_read(input->directory, info->n_layer, info->d_inner, &channels, &error))
+    if (delta_channels_read(input->directory, input->model_flags.settings, info->n_layer,
+                            info->d_inner, &channels, &error))
         return fail("%s", error.message);
     const struct delta_reading reading = {.model = input->model,
                                           .context = &input->context,

@@ -24,8 +24,8 @@ static bool measure(struct calibrate_work *work, const char *folder) {
     work->n_read += work->length * settings->n_passage;
     if (dm_calibrate(work->model, work->ids, work->n_id, &options, folder, &error))
         return fail("%s", error.message);
-    return !delta_channels_read(folder, work->info.n_layer, work->info.d_inner, &work->channels,
-                                &error) ||
+    return !delta_channels_read(folder, NULL, work->info.n_layer, work->info.d_inner,
+                                &work->channels, &error) ||
            fail("%s", error.message);
 }
 

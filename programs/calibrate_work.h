@@ -9,7 +9,7 @@
 #include "model_flags.h"
 
 struct calibrate_settings {
-    const char *directory, *text;
+    const char *directory, *text, *output;
     size_t length, n_passage;
     double share;
     bool length_given, dry_run;

@@ -27,10 +27,7 @@ static bool decimates(const struct calibrate_settings *settings) {
 
 /* Whether the result can be written, as far as can be told before the long work. */
 static bool possible(const struct calibrate_settings *settings) {
-    char *path = settings->dry_run ? NULL : path_join(settings->directory, "decimamba.json");
-    bool fine = settings->dry_run || (path ? output_possible(path) : fail_memory());
-    free(path);
-    return fine;
+    return settings->dry_run || output_possible(settings->output);
 }
 
 static bool open(struct calibrate_work *work) {
@@ -76,13 +73,14 @@ static bool write_down(struct calibrate_work *work) {
     options.n_passage = settings->n_passage;
     options.share = settings->share;
     options.context = &context;
+    options.path = settings->output;
     if (!settings->dry_run) {
-        if (dm_calibrate(work->model, work->ids, work->n_id, &options, settings->directory, &error))
+        if (dm_calibrate(work->model, work->ids, work->n_id, &options, NULL, &error))
             return fail("%s", error.message);
         work->n_read += work->length * settings->n_passage;
     }
-    printf("%zu tokens read; %s%s/decimamba.json\n", work->n_read,
-           settings->dry_run ? "nothing written to " : "written to ", settings->directory);
+    printf("%zu tokens read; %s%s\n", work->n_read,
+           settings->dry_run ? "nothing written to " : "written to ", settings->output);
     return flush_output();
 }
 
@@ -116,6 +114,9 @@ static int run(int n_argument, char **arguments) {
          .least = 1, .most = 1e6},
         {OPTION_REAL, "share", &settings.share, "X",
          "share of a layer's channels that are global, in (0, 1]", .least = 1e-9, .most = 1},
+        {OPTION_TEXT, "output", &settings.output, "FILE",
+         .help = "write the settings there, where --settings FILE of the other commands reads them "
+                 "(default MODEL/decimamba.json)"},
         {OPTION_FLAG, "dry-run", &settings.dry_run, .help = "print the proposal, write nothing"},
         {.kind = OPTION_END},
     };
@@ -133,7 +134,17 @@ static int run(int n_argument, char **arguments) {
         complain("calibrate: --text is missing");
         return EXIT_FAILURE;
     }
-    return calibrate(&settings) ? EXIT_SUCCESS : EXIT_FAILURE;
+    if (settings.model.settings) {
+        complain(
+            "calibrate: --settings: the settings are found anew; --output FILE says where they "
+            "are written");
+        return EXIT_FAILURE;
+    }
+    char *own = path_join(settings.directory, "decimamba.json");
+    settings.output = settings.output ? settings.output : own;
+    bool fine = own ? calibrate(&settings) : fail_memory();
+    free(own);
+    return fine ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 const struct command calibrate_command = {

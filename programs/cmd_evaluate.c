@@ -1,11 +1,24 @@
 /* decimamba evaluate: how well a model does a task, by ways of extending its context. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "commands.h"
 #include "evaluate_run.h"
 #include "fail.h"
 #include "sub_command.h"
+
+/* Without a method and without settings to go by, all was read by plain Mamba. */
+static void tell(const struct evaluate_run *run, bool chosen) {
+    const struct report *report = &run->report;
+    size_t longest = 0;
+    for (size_t i = 0; i < report->methods->n * report->task->n_prompt; i++)
+        if (report->outcomes[i].n_token > longest)
+            longest = report->outcomes[i].n_token;
+    bool counts_tokens = !strcmp(report->task->columns.name, "tokens");
+    tell_of_plain_reading(run->flags->directory, &run->info, chosen, longest,
+                          counts_tokens ? run->flags->trained : 0);
+}
 
 static int evaluate(const struct evaluate_flags *flags, const char *methods,
                     const struct text_list *method) {
@@ -14,6 +27,8 @@ static int evaluate(const struct evaluate_flags *flags, const char *methods,
                  method_list_read(&work.methods, methods, method, work.model, &work.info) &&
                  evaluate_run_open(&work);
     int status = ready ? evaluate_run_answer(&work) : EXIT_FAILURE;
+    if (status == EXIT_SUCCESS)
+        tell(&work, methods || method->n);
     evaluate_run_close(&work);
     return status;
 }

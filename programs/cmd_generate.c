@@ -195,6 +195,9 @@ static bool run_work(struct work *work) {
     bool whole = !interrupted();
     if (whole) {
         catch_interrupt(NULL);
+        tell_of_plain_reading(settings->directory, &work->info,
+                              settings->load_session || context_flags_choose(&settings->context),
+                              dm_session_n_token(generation->session), 0);
         fine = generation_run(generation);
     } else {
         generation->reason = END_INTERRUPTED;

@@ -14,7 +14,7 @@
 #include "write_safetensors.h"
 
 struct settings {
-    const char *ids, *output;
+    const char *directory, *ids, *output;
     size_t n_last;
     struct model_flags model;
     struct context_flags context;
@@ -84,6 +84,9 @@ static bool read_and_write(const struct settings *settings, const dm_model *mode
     progress_start(&progress, "reading", ids->n);
     fine = fine && read_tokens(session, ids->items, ids->n, &progress, 0);
     progress_clear(&progress);
+    if (fine)
+        tell_of_plain_reading(settings->directory, info, context_flags_choose(&settings->context),
+                              ids->n, 0);
     if (fine && dm_session_logits(session, settings->n_last, logits, &error))
         fine = fail("%s", error.message);
     fine = fine && write_result(settings, session, &context, logits, info->vocab_size);
@@ -113,6 +116,7 @@ static int run(int n_argument, char **arguments) {
         options_read(&logits_command, groups, n_argument, arguments, operands);
     if (result != OPTIONS_READ)
         return options_status(result);
+    settings.directory = operands[0];
     if (!settings.ids || !settings.output) {
         complain("logits: %s is missing", settings.ids ? "--output" : "--ids");
         return EXIT_FAILURE;
@@ -121,7 +125,7 @@ static int run(int n_argument, char **arguments) {
     dm_model_info info;
     struct token_ids ids = {0};
     bool fine = output_possible(settings.output) &&
-                load_model(operands[0], &settings.model, &model, &info) &&
+                load_model(settings.directory, &settings.model, &model, &info) &&
                 read_ids(settings.ids, info.vocab_size, &ids) &&
                 read_and_write(&settings, model, &info, &ids);
     free(ids.items);

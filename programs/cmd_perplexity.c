@@ -96,6 +96,8 @@ static bool measure(const struct settings *settings, const dm_model *model,
     progress_clear(&progress);
     if (status)
         return fail("%s", error.message);
+    tell_of_plain_reading(settings->directory, info, context_flags_choose(&settings->context),
+                          settings->window_given ? settings->window : n_id, 0);
     return print_result(settings, &context, n_id, &result, seconds_now() - started);
 }
 

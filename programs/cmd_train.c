@@ -174,6 +174,15 @@ static bool check_ids(const struct work *work, const struct train_data *data) {
                 work->tokenizer_path, (int)id, work->n_vocab);
 }
 
+static void print_left_out(const struct train_data *data, size_t length) {
+    bool one = data->n_too_long == 1;
+    if (data->n_too_long)
+        printf("left out: %zu %s%s that with %s %s%s %s longer than %zu tokens\n", data->n_too_long,
+               data->squad ? "question" : "prompt", one ? "" : "s", one ? "its" : "their",
+               data->squad ? "paragraph" : "completion", one && !data->squad ? "" : "s",
+               one ? "is" : "are", length);
+}
+
 static bool read_data(struct work *work) {
     const struct train_settings *settings = &work->settings;
     struct train_loop *loop = &work->loop;
@@ -191,11 +200,7 @@ static bool read_data(struct work *work) {
                     "--output for a new one",
                     settings->output);
     loop->state.data_hash = hash;
-    if (work->data.n_too_long)
-        printf("left out, as longer than %zu tokens: %zu %s\n", settings->length,
-               work->data.n_too_long,
-               work->data.squad ? "of the questions with their paragraphs"
-                                : "of the prompts with their completions");
+    print_left_out(&work->data, settings->length);
     return true;
 }
 

@@ -127,10 +127,13 @@ bool context_flags_need_tail(const struct context_flags *flags, size_t needed,
            fail("--keep-tail %zu: the last %zu tokens are looked at", context->keep_tail, needed);
 }
 
+bool context_flags_choose(const struct context_flags *flags) {
+    return flags->method_given || flags->layers_given;
+}
+
 bool context_flags_any(const struct context_flags *flags) {
-    return flags->method_given || flags->score_given || flags->layers_given ||
-           flags->base_length_given || flags->beta_given || flags->min_length_given ||
-           flags->keep_tail_given;
+    return context_flags_choose(flags) || flags->score_given || flags->base_length_given ||
+           flags->beta_given || flags->min_length_given || flags->keep_tail_given;
 }
 
 const char *method_name(dm_context_method method) {

@@ -33,6 +33,8 @@ bool context_flags_resolve(const struct context_flags *flags, const dm_model *mo
 bool context_flags_need_tail(const struct context_flags *flags, size_t needed,
                              dm_context_options *context);
 bool context_flags_any(const struct context_flags *flags);
+/* Whether they say by which method to read. */
+bool context_flags_choose(const struct context_flags *flags);
 
 const char *method_name(dm_context_method method);
 const char *score_name(dm_score score);

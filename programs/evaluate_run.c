@@ -69,7 +69,7 @@ static json_t *describe(const struct evaluate_run *run) {
     json_t *all = json_deep_copy(run->data.settings);
     if (!run->data.recorded)
         return all;
-    if (!model_hash(run->flags->directory, hash)) {
+    if (!model_hash(run->flags->directory, run->flags->model.settings, hash)) {
         json_decref(all);
         return NULL;
     }

@@ -58,7 +58,7 @@ static int is_of_model(const struct dirent *entry) {
                               ends_with(name, ".bin") || ends_with(name, ".index.json"));
 }
 
-bool model_hash(const char *directory, char hash[hash_size]) {
+bool model_hash(const char *directory, const char *settings, char hash[hash_size]) {
     struct dirent **entries;
     int n = scandir(directory, &entries, is_of_model, alphasort);
     if (n < 0)
@@ -68,12 +68,14 @@ bool model_hash(const char *directory, char hash[hash_size]) {
     if (state)
         XXH3_64bits_reset(state);
     for (int i = 0; i < n; i++) {
-        char *path = fine ? path_join(directory, entries[i]->d_name) : NULL;
-        fine = fine && (path || fail_memory()) && add_file(state, path);
+        bool replaced = settings && !strcmp(entries[i]->d_name, "decimamba.json");
+        char *path = fine && !replaced ? path_join(directory, entries[i]->d_name) : NULL;
+        fine = fine && (replaced || ((path || fail_memory()) && add_file(state, path)));
         free(path);
         free(entries[i]);
     }
     free(entries);
+    fine = fine && (!settings || add_file(state, settings));
     if (fine)
         write_hash(state, hash);
     XXH3_freeState(state);

@@ -11,7 +11,8 @@ enum { hash_size = 17 }; /* 16 hexadecimal digits and a NUL */
 void bytes_hash(const void *bytes, size_t n_byte, char hash[hash_size]);
 /* of a file's bytes. Faults print their line. */
 bool file_hash(const char *path, char hash[hash_size]);
-/* The same of what makes a model in `directory`: config, weights, tokenizer and decimamba.json. */
-bool model_hash(const char *directory, char hash[hash_size]);
+/* The same of what makes a model in `directory`: config, weights, tokenizer and decimamba.json, or
+ * `settings` in its place, where that is not NULL. */
+bool model_hash(const char *directory, const char *settings, char hash[hash_size]);
 
 #endif

@@ -18,6 +18,8 @@ void model_flags_table(struct model_flags *flags, struct option table[n_model_op
          "of the large matrix products: f32, bf16, int8 (weights and activations rounded to 8 "
          "bits), or auto: bf16 where the checkpoint is bf16 and the processor has it",
          .choices = dtype_names},
+        {OPTION_TEXT, "settings", &flags->settings, "FILE",
+         "read this in place of the model's decimamba.json", .path = true},
         {OPTION_TEXT, "cpu", &flags->cpu, "NAME",
          .help = "instruction set: reference, avx2 or avx512 (default the best there is)"},
         {OPTION_FLAG, "check", &flags->check,
@@ -66,6 +68,19 @@ bool load_tokenizer_if_any(const char *directory, dm_tokenizer **tokenizer) {
     bool fine = access(path, F_OK) != 0 || load_tokenizer(path, tokenizer);
     free(path);
     return fine;
+}
+
+void tell_of_plain_reading(const char *directory, const dm_model_info *info, bool chosen,
+                           size_t n_token, size_t trained) {
+    enum { usual = 2048 };
+    size_t reach = trained ? trained : usual;
+    if (chosen || info->has_defaults || n_token <= reach || !isatty(STDERR_FILENO))
+        return;
+    complain(
+        "%s: there is no decimamba.json: %zu tokens were read by plain Mamba, which loses hold of "
+        "texts longer than it was trained on (%s %zu tokens). 'decimamba calibrate %s --text "
+        "FILE' finds settings for them and keeps them there, or in --output FILE",
+        directory, n_token, trained ? "here" : "often", reach, directory);
 }
 
 size_t shared_vocabulary(const dm_tokenizer *tokenizer, const dm_model_info *info) {

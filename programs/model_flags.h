@@ -8,14 +8,12 @@
 struct model_flags {
     size_t n_thread;
     int dtype;
-    const char *cpu;
+    const char *cpu, *settings; /* settings: a decimamba.json for the model's own; NULL: that */
     bool check, no_map;
-    /* of no flag: */
-    const char *settings; /* a decimamba.json in place of the model's own; NULL: that */
-    bool profile;         /* keep the time of every operation */
+    bool profile; /* of no flag: keep the time of every operation */
 };
 
-enum { n_model_option = 6 };
+enum { n_model_option = 7 };
 void model_flags_table(struct model_flags *flags, struct option table[n_model_option]);
 
 dm_dtype model_flags_dtype(const struct model_flags *flags);
@@ -24,6 +22,12 @@ bool load_model(const char *directory, const struct model_flags *flags, dm_model
 bool load_tokenizer(const char *path, dm_tokenizer **tokenizer);
 /* The same, but NULL and no fault where the directory holds no tokenizer.json. */
 bool load_tokenizer_if_any(const char *directory, dm_tokenizer **tokenizer);
+
+/* Where standard error is a terminal, says that a text of `n_token` was read by plain Mamba for want
+ * of a decimamba.json, and what mends it: unless the way of reading was `chosen`, or the text is no
+ * longer than the model was trained on (`trained`; 0: not known, so 2,048 as most are). */
+void tell_of_plain_reading(const char *directory, const dm_model_info *info, bool chosen,
+                           size_t n_token, size_t trained);
 
 /* Ids that a tokenizer (may be NULL) and a model both know. */
 size_t shared_vocabulary(const dm_tokenizer *tokenizer, const dm_model_info *info);

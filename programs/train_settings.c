@@ -260,5 +260,6 @@ dm_trainer_options train_settings_options(const struct train_settings *settings,
     options.lora_rank = settings->lora_rank;
     options.lora_alpha = settings->lora_alpha;
     options.seed = settings->seed;
+    options.settings = settings->settings;
     return options;
 }

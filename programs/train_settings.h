@@ -14,7 +14,7 @@ enum train_on_nan { ON_NAN_STOP, ON_NAN_SKIP };
 
 struct train_settings {
     /* model and data */
-    const char *model, *config, *tokenizer, *output, *squad, *held_out_squad;
+    const char *model, *config, *settings, *tokenizer, *output, *squad, *held_out_squad;
     size_t seed;
     struct text_list text, jsonl, held_out_text, held_out_jsonl;
     size_t held_out;

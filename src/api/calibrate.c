@@ -130,13 +130,14 @@ dm_status dm_calibrate(const dm_model *model, const int32_t *ids, size_t n_id,
                        dm_error *error) {
     dm_calibration_options own = DM_CALIBRATION_OPTIONS_INIT;
     dm_context_options context = DM_CONTEXT_OPTIONS_INIT;
-    if (!model || !ids || !directory)
-        return dm_fail(error, DM_ERROR_ARGUMENT, "dm_calibrate: model, ids, directory are needed");
     dm_status status = dm_options_take(DM_KIND(dm_calibration_options), &own, options, error);
     if (!status)
         status = dm_options_take(DM_KIND(dm_context_options), &context, own.context, error);
     if (own.context)
         own.context = &context;
+    if (!status && (!model || !ids || (!directory && !own.path)))
+        status =
+            dm_fail(error, DM_ERROR_ARGUMENT, "dm_calibrate: model, ids, directory are needed");
     if (!status)
         status = check(n_id, &own, error);
     if (!status)
@@ -146,7 +147,7 @@ dm_status dm_calibrate(const dm_model *model, const int32_t *ids, size_t n_id,
     size_t n = model->network.config.n_layer * model->network.config.d_inner;
     struct decay decay = {model->network.config.d_inner, dm_memory_zeroed(n, sizeof(double)),
                           dm_memory_array(n, sizeof(double))};
-    char *path = dm_path_join(directory, "decimamba.json");
+    char *path = own.path ? dm_memory_text(own.path) : dm_path_join(directory, "decimamba.json");
     status = decay.sum && decay.slowest && path
                  ? calibrate(model, ids, n_id, &own, path, &decay, error)
                  : dm_fail_memory(error, "a calibration");

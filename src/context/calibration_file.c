@@ -172,8 +172,11 @@ dm_status dm_calibration_read(const char *path, size_t n_layer, size_t d_inner,
     return status;
 }
 
-dm_status dm_calibration_find(const char *directory, size_t n_layer, size_t d_inner,
-                              struct dm_calibration **calibration, dm_error *error) {
+dm_status dm_calibration_find(const char *directory, const char *settings, size_t n_layer,
+                              size_t d_inner, struct dm_calibration **calibration,
+                              dm_error *error) {
+    if (settings)
+        return dm_calibration_read(settings, n_layer, d_inner, calibration, error);
     char *path = dm_path_join(directory, "decimamba.json");
     if (!path)
         return dm_fail_memory(error, "a file name");

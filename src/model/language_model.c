@@ -163,13 +163,6 @@ static dm_status choose_compute(struct dm_model *model, dm_dtype asked, dm_error
     return dm_cpu_check_dtype(&network->ops, asked, error);
 }
 
-static dm_status find_settings(struct dm_model *model, const char *directory, const char *settings,
-                               dm_error *error) {
-    size_t n_layer = model->network.config.n_layer, d_inner = model->network.config.d_inner;
-    return settings ? dm_calibration_read(settings, n_layer, d_inner, &model->calibration, error)
-                    : dm_calibration_find(directory, n_layer, d_inner, &model->calibration, error);
-}
-
 dm_status dm_language_model_load(const char *directory, const dm_model_options *options,
                                  struct dm_model **result, dm_error *error) {
     struct dm_model *model = dm_memory_zeroed(1, sizeof *model);
@@ -198,7 +191,8 @@ dm_status dm_language_model_load(const char *directory, const dm_model_options *
         status = choose_compute(model, options->dtype, error);
     }
     if (!status)
-        status = find_settings(model, directory, options->settings, error);
+        status = dm_calibration_find(directory, options->settings, model->network.config.n_layer,
+                                     model->network.config.d_inner, &model->calibration, error);
     if (!status)
         status = load_weights(model, error);
     if (!status)

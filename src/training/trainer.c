@@ -157,7 +157,7 @@ dm_status dm_trainer_start(const char *directory, const dm_trainer_options *opti
         status = dm_checkpoint_open(directory, &checkpoint, error);
     if (!status) {
         const struct dm_model_config *config = dm_checkpoint_config(checkpoint);
-        status = dm_calibration_find(directory, config->n_layer, config->d_inner,
+        status = dm_calibration_find(directory, options->settings, config->n_layer, config->d_inner,
                                      &trainer->calibration, error);
     }
     if (!status)

@@ -308,9 +308,11 @@ dm_status dm_trainer_continue(const char *directory, const dm_trainer_options *o
     struct paths paths;
     struct entries entries = {0, NULL};
     char *text = NULL;
+    dm_trainer_options own = *options;
+    own.settings = NULL; /* what it began with is in the directory */
     dm_status status = name_paths(directory, &paths, error);
     if (!status)
-        status = dm_trainer_start(directory, options, &trainer, error);
+        status = dm_trainer_start(directory, &own, &trainer, error);
     if (!status)
         status = read_counts(paths.counts, trainer, &text, error);
     if (!status)

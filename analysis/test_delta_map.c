@@ -197,6 +197,9 @@ static void no_slow_channels_are_no_fault(void **state) {
     const char *path = test_source("models/passkey-512");
     assert_int_equal(delta_channels_read(path, NULL, 4, 10, &channels, &error), DM_ERROR_FORMAT);
     assert_non_null(strstr(error.message, "decimamba.json: \"global_channels\""));
+    const char *settings = test_source("models/passkey-512/decimamba.json");
+    assert_int_equal(delta_channels_read("nowhere", settings, 4, 10, &channels, &error),
+                     DM_ERROR_FORMAT);
 }
 
 int main(void) {

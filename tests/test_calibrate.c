@@ -2,11 +2,13 @@
  * with settings from elsewhere. */
 #include "engine.h"
 
+#include "base/mapped_file.h"
+
 static const struct shape shape = {"model", 3, 24, 2, 6, 4, 3, 61, false};
 enum { n_layer = 3, d_inner = 48, n_id = 700, length = 150, n_passage = 3 };
 
 static char parent[TEST_MAX_PATH];
-static const char *directory;
+static char *directory;
 static dm_model *model;
 static int32_t *ids;
 
@@ -15,7 +17,8 @@ static int set_up(void **state) {
     struct dm_random random;
     dm_random_seed(&random, 21);
     test_make_directory(parent);
-    directory = make_checkpoint(parent, &shape, 8);
+    directory = strdup(make_checkpoint(parent, &shape, 8));
+    assert_non_null(directory);
     model = load_model(directory, NULL, 2);
     ids = random_ids(&random, n_id, shape.vocab_size);
     return 0;
@@ -25,6 +28,7 @@ static int tear_down(void **state) {
     (void)state;
     dm_model_free(model);
     free(ids);
+    free(directory);
     test_remove_directory(parent);
     return 0;
 }
@@ -96,10 +100,63 @@ static void test_settings_from_elsewhere(void **state) {
     assert_null(other);
 }
 
+/* A path goes before the directory, which may be missing then; both ways write the same bytes. */
+static void test_path(void **state) {
+    (void)state;
+    dm_calibration_options options = DM_CALIBRATION_OPTIONS_INIT;
+    dm_error error;
+    char *inside = strdup(test_join(parent, "decimamba.json")),
+         *elsewhere = strdup(test_join(parent, "s"));
+    assert_true(inside && elsewhere);
+    options.length = length;
+    require(dm_calibrate(model, ids, n_id, &options, parent, &error), &error);
+    options.path = elsewhere;
+    require(dm_calibrate(model, ids, n_id, &options, NULL, &error), &error);
+    struct dm_mapped_file a, b;
+    require(dm_mapped_file_open(&a, inside, &error), &error);
+    require(dm_mapped_file_open(&b, elsewhere, &error), &error);
+    assert_int_equal(a.n_byte, b.n_byte);
+    assert_memory_equal(a.bytes, b.bytes, a.n_byte);
+    dm_mapped_file_close(&a);
+    dm_mapped_file_close(&b);
+    assert_int_equal(dm_calibrate(model, ids, n_id, NULL, NULL, &error), DM_ERROR_ARGUMENT);
+    free(inside);
+    free(elsewhere);
+}
+
+/* A trainer takes the channels of the global score from there too; its checkpoints keep them. */
+static void test_trainer_settings(void **state) {
+    (void)state;
+    const size_t layer = 1;
+    char *path = strdup(test_join(parent, "s")), *saved = strdup(test_join(parent, "saved"));
+    assert_true(path && saved);
+    dm_trainer_options options = DM_TRAINER_OPTIONS_INIT;
+    dm_context_options context = DM_CONTEXT_OPTIONS_INIT;
+    dm_trainer *trainer = NULL;
+    dm_error error;
+    context.method = DM_CONTEXT_DECIMATE, context.score = DM_SCORE_GLOBAL;
+    context.layers = &layer, context.n_layer = 1;
+    options.context = &context;
+    assert_int_equal(dm_trainer_new(directory, &options, &trainer, &error), DM_ERROR_ARGUMENT);
+    test_expect_error(&error, DM_ERROR_ARGUMENT, "the channels of layer 1");
+    options.settings = path;
+    require(dm_trainer_new(directory, &options, &trainer, &error), &error);
+    require(dm_trainer_save(trainer, saved, NULL, &error), &error);
+    dm_trainer_free(trainer);
+    options.settings = "/nowhere";
+    assert_int_equal(dm_trainer_new(directory, &options, &trainer, &error), DM_ERROR_IO);
+    require(dm_trainer_resume(saved, &options, &trainer, NULL, &error), &error);
+    dm_trainer_free(trainer);
+    free(path);
+    free(saved);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_log_decay),
         cmocka_unit_test(test_settings_from_elsewhere),
+        cmocka_unit_test(test_path),
+        cmocka_unit_test(test_trainer_settings),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

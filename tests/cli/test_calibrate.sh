@@ -109,6 +109,43 @@ complains 'there is no layer 1'
 run 1 calibrate flat --text empty
 run 1 calibrate flat --text empty --length 100
 same flat/decimamba.json before
+# settings that are kept elsewhere serve as the model's own do, in every command
+rm flat/decimamba.json
+cp -r flat bare
+run 0 calibrate flat --text short --length 100
+run 0 calibrate bare --text short --length 100 --output settings.json
+prints '; written to settings.json'
+same settings.json flat/decimamba.json
+absent bare/decimamba.json
+run 1 generate bare --file short --score global --layers 0 --max-tokens 5
+complains 'score global needs the channels of layer 0'
+for arguments in 'info MODEL' 'generate MODEL --file short --max-tokens 5 --print-ids' \
+    'perplexity MODEL --file short' 'logits MODEL --ids ids --output MODEL.logits' \
+    'evaluate passkey MODEL --text short --lengths 300 --depths 1 --keys 1 --output MODEL.e' \
+    'analyze delta MODEL --text short --length 500 --output MODEL.d'; do
+    echo 1 2 3 > ids
+    run 0 $(echo "$arguments" | sed 's/MODEL/flat/g')
+    grep -v 'tokens/s' out | sed 's/flat/bare/' > own
+    run 0 $(echo "$arguments" | sed 's/MODEL/bare/g') --settings settings.json
+    grep -v 'tokens/s' out > theirs
+    same theirs own
+done
+same bare.logits flat.logits
+run 0 bench bare --read 8 --repeats 1 --generate 0 --score global --settings settings.json
+run 0 train --model bare --text short --output trained --steps 1 --length 64 --score global --layers 0 \
+    --settings settings.json
+grep -q '"global_channels"' trained/model/decimamba.json || failed 'the channels are not kept'
+# an evaluation by other settings is another one
+run 0 calibrate bare --text short --length 100 --share 0.3 --output other.json
+run 1 evaluate passkey bare --text short --lengths 300 --depths 1 --keys 1 --output bare.e \
+    --settings other.json
+complains 'weights'
+run 1 info bare --settings missing.json
+complains 'missing.json: No such file'
+run 1 calibrate bare --text short --settings settings.json
+complains 'calibrate: --settings: the settings are found anew; --output FILE says'
+run 1 calibrate bare --text short --length 100 --output missing/settings.json
+complains 'missing/settings.json: cannot write: No such file'
 # nothing is left behind, and what a killed process left is removed; what one still holds is not
 mkdir room room/decimamba-scratch-killed room/decimamba-scratch-inwork room/other
 touch room/decimamba-scratch-killed/decimamba.json room/decimamba-scratch-inwork/decimamba.json

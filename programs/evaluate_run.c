@@ -135,6 +135,7 @@ int evaluate_run_answer(struct evaluate_run *run) {
                                           .trained = run->flags->trained,
                                           .report = &run->report};
     enum evaluation_end end = evaluate_methods(&evaluation);
+    catch_no_more();
     if (end == EVALUATION_INTERRUPTED) {
         if (run->flags->output)
             printf("stopped; the same command goes on\n");

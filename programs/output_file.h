@@ -1,8 +1,8 @@
 /* Writing a file whole or not at all: to PATH.tmp, renamed when all of it is on the disk. That is
  * locked: of two processes that write the same file at the same time one is refused, and what a
  * process that was killed left is written anew. What is there already and is no regular file (a
- * pipe, /dev/stdout) is written to as it is. A symbolic link stays: what it leads to is written. Faults
- * print their line. */
+ * pipe, /dev/stdout) is written to as it is. A symbolic link stays: what it leads to is written.
+ * Faults print their line. */
 #ifndef DECIMAMBA_PROGRAMS_OUTPUT_FILE_H
 #define DECIMAMBA_PROGRAMS_OUTPUT_FILE_H
 

@@ -40,6 +40,11 @@ void catch_termination(void) {
     catch_once(SIGTERM);
 }
 
+void catch_no_more(void) {
+    signal(SIGINT, SIG_DFL);
+    signal(SIGTERM, SIG_DFL);
+}
+
 bool interrupted(void) {
     return was_interrupted;
 }

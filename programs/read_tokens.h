@@ -14,6 +14,8 @@ enum { tokens_per_piece = 4096 };
 void catch_interrupt(const char *awaited);
 /* The same of SIGTERM. */
 void catch_termination(void);
+/* Both end the program at once again. */
+void catch_no_more(void);
 bool interrupted(void);
 
 /* Appends the ids; `done` tokens of the progress came before them. Ends early, without a fault,

@@ -102,6 +102,7 @@ complains 'tokens, too few to find the training length: give --length'
 run 0 calibrate flat --text tiny --length 100
 cp flat/decimamba.json before
 run 1 calibrate flat --text tiny --length 100000
+complains 'tiny: '
 complains 'fewer than the 100000 of a passage'
 run 1 calibrate flat --text tiny --length 100 --layers 1
 complains 'there is no layer 1'

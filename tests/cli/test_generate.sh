@@ -107,11 +107,11 @@ printf '5 96 7' > bad
 run 1 generate "$golden" --ids bad --print-ids
 complains 'bad: id 2 is 96: the vocabulary ends at 95'
 run 1 generate "$golden" --ids /dev/null --print-ids
-complains 'the prompt is empty'
+complains '/dev/null: the prompt is empty'
 run 1 generate model ''
-complains 'the prompt is empty'
+complains 'the argument: the prompt is empty'
 run 1 generate "$golden" --ids ids
-complains 'ask for ids with --print-ids'
+complains "$golden: there is no tokenizer.json: ask for ids with --print-ids"
 run 1 generate "$golden" --ids ids --json --stop x
 complains 'there is no text'
 run 1 generate "$golden" text

@@ -207,6 +207,7 @@ run 1 train found.json --output short --length 200
 complains 'dev-v2.0.json: no question with its paragraph and answer fits into 200 tokens'
 run 0 train found.json --output short --length 560 --steps 1
 prints 'questions that with their paragraphs are longer than 560 tokens'
+prints 'short/model: after 1 step, the best, of step 1: '
 run 1 train found.json --output narrow --config config.json
 complains 'its id 226 occurs in the data, and the model knows only 128'
 # early stop: a rate of 0 learns nothing
@@ -273,7 +274,9 @@ wrong '{"seed": 1
 "steps": 2}' ':2: '
 wrong '[]' ': a run file is one JSON object'
 run 1 train nowhere.json
-complains nowhere.json
+complains 'nowhere.json: cannot read: No such file'
+run 1 train books
+complains 'books: cannot read: Is a directory'
 run 1 train run.json --learning-rat 1
 complains 'unknown flag --learning-rat (did you mean --learning-rate?)'
 run 1 train run.json --model model

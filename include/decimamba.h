@@ -407,14 +407,18 @@ typedef struct dm_training_batch {
     const int32_t *ids;      /* [start[n_sequence]] */
     const float *weight;     /* [start[n_sequence]], >= 0; NULL: 1 */
     const size_t *keep_tail; /* [n_sequence], >= 1; NULL: the context's. Official: labels + 1 */
+    size_t by_sequence; /* 1: a sequence counts 1 whatever its labels are, as in the official code:
+                           their weights are divided by the sum of those that count. 0: labels
+                           count by weight alone, so a longer answer counts more */
 } dm_training_batch;
 #define DM_TRAINING_BATCH_INIT \
-    { sizeof(dm_training_batch), 0, NULL, NULL, NULL, NULL }
+    { sizeof(dm_training_batch), 0, NULL, NULL, NULL, NULL, 0 }
 
 typedef struct dm_training_loss {
     size_t struct_size;
     double sum;          /* of weight times negative log-likelihood, in nats */
-    double weight;       /* of the predictions that counted: sum / weight is the mean loss */
+    double weight;       /* of the predictions that counted: sum / weight is the mean loss; with
+                            by_sequence, how many sequences have one (but for rounding) */
     size_t n_prediction; /* with a weight above 0 */
 } dm_training_loss;
 #define DM_TRAINING_LOSS_INIT \

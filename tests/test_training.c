@@ -160,6 +160,64 @@ static void test_packing(void **state) {
     dm_trainer_free(single);
 }
 
+/* By sequence, the loss is the sum of each one's mean over what counts of it, the second has a
+ * single token and so none, and the gradient is that of this sum, in one batch or in several. */
+static void test_by_sequence(void **state) {
+    (void)state;
+    struct scene scene;
+    dm_error error;
+    dm_training_loss loss = DM_TRAINING_LOSS_INIT, one = DM_TRAINING_LOSS_INIT;
+    double sum = 0, n_counted = 0;
+    fill(&scene);
+    dm_trainer *packed = new_trainer(&scene), *single = new_trainer(&scene),
+               *split = new_trainer(&scene);
+    dm_training_batch batch = scene.batch, part;
+    batch.by_sequence = 1;
+    require(dm_trainer_accumulate(packed, &batch, &loss, &error), &error);
+    float *mean[n_name];
+    for (int i = 0; i < n_name; i++) {
+        size_t n;
+        get(single, names[i], NULL, NULL, &n);
+        mean[i] = some(n, sizeof **mean);
+    }
+    for (size_t s = 0; s < N_SEQUENCE; s++) {
+        const size_t alone[] = {0, start[s + 1] - start[s]};
+        part = scene.batch;
+        part.n_sequence = 1, part.start = alone, part.ids += start[s];
+        part.weight += start[s], part.keep_tail += s;
+        require(dm_trainer_accumulate(single, &part, &one, &error), &error);
+        part.by_sequence = 1;
+        require(dm_trainer_accumulate(split, &part, NULL, &error), &error);
+        for (int i = 0; i < n_name && one.weight > 0; i++) {
+            const float *gradient;
+            size_t n;
+            get(single, names[i], NULL, &gradient, &n);
+            for (size_t j = 0; j < n; j++)
+                mean[i][j] += gradient[j] / (float)one.weight;
+        }
+        sum += one.weight > 0 ? one.sum / one.weight : 0;
+        n_counted += one.weight > 0;
+        dm_trainer_forget(single);
+    }
+    assert_true(n_counted == N_SEQUENCE - 1);
+    assert_true(fabs(loss.weight - n_counted) < 1e-6 && fabs(loss.sum - sum) < 1e-5 * sum);
+    for (int i = 0; i < n_name; i++) {
+        const float *a, *b;
+        size_t n;
+        get(packed, names[i], NULL, &a, &n);
+        get(split, names[i], NULL, &b, &n);
+        assert_true(difference(a, mean[i], n) < 2e-5);
+        assert_true(difference(b, mean[i], n) < 2e-5);
+        free(mean[i]);
+    }
+    dm_step_stats stats = DM_STEP_STATS_INIT;
+    require(dm_trainer_step(split, &stats, &error), &error);
+    assert_true(fabs(stats.loss - sum / n_counted) < 1e-5 * stats.loss);
+    dm_trainer_free(packed);
+    dm_trainer_free(single);
+    dm_trainer_free(split);
+}
+
 static void test_threads(void **state) {
     (void)state;
     static const size_t counts[] = {1, 2, 5};
@@ -556,6 +614,7 @@ int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, test_set_up, test_tear_down)
         TEST(test_reads_as_a_session),
         TEST(test_packing),
+        TEST(test_by_sequence),
         TEST(test_threads),
         TEST(test_resume),
         TEST(test_frozen),

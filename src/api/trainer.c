@@ -184,8 +184,8 @@ static dm_status run(dm_trainer *trainer, const dm_training_batch *batch, bool b
         status = check_batch(trainer, &own, error);
     if (status)
         return status;
-    const struct dm_pass_batch packed = {own.n_sequence, own.start, own.ids, own.weight,
-                                         own.keep_tail};
+    const struct dm_pass_batch packed = {own.n_sequence, own.start,     own.ids,
+                                         own.weight,     own.keep_tail, own.by_sequence != 0};
     status = dm_trainer_run(trainer, &packed, backward, &result, error);
     if (!status) {
         const dm_training_loss all = {sizeof all, result.sum, result.weight, result.n_prediction};

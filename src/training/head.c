@@ -8,7 +8,8 @@
 /* Some rows of the last span on their way through the head. */
 struct labels {
     const struct dm_pass *pass;
-    const size_t *rows; /* [n] */
+    const size_t *rows;    /* [n] */
+    const dm_real *weight; /* [n] */
     size_t n;
 };
 
@@ -20,16 +21,32 @@ static dm_real weight_of(const struct dm_pass *pass, size_t position) {
     return pass->batch->weight ? (dm_real)pass->batch->weight[position] : 1;
 }
 
-/* The rows of the last span whose next token counts. */
+/* Has the n weights sum to 1. */
+static void share_out(dm_real *weight, size_t n) {
+    double sum = 0;
+    for (size_t i = 0; i < n; i++)
+        sum += (double)weight[i];
+    for (size_t i = 0; i < n; i++)
+        weight[i] = (dm_real)((double)weight[i] / sum);
+}
+
+/* The rows of the last span whose next token counts, and what it counts. */
 static size_t list_labelled(const struct dm_pass *pass) {
     const struct dm_span *span = &pass->spans[pass->n_stage];
     size_t n = 0;
-    for (size_t s = 0; s < pass->batch->n_sequence; s++)
+    for (size_t s = 0; s < pass->batch->n_sequence; s++) {
+        size_t first = n;
         for (size_t row = span->start[s]; row < span->start[s + 1]; row++) {
             size_t next = position_of(span, row) + 1;
-            if (next < pass->batch->start[s + 1] && weight_of(pass, next) > 0)
+            dm_real weight = next < pass->batch->start[s + 1] ? weight_of(pass, next) : 0;
+            if (weight > 0) {
+                pass->label_weight[n] = weight;
                 pass->labelled[n++] = row;
+            }
         }
+        if (pass->batch->by_sequence)
+            share_out(pass->label_weight + first, n - first);
+    }
     return n;
 }
 
@@ -43,7 +60,7 @@ static void row_loss(const void *context, size_t first, size_t n) {
         dm_real *logits = pass->logits + i * vocab_size;
         int32_t id = pass->batch->ids[next];
         pass->nll[i] = pass->backward ? network->ops.cross_entropy_backward(logits, vocab_size, id,
-                                                                            weight_of(pass, next))
+                                                                            labels->weight[i])
                                       : network->ops.cross_entropy(logits, vocab_size, id);
     }
 }
@@ -90,8 +107,7 @@ static dm_status run_labels(struct dm_pass *pass, const struct labels *labels,
         return status;
     dm_split(network->threads, labels, row_loss, labels->n, 1, network->config.vocab_size);
     for (size_t i = 0; i < labels->n; i++) {
-        size_t next = position_of(&pass->spans[pass->n_stage], labels->rows[i]) + 1;
-        double weight = (double)weight_of(pass, next);
+        double weight = (double)labels->weight[i];
         loss->sum += weight * pass->nll[i];
         loss->weight += weight;
     }
@@ -108,7 +124,8 @@ dm_status dm_pass_head(struct dm_pass *pass, struct dm_pass_loss *loss, dm_error
         dm_rows_clear(pass->gradients.dresidual, n_row, pass->trained->network.config.d_model);
     for (size_t first = 0, piece; first < n && !status; first += piece) {
         piece = n - first < pass->label_capacity ? n - first : pass->label_capacity;
-        const struct labels labels = {pass, pass->labelled + first, piece};
+        const struct labels labels = {pass, pass->labelled + first, pass->label_weight + first,
+                                      piece};
         status = run_labels(pass, &labels, loss, error);
     }
     return status;

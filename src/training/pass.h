@@ -18,6 +18,7 @@ struct dm_pass_batch {
     const int32_t *ids;      /* [start[n_sequence]], in range */
     const float *weight;     /* [start[n_sequence]]; NULL: 1 */
     const size_t *keep_tail; /* [n_sequence]; NULL: the context's */
+    bool by_sequence;        /* each sequence counts 1 */
 };
 
 struct dm_pass_loss {
@@ -70,7 +71,8 @@ struct dm_pass {
     dm_real **conv_state, **ssm_state; /* [n_sequence]: of one layer, 0 before the first token */
     dm_real *states;
     size_t *scratch;                                /* [n_token], for choosing */
-    size_t *labelled;                               /* [n_token], rows of the last span */
+    size_t *labelled;                               /* [n_token], rows of the last span, ... */
+    dm_real *label_weight;                          /* [n_token], ... and what each counts */
     dm_real *label_rows, *label_gradients, *logits; /* [label_capacity, d_model or vocab_size] */
     double *nll;                                    /* [label_capacity] */
     size_t label_capacity;

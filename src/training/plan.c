@@ -123,6 +123,7 @@ static void place_head(struct dm_pass *pass, struct dm_arena *arena) {
     n = n < n_row ? n : n_row;
     pass->label_capacity = n;
     pass->labelled = dm_arena_take(arena, n_row, sizeof *pass->labelled);
+    pass->label_weight = dm_arena_take(arena, n_row, sizeof *pass->label_weight);
     pass->label_rows = dm_arena_take(arena, 2 * n * config->d_model, sizeof(dm_real));
     if (pass->backward)
         pass->label_gradients = dm_arena_take(arena, 2 * n * config->d_model, sizeof(dm_real));

@@ -80,7 +80,8 @@ static void fill_batch(struct scene *scene, struct dm_random *random) {
     }
     for (size_t s = 0; s < N_SEQUENCE; s++)
         scene->tails[s] = 1 + s;
-    scene->batch = (struct dm_pass_batch){N_SEQUENCE, start, scene->ids, scene->weight, NULL};
+    scene->batch =
+        (struct dm_pass_batch){N_SEQUENCE, start, scene->ids, scene->weight, NULL, false};
 }
 
 static void fill_tensors(struct dm_tensors *tensors, bool train, struct dm_random *random) {

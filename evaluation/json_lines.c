@@ -58,6 +58,12 @@ void json_lines_close(struct json_lines *lines) {
     free(lines->line);
 }
 
+size_t json_lines_mark(const char *bytes, size_t n) {
+    static const char mark[] = "\xef\xbb\xbf";
+    size_t n_mark = sizeof mark - 1;
+    return n >= n_mark && !memcmp(bytes, mark, n_mark) ? n_mark : 0;
+}
+
 static bool is_blank(const char *line, size_t n) {
     for (size_t i = 0; i < n; i++)
         if (line[i] != ' ' && line[i] != '\t' && line[i] != '\r')
@@ -65,9 +71,14 @@ static bool is_blank(const char *line, size_t n) {
     return true;
 }
 
-static dm_status parse(const struct json_lines *lines, size_t n, json_t **object, dm_error *error) {
+static dm_status parse(const struct json_lines *lines, const char *line, size_t n, json_t **object,
+                       dm_error *error) {
+    const size_t flags = JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL;
     json_error_t fault;
-    json_t *value = json_loadb(lines->line, n, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &fault);
+    json_t *value = json_loadb(line, n, flags, &fault);
+    /* an id may be a hash, which no integer of 64 bits with a sign holds */
+    if (!value && json_error_code(&fault) == json_error_numeric_overflow)
+        value = json_loadb(line, n, flags | JSON_DECODE_INT_AS_REAL, &fault);
     if (!value && json_error_code(&fault) == json_error_out_of_memory)
         return json_lines_fail(lines, DM_ERROR_MEMORY, error, "memory is short");
     if (!value)
@@ -91,11 +102,13 @@ dm_status json_lines_next(struct json_lines *lines, json_t **object, dm_error *e
             return DM_OK;
         }
         lines->number++;
+        const char *line = lines->line;
         size_t n = (size_t)got;
-        if (lines->line[n - 1] == '\n')
+        if (line[n - 1] == '\n')
             n--;
-        if (!is_blank(lines->line, n))
-            return parse(lines, n, object, error);
+        size_t n_mark = lines->number == 1 ? json_lines_mark(line, n) : 0;
+        if (!is_blank(line + n_mark, n - n_mark))
+            return parse(lines, line + n_mark, n - n_mark, object, error);
     }
 }
 

@@ -22,6 +22,10 @@ struct json_lines {
 dm_status json_lines_open(struct json_lines *lines, const char *path, dm_error *error);
 void json_lines_close(struct json_lines *lines);
 
+/* How long the byte order mark is that a file of n bytes begins with, as some programs write it:
+ * 3 bytes or 0. json_lines_next passes over it. */
+size_t json_lines_mark(const char *bytes, size_t n);
+
 /* Gives the object in the next line that is not blank, to be released with json_decref; NULL when
  * there is none. No object may have the same key twice; its texts may hold NUL. */
 dm_status json_lines_next(struct json_lines *lines, json_t **object, dm_error *error);

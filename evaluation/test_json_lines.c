@@ -71,6 +71,37 @@ static void reads_objects(void **state) {
     assert_int_equal(n_object, 0);
 }
 
+static void passes_over_a_byte_order_mark(void **state) {
+    (void)state;
+    dm_error error;
+    size_t n_object;
+    static const char *const files[] = {"\xef\xbb\xbf{\"a\": 1}\n{}", "\xef\xbb\xbf\n{}\n{}"};
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(read_all(files[i], strlen(files[i]), &n_object, &error), DM_OK);
+        assert_int_equal(n_object, 2);
+    }
+    check_fault("{}\n\xef\xbb\xbf{}", 8, 1, "2: '[' or '{' expected near '\xef\xbb\xbf'");
+    check_fault("\xef\xbb", 2, 0, "1: unable to decode byte 0xef");
+}
+
+/* What is no 64-bit integer with a sign, as hashes are, does not keep a line from being read. */
+static void reads_large_numbers(void **state) {
+    (void)state;
+    struct json_lines lines;
+    json_t *object;
+    double number = 0;
+    dm_error error;
+    test_write_text(path, "{\"id\": 12345678901234567890, \"n\": 3}");
+    assert_int_equal(json_lines_open(&lines, path, &error), DM_OK);
+    assert_int_equal(json_lines_next(&lines, &object, &error), DM_OK);
+    assert_int_equal(json_lines_number(&lines, object, "n", &number, &error), DM_OK);
+    assert_true(number == 3);
+    assert_int_equal(json_lines_number(&lines, object, "id", &number, &error), DM_OK);
+    assert_true(number == 12345678901234567890.0);
+    json_decref(object);
+    json_lines_close(&lines);
+}
+
 static void reads_standard_input(void **state) {
     (void)state;
     struct json_lines lines;
@@ -175,6 +206,8 @@ static void demands_members(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_objects),
+        cmocka_unit_test(passes_over_a_byte_order_mark),
+        cmocka_unit_test(reads_large_numbers),
         cmocka_unit_test(refuses_damaged_lines),
         cmocka_unit_test(says_why_a_file_cannot_be_read),
         cmocka_unit_test(demands_members),

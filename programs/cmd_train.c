@@ -174,13 +174,16 @@ static bool check_ids(const struct work *work, const struct train_data *data) {
                 work->tokenizer_path, (int)id, work->n_vocab);
 }
 
-static void print_left_out(const struct train_data *data, size_t length) {
+static void print_left_out(const struct train_data *data, const struct train_settings *settings) {
     bool one = data->n_too_long == 1;
     if (data->n_too_long)
         printf("left out: %zu %s%s that with %s %s%s %s longer than %zu tokens\n", data->n_too_long,
                data->squad ? "question" : "prompt", one ? "" : "s", one ? "its" : "their",
                data->squad ? "paragraph" : "completion", one && !data->squad ? "" : "s",
-               one ? "is" : "are", length);
+               one ? "is" : "are", settings->length);
+    if (data->n_too_short)
+        printf("left out: %zu end%s of texts too short for --chunks %zu\n", data->n_too_short,
+               data->n_too_short == 1 ? "" : "s", settings->chunks);
 }
 
 static bool read_data(struct work *work) {
@@ -200,7 +203,7 @@ static bool read_data(struct work *work) {
                     "--output for a new one",
                     settings->output);
     loop->state.data_hash = hash;
-    print_left_out(&work->data, settings->length);
+    print_left_out(&work->data, settings);
     return true;
 }
 
@@ -219,6 +222,9 @@ static void print_start(const struct work *work) {
     if (n_held_out)
         printf("; %zu sequence%s held out", n_held_out, n_held_out == 1 ? "" : "s");
     printf("\n");
+    if (work->settings.chunks_given && work->settings.chunks == 1 && loop->context.n_layer &&
+        !work->settings.context.keep_tail_given)
+        printf("--chunks 1: a text is read once, and all of it is its tail: nothing is dropped\n");
     if (work->last)
         printf("%s: going on after step %zu of %zu\n", work->settings.output,
                dm_trainer_step_count(loop->trainer), work->settings.steps);

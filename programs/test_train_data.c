@@ -101,25 +101,71 @@ static void draws_by_number_and_seed(void **state) {
     free(path);
 }
 
+/* As deci_num_chunks has it: each pass learns what it is the first to read, but for a first token. */
 static void reads_in_chunks(void **state) {
     (void)state;
     static char text[500];
     struct train_settings settings = usual;
     struct train_data data;
+    struct train_batch batch;
     struct example first, example;
     fill_text(text, sizeof text);
     char *path = write_file("e.txt", text, sizeof text);
     settings.text = (struct text_list){{path}, 1, false};
-    settings.chunks = 4;
+    settings.text_weight = 0;
+    settings.chunks = 3;
+    settings.chunks_given = true;
     assert_true(train_data_read(&data, &settings, tokenizer, false));
-    assert_true(train_example(&data, 8, 64, &first));
-    for (size_t pass = 0; pass < 4; pass++) {
-        assert_true(train_example(&data, 8 + pass, 64, &example));
-        assert_ptr_equal(example.ids, first.ids);
-        assert_int_equal(example.n, 16 * (pass + 1));
-        assert_int_equal(example.n_label, example.n / 4);
+    assert_true(train_batch_init(&batch, 128));
+    assert_int_equal(data.n_window, 8);
+    for (size_t window = 0; window < 16; window++) { /* twice, one of them of 59 tokens */
+        const size_t whole[] = {21, 42, 64}, last[] = {19, 39, 59}, *n = whole;
+        assert_true(train_example(&data, 3 * window, 64, &first));
+        n = first.n == last[0] ? last : whole;
+        train_batch_clear(&batch);
+        for (size_t pass = 0; pass < 3; pass++) {
+            size_t before = pass ? n[pass - 1] : 0;
+            assert_true(train_example(&data, 3 * window + pass, 64, &example));
+            assert_ptr_equal(example.ids, first.ids);
+            assert_int_equal(example.n, n[pass]);
+            assert_int_equal(example.n_label, n[pass] - before - 1);
+            assert_true(train_batch_add(&batch, &data, &example));
+            dm_training_batch view = train_batch_view(&batch);
+            assert_int_equal(view.keep_tail[pass], n[pass] - before); /* of the first, all */
+            for (size_t t = 0; t < n[pass]; t++)
+                assert_true(view.weight[view.start[pass] + t] == (t > before));
+        }
     }
-    assert_int_equal(train_data_held_out(&data), 4 * data.n_window); /* no ten windows */
+    assert_int_equal(train_data_held_out(&data), 3 * data.n_window); /* no ten windows */
+    train_data_free(&data);
+    /* once, in one piece: each token but the first, and all is tail */
+    settings.chunks = 1;
+    assert_true(train_data_read(&data, &settings, tokenizer, false));
+    assert_true(train_example(&data, 0, 64, &example));
+    assert_int_equal(example.n_label, example.n - 1);
+    train_batch_clear(&batch);
+    assert_true(train_batch_add(&batch, &data, &example));
+    assert_int_equal(train_batch_view(&batch).keep_tail[0], example.n);
+    train_data_free(&data);
+    /* an end of a text that leaves a pass no label is left out */
+    settings.chunks = 30;
+    assert_true(train_data_read(&data, &settings, tokenizer, false));
+    assert_int_equal(data.n_window, 7);
+    assert_int_equal(data.n_too_short, 1);
+    for (size_t i = 0; i < 7 * 30; i++) {
+        assert_true(train_example(&data, i, 64, &example));
+        assert_int_equal(example.n, 64 * (i % 30 + 1) / 30);
+        assert_true(example.n_label >= 1 && example.n_label <= 2);
+    }
+    train_data_free(&data);
+    train_batch_free(&batch);
+    free(path);
+    /* a prompt with its completion would be read 30 times */
+    static const char line[] = "{\"prompt\": \"a\", \"completion\": \"b\"}";
+    path = write_file("e.jsonl", line, sizeof line - 1);
+    settings.text.n = 0;
+    settings.jsonl = (struct text_list){{path}, 1, false};
+    assert_false(train_data_read(&data, &settings, tokenizer, false));
     train_data_free(&data);
     free(path);
 }

@@ -70,28 +70,69 @@ static bool read_document(struct corpus *corpus, const dm_tokenizer *tokenizer, 
     return fine;
 }
 
-/* A text of the line's, or NULL where it has none such. */
-static const json_t *text_of(const json_t *line, const char *key) {
-    const json_t *value = json_object_get(line, key);
-    return json_is_string(value) ? value : NULL;
-}
-
 static bool append_value(struct corpus *corpus, const dm_tokenizer *tokenizer, const json_t *text,
                          const char *name) {
     return append_text(corpus, tokenizer, json_string_value(text), json_string_length(text), name);
 }
 
-static bool add_line(struct corpus *corpus, const dm_tokenizer *tokenizer, const json_t *line,
-                     const char *name) {
+/* Says what is wrong with a line that has no text to learn. */
+static bool refuse(const struct json_lines *lines, json_t *line) {
+    /* lines as others write them, which leave open how they become one text */
+    static const struct {
+        const char *key, *fault;
+    } kinds[] = {
+        {"messages", "a chat becomes text by its model's chat template, which is not applied here"},
+        {"conversations",
+         "a chat becomes text by its model's chat template, which is not applied here"},
+        {"instruction", "how it is put before its answer is not said here"},
+    };
+    dm_error error;
+    char keys[200] = "";
+    const char *key;
+    json_t *value;
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (json_object_get(line, kinds[i].key)) {
+            json_lines_fail(lines, DM_ERROR_FORMAT, &error,
+                            "key '%s': %s; write it as {\"text\": ...} or {\"prompt\": ..., "
+                            "\"completion\": ...}",
+                            kinds[i].key, kinds[i].fault);
+            return fail("%s", error.message);
+        }
+    json_object_foreach(line, key, value) {
+        size_t n = strlen(keys);
+        snprintf(keys + n, sizeof keys - n, "%s'%s'%s", n ? ", " : "", key,
+                 json_is_string(value) ? "" : " (no text)");
+    }
+    json_lines_fail(lines, DM_ERROR_FORMAT, &error,
+                    "a line is {\"text\": ...} or {\"prompt\": ..., \"completion\": ...}; the keys "
+                    "of this one: %s",
+                    *keys ? keys : "none");
+    return fail("%s", error.message);
+}
+
+/* A member that is a text. */
+static const json_t *text_of(const json_t *line, const char *key) {
+    const json_t *value = json_object_get(line, key);
+    return json_is_string(value) ? value : NULL;
+}
+
+/* What else a line has is about the text, not text. */
+static bool add_line(struct corpus *corpus, const dm_tokenizer *tokenizer,
+                     const struct json_lines *lines, json_t *line) {
     const json_t *text = text_of(line, "text"), *prompt = text_of(line, "prompt"),
                  *completion = text_of(line, "completion");
     size_t first = corpus->n_id;
-    if (text && json_object_size(line) == 1)
+    char name[600];
+    snprintf(name, sizeof name, "%s:%zu", lines->name, lines->number);
+    if (text && prompt && completion)
+        return fail("%s: a line is {\"text\": ...} or {\"prompt\": ..., \"completion\": ...}, this "
+                    "one is both",
+                    name);
+    if (text)
         return append_value(corpus, tokenizer, text, name) &&
                close_document(corpus, first, 0, false);
-    if (!prompt || !completion || json_object_size(line) != 2)
-        return fail("%s: a line is {\"text\": ...} or {\"prompt\": ..., \"completion\": ...}",
-                    name);
+    if (!prompt || !completion)
+        return refuse(lines, line);
     int32_t end = dm_tokenizer_find(tokenizer, "<|endoftext|>");
     if (!append_value(corpus, tokenizer, prompt, name))
         return false;
@@ -111,9 +152,7 @@ static bool read_lines(struct corpus *corpus, const dm_tokenizer *tokenizer, con
         return fail("%s", error.message);
     bool fine = true;
     while (fine && !(status = json_lines_next(&lines, &object, &error)) && object) {
-        char name[600];
-        snprintf(name, sizeof name, "%s:%zu", lines.name, lines.number);
-        fine = add_line(corpus, tokenizer, object, name);
+        fine = add_line(corpus, tokenizer, &lines, object);
         json_decref(object);
     }
     json_lines_close(&lines);

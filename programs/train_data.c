@@ -16,15 +16,20 @@ static uint64_t seed_for(const struct train_data *data, enum purpose purpose) {
     return draw_bits(&state, purpose);
 }
 
-/* A text of n tokens makes n - 1 predictions, length - 1 to a window. */
+/* A text of n tokens makes n - 1 predictions, length - 1 to a window. Its last window is left out
+ * where a pass over it would have no label. */
 static size_t count_windows(struct train_data *data, const struct document *document) {
     size_t length = data->settings->length;
+    if (document->has_prompt) {
+        data->n_too_long += document->n > length;
+        return document->n >= 2 && document->n <= length;
+    }
     if (document->n < 2)
         return 0;
-    if (!document->has_prompt)
-        return (document->n - 2) / (length - 1) + 1;
-    data->n_too_long += document->n > length;
-    return document->n <= length;
+    size_t n = (document->n - 2) / (length - 1) + 1;
+    bool too_short = document->n - (n - 1) * (length - 1) < 2 * data->settings->chunks;
+    data->n_too_short += too_short;
+    return n - too_short;
 }
 
 /* `name`: of the data, for messages. */
@@ -34,12 +39,17 @@ static bool index_windows(struct train_data *data, const char *name) {
     if (!data->first_window)
         return fail_memory();
     for (size_t i = 0; i < corpus->n_document; i++) {
+        if (corpus->documents[i].has_prompt && data->settings->chunks > 1)
+            return fail("--chunks %zu: text is read in chunks, prompts with completions are not",
+                        data->settings->chunks);
         data->first_window[i] = data->n_window;
         data->n_window += count_windows(data, &corpus->documents[i]);
     }
     data->first_window[corpus->n_document] = data->n_window;
     if (data->n_window)
         return true;
+    if (data->n_too_short)
+        return fail("%s: no text is long enough for --chunks %zu", name, data->settings->chunks);
     return data->n_too_long
                ? fail("%s: every prompt with its completion is longer than --length %zu", name,
                       data->settings->length)
@@ -169,6 +179,15 @@ static size_t count_labels(const struct train_settings *settings, const struct d
     return n;
 }
 
+/* Leaves the example what pass `pass` over it reads (official code): of n tokens the first
+ * (pass + 1) n / chunks. Its labels are those that no pass before it read, but for the first one;
+ * with the token before them they are its tail, so that pass 0 drops nothing. */
+static void cut_chunk(struct example *example, size_t pass, size_t chunks) {
+    size_t n = example->n;
+    example->n = n * (pass + 1) / chunks;
+    example->n_label = example->n - n * pass / chunks - 1;
+}
+
 /* Pass `pass` over window `window`, or over `length` tokens of it from a place that `place`
  * decides. */
 static void cut(const struct train_data *data, size_t window, size_t pass, size_t length,
@@ -186,12 +205,8 @@ static void cut(const struct train_data *data, size_t window, size_t pass, size_
     example->ids = data->corpus.ids + document->first + begin;
     example->n = n;
     example->n_label = count_labels(settings, document, n);
-    if (settings->chunks > 1 && !document->has_prompt) {
-        size_t n_read = n * (pass + 1) / settings->chunks;
-        example->n = n_read < 2 ? 2 : n_read;
-        example->n_label = example->n / settings->chunks;
-        example->n_label += !example->n_label;
-    }
+    if (settings->chunks_given && !document->has_prompt)
+        cut_chunk(example, pass, settings->chunks);
 }
 
 bool train_example(const struct train_data *data, uint64_t number, size_t size,

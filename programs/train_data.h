@@ -18,12 +18,14 @@ struct train_data {
     size_t *first_window; /* [n_document + 1]: a document's windows, counted through all of them */
     size_t n_window;      /* 0 for tasks */
     size_t n_too_long;    /* prompts with their completions, or questions, left out */
+    size_t n_too_short;   /* ends of texts left out, as they cannot be read in chunks */
 };
 
 /* Reads what is to be learned, or (held_out) what is to be looked at. A text is cut into windows of
  * settings->length tokens that share one token with the next, so that each token but a text's first
- * is predicted once. A prompt with its completion is one window, or left out where it is longer. A
- * question of TASK_RETRIEVAL is left out where it is longer with no paragraph but its own. The
+ * is predicted once; what is too short for --chunks is left out. A prompt with its completion is
+ * one window, or left out where it is longer; it is not read in chunks, so that --chunks of more
+ * than 1 refuses it. A question of TASK_RETRIEVAL is left out where it is longer with no paragraph but its own. The
  * tokenizer and the settings are borrowed. Faults print their line; freed either way. */
 bool train_data_read(struct train_data *data, const struct train_settings *settings,
                      const dm_tokenizer *tokenizer, bool held_out);

@@ -59,6 +59,12 @@ static dm_status count_kept(struct train_loop *loop, dm_error *error) {
     return status;
 }
 
+static dm_training_batch batch_of(const struct train_loop *loop) {
+    dm_training_batch batch = train_batch_view(&loop->batch);
+    batch.by_sequence = loop->settings->average == AVERAGE_SEQUENCES;
+    return batch;
+}
+
 /* Accumulates one step's batches, or draws those that are left after a bad number and forgets
  * them. */
 static enum outcome accumulate(struct train_loop *loop, struct train_state *after,
@@ -73,7 +79,7 @@ static enum outcome accumulate(struct train_loop *loop, struct train_state *afte
             return STEP_FAILED;
         if (outcome == STEP_BAD_NUMBER)
             continue;
-        dm_training_batch batch = train_batch_view(&loop->batch);
+        dm_training_batch batch = batch_of(loop);
         dm_status status = dm_trainer_accumulate(loop->trainer, &batch, NULL, error);
         if (!status)
             status = count_kept(loop, error);
@@ -149,7 +155,7 @@ static bool evaluate(struct train_loop *loop, double *loss) {
             if (!train_batch_add(&loop->batch, loop->held_out, &example))
                 return false;
         }
-        dm_training_batch batch = train_batch_view(&loop->batch);
+        dm_training_batch batch = batch_of(loop);
         dm_training_loss part = DM_TRAINING_LOSS_INIT;
         dm_status status = dm_trainer_evaluate(loop->trainer, &batch, &part, &error);
         if (status) {

@@ -83,6 +83,14 @@ static bool check_lengths(const struct train_settings *s) {
     return true;
 }
 
+/* The first pass of the shortest window that may be drawn has a label. */
+static bool check_chunks(const struct train_settings *s) {
+    size_t shortest = s->length_start_given ? s->length_start : s->length;
+    return shortest / 2 >= s->chunks ||
+           fail("train: --chunks %zu: sequences of --length%s %zu cannot be read in so many pieces",
+                s->chunks, s->length_start_given ? "-start" : "", shortest);
+}
+
 static bool check_loss(const struct train_settings *s) {
     bool last = s->loss == LOSS_LAST;
     if (s->task != TASK_NONE && (s->loss_given || s->chunks > 1))
@@ -143,12 +151,18 @@ enum options_result train_settings_read(const struct command *command, int n_arg
     if (result != OPTIONS_READ)
         return result;
     if (!check_source(settings) || !check_passkey(settings) || !check_retrieval(settings) ||
-        !check_lengths(settings) || !check_loss(settings) || !check_run(settings))
+        !check_lengths(settings) || !check_chunks(settings) || !check_loss(settings) ||
+        !check_run(settings))
         return OPTIONS_FAILED;
     if (!settings->text_weight_given && settings->loss != LOSS_ALL) {
         settings->text_weight = settings->task == TASK_PASSKEY ? 0.2 : 0;
         settings->text_weight_given = true;
     }
+    /* of tasks, and with --loss last, 1 says nothing */
+    settings->chunks_given &= settings->task == TASK_NONE && settings->loss != LOSS_LAST;
+    if (!settings->average_given && settings->chunks_given)
+        settings->average = AVERAGE_SEQUENCES;
+    settings->average_given = true;
     settings->documents_given = settings->task == TASK_RETRIEVAL;
     return OPTIONS_READ;
 }
@@ -218,6 +232,9 @@ bool train_settings_context(struct train_settings *settings, size_t n_layer,
                             dm_context_options *context) {
     struct context_flags *flags = &settings->context;
     *context = (dm_context_options)DM_CONTEXT_OPTIONS_INIT;
+    if (flags->method_given && flags->method == DM_CONTEXT_DECIMATE && !flags->layers_given)
+        return fail("--context decimate: --layers is missing, and training does not take them from "
+                    "the model's decimamba.json");
     if (!context_flags_apply(flags, n_layer, context))
         return false;
     if (context->method == DM_CONTEXT_NONE)

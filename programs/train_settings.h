@@ -10,6 +10,7 @@
 
 enum train_task { TASK_NONE, TASK_PASSKEY, TASK_RETRIEVAL };
 enum train_loss { LOSS_COMPLETION, LOSS_ALL, LOSS_LAST };
+enum train_average { AVERAGE_LABELS, AVERAGE_SEQUENCES };
 enum train_on_nan { ON_NAN_STOP, ON_NAN_SKIP };
 
 struct train_settings {
@@ -26,8 +27,9 @@ struct train_settings {
     size_t documents, documents_start; /* of TASK_RETRIEVAL */
     double documents_over;
     bool documents_given, documents_start_given, documents_over_given;
-    int loss;
-    bool loss_given, labels_given;
+    int loss, average;
+    bool loss_given, labels_given, average_given;
+    bool chunks_given; /* 1, too, says which labels and tail a text has: see train_data.c */
     /* steps */
     size_t steps, warmup;
     double learning_rate, final_rate, beta1, beta2, epsilon, weight_decay, clip, lora_alpha;

@@ -4,6 +4,7 @@
 
 static const char *const task_names[] = {"none", "passkey", "retrieval", NULL};
 static const char *const loss_names[] = {"completion", "all", "last", NULL};
+static const char *const average_names[] = {"labels", "sequences", NULL};
 static const char *const schedule_names[] = {"constant", "cosine", "linear", NULL};
 static const char *const decay_names[] = {"all", "matrices", NULL};
 static const char *const dtype_names[] = {"f32", "bf16", NULL};
@@ -92,10 +93,15 @@ static void sequence_options(struct train_settings *s, struct option *table) {
          .most = 1e6, .given = &s->text_weight_given},
         {OPTION_REAL, "mention-weight", &s->mention_weight, "X",
          "what the second mention of the key counts", .most = 1e6},
+        {OPTION_CHOICE, "average", &s->average, "WHAT",
+         "the loss is the mean over all labels of a step, or over its sequences' means, as in the "
+         "official code (default labels; with --chunks sequences)",
+         .choices = average_names, .given = &s->average_given},
         {OPTION_SIZE, "chunks", &s->chunks, "N",
-         "read each window of text N times: the first 1/N, 2/N, ... of it, with the loss on the "
-         "last 1/N of what is read",
-         .least = 1, .most = 1000},
+         "the official deci_num_chunks: read each window of text N times, the first 1/N, 2/N, ... "
+         "of it, with the loss on what is new but for its first token, all of which is kept "
+         "(default: read it once, and let decimation drop of it)",
+         .least = 1, .most = 1000, .given = &s->chunks_given},
         {.kind = OPTION_END},
     };
     memcpy(table, options, sizeof options);

@@ -166,6 +166,14 @@ prints '1024 of 25056 parameters are trained'
 run 0 info kinds6/model
 run 0 train --model kinds5/model $small --text text.txt --output kinds7 --freeze '*.mixer.*' \
     --freeze backbone.embeddings.weight
+# what other keys a line has is no text, nor is a byte order mark
+{
+    printf '\357\273\277{"id": 12345678901234567890, "prompt": "two and two is ", "completion": "four.", "messages": []}\r\n'
+    printf '{"meta": {"source": ["x", null, 1e-3]}, "text": "%s", "prompt": "a"}\n' \
+        'some words, and some more of them'
+} > keys.jsonl
+run 0 train --config config.json $small --jsonl keys.jsonl --output keys --loss completion
+same_training kinds1 keys
 mkdir books
 cp text.txt books/b.txt
 cp other.txt books/a.txt
@@ -310,6 +318,11 @@ bad '--kept-share and --base-length say the same' --layers 1 --kept-share 0.5 --
 bad '--kept-share: nothing is dropped' --kept-share 0.5
 bad '--kept-share-start goes to --kept-share' --kept-share-start 0.5
 bad 'layer 7' --layers 7
+bad "--context decimate: --layers is missing, and training does not take them from the model's" \
+    --context decimate
+bad '--chunks 33: sequences of --length 64 cannot be read in so many pieces' --chunks 33
+bad '--chunks 5: sequences of --length-start 9 cannot be read' --chunks 5 --length-start 9
+bad '--chunks says itself which labels are last' --chunks 2 --loss last
 bad '--loss: the loss of --task passkey' --task passkey --loss all
 bad 'a prompt of 59 tokens: question, fact and answer alone take 88' --task passkey
 bad '--squad is for --task retrieval' --squad q.json
@@ -327,6 +340,19 @@ printf '{"text": "a b"}\n{"text": 1}\n' > bad.jsonl
 bad 'bad.jsonl:2: a line is {"text": ...}' --jsonl bad.jsonl
 printf '\n{"prompt": "a", "completion": "b"\n' > bad.jsonl
 bad 'bad.jsonl:2: ' --jsonl bad.jsonl
+refused() { # line, complaint
+    printf '\n%s\n' "$1" > bad.jsonl
+    bad "bad.jsonl:2: $2" --jsonl bad.jsonl
+}
+refused '{"messages": [{"role": "user", "content": "a"}]}' "key 'messages': a chat becomes text by"
+refused '{"conversations": []}' "key 'conversations': a chat becomes text by"
+refused '{"instruction": "a", "input": "", "output": "b"}' "key 'instruction': how it is put before"
+refused '{"prompt": [{"role": "user", "content": "a"}], "completion": "b"}' 'a line is {"text": ...}'
+complains "the keys of this one: 'prompt' (no text), 'completion'"
+refused '{"text": "a", "prompt": "b", "completion": "c"}' 'a line is {"text": ...}'
+complains 'this one is both'
+refused '{}' 'a line is {"text": ...}'
+refused '[{"text": "a"}]' 'a line must be a JSON object'
 printf '{"prompt": "a", "completion": ""}\n' > bad.jsonl
 bad 'bad.jsonl:1: the completion is empty' --jsonl bad.jsonl
 printf '{"prompt": "%080d", "completion": "b"}\n' 1 > long.jsonl

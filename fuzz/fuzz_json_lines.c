@@ -5,15 +5,16 @@
 #include <string.h>
 
 #include "complaints.h"
+#include "json_lines.h"
 #include "train_corpus.h"
 
 static const dm_tokenizer *tokenizer;
 
-/* Lines that are not blank. */
+/* Lines that are not blank; a byte order mark at the beginning is no part of them. */
 static size_t count_lines(const uint8_t *data, size_t size) {
     size_t n = 0;
     bool blank = true;
-    for (size_t i = 0; i < size; i++) {
+    for (size_t i = json_lines_mark((const char *)data, size); i < size; i++) {
         n += blank && !memchr(" \t\r\n", data[i], 4);
         blank = data[i] == '\n' || (blank && memchr(" \t\r", data[i], 3));
     }

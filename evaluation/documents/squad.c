@@ -21,6 +21,7 @@ struct reader {
         size_t index;
     } levels[most_levels];
     size_t n_level;
+    size_t line; /* of the row at hand, where rows stand one a line; 0: none */
     dm_error *error;
 };
 
@@ -30,23 +31,29 @@ static dm_status fail_memory(dm_error *error) {
     return error->status;
 }
 
-/* "FILE: data[3].paragraphs[2]: key 'context' is missing" */
+/* "FILE: data[3].paragraphs[2]: key 'context' is missing", or "FILE:LINE: ..." */
 static void complain(struct reader *reader, const char *key, const char *fault) {
-    char where[160] = "";
+    char where[160] = "", line[32] = "";
+    if (reader->line)
+        snprintf(line, sizeof line, ":%zu", reader->line);
     for (size_t i = 0, n = 0; i < reader->n_level && n < sizeof where; i++)
         n += (size_t)snprintf(where + n, sizeof where - n, "%s%s[%zu]", i ? "." : "",
                               reader->levels[i].key, reader->levels[i].index);
     reader->error->status = DM_ERROR_FORMAT;
-    snprintf(reader->error->message, sizeof reader->error->message, "%.200s: %s%skey '%s' %s",
-             reader->squad->path, where, *where ? ": " : "", key, fault);
+    snprintf(reader->error->message, sizeof reader->error->message, "%.200s%s: %s%skey '%s' %s",
+             reader->squad->path, line, where, *where ? ": " : "", key, fault);
 }
 
 static void *get(struct reader *reader, const json_t *object, const char *key, json_type type) {
     json_t *value = json_object_get(object, key);
-    if (value && json_typeof(value) == type)
+    bool fits = value && json_typeof(value) == type;
+    bool cut = fits && type == JSON_STRING &&
+               strlen(json_string_value(value)) != json_string_length(value);
+    if (fits && !cut)
         return value;
     complain(reader, key,
              !value                ? "is missing"
+             : cut                 ? "has a NUL in it"
              : type == JSON_STRING ? "is not a text"
                                    : "is not a list");
     return NULL;
@@ -54,11 +61,9 @@ static void *get(struct reader *reader, const json_t *object, const char *key, j
 
 typedef dm_status read_item(struct reader *reader, const json_t *item);
 
-static dm_status read_list(struct reader *reader, const json_t *object, const char *key,
-                           read_item *read) {
-    const json_t *list = get(reader, object, key, JSON_ARRAY);
-    if (!list)
-        return reader->error->status;
+/* The items of a list that is called `key`. */
+static dm_status read_items(struct reader *reader, const json_t *list, const char *key,
+                            read_item *read) {
     dm_status status = DM_OK;
     size_t level = reader->n_level++;
     reader->levels[level].key = key;
@@ -68,6 +73,12 @@ static dm_status read_list(struct reader *reader, const json_t *object, const ch
     }
     reader->n_level--;
     return status;
+}
+
+static dm_status read_list(struct reader *reader, const json_t *object, const char *key,
+                           read_item *read) {
+    const json_t *list = get(reader, object, key, JSON_ARRAY);
+    return list ? read_items(reader, list, key, read) : reader->error->status;
 }
 
 /* Room for one more item; NULL, and the items as they were, when memory is short. */
@@ -85,6 +96,25 @@ static dm_status read_answer(struct reader *reader, const json_t *answer) {
     return get(reader, answer, "text", JSON_STRING) ? DM_OK : reader->error->status;
 }
 
+/* Of {"text": [TEXT, ...]}. */
+static dm_status check_text(struct reader *reader, const json_t *text) {
+    if (json_is_string(text) && strlen(json_string_value(text)) == json_string_length(text))
+        return DM_OK;
+    reader->n_level--;
+    complain(reader, "answers", "has what is not a text");
+    reader->n_level++;
+    return reader->error->status;
+}
+
+/* The list of a question's answers, each a text or {"text": TEXT}; NULL after a fault. */
+static const json_t *read_answers(struct reader *reader, const json_t *entry) {
+    const json_t *answers = json_object_get(entry, "answers");
+    bool columns = json_is_object(answers);
+    dm_status status = columns ? read_list(reader, answers, "text", check_text)
+                               : read_list(reader, entry, "answers", read_answer);
+    return status ? NULL : columns ? json_object_get(answers, "text") : answers;
+}
+
 static dm_status read_question(struct reader *reader, const json_t *entry) {
     struct squad *squad = reader->squad;
     const json_t *impossible = json_object_get(entry, "is_impossible");
@@ -97,10 +127,11 @@ static dm_status read_question(struct reader *reader, const json_t *entry) {
     const json_t *text = get(reader, entry, "question", JSON_STRING);
     if (!text)
         return reader->error->status;
-    dm_status status = read_list(reader, entry, "answers", read_answer);
-    const json_t *answers = json_object_get(entry, "answers");
-    if (status || !json_array_size(answers))
-        return status;
+    const json_t *answers = read_answers(reader, entry);
+    if (!answers)
+        return reader->error->status;
+    if (!json_array_size(answers))
+        return DM_OK;
     struct squad_question *room = grown(squad->questions, squad->n_question,
                                         &reader->question_capacity, sizeof *squad->questions);
     if (!room)
@@ -115,9 +146,9 @@ static dm_status read_question(struct reader *reader, const json_t *entry) {
     return DM_OK;
 }
 
-static dm_status read_paragraph(struct reader *reader, const json_t *paragraph) {
+static dm_status read_context(struct reader *reader, const json_t *object) {
     struct squad *squad = reader->squad;
-    const json_t *text = get(reader, paragraph, "context", JSON_STRING);
+    const json_t *text = get(reader, object, "context", JSON_STRING);
     if (!text)
         return reader->error->status;
     const char **room = grown(squad->paragraphs, squad->n_paragraph, &reader->paragraph_capacity,
@@ -126,7 +157,17 @@ static dm_status read_paragraph(struct reader *reader, const json_t *paragraph) 
         return fail_memory(reader->error);
     squad->paragraphs = room;
     room[squad->n_paragraph++] = json_string_value(text);
-    return read_list(reader, paragraph, "qas", read_question);
+    return DM_OK;
+}
+
+static dm_status read_paragraph(struct reader *reader, const json_t *paragraph) {
+    dm_status status = read_context(reader, paragraph);
+    return status ? status : read_list(reader, paragraph, "qas", read_question);
+}
+
+static dm_status read_row(struct reader *reader, const json_t *row) {
+    dm_status status = read_context(reader, row);
+    return status ? status : read_question(reader, row);
 }
 
 static dm_status read_article(struct reader *reader, const json_t *article) {
@@ -175,26 +216,92 @@ static dm_status merge_equal(struct squad *squad, dm_error *error) {
     return DM_OK;
 }
 
-static dm_status load(struct squad *squad, dm_error *error) {
-    json_error_t fault;
+/* ---- The file ---- */
+
+static dm_status fail_reading(const struct squad *squad, dm_error *error) {
+    error->status = DM_ERROR_IO;
+    snprintf(error->message, sizeof error->message, "%.200s: cannot read: %s", squad->path,
+             strerror(errno));
+    return error->status;
+}
+
+/* All that is in the file; `*bytes` is to be freed either way. */
+static dm_status read_bytes(const struct squad *squad, char **bytes, size_t *n, dm_error *error) {
     FILE *stream = fopen(squad->path, "rb");
-    errno = stream ? 0 : errno;
-    if (stream)
-        squad->file = json_loadf(stream, JSON_REJECT_DUPLICATES, &fault);
-    bool unread = !stream || (ferror(stream) && errno);
-    if (unread) {
-        error->status = DM_ERROR_IO;
-        snprintf(error->message, sizeof error->message, "%.200s: cannot read: %s", squad->path,
-                 strerror(errno));
-    } else if (!squad->file && json_error_code(&fault) == json_error_out_of_memory) {
-        fail_memory(error);
-    } else if (!squad->file) {
-        const struct json_lines place = {.name = squad->path, .number = (size_t)fault.line};
-        json_lines_fail(&place, DM_ERROR_FORMAT, error, "bad JSON: %s", fault.text);
+    size_t capacity = 0, got = 1;
+    dm_status status = stream ? DM_OK : fail_reading(squad, error);
+    while (!status && got) {
+        char *room = grown(*bytes, *n, &capacity, 1);
+        if (!room) {
+            status = fail_memory(error);
+            break;
+        }
+        *bytes = room;
+        got = fread(room + *n, 1, capacity - *n, stream);
+        *n += got;
     }
+    if (!status && ferror(stream))
+        status = fail_reading(squad, error);
     if (stream)
         fclose(stream);
-    return squad->file && !unread ? DM_OK : error->status;
+    return status;
+}
+
+/* Gives the first value in the bytes, and how many of them it takes; SIZE_MAX: not known. */
+static dm_status parse(struct squad *squad, const char *bytes, size_t n, size_t flags, size_t *used,
+                       dm_error *error) {
+    json_error_t fault;
+    json_decref(squad->file);
+    squad->file = json_loadb(bytes, n, JSON_REJECT_DUPLICATES | flags, &fault);
+    *used = fault.position < 0 ? SIZE_MAX : (size_t)fault.position;
+    if (squad->file)
+        return DM_OK;
+    if (json_error_code(&fault) == json_error_out_of_memory)
+        return fail_memory(error);
+    const struct json_lines place = {.name = squad->path, .number = (size_t)fault.line};
+    return json_lines_fail(&place, DM_ERROR_FORMAT, error, "bad JSON: %s", fault.text);
+}
+
+/* Rows, one a line. They come together in a list, where their texts live. */
+static dm_status read_lines(struct reader *reader, char *bytes, size_t n) {
+    struct json_lines lines = {.name = reader->squad->path, .stream = fmemopen(bytes, n, "r")};
+    json_t *row;
+    dm_status status = DM_OK;
+    json_decref(reader->squad->file);
+    reader->squad->file = json_array();
+    if (!lines.stream || !reader->squad->file)
+        status = fail_memory(reader->error);
+    while (!status && !(status = json_lines_next(&lines, &row, reader->error)) && row) {
+        reader->line = lines.number;
+        status = json_array_append_new(reader->squad->file, row) ? fail_memory(reader->error)
+                                                                 : read_row(reader, row);
+    }
+    if (lines.stream)
+        json_lines_close(&lines);
+    return status;
+}
+
+static bool is_end(const char *bytes, size_t n) {
+    while (n && memchr(" \t\r\n", *bytes, 4))
+        bytes++, n--;
+    return !n;
+}
+
+static dm_status read_all(struct reader *reader, char *bytes, size_t n) {
+    struct squad *squad = reader->squad;
+    size_t mark = json_lines_mark(bytes, n), used;
+    const char *text = bytes + mark;
+    dm_status status = parse(squad, text, n - mark, JSON_DISABLE_EOF_CHECK, &used, reader->error);
+    if (status)
+        return status;
+    if (json_object_get(squad->file, "context") && !json_object_get(squad->file, "data"))
+        return read_lines(reader, bytes, n);
+    if (used > n - mark || !is_end(text + used, n - mark - used)) /* say so as the parser does */
+        status = parse(squad, text, n - mark, 0, &used, reader->error);
+    if (status)
+        return status;
+    return json_array_size(squad->file) ? read_items(reader, squad->file, "", read_row)
+                                        : read_list(reader, squad->file, "data", read_article);
 }
 
 dm_status squad_read(const char *path, struct squad **squad, dm_error *error) {
@@ -202,10 +309,13 @@ dm_status squad_read(const char *path, struct squad **squad, dm_error *error) {
     if (!made)
         return fail_memory(error);
     struct reader reader = {.squad = made, .error = error};
+    char *bytes = NULL;
+    size_t n = 0;
     made->path = strdup(path);
-    dm_status status = made->path ? load(made, error) : fail_memory(error);
+    dm_status status = made->path ? read_bytes(made, &bytes, &n, error) : fail_memory(error);
     if (!status)
-        status = read_list(&reader, made->file, "data", read_article);
+        status = read_all(&reader, bytes, n);
+    free(bytes);
     if (!status && !made->n_question) {
         error->status = status = DM_ERROR_FORMAT;
         snprintf(error->message, sizeof error->message, "%.200s: no question with an answer", path);
@@ -230,7 +340,8 @@ void squad_free(struct squad *squad) {
 }
 
 const char *squad_answer(const struct squad_question *question, size_t i) {
-    return json_string_value(json_object_get(json_array_get(question->answers, i), "text"));
+    const json_t *answer = json_array_get(question->answers, i);
+    return json_string_value(json_is_string(answer) ? answer : json_object_get(answer, "text"));
 }
 
 dm_status squad_find(const char *path, char **found, dm_error *error) {

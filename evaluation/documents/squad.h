@@ -4,6 +4,10 @@
  *     {"data": [{"paragraphs": [{"context": TEXT, "qas": [{"question": TEXT, "id": TEXT,
  *         "is_impossible": false, "answers": [{"text": TEXT}, ...]}, ...]}, ...]}, ...]}
  *
+ * or rows as Hugging Face's datasets have them, one a line or in a list:
+ *
+ *     {"context": TEXT, "question": TEXT, "id": TEXT, "answers": {"text": [TEXT, ...]}}
+ *
  * What else a file holds is passed over. */
 #ifndef DECIMAMBA_EVALUATION_SQUAD_H
 #define DECIMAMBA_EVALUATION_SQUAD_H
@@ -17,7 +21,7 @@ struct squad_question {
     const char *text;
     const char *id;        /* NULL: it has none */
     size_t paragraph;      /* that holds its answer */
-    const json_t *answers; /* see squad_answer */
+    const json_t *answers; /* a list: see squad_answer */
 };
 
 /* Texts are UTF-8 and end with a NUL. */
@@ -31,8 +35,8 @@ struct squad {
 };
 
 /* Reads the file. Questions that are impossible, or have no answer, are left out; a paragraph that
- * occurs twice is there once. An error names the line of bad JSON, or the place of what is missing:
- * "FILE: data[3].paragraphs[2].qas[1]: key 'question' is missing". */
+ * occurs twice is there once. An error names the line of bad JSON or of a bad row, or the place of
+ * what is missing: "FILE: data[3].paragraphs[2].qas[1]: key 'question' is missing". */
 dm_status squad_read(const char *path, struct squad **squad, dm_error *error);
 void squad_free(struct squad *squad);
 

@@ -65,6 +65,77 @@ static void merges_equal_paragraphs(void **state) {
     squad_free(squad);
 }
 
+/* A row as Hugging Face's squad and squad_v2 have it: with no answer where is_impossible was. */
+static json_t *make_row(const struct squad *squad, const struct squad_question *question) {
+    json_t *texts = json_array(), *starts = json_array();
+    const char *context = squad->paragraphs[question->paragraph];
+    for (size_t i = 0; i < squad_answer_count(question); i++) {
+        json_array_append_new(texts, json_string(squad_answer(question, i)));
+        json_array_append_new(starts, json_integer((json_int_t)i));
+    }
+    return json_pack("{ss? ss ss ss s{so so}}", "id", question->id, "title", "A title", "context",
+                     context, "question", question->text, "answers", "text", texts, "answer_start",
+                     starts);
+}
+
+static void write_rows(const json_t *rows, bool lines, const char *before) {
+    FILE *file = fopen(scratch, "wb");
+    assert_non_null(file);
+    fputs(before, file);
+    for (size_t i = 0; lines && i < json_array_size(rows); i++) {
+        json_dumpf(json_array_get(rows, i), file, 0);
+        fputs(i % 2 ? "\n" : "\r\n\n", file);
+    }
+    if (!lines)
+        json_dumpf(rows, file, JSON_INDENT(4));
+    fclose(file);
+}
+
+static void expect_same(const struct squad *a, const struct squad *b) {
+    assert_int_equal(a->n_question, b->n_question);
+    for (size_t i = 0; i < a->n_question; i++) {
+        const struct squad_question *x = &a->questions[i], *y = &b->questions[i];
+        assert_string_equal(x->text, y->text);
+        assert_string_equal(x->id ? x->id : "-", y->id ? y->id : "-");
+        assert_string_equal(a->paragraphs[x->paragraph], b->paragraphs[y->paragraph]);
+        assert_int_equal(squad_answer_count(x), squad_answer_count(y));
+        for (size_t j = 0; j < squad_answer_count(x); j++)
+            assert_string_equal(squad_answer(x, j), squad_answer(y, j));
+    }
+}
+
+/* As lines and as a list, with a byte order mark and without. */
+static void reads_rows(void **state) {
+    (void)state;
+    static const char *const files[] = {"tests/data/documents/tiny.json",
+                                        "data/squad/dev-v2.0.json"};
+    struct squad *squad, *again;
+    dm_error error;
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(squad_read(files[i], &squad, &error), DM_OK);
+        json_t *rows = json_pack("[{ss ss s{s[] s[]}}]", "context", "A text that answers nothing.",
+                                 "question", "What?", "answers", "text", "answer_start");
+        for (size_t q = 0; q < squad->n_question; q++)
+            json_array_append_new(rows, make_row(squad, &squad->questions[q]));
+        for (int way = 0; way < 4; way++) {
+            write_rows(rows, way & 1, way & 2 ? "\xef\xbb\xbf" : "");
+            assert_int_equal(squad_read(scratch, &again, &error), DM_OK);
+            expect_same(squad, again);
+            assert_string_equal(again->paragraphs[0], "A text that answers nothing.");
+            squad_free(again);
+        }
+        json_decref(rows);
+        squad_free(squad);
+    }
+    /* one row, and answers as SQuAD itself has them */
+    test_write_text(scratch, "{\"context\": \"c\", \"question\": \"q\", \"answers\": "
+                             "[{\"text\": \"a\", \"answer_start\": 0}]}");
+    assert_int_equal(squad_read(scratch, &squad, &error), DM_OK);
+    assert_int_equal(squad->n_paragraph, 1);
+    assert_string_equal(squad_answer(&squad->questions[0], 0), "a");
+    squad_free(squad);
+}
+
 static void finds_the_file(void **state) {
     (void)state;
     static const char *const places[] = {"data", "data/squad", "data/squad/dev-v2.0.json"};
@@ -84,6 +155,7 @@ static void finds_the_file(void **state) {
 
 static void refuses_bad_files(void **state) {
     (void)state;
+#define ROW "{\"context\": \"c\", \"question\": \"q\", \"answers\": {\"text\": [\"a\"]}}"
     static const struct {
         const char *text, *fault;
         dm_status status;
@@ -117,7 +189,25 @@ static void refuses_bad_files(void **state) {
         {"{\"data\": [{\"paragraphs\": [{\"context\": \"a\", \"qas\": [{\"question\": \"q\", "
          "\"answers\": [{\"text\": \"a\"}, {\"text\": null}]}]}]}]}",
          ": data[0].paragraphs[0].qas[0].answers[1]: key 'text' is not a text", DM_ERROR_FORMAT},
+        /* rows: */
+        {ROW "\n\n{\"context\": \"c\", \"question\": 1, \"answers\": {\"text\": []}}",
+         ":3: key 'question' is not a text", DM_ERROR_FORMAT},
+        {ROW "\n{\"question\": \"q\"}", ":2: key 'context' is missing", DM_ERROR_FORMAT},
+        {ROW "\n" ROW "x", ":2: end of file expected near 'x'", DM_ERROR_FORMAT},
+        {ROW "\n{\"context\": \"a\\u0000b\"}", ":2: key 'context' has a NUL in it",
+         DM_ERROR_FORMAT},
+        {"[" ROW ", {\"context\": \"c\", \"question\": \"q\", \"answers\": 1}]",
+         ": [1]: key 'answers' is not a list", DM_ERROR_FORMAT},
+        {"[" ROW ", {\"context\": \"c\", \"question\": \"q\", \"answers\": {}}]",
+         ": [1]: key 'text' is missing", DM_ERROR_FORMAT},
+        {"[" ROW ", {\"context\": \"c\", \"question\": \"q\", \"answers\": {\"text\": [1]}}]",
+         ": [1]: key 'answers' has what is not a text", DM_ERROR_FORMAT},
+        {"[" ROW "] x", ":1: bad JSON: end of file expected", DM_ERROR_FORMAT},
+        {"[1]", ": [0]: key 'context' is missing", DM_ERROR_FORMAT},
+        {"{\"context\": \"c\", \"question\": \"q\", \"answers\": {\"text\": []}}",
+         ": no question with an answer", DM_ERROR_FORMAT},
     };
+#undef ROW
     char expected[TEST_MAX_PATH + 100];
     struct squad *squad;
     dm_error error;
@@ -169,11 +259,9 @@ static int set_up(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(reads_squad),
-        cmocka_unit_test(merges_equal_paragraphs),
-        cmocka_unit_test(finds_the_file),
-        cmocka_unit_test(refuses_bad_files),
-        cmocka_unit_test(reads_or_refuses_anything),
+        cmocka_unit_test(reads_squad),       cmocka_unit_test(merges_equal_paragraphs),
+        cmocka_unit_test(reads_rows),        cmocka_unit_test(finds_the_file),
+        cmocka_unit_test(refuses_bad_files), cmocka_unit_test(reads_or_refuses_anything),
     };
     return cmocka_run_group_tests(tests, set_up, test_tear_down);
 }

@@ -33,8 +33,8 @@ static void model_options(struct train_settings *s, struct option *table) {
          "repeated",
          .path = true},
         {OPTION_TEXTS, "jsonl", &s->jsonl, "PATH",
-         "lines of {\"text\": ...} or {\"prompt\": ..., \"completion\": ...}: a file, or a folder "
-         "for all its .jsonl files; may be repeated",
+         "lines of {\"text\": ...} or {\"prompt\": ..., \"completion\": ...}, whose other keys are "
+         "passed over: a file, or a folder for all its .jsonl files; may be repeated",
          .path = true},
         {OPTION_CHOICE, "task", &s->task, "TASK",
          "passkey: prompts with a hidden key, made of the text as evaluate passkey makes them; "
@@ -42,7 +42,9 @@ static void model_options(struct train_settings *s, struct option *table) {
          "makes them; none: what --text and --jsonl hold, as it is",
          .choices = task_names},
         {OPTION_TEXT, "squad", &s->squad, "FILE",
-         "questions about paragraphs for --task retrieval, in SQuAD's format", .path = true},
+         "questions about paragraphs for --task retrieval, in SQuAD's format, or its rows as "
+         "Hugging Face's datasets have them, one a line or in a list",
+         .path = true},
         {OPTION_TEXTS, "held-out-text", &s->held_out_text, "PATH",
          "the same of text that is not trained on: its loss says which checkpoint is best",
          .path = true},

@@ -166,6 +166,20 @@ prints '1024 of 25056 parameters are trained'
 run 0 info kinds6/model
 run 0 train --model kinds5/model $small --text text.txt --output kinds7 --freeze '*.mixer.*' \
     --freeze backbone.embeddings.weight
+# in chunks, stopped between the passes over a window
+chunked="--config config.json --text text.txt --length 48 --batch-tokens 64 --chunks 3"
+run 0 train $chunked --steps 3 --output chunks1
+run 0 train $chunked --steps 1 --output chunks2
+run 0 train $chunked --steps 3 --output chunks2
+same_training chunks1 chunks2
+grep -q '"average": "sequences"' chunks1/run.json || failed 'chunks1/run.json'
+rm -r chunks2/model
+run 1 train $chunked --steps 4 --average labels --output chunks2
+complains 'chunks2/run.json: "average" is "sequences" there, and "labels" now'
+run 0 train $chunked --steps 1 --average labels --chunks 24 --output chunks3
+prints 'left out: 1 end of texts too short for --chunks 24'
+run 0 train $chunked --steps 1 --chunks 1 --layers 1 --output chunks4
+prints '--chunks 1: a text is read once, and all of it is its tail: nothing is dropped'
 # what other keys a line has is no text, nor is a byte order mark
 {
     printf '\357\273\277{"id": 12345678901234567890, "prompt": "two and two is ", "completion": "four.", "messages": []}\r\n'

@@ -12,7 +12,9 @@ static void documents_flags(struct evaluate_settings *settings,
     settings->n_each = 50;
     const struct option options[] = {
         {OPTION_TEXT, "data", &settings->data, "PATH",
-         .help = "a SQuAD file, or a folder that holds squad/dev-v2.0.json", .path = true},
+         .help = "a SQuAD file, or its rows as Hugging Face's datasets have them, or a folder "
+                 "that holds squad/dev-v2.0.json",
+         .path = true},
         {OPTION_SIZES, "documents", &settings->documents, "LIST",
          "documents in a prompt, one of which has the answer", .least = 1, .most = 1000},
         {OPTION_SIZE, "questions", &settings->n_each, "N", "asked for each number of documents",

@@ -119,9 +119,9 @@ static void reads_in_chunks(void **state) {
     assert_true(train_batch_init(&batch, 128));
     assert_int_equal(data.n_window, 8);
     for (size_t window = 0; window < 16; window++) { /* twice, one of them of 59 tokens */
-        const size_t whole[] = {21, 42, 64}, last[] = {19, 39, 59}, *n = whole;
+        const size_t whole[] = {21, 42, 64}, last[] = {19, 39, 59};
         assert_true(train_example(&data, 3 * window, 64, &first));
-        n = first.n == last[0] ? last : whole;
+        const size_t *n = first.n == last[0] ? last : whole;
         train_batch_clear(&batch);
         for (size_t pass = 0; pass < 3; pass++) {
             size_t before = pass ? n[pass - 1] : 0;

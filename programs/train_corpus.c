@@ -77,15 +77,14 @@ static bool append_value(struct corpus *corpus, const dm_tokenizer *tokenizer, c
 
 /* Says what is wrong with a line that has no text to learn. */
 static bool refuse(const struct json_lines *lines, json_t *line) {
+    static const char chat[] =
+        "a chat becomes text by its model's chat template, which is not applied here";
     /* lines as others write them, which leave open how they become one text */
     static const struct {
         const char *key, *fault;
-    } kinds[] = {
-        {"messages", "a chat becomes text by its model's chat template, which is not applied here"},
-        {"conversations",
-         "a chat becomes text by its model's chat template, which is not applied here"},
-        {"instruction", "how it is put before its answer is not said here"},
-    };
+    } kinds[] = {{"messages", chat},
+                 {"conversations", chat},
+                 {"instruction", "how it is put before its answer is not said here"}};
     dm_error error;
     char keys[200] = "";
     const char *key;

@@ -282,7 +282,8 @@ static dm_status read_lines(struct reader *reader, char *bytes, size_t n) {
 }
 
 static bool is_end(const char *bytes, size_t n) {
-    while (n && memchr(" \t\r\n", *bytes, 4))
+    static const char blank[] = {' ', '\t', '\r', '\n'};
+    while (n && memchr(blank, *bytes, sizeof blank))
         bytes++, n--;
     return !n;
 }

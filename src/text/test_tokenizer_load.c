@@ -126,8 +126,6 @@ static void test_faults(void **state) {
          DM_ERROR_UNSUPPORTED,
          "adds no token"},
         {{.post_processor = "{\"type\":\"BertProcessing\"}"}, DM_ERROR_UNSUPPORTED, "\"post_proc"},
-        {{.more = ",\"truncation\":{\"max_length\":5}"}, DM_ERROR_UNSUPPORTED, "\"truncation\""},
-        {{.more = ",\"padding\":{}"}, DM_ERROR_UNSUPPORTED, "\"padding\""},
     };
     for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
         dm_tokenizer *tokenizer = NULL;
@@ -209,6 +207,13 @@ static void test_sound_variants(void **state) {
          {2}},
         {"xab", {.added = "[" ADDED("4", "x") "]"}, 2, {4, 2}},
         {"ab", {.more = ",\"truncation\":null,\"padding\":null,\"other\":1"}, 1, {2}},
+        /* Of a batch, and off where transformers encodes a text. */
+        {"cba",
+         {.more = ",\"truncation\":{\"direction\":\"Right\",\"max_length\":2,\"stride\":0,"
+                  "\"strategy\":\"LongestFirst\"},\"padding\":{\"strategy\":{\"Fixed\":8},"
+                  "\"direction\":\"Left\",\"pad_id\":0,\"pad_token\":\"a\"}"},
+         3,
+         {3, 1, 0}},
     };
     for (size_t i = 0; i < sizeof variants / sizeof *variants; i++) {
         dm_tokenizer *tokenizer;

@@ -83,12 +83,8 @@ static dm_status check_model(const json_t *model, const char *name, dm_error *er
 
 dm_status dm_tokenizer_read_settings(const json_t *root, const char *name,
                                      struct dm_tokenizer *tokenizer, dm_error *error) {
-    static const char *const limits[] = {"truncation", "padding"};
     if (!json_is_object(root))
         return dm_fail(error, DM_ERROR_FORMAT, "%s: not a JSON object", name);
-    for (size_t i = 0; i < sizeof limits / sizeof *limits; i++)
-        if (!is_absent(json_object_get(root, limits[i])))
-            return refuse(name, limits[i], "null", error);
     const json_t *decoder = json_object_get(root, "decoder");
     if (!is_type(decoder, "ByteLevel"))
         return refuse(name, "decoder", "ByteLevel", error);

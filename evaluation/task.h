@@ -51,8 +51,8 @@ struct task {
     /* Builds prompt i. Nothing is left allocated after an error. */
     dm_status (*build)(const struct task *task, size_t i, struct task_prompt *prompt,
                        dm_error *error);
-    /* Scores the answer, n_byte of text and a NUL: what was generated, without end-of-text and other
-     * special tokens, and cut before `stop`. NULL where nothing is ever generated. */
+    /* Scores the answer, n_byte of text and a NUL: what was generated, without the token that ended it and
+     * other special tokens, and cut before `stop`. NULL where nothing is ever generated. */
     dm_status (*judge)(const struct task *task, size_t i, const char *answer, size_t n_byte,
                        double *score, dm_error *error);
     /* Adds what a reader of the results wants to know of prompt i (its key, the golden answers, the

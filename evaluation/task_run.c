@@ -88,6 +88,13 @@ static int32_t best_id(const float *logits, size_t n) {
     return (int32_t)best;
 }
 
+static bool is_stop(const struct task_run *run, int32_t id) {
+    for (size_t i = 0; i < run->n_stop; i++)
+        if (run->stops[i] == id)
+            return true;
+    return false;
+}
+
 /* Takes the next token of prompt i from its logits. */
 static dm_status take_token(struct batch *batch, size_t i, const float *logits, dm_error *error) {
     const struct task_run *run = batch->run;
@@ -96,7 +103,7 @@ static dm_status take_token(struct batch *batch, size_t i, const float *logits, 
     const char *stop = batch->prompts[i].stop, *text;
     size_t n_byte;
     answer->next = best_id(logits, n_known < run->vocab_size ? n_known : run->vocab_size);
-    if (answer->next == dm_tokenizer_find(run->tokenizer, "<|endoftext|>"))
+    if (is_stop(run, answer->next))
         return finish_answer(answer, stop, error);
     dm_status status = dm_decoder_push(answer->decoder, answer->next, &text, &n_byte, error);
     if (!status)

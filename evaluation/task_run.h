@@ -19,6 +19,8 @@ struct task_run {
     size_t vocab_size;                 /* the model's */
     const dm_context_options *context; /* each prompt's keep_tail goes before its own, unless ... */
     bool keep_tail_given;
+    const int32_t *stops; /* [n_stop] an answer ends at these tokens */
+    size_t n_stop;
     /* Hears how much of this call's prompts has been read, in tokens. NULL: nobody. */
     void (*progress)(size_t n_read, size_t n_all, void *user);
     void *user;

@@ -12,9 +12,9 @@
 
 #include <cmocka.h>
 
-enum { n_vocab = 256, n_known = 200, end_id = 199, most_prompts = 4 };
+enum { n_vocab = 256, n_known = 200, end_id = 199, other_end = 198, most_prompts = 4 };
 
-static const char *sayings[most_prompts]; /* what follows each prompt; 'E' ends the text */
+static const char *sayings[most_prompts]; /* what follows each prompt; 'E' or 'F' ends it */
 static size_t keep_tail_seen, n_open, n_step;
 static bool out_of_memory;
 
@@ -26,10 +26,6 @@ struct dm_decoder {
     char text[2];
 };
 
-int32_t dm_tokenizer_find(const dm_tokenizer *tokenizer, const char *token) {
-    (void)tokenizer;
-    return strcmp(token, "<|endoftext|>") == 0 ? end_id : -1;
-}
 size_t dm_tokenizer_vocab_size(const dm_tokenizer *tokenizer) {
     (void)tokenizer;
     return n_known;
@@ -167,8 +163,13 @@ static void hear(size_t n_read, size_t n_all, void *user) {
     assert_true(n_read > n_heard && n_read <= n_all);
     n_heard = n_read;
 }
-static const struct task_run run = {
-    .task = &task, .vocab_size = n_vocab, .context = &context, .progress = hear};
+static const int32_t stops[] = {end_id, other_end};
+static const struct task_run run = {.task = &task,
+                                    .vocab_size = n_vocab,
+                                    .context = &context,
+                                    .stops = stops,
+                                    .n_stop = 2,
+                                    .progress = hear};
 
 static void check(const size_t *prompts, size_t n, const char *const *expected) {
     struct task_outcome outcomes[most_prompts];
@@ -213,6 +214,9 @@ static void answers_end_where_they_should(void **state) {
     stop = NULL;
     const char *const longer[] = {"abcdefghi", "", "12|>34567", "xUuy?"};
     check(all, 4, longer);
+    sayings[0] = "abFcd";
+    const char *const ended[] = {"ab", "", "12|>34567", "xUuy?"};
+    check(all, 4, ended);
 }
 
 static void scores_the_last_tokens(void **state) {

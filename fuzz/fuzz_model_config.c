@@ -1,5 +1,7 @@
 /* A config.json: what is accepted has sizes in their ranges, and is read back from what is written
  * of it. */
+#include <string.h>
+
 #include "checkpoint/model_config.h"
 
 #include "fuzz.h"
@@ -8,13 +10,25 @@ static bool in_range(size_t size) {
     return size >= 1 && size < (size_t)1 << 31;
 }
 
+static void check_tokens(const struct dm_token_list *tokens) {
+    MUST(tokens->n <= DM_MAX_TOKEN_LIST);
+    for (size_t i = 0; i < tokens->n; i++)
+        MUST(tokens->ids[i] >= 0);
+}
+
 static void check_ranges(const struct dm_model_config *config) {
     MUST(in_range(config->n_layer) && in_range(config->d_model) && in_range(config->d_inner));
     MUST(in_range(config->d_state) && in_range(config->d_conv) && in_range(config->dt_rank));
     MUST(in_range(config->vocab_size));
     MUST(config->norm_epsilon >= 0 && config->norm_epsilon < 1);
     MUST(config->mixer_norm_epsilon >= 0 && config->mixer_norm_epsilon < 1);
-    MUST(config->bos_token_id >= -1 && config->eos_token_id >= -1);
+    check_tokens(&config->bos);
+    check_tokens(&config->eos);
+    check_tokens(&config->pad);
+}
+
+static bool equal_tokens(const struct dm_token_list *a, const struct dm_token_list *b) {
+    return a->n == b->n && !memcmp(a->ids, b->ids, a->n * sizeof *a->ids);
 }
 
 static bool equal(const struct dm_model_config *a, const struct dm_model_config *b) {
@@ -23,8 +37,8 @@ static bool equal(const struct dm_model_config *a, const struct dm_model_config 
            a->vocab_size == b->vocab_size && a->norm_epsilon == b->norm_epsilon &&
            a->tied_head == b->tied_head && a->conv_bias == b->conv_bias &&
            a->projection_bias == b->projection_bias && a->mixer_norms == b->mixer_norms &&
-           a->mixer_norm_epsilon == b->mixer_norm_epsilon && a->bos_token_id == b->bos_token_id &&
-           a->eos_token_id == b->eos_token_id;
+           a->mixer_norm_epsilon == b->mixer_norm_epsilon && equal_tokens(&a->bos, &b->bos) &&
+           equal_tokens(&a->eos, &b->eos) && equal_tokens(&a->pad, &b->pad);
 }
 
 static void check_round_trip(const struct dm_model_config *config) {

@@ -156,15 +156,16 @@ DM_API dm_status dm_model_get_profile(const dm_model *model, dm_operation_time *
                                       size_t *n_time, dm_error *error);
 
 /* Writes `output`, a directory in transformers' dialect (config.json, model.safetensors, and the
- * tokenizer's files and decimamba.json where the input has them), with the large matrices and the
+ * tokenizer's files, chat templates, generation_config.json and decimamba.json where the input has
+ * them), with the large matrices and the
  * embedding in `dtype` (DM_DTYPE_AUTO: as stored). `output` must not exist, or be empty. */
 DM_API dm_status dm_checkpoint_convert(const char *input, const char *output, dm_dtype dtype,
                                        dm_error *error);
 /* Writes `path`, a GGUF file that llama.cpp reads, with the large matrices and the embedding in
- * `dtype` (DM_DTYPE_AUTO: as stored) and the tokenizer where the directory has a tokenizer.json.
- * DM_ERROR_UNSUPPORTED for what llama.cpp has no place for: biases of the projections, a d_inner
- * that is not twice d_model, text that is not split into words. Decimation is not a part of the
- * file. */
+ * `dtype` (DM_DTYPE_AUTO: as stored) and, where the directory has a tokenizer.json, the tokenizer,
+ * the tokens at which the model stops and its chat template. DM_ERROR_UNSUPPORTED for what llama.cpp
+ * has no place for: biases of the projections, a d_inner that is not twice d_model, text that is not
+ * split into words, more than three tokens to stop at. Decimation is not a part of the file. */
 DM_API dm_status dm_checkpoint_export_gguf(const char *directory, const char *path, dm_dtype dtype,
                                            dm_error *error);
 /* Writes a checkpoint with random weights of the shape in `config_path` (a config.json in either
@@ -183,6 +184,10 @@ DM_API dm_status dm_tokenizer_load(const char *path, dm_tokenizer **tokenizer, d
 DM_API void dm_tokenizer_free(dm_tokenizer *tokenizer);
 /* One more than the highest id. */
 DM_API size_t dm_tokenizer_vocab_size(const dm_tokenizer *tokenizer);
+/* The token that ends a text: "eos_token" of the tokenizer_config.json, else of the
+ * special_tokens_map.json, beside tokenizer.json, else <|endoftext|>; -1: the vocabulary has none.
+ * What is trained to end, ends with it. */
+DM_API int32_t dm_tokenizer_end(const dm_tokenizer *tokenizer);
 /* The id whose content is exactly `token` (a special token, or an entry as stored), or -1. */
 DM_API int32_t dm_tokenizer_find(const dm_tokenizer *tokenizer, const char *token);
 /* Encodes UTF-8 text of `n_byte` bytes (NUL bytes are text). `*ids` is allocated. Text that is not
@@ -206,6 +211,12 @@ DM_API dm_status dm_decoder_push(dm_decoder *decoder, int32_t id, const char **t
 /* What is left at the end: U+FFFD for an unfinished character, or nothing. */
 DM_API dm_status dm_decoder_finish(dm_decoder *decoder, const char **text, size_t *n_byte,
                                    dm_error *error);
+
+/* The tokens at which the model in `directory` stops: "eos_token_id", a number or a list, of
+ * generation_config.json, else of config.json, else dm_tokenizer_end (`tokenizer` NULL: none).
+ * `*ids` is allocated; there may be none. */
+DM_API dm_status dm_checkpoint_stop_tokens(const char *directory, const dm_tokenizer *tokenizer,
+                                           int32_t **ids, size_t *n_id, dm_error *error);
 
 /* ---- Extending the context ---- */
 
@@ -379,11 +390,13 @@ typedef struct dm_trainer_options {
     double lora_alpha;
     uint64_t seed;        /* of A */
     const char *settings; /* as in dm_model_options, for dm_trainer_new: a checkpoint has its own */
+    const char *tokenizer; /* a tokenizer.json, or a directory that holds one: what is written gets
+                              the files that lie there. NULL: those of the start's directory */
 } dm_trainer_options;
 #define DM_TRAINER_OPTIONS_INIT                                                                   \
     {                                                                                             \
         sizeof(dm_trainer_options), 0, DM_DTYPE_AUTO, NULL, NULL, 0, 1e-4, 0.9, 0.999, 1e-8, 0.1, \
-            1, 1.0, DM_SCHEDULE_CONSTANT, 0, 0, 0.0, 0.0, NULL, 0, 0, 16.0, 0, NULL               \
+            1, 1.0, DM_SCHEDULE_CONSTANT, 0, 0, 0.0, 0.0, NULL, 0, 0, 16.0, 0, NULL, NULL         \
     }
 
 /* Starts from the checkpoint in `directory` (of random weights: dm_checkpoint_init). The global
@@ -485,7 +498,8 @@ DM_API dm_status dm_trainer_save(const dm_trainer *trainer, const char *director
  */
 DM_API dm_status dm_trainer_resume(const char *directory, const dm_trainer_options *options,
                                    dm_trainer **trainer, char **note, dm_error *error);
-/* Writes the model alone, LoRA merged, as dm_checkpoint_convert does. */
+/* Writes the model alone, LoRA merged, as dm_checkpoint_convert does. Here and in a saved training,
+ * the tokenizer's files and generation_config.json are what they were at the start. */
 DM_API dm_status dm_trainer_export(const dm_trainer *trainer, const char *directory, dm_dtype dtype,
                                    dm_error *error);
 

@@ -39,9 +39,10 @@ const struct command convert_command = {
     .name = "convert",
     .operands = "IN OUT",
     .summary = "Writes a checkpoint directory in transformers' dialect, or a GGUF file.",
-    .notes = "OUT must not exist, or be an empty directory. Tokenizer files and decimamba.json are "
-             "copied where IN has them. A GGUF file holds the weights and the tokenizer, not the "
-             "ways of reading; it replaces an OUT that exists.",
+    .notes = "OUT must not exist, or be an empty directory. The tokenizer's files, chat templates, "
+             "generation_config.json and decimamba.json are copied where IN has them. A GGUF file "
+             "holds the weights, the tokenizer, the tokens to stop at and the chat template, not "
+             "the ways of reading; it replaces an OUT that exists.",
     .example = "decimamba convert mamba-130m mamba-130m-bf16 --dtype bf16",
     .min_operand = 2,
     .max_operand = 2,

@@ -32,6 +32,7 @@ struct work {
     dm_model *model;
     dm_model_info info;
     dm_decoder *decoder;
+    int32_t *ends; /* tokens that end the text */
     struct token_ids prompt;
     struct generation generation;
     double read_seconds;
@@ -141,15 +142,16 @@ static bool prepare(struct work *work) {
                                                                         : "standard input");
     if (dm_sampler_new(work->info.vocab_size, &settings->sampler, &generation->sampler, &error) ||
         dm_sampler_accept(generation->sampler, work->prompt.items, work->prompt.n, &error) ||
-        (work->tokenizer && dm_decoder_new(work->tokenizer, 0, &work->decoder, &error)))
+        (work->tokenizer && dm_decoder_new(work->tokenizer, 0, &work->decoder, &error)) ||
+        (!settings->ignore_end &&
+         dm_checkpoint_stop_tokens(settings->directory, work->tokenizer, &work->ends,
+                                   &generation->n_end, &error)))
         return fail("%s", error.message);
     generation->decoder = work->decoder;
     generation->vocab_size = work->info.vocab_size;
     generation->n_allowed = shared_vocabulary(work->tokenizer, &work->info);
     generation->max_tokens = settings->max_tokens;
-    generation->end_id = work->tokenizer && !settings->ignore_end
-                             ? dm_tokenizer_find(work->tokenizer, "<|endoftext|>")
-                             : -1;
+    generation->ends = work->ends;
     generation->show_id = show_id;
     generation->show_text = show_text;
     generation->user = work;
@@ -220,6 +222,7 @@ static void release(struct work *work) {
     dm_decoder_free(work->decoder);
     dm_model_free(work->model);
     dm_tokenizer_free(work->tokenizer);
+    dm_free(work->ends);
     free(work->prompt.items);
     free(work->text);
 }
@@ -261,7 +264,8 @@ static int run(int n_argument, char **arguments) {
         {OPTION_TEXTS, "stop", &settings.stops, "TEXT",
          .help = "end before this text; may be repeated"},
         {OPTION_FLAG, "ignore-eos", &settings.ignore_end,
-         .help = "do not end at the tokenizer's <|endoftext|>"},
+         .help = "do not end at the model's stop tokens: eos_token_id of generation_config.json, "
+                 "else of config.json, else the tokenizer's end token"},
         {OPTION_FLAG, "json", &settings.json,
          .help = "print one JSON object at the end: text, ids, why it ended, timing"},
         {OPTION_FLAG, "print-ids", &settings.print_ids,

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "commands.h"
 #include "fail.h"
@@ -17,13 +18,13 @@
 #include "train_loop.h"
 #include "train_plot.h"
 #include "train_settings.h"
+#include "train_tokenizer.h"
 
 /* Everything that a training holds while it runs. */
 struct work {
     struct train_settings settings;
     struct train_folder folder;
     char *tokenizer_path;
-    struct text tokenizer_file;
     dm_tokenizer *tokenizer;
     struct train_data data, held_out;
     struct train_loop loop;
@@ -31,29 +32,12 @@ struct work {
     char *last; /* the checkpoint to go on from; NULL: none */
 };
 
-/* The tokenizer.json that a setting names: the file, or the folder's. */
-static char *find_tokenizer(const struct train_settings *settings) {
-    struct stat status;
-    if (settings->tokenizer)
-        return stat(settings->tokenizer, &status) == 0 && S_ISDIR(status.st_mode)
-                   ? path_join(settings->tokenizer, "tokenizer.json")
-                   : strdup(settings->tokenizer);
-    char *folder = settings->model ? strdup(settings->model) : path_folder(settings->config);
-    char *path = folder ? path_join(folder, "tokenizer.json") : NULL;
-    free(folder);
-    return path;
-}
-
 static bool open_tokenizer(struct work *work) {
-    char *path = find_tokenizer(&work->settings);
-    struct text file = {0};
-    dm_tokenizer *tokenizer = NULL;
-    bool fine = (path || fail_memory()) && read_text("tokenizer", NULL, path, &file) &&
-                load_tokenizer(path, &tokenizer);
+    char *path = train_tokenizer_path(&work->settings);
     work->settings.tokenizer = work->tokenizer_path = path;
-    work->tokenizer_file = file;
-    work->tokenizer = tokenizer;
-    return fine;
+    return (path || fail_memory()) &&
+           (access(path, R_OK) == 0 || fail("%s: cannot read: %s", path, strerror(errno))) &&
+           load_tokenizer(path, &work->tokenizer);
 }
 
 /* The checkpoint that `last` points to, if there is one. */
@@ -155,6 +139,8 @@ static bool open_trainer(struct work *work) {
     dm_model_info info = DM_MODEL_INFO_INIT;
     dm_error error;
     dm_trainer_options options = train_settings_options(&work->settings, &loop->context);
+    if (!work->last) /* a checkpoint has the tokenizer's files of the start */
+        options.tokenizer = work->tokenizer_path;
     bool fine = work->last              ? resume(work, &options)
                 : work->settings.config ? start_random(work, &options)
                                         : dm_trainer_new(work->settings.model, &options,
@@ -262,7 +248,7 @@ static bool finish(struct work *work) {
     size_t step = dm_trainer_step_count(work->loop.trainer);
     train_metrics_close(&work->loop.metrics);
     if (!train_plot(&work->folder) || !go_back_to_best(work) || !set_final_context(&work->loop) ||
-        !train_export(&work->folder, work->loop.trainer, &work->tokenizer_file))
+        !train_export(&work->folder, work->loop.trainer))
         return false;
     if (state->n_skipped)
         printf("left out as not finite or too large: the data of %zu step%s\n", state->n_skipped,
@@ -293,8 +279,10 @@ static enum train_end train(struct work *work) {
         return TRAIN_FAILED;
     loop->settings = settings;
     loop->folder = &work->folder;
-    loop->tokenizer = &work->tokenizer_file;
     print_start(work);
+    if (train_data_teaches_end(&work->data) &&
+        !train_tokenizer_print_end(work->tokenizer, settings))
+        return TRAIN_FAILED;
     if ((!finished && !output_folder_remove(&work->folder.output, "model")) ||
         (loop->state.best_step &&
          !train_folder_link(&work->folder, "best", loop->state.best_step)) ||
@@ -323,7 +311,6 @@ static int run(int n_argument, char **arguments) {
         train_data_free(&work.data);
         train_data_free(&work.held_out);
         dm_tokenizer_free(work.tokenizer);
-        free(work.tokenizer_file.bytes);
         free(work.tokenizer_path);
         free(work.last);
         train_folder_close(&work.folder);

@@ -98,6 +98,8 @@ static bool ask(struct turn *turn) {
                                  .vocab_size = evaluation->vocab_size,
                                  .context = &method->context,
                                  .keep_tail_given = method->flags.keep_tail_given,
+                                 .stops = evaluation->stops,
+                                 .n_stop = evaluation->n_stop,
                                  .progress = show_progress,
                                  .user = turn};
     dm_error error;

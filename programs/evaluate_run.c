@@ -110,13 +110,23 @@ static bool check_tails(const struct evaluate_run *run) {
     return true;
 }
 
+/* Where the task has something answered. */
+static bool find_stops(struct evaluate_run *run) {
+    dm_error error;
+    return run->data.task->measure == TASK_LOSS ||
+           dm_checkpoint_stop_tokens(run->flags->directory, run->tokenizer, &run->stops,
+                                     &run->n_stop, &error) == DM_OK ||
+           fail("%s", error.message);
+}
+
 bool evaluate_run_open(struct evaluate_run *run) {
     const struct evaluate_flags *flags = run->flags;
     run->data = (struct evaluate_data){
         .tokenizer = run->tokenizer, .recorded = flags->output != NULL, .settings = json_object()};
     if (!run->data.settings)
         return fail_memory();
-    if (!check_methods(run) || !flags->kind->make(&flags->task, &run->data) || !check_tails(run))
+    if (!check_methods(run) || !flags->kind->make(&flags->task, &run->data) || !check_tails(run) ||
+        !find_stops(run))
         return false;
     json_t *description = describe(run);
     return description && report_open(&run->report, run->data.task, &run->methods, flags->output,
@@ -130,6 +140,8 @@ int evaluate_run_answer(struct evaluate_run *run) {
                                           .model = run->model,
                                           .tokenizer = run->tokenizer,
                                           .vocab_size = run->info.vocab_size,
+                                          .stops = run->stops,
+                                          .n_stop = run->n_stop,
                                           .methods = &run->methods,
                                           .batch = run->flags->batch,
                                           .trained = run->flags->trained,
@@ -154,6 +166,7 @@ void evaluate_run_close(struct evaluate_run *run) {
     report_close(&run->report);
     evaluate_data_free(&run->data);
     method_list_free(&run->methods);
+    dm_free(run->stops);
     dm_tokenizer_free(run->tokenizer);
     dm_model_free(run->model);
 }

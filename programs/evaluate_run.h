@@ -25,6 +25,8 @@ struct evaluate_run {
     dm_tokenizer *tokenizer;
     dm_model *model;
     dm_model_info info;
+    int32_t *stops; /* [n_stop] tokens that end an answer */
+    size_t n_stop;
     struct method_list methods; /* the caller's to fill, between load and open */
     struct evaluate_data data;
     struct report report;

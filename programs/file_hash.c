@@ -52,10 +52,15 @@ static bool ends_with(const char *name, const char *ending) {
 }
 
 static int is_of_model(const struct dirent *entry) {
+    static const char *const names[] = {"config.json",           "tokenizer.json",
+                                        "decimamba.json",        "generation_config.json",
+                                        "tokenizer_config.json", "special_tokens_map.json"};
     const char *name = entry->d_name;
-    return name[0] != '.' && (!strcmp(name, "config.json") || !strcmp(name, "tokenizer.json") ||
-                              !strcmp(name, "decimamba.json") || ends_with(name, ".safetensors") ||
-                              ends_with(name, ".bin") || ends_with(name, ".index.json"));
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (!strcmp(name, names[i]))
+            return 1;
+    return name[0] != '.' && (ends_with(name, ".safetensors") || ends_with(name, ".bin") ||
+                              ends_with(name, ".index.json"));
 }
 
 bool model_hash(const char *directory, const char *settings, char hash[hash_size]) {

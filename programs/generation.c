@@ -45,6 +45,13 @@ static bool show_rest(struct generation *generation) {
     return !n_byte || generation->show_text(text, n_byte, generation->user);
 }
 
+static bool is_end(const struct generation *generation, int32_t id) {
+    for (size_t i = 0; i < generation->n_end; i++)
+        if (generation->ends[i] == id)
+            return true;
+    return false;
+}
+
 /* Draws, shows and reads tokens; `logits` are those of the prompt's last token. */
 static bool continue_text(struct generation *generation, float *logits) {
     dm_error error;
@@ -57,7 +64,7 @@ static bool continue_text(struct generation *generation, float *logits) {
         }
         if (dm_sampler_draw(generation->sampler, logits, generation->n_allowed, &id, &error))
             return fail("%s", error.message);
-        if (id == generation->end_id) {
+        if (is_end(generation, id)) {
             generation->reason = END_TOKEN;
             break;
         }

@@ -6,20 +6,6 @@
 #include <string.h>
 
 #include "fail.h"
-#include "output_file.h"
-#include "paths.h"
-
-static bool add_tokenizer(const char *directory, const struct text *tokenizer) {
-    struct output_file file;
-    char *path = path_join(directory, "tokenizer.json");
-    bool fine = (path || fail_memory()) && output_open(&file, path);
-    if (fine) {
-        output_write(&file, tokenizer->bytes, tokenizer->n_byte);
-        fine = output_commit(&file);
-    }
-    free(path);
-    return fine;
-}
 
 static bool save(const struct train_loop *loop, size_t step) {
     char *directory = train_folder_step(loop->folder, step);
@@ -30,7 +16,6 @@ static bool save(const struct train_loop *loop, size_t step) {
                 output_folder_remove(&loop->folder->output, strrchr(directory, '/') + 1);
     if (fine && dm_trainer_save(loop->trainer, directory, note, &error))
         fine = fail("%s", error.message);
-    fine = fine && add_tokenizer(directory, loop->tokenizer);
     free(note);
     free(directory);
     return fine;
@@ -50,16 +35,14 @@ bool train_checkpoint_save(struct train_loop *loop, bool is_best) {
     return true;
 }
 
-bool train_export(const struct train_folder *folder, const dm_trainer *trainer,
-                  const struct text *tokenizer) {
+bool train_export(const struct train_folder *folder, const dm_trainer *trainer) {
     char *temporary = train_folder_at(folder, "model.tmp");
     char *directory = temporary ? train_folder_at(folder, "model") : NULL;
     dm_error error;
     bool fine = directory && output_folder_remove(&folder->output, "model.tmp");
     if (fine && dm_trainer_export(trainer, temporary, DM_DTYPE_F32, &error))
         fine = fail("%s", error.message);
-    fine = fine && add_tokenizer(temporary, tokenizer) &&
-           output_folder_remove(&folder->output, "model");
+    fine = fine && output_folder_remove(&folder->output, "model");
     if (fine && rename(temporary, directory))
         fine = fail("%s: cannot write: %s", directory, strerror(errno));
     if (!fine && temporary)

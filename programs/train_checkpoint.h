@@ -9,7 +9,6 @@
 bool train_checkpoint_save(struct train_loop *loop, bool is_best);
 
 /* Writes the model of `trainer` as the folder's model/, whole or not at all. */
-bool train_export(const struct train_folder *folder, const dm_trainer *trainer,
-                  const struct text *tokenizer);
+bool train_export(const struct train_folder *folder, const dm_trainer *trainer);
 
 #endif

@@ -132,7 +132,7 @@ static bool add_line(struct corpus *corpus, const dm_tokenizer *tokenizer,
                close_document(corpus, first, 0, false);
     if (!prompt || !completion)
         return refuse(lines, line);
-    int32_t end = dm_tokenizer_find(tokenizer, "<|endoftext|>");
+    int32_t end = dm_tokenizer_end(tokenizer);
     if (!append_value(corpus, tokenizer, prompt, name))
         return false;
     size_t n_prompt = corpus->n_id - first;

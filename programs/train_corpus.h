@@ -23,8 +23,8 @@ struct corpus {
 };
 
 /* Adds the files in `texts`, a document each, and the lines of those in `lines`. A folder stands
- * for its .txt, or .jsonl, files by name. A completion ends with the tokenizer's <|endoftext|>,
- * where it has one. Faults print their line; the corpus is freed either way. */
+ * for its .txt, or .jsonl, files by name. A completion ends with dm_tokenizer_end, where there
+ * is one. Faults print their line; the corpus is freed either way. */
 bool corpus_read(struct corpus *corpus, const dm_tokenizer *tokenizer,
                  const struct text_list *texts, const struct text_list *lines);
 void corpus_free(struct corpus *corpus);

@@ -127,6 +127,13 @@ uint64_t train_data_hash(const struct train_data *data, uint64_t hash) {
     return data->squad ? draw_bits(&hash, data->documents.hash) : hash;
 }
 
+bool train_data_teaches_end(const struct train_data *data) {
+    for (size_t i = 0; i < data->corpus.n_document; i++)
+        if (data->corpus.documents[i].has_prompt)
+            return true;
+    return data->squad != NULL;
+}
+
 int32_t train_data_highest_id(const struct train_data *data) {
     int32_t highest = data->squad ? data->documents.highest_id : -1;
     for (size_t i = 0; i < data->corpus.n_id; i++)

@@ -33,6 +33,8 @@ void train_data_free(struct train_data *data);
 
 /* Mixes all that is learned from, as ids, into `hash`. */
 uint64_t train_data_hash(const struct train_data *data, uint64_t hash);
+/* Whether there are completions or answers, which teach where a text ends. */
+bool train_data_teaches_end(const struct train_data *data);
 /* The highest id that occurs; -1: none does. */
 int32_t train_data_highest_id(const struct train_data *data);
 

@@ -2,7 +2,6 @@
 #ifndef DECIMAMBA_PROGRAMS_TRAIN_LOOP_H
 #define DECIMAMBA_PROGRAMS_TRAIN_LOOP_H
 
-#include "read_input.h"
 #include "train_data.h"
 #include "train_folder.h"
 #include "train_metrics.h"
@@ -14,7 +13,6 @@ struct train_loop {
     const struct train_settings *settings;
     const struct train_data *data, *held_out; /* held_out NULL: none */
     const struct train_folder *folder;
-    const struct text *tokenizer; /* the file, for checkpoints */
     dm_trainer *trainer;
     dm_context_options context; /* as at the end of the curriculum */
     struct train_state state;

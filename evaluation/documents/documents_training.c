@@ -36,7 +36,7 @@ static dm_status encode_answer(const struct documents_source *source, size_t id,
 static dm_status encode(const struct documents_source *source, const struct document_prompt *prompt,
                         struct tokens *tokens, dm_error *error) {
     int32_t *asked = NULL, *answer = NULL;
-    int32_t end = dm_tokenizer_find(source->tokenizer, "<|endoftext|>");
+    int32_t end = dm_tokenizer_end(source->tokenizer);
     size_t n_asked = 0, n_answer = 0;
     dm_status status = document_prompt_encode(prompt, DOCUMENT_RETRIEVAL, source->squad,
                                               source->tokenizer, &asked, &n_asked, error);

@@ -36,7 +36,7 @@ dm_status documents_draw_example(const struct documents_source *source, uint64_t
                                  dm_error *error);
 
 /* Writes the example's tokens into ids[example->n]: the prompt, and the golden document's number
- * with "|>" and, where the tokenizer has it, <|endoftext|>. Prompt and answer are encoded each
+ * with "|>" and, where there is one, dm_tokenizer_end. Prompt and answer are encoded each
  * alone, as when the model is asked. */
 dm_status documents_write_example(const struct documents_source *source,
                                   const struct documents_example *example, int32_t *ids,

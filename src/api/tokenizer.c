@@ -1,5 +1,7 @@
 #include <string.h>
 
+#include "base/memory.h"
+#include "checkpoint/stop_tokens.h"
 #include "text/decoder.h"
 #include "text/tokenizer.h"
 
@@ -23,6 +25,27 @@ DM_API size_t dm_tokenizer_vocab_size(const dm_tokenizer *tokenizer) {
 
 DM_API int32_t dm_tokenizer_find(const dm_tokenizer *tokenizer, const char *token) {
     return tokenizer && token ? dm_tokenizer_id_of(tokenizer, token, strlen(token)) : -1;
+}
+
+DM_API int32_t dm_tokenizer_end(const dm_tokenizer *tokenizer) {
+    return tokenizer ? tokenizer->end : -1;
+}
+
+DM_API dm_status dm_checkpoint_stop_tokens(const char *directory, const dm_tokenizer *tokenizer,
+                                           int32_t **ids, size_t *n_id, dm_error *error) {
+    if (!directory || !ids || !n_id)
+        return refuse_null(__func__, error);
+    struct dm_token_list stops;
+    dm_status status = dm_stop_tokens_read(directory, dm_tokenizer_end(tokenizer), &stops, error);
+    if (status)
+        return status;
+    int32_t *copy = dm_memory_array(stops.n, sizeof *copy);
+    if (!copy)
+        return dm_fail_memory(error, "the stop tokens");
+    memcpy(copy, stops.ids, stops.n * sizeof *copy);
+    *ids = copy;
+    *n_id = stops.n;
+    return DM_OK;
 }
 
 DM_API dm_status dm_tokenizer_encode(const dm_tokenizer *tokenizer, const char *text, size_t n_byte,

@@ -42,6 +42,16 @@ dm_status dm_json_read(const char *path, json_t **value, dm_error *error) {
     return status;
 }
 
+dm_status dm_json_read_if_any(const char *path, json_t **object, dm_error *error) {
+    *object = NULL;
+    dm_status status = dm_path_exists(path) ? dm_json_read(path, object, error) : DM_OK;
+    if (status || !*object || json_is_object(*object))
+        return status;
+    json_decref(*object);
+    *object = NULL;
+    return dm_fail(error, DM_ERROR_FORMAT, "%s: not a JSON object", path);
+}
+
 /* With as many digits as the same numbers need when they are read again: 0.1 is not to be
  * 0.10000000000000001. NULL: memory is short. */
 static char *dump(const json_t *value) {

@@ -3,6 +3,7 @@
 #include "base/mapped_file.h"
 #include "base/memory.h"
 #include "checkpoint/checkpoint.h"
+#include "checkpoint/companions.h"
 #include "checkpoint/model_writer.h"
 #include "checkpoint/output_directory.h"
 
@@ -23,19 +24,25 @@ static dm_status copy_file(const char *from, const char *to, dm_error *error) {
     return status;
 }
 
-/* What belongs to the model and does not change with its dialect, where the input has it. */
-static dm_status copy_companions(const char *input, const char *output, dm_error *error) {
-    static const char *const names[] = {"tokenizer.json", "tokenizer_config.json",
-                                        "special_tokens_map.json", "generation_config.json",
-                                        "decimamba.json"};
-    dm_status status = DM_OK;
-    for (size_t i = 0; !status && i < sizeof names / sizeof *names; i++) {
-        char *from = dm_path_join(input, names[i]), *to = dm_path_join(output, names[i]);
-        status = from && to ? copy_file(from, to, error) : dm_fail_memory(error, "a file name");
-        dm_memory_free(from);
-        dm_memory_free(to);
-    }
+/* The default settings, where the input has some. */
+static dm_status copy_settings(const char *input, const char *output, dm_error *error) {
+    static const char name[] = "decimamba.json";
+    char *from = dm_path_join(input, name), *to = dm_path_join(output, name);
+    dm_status status =
+        from && to ? copy_file(from, to, error) : dm_fail_memory(error, "a file name");
+    dm_memory_free(from);
+    dm_memory_free(to);
     return status;
+}
+
+static dm_status copy_companions(const char *input, const char *output, dm_error *error) {
+    struct dm_companions companions;
+    dm_status status = dm_companions_read(&companions, input, NULL, error);
+    if (status)
+        return status;
+    status = dm_companions_write(&companions, output, error);
+    dm_companions_close(&companions);
+    return status ? status : copy_settings(input, output, error);
 }
 
 dm_status dm_checkpoint_write_converted(const char *input, const char *output, dm_dtype dtype,

@@ -58,21 +58,6 @@ static dm_status get_epsilon(const json_t *object, const char *key, const char *
     return status;
 }
 
-/* A token id, or the first of a list of them. */
-static dm_status get_token(const json_t *object, const char *key, const char *name, int32_t *token,
-                           dm_error *error) {
-    const json_t *value = json_object_get(object, key);
-    if (json_is_array(value) && json_array_size(value))
-        value = json_array_get(value, 0);
-    if (!value || json_is_null(value))
-        return DM_OK;
-    json_int_t id = json_integer_value(value);
-    if (!json_is_integer(value) || id < -1 || id >= (json_int_t)SIZE_LIMIT)
-        return dm_fail(error, DM_ERROR_FORMAT, "%s: \"%s\" must be a token id", name, key);
-    *token = (int32_t)id;
-    return DM_OK;
-}
-
 static dm_status unsupported(const char *name, const char *what, dm_error *error) {
     return dm_fail(error, DM_ERROR_UNSUPPORTED, "%s: %s: only Mamba-1 models can be run", name,
                    what);
@@ -202,8 +187,6 @@ dm_status dm_model_config_from_json(const json_t *object, const char *name,
         .tied_head = true,
         .conv_bias = true,
         .mixer_norm_epsilon = 1e-6,
-        .bos_token_id = -1,
-        .eos_token_id = -1,
     };
     if (!json_is_object(object))
         return dm_fail(error, DM_ERROR_FORMAT, "%s: not a JSON object", name);
@@ -224,9 +207,11 @@ dm_status dm_model_config_from_json(const json_t *object, const char *name,
     if (!status) /* transformers' key, for either dialect */
         status = get_epsilon(object, "initializer_range", name, &read.initializer_range, error);
     if (!status)
-        status = get_token(object, "bos_token_id", name, &read.bos_token_id, error);
+        status = dm_token_list_get(object, "bos_token_id", name, &read.bos, error);
     if (!status)
-        status = get_token(object, "eos_token_id", name, &read.eos_token_id, error);
+        status = dm_token_list_get(object, "eos_token_id", name, &read.eos, error);
+    if (!status)
+        status = dm_token_list_get(object, "pad_token_id", name, &read.pad, error);
     if (!status)
         *config = read;
     return status;
@@ -258,8 +243,19 @@ static bool set_text(json_t *object, const char *key, const char *value) {
     return !json_object_set_new(object, key, json_string(value));
 }
 
-static bool set_token(json_t *object, const char *key, int32_t token) {
-    return token < 0 || !json_object_set_new(object, key, json_integer(token));
+/* One token as a number, as everyone reads it. */
+static bool set_tokens(json_t *object, const char *key, const struct dm_token_list *tokens) {
+    if (!tokens->n)
+        return true;
+    if (tokens->n == 1)
+        return !json_object_set_new(object, key, json_integer(tokens->ids[0]));
+    json_t *list = json_array();
+    for (size_t i = 0; i < tokens->n; i++)
+        if (json_array_append_new(list, json_integer(tokens->ids[i]))) {
+            json_decref(list);
+            return false;
+        }
+    return !json_object_set_new(object, key, list);
 }
 
 static bool fill(json_t *object, const struct dm_model_config *config, dm_dtype dtype) {
@@ -288,8 +284,9 @@ static bool fill(json_t *object, const struct dm_model_config *config, dm_dtype 
            set_bool(object, "use_conv_bias", config->conv_bias) &&
            set_bool(object, "tie_word_embeddings", config->tied_head) &&
            set_bool(object, "residual_in_fp32", true) && set_text(object, "hidden_act", "silu") &&
-           set_token(object, "bos_token_id", config->bos_token_id) &&
-           set_token(object, "eos_token_id", config->eos_token_id);
+           set_tokens(object, "bos_token_id", &config->bos) &&
+           set_tokens(object, "eos_token_id", &config->eos) &&
+           set_tokens(object, "pad_token_id", &config->pad);
 }
 
 json_t *dm_model_config_to_json(const struct dm_model_config *config, dm_dtype dtype) {

@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-#include "base/json.h"
+#include "checkpoint/stop_tokens.h"
 
 struct dm_model_config {
     size_t n_layer, d_model, d_inner, d_state, d_conv, dt_rank;
@@ -17,7 +17,8 @@ struct dm_model_config {
     bool mixer_norms;            /* falcon-mamba: dt, B and C pass an RMSNorm without weight */
     double mixer_norm_epsilon;
     double initializer_range; /* transformers' deviation of initial weights; 0: not said */
-    int32_t bos_token_id, eos_token_id; /* -1: not said */
+    /* No part of the network, but kept: transformers takes 0 for what config.json does not name. */
+    struct dm_token_list bos, eos, pad;
 };
 
 /* Reads either dialect: state-spaces (`d_model`, `ssm_cfg`, vocabulary padded up to

@@ -57,7 +57,8 @@ static void expect_converted(const char *input, const char *output, dm_dtype dty
     assert_int_equal(dm_checkpoint_config(to)->tied_head, config->tied_head);
     assert_int_equal(dm_checkpoint_config(to)->mixer_norms, config->mixer_norms);
     assert_true(dm_checkpoint_config(to)->mixer_norm_epsilon == config->mixer_norm_epsilon);
-    assert_int_equal(dm_checkpoint_config(to)->eos_token_id, config->eos_token_id);
+    assert_memory_equal(&dm_checkpoint_config(to)->eos, &config->eos, sizeof config->eos);
+    assert_memory_equal(&dm_checkpoint_config(to)->pad, &config->pad, sizeof config->pad);
     for (enum dm_parameter p = 0; p < DM_N_PARAMETER; p++)
         for (size_t layer = 0; layer < config->n_layer; layer++) {
             struct dm_weight a = dm_checkpoint_weight(from, p, layer),
@@ -136,19 +137,27 @@ static void aligns_every_tensor(void **state) {
 }
 
 static void copies_companions(void **state) {
-    static const char *const names[] = {"tokenizer.json", "tokenizer_config.json",
-                                        "special_tokens_map.json", "generation_config.json",
-                                        "decimamba.json"};
+    static const char *const names[] = {"tokenizer.json",
+                                        "tokenizer_config.json",
+                                        "special_tokens_map.json",
+                                        "generation_config.json",
+                                        "decimamba.json",
+                                        "added_tokens.json",
+                                        "vocab.json",
+                                        "merges.txt",
+                                        "chat_template.jinja",
+                                        "chat_template.json"};
+    enum { n_name = sizeof names / sizeof *names };
     mkdir(inside("in"), 0777);
     test_copy_file(test_data("golden/tiny-a/config.json"), inside("in/config.json"));
     test_copy_file(test_data("golden/tiny-a/model.safetensors"), inside("in/model.safetensors"));
-    for (size_t i = 0; i < 5; i++)
+    for (size_t i = 0; i < n_name; i++)
         test_write_file(test_join(inside("in"), names[i]), names[i], i ? strlen(names[i]) : 0);
     test_write_file(inside("in/notes.txt"), "x", 1);
     mkdir(inside("out"), 0777); /* an empty directory is fine, a slash at the end too */
     convert(inside("in"), inside("out/"), DM_DTYPE_AUTO);
-    assert_int_equal(test_count_entries(inside("out")), 7);
-    for (size_t i = 0; i < 5; i++)
+    assert_int_equal(test_count_entries(inside("out")), 2 + n_name);
+    for (size_t i = 0; i < n_name; i++)
         expect_same_file(inside("in"), inside("out"), names[i]);
     (void)state;
 }

@@ -28,7 +28,7 @@ static void reads_the_official_dialect(void **state) {
     assert_int_equal(c.dt_rank, 3); /* ceil(40 / 16) */
     assert_true(c.tied_head && c.conv_bias);
     assert_false(c.projection_bias || c.projection_bias_unsaid || c.mixer_norms);
-    assert_int_equal(c.eos_token_id, -1);
+    assert_int_equal(c.eos.n, 0);
     assert_true(c.norm_epsilon == 1e-5);
     assert_int_equal(parse("{" OFFICIAL ", \"ssm_cfg\": {\"d_state\": 8, \"expand\": 1.5, "
                            "\"d_conv\": 3, \"dt_rank\": 5, \"conv_bias\": false, \"bias\": true, "
@@ -54,8 +54,10 @@ static void reads_transformers_dialect(void **state) {
     assert_int_equal(c.d_inner, 16);
     assert_int_equal(c.dt_rank, 1);
     assert_int_equal(c.vocab_size, 16);
-    assert_int_equal(c.eos_token_id, 5);
-    assert_int_equal(c.bos_token_id, -1);
+    assert_int_equal(c.eos.n, 2);
+    assert_int_equal(c.eos.ids[0], 5);
+    assert_int_equal(c.eos.ids[1], 6);
+    assert_int_equal(c.bos.n, 0);
     assert_true(c.projection_bias_unsaid && c.tied_head && c.conv_bias);
     assert_int_equal(parse("{\"model_type\": \"falcon_mamba\", " HF ", \"expand\": 16, "
                            "\"intermediate_size\": 24, \"mixer_rms_eps\": 1e-3, \"use_bias\": true,"
@@ -67,8 +69,9 @@ static void reads_transformers_dialect(void **state) {
     assert_true(c.mixer_norms && c.projection_bias);
     assert_false(c.tied_head || c.projection_bias_unsaid);
     assert_true(c.mixer_norm_epsilon == 1e-3 && c.norm_epsilon == 1e-4);
-    assert_int_equal(c.bos_token_id, 0);
-    assert_int_equal(c.eos_token_id, -1);
+    assert_int_equal(c.bos.n, 1);
+    assert_int_equal(c.bos.ids[0], 0);
+    assert_int_equal(c.eos.n, 0);
     assert_int_equal(parse("{\"model_type\": \"falcon_mamba\", " HF "}", &c, NULL), DM_OK);
     assert_true(c.mixer_norm_epsilon == 1e-6);
     (void)state;
@@ -131,8 +134,8 @@ static void writes_what_it_reads(void **state) {
         .vocab_size = 17,
         .norm_epsilon = 3e-5,
         .mixer_norm_epsilon = 1e-6,
-        .bos_token_id = -1,
-        .eos_token_id = 0,
+        .eos = {1, {0}},
+        .pad = {2, {7, 3}},
     };
     for (unsigned flags = 0; flags < 16; flags++) {
         config.tied_head = flags & 1;
@@ -143,6 +146,7 @@ static void writes_what_it_reads(void **state) {
         memset(&again, 0, sizeof again);
         json_t *object = dm_model_config_to_json(&config, DM_DTYPE_BF16);
         assert_non_null(object);
+        assert_true(json_is_integer(json_object_get(object, "eos_token_id"))); /* not a list */
         assert_int_equal(dm_model_config_from_json(object, "c", &again, NULL), DM_OK);
         json_decref(object);
         assert_int_equal(again.d_inner, 20);
@@ -158,8 +162,11 @@ static void writes_what_it_reads(void **state) {
         assert_int_equal(again.conv_bias, config.conv_bias);
         assert_int_equal(again.projection_bias, config.projection_bias);
         assert_int_equal(again.mixer_norms, config.mixer_norms);
-        assert_int_equal(again.bos_token_id, -1);
-        assert_int_equal(again.eos_token_id, 0);
+        assert_int_equal(again.bos.n, 0);
+        assert_int_equal(again.eos.n, 1);
+        assert_int_equal(again.eos.ids[0], 0);
+        assert_int_equal(again.pad.n, 2);
+        assert_memory_equal(again.pad.ids, config.pad.ids, 2 * sizeof *again.pad.ids);
     }
     (void)state;
 }

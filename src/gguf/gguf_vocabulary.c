@@ -3,10 +3,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/json.h"
 #include "base/mapped_file.h"
 #include "base/memory.h"
-#include "text/tokenizer.h"
+#include "gguf/gguf_specials.h"
 
 enum { type_normal = 1, type_control = 3, type_user_defined = 4, type_unused = 5 };
 
@@ -90,63 +89,6 @@ static dm_status put_merges(struct dm_gguf_bytes *keys, const struct vocabulary 
     return DM_OK;
 }
 
-/* A special token's id: what tokenizer_config.json names, as a string or as an object with its
- * "content", else the number in config.json; -1: neither. */
-static int32_t find_special(const struct vocabulary *vocabulary, const json_t *settings,
-                            const json_t *config, const char *name) {
-    char key[32];
-    snprintf(key, sizeof key, "%s_token", name);
-    const json_t *named = json_object_get(settings, key);
-    if (json_is_object(named))
-        named = json_object_get(named, "content");
-    if (json_is_string(named)) {
-        int32_t id = dm_tokenizer_id_of(vocabulary->tokenizer, json_string_value(named),
-                                        json_string_length(named));
-        if (id >= 0 && vocabulary->tokenizer->tokens[id].added)
-            return id;
-    }
-    snprintf(key, sizeof key, "%s_token_id", name);
-    const json_t *number = json_object_get(config, key);
-    json_int_t id = json_is_integer(number) ? json_integer_value(number) : -1;
-    return id >= 0 && (size_t)id < vocabulary->n_row ? (int32_t)id : -1;
-}
-
-static void put_specials(struct dm_gguf_bytes *keys, const struct vocabulary *vocabulary,
-                         const json_t *settings, const json_t *config) {
-    static const char *const specials[][2] = {{"bos", "tokenizer.ggml.bos_token_id"},
-                                              {"eos", "tokenizer.ggml.eos_token_id"},
-                                              {"unk", "tokenizer.ggml.unknown_token_id"},
-                                              {"pad", "tokenizer.ggml.padding_token_id"}};
-    static const char end_of_text[] = "<|endoftext|>";
-    for (size_t i = 0; i < sizeof specials / sizeof *specials; i++) {
-        int32_t id = find_special(vocabulary, settings, config, specials[i][0]);
-        if (id < 0 && !strcmp(specials[i][0], "eos"))
-            id = dm_tokenizer_id_of(vocabulary->tokenizer, end_of_text, strlen(end_of_text));
-        if (id >= 0)
-            dm_gguf_key_u32(keys, specials[i][1], (uint32_t)id);
-    }
-    dm_gguf_key_bool(keys, "tokenizer.ggml.add_bos_token", false); /* nor do we */
-    dm_gguf_key_bool(keys, "tokenizer.ggml.add_eos_token", false);
-    const json_t *template = json_object_get(settings, "chat_template");
-    if (json_is_string(template))
-        dm_gguf_key_text(keys, "tokenizer.chat_template", json_string_value(template),
-                         json_string_length(template));
-}
-
-/* A JSON file of the directory; NULL where it does not exist. */
-static dm_status read_json(const char *directory, const char *name, json_t **value,
-                           dm_error *error) {
-    char *path = dm_path_join(directory, name);
-    *value = NULL;
-    dm_status status = DM_OK;
-    if (!path)
-        status = dm_fail_memory(error, "a file name");
-    else if (dm_path_exists(path))
-        status = dm_json_read(path, value, error);
-    dm_memory_free(path);
-    return status;
-}
-
 static dm_status check(const struct vocabulary *vocabulary, const char *directory,
                        dm_error *error) {
     const struct dm_tokenizer *tokenizer = vocabulary->tokenizer;
@@ -165,7 +107,6 @@ static dm_status check(const struct vocabulary *vocabulary, const char *director
 static dm_status put_all(struct dm_gguf_bytes *keys, struct vocabulary *vocabulary,
                          const char *directory, dm_error *error) {
     const struct dm_string_table *by_text = &vocabulary->tokenizer->by_text;
-    json_t *settings = NULL, *config = NULL;
     vocabulary->texts = dm_memory_zeroed(vocabulary->n_row, sizeof *vocabulary->texts);
     if (!vocabulary->texts)
         return dm_fail_memory(error, "the tokenizer's texts");
@@ -179,13 +120,8 @@ static dm_status put_all(struct dm_gguf_bytes *keys, struct vocabulary *vocabula
     put_tokens(keys, vocabulary);
     dm_status status = put_merges(keys, vocabulary, error);
     if (!status)
-        status = read_json(directory, "tokenizer_config.json", &settings, error);
-    if (!status)
-        status = read_json(directory, "config.json", &config, error);
-    if (!status)
-        put_specials(keys, vocabulary, settings, config);
-    json_decref(settings);
-    json_decref(config);
+        status =
+            dm_gguf_put_specials(keys, directory, vocabulary->tokenizer, vocabulary->n_row, error);
     dm_memory_free(vocabulary->texts);
     return status;
 }

@@ -157,6 +157,97 @@ static void names_all_that_llama_cpp_asks_for(void **state) {
     (void)state;
 }
 
+/* Exports the model of make_input. */
+static void export_input(struct gguf_file *file) {
+    export(inside("in"), inside("out.gguf"), 0);
+    gguf_read(file, inside("out.gguf"));
+}
+
+/* The number of a key; -1: it is not there. */
+static int number_of(const struct gguf_file *file, const char *name) {
+    const struct gguf_key *key = gguf_find_key(file, name, strlen(name));
+    return key ? key->value[0] : -1;
+}
+
+static void expect_text(const struct gguf_file *file, const char *name, const char *text) {
+    const struct gguf_key *key = gguf_find_key(file, name, strlen(name));
+    if (!text) {
+        assert_null(key);
+        return;
+    }
+    assert_non_null(key);
+    assert_int_equal(key->n_value, 8 + strlen(text));
+    assert_int_equal(key->value[0], strlen(text));
+    assert_memory_equal(key->value + 8, text, strlen(text));
+}
+
+static void names_every_token_to_stop_at(void **state) {
+    static const struct {
+        const char *generation, *settings;
+        int ends[3], pad; /* ends of text, of turn, of message */
+    } cases[] = {
+        {"{}", "{}", {-1, -1, -1}, -1},
+        {"{\"eos_token_id\": [5, 0, 3], \"pad_token_id\": 4}", "{}", {5, 0, 3}, 4},
+        /* that of the tokenizer goes first, where it is one */
+        {"{\"eos_token_id\": [5, 1]}", "{\"eos_token\": \"b\"}", {1, 5, -1}, -1},
+        {"{\"eos_token_id\": 5}", "{\"eos_token\": \"b\"}", {5, -1, -1}, -1},
+        {"{}", "{\"eos_token\": \"b\"}", {1, -1, -1}, -1},
+        /* no row of the model */
+        {"{\"eos_token_id\": [96, 95, 1, 0], \"pad_token_id\": 96}", "{}", {95, 1, 0}, -1},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct gguf_file file;
+        make_input(small_tokenizer(PLAIN, ""));
+        test_write_text(inside("in/generation_config.json"), cases[i].generation);
+        test_write_text(inside("in/tokenizer_config.json"), cases[i].settings);
+        export_input(&file);
+        assert_int_equal(number_of(&file, "tokenizer.ggml.eos_token_id"), cases[i].ends[0]);
+        assert_int_equal(number_of(&file, "tokenizer.ggml.eot_token_id"), cases[i].ends[1]);
+        assert_int_equal(number_of(&file, "tokenizer.ggml.eom_token_id"), cases[i].ends[2]);
+        assert_int_equal(number_of(&file, "tokenizer.ggml.padding_token_id"), cases[i].pad);
+        gguf_free(&file);
+    }
+    test_write_text(inside("in/generation_config.json"), "{\"eos_token_id\": [0, 1, 2, 3]}");
+    expect_failure(inside("in"), inside("new"), 0, DM_ERROR_UNSUPPORTED,
+                   "in: \"eos_token_id\" lists more tokens than the 3 that GGUF has places for");
+    (void)state;
+}
+
+static void holds_the_chat_templates(void **state) {
+    static const char usual[] = "tokenizer.chat_template", names[] = "tokenizer.chat_templates";
+    struct gguf_file file;
+    make_input(small_tokenizer(PLAIN, ""));
+    test_write_text(inside("in/tokenizer_config.json"), "{\"chat_template\": \"{{ one }}\\n\"}");
+    export_input(&file);
+    expect_text(&file, usual, "{{ one }}\n");
+    gguf_free(&file);
+    test_write_text(inside("in/tokenizer_config.json"),
+                    "{\"chat_template\": ["
+                    "{\"name\": \"tool-use\", \"template\": \"{{ tools }}\"}, {\"name\": 3}, "
+                    "{\"name\": \"default\", \"template\": \"{{ first }}\"}, "
+                    "{\"name\": \"default\", \"template\": \"{{ messages }}\"}]}");
+    export_input(&file);
+    expect_text(&file, usual, "{{ messages }}");
+    expect_text(&file, "tokenizer.chat_template.tool_use", "{{ tools }}");
+    const struct gguf_key *list = gguf_find_key(&file, names, strlen(names));
+    static const char expected[] = "\x08\0\0\0\1\0\0\0\0\0\0\0\x08\0\0\0\0\0\0\0tool_use";
+    assert_non_null(list);
+    assert_int_equal(list->n_value, sizeof expected - 1);
+    assert_memory_equal(list->value, expected, sizeof expected - 1);
+    gguf_free(&file);
+    /* the file goes before the key */
+    test_write_text(inside("in/chat_template.jinja"), "{% for m in messages %}\n{% endfor %}\n");
+    export_input(&file);
+    expect_text(&file, usual, "{% for m in messages %}\n{% endfor %}\n");
+    expect_text(&file, "tokenizer.chat_template.tool_use", NULL);
+    gguf_free(&file);
+    test_write_file(inside("in/chat_template.jinja"), "", 0);
+    export_input(&file);
+    expect_text(&file, usual, "");
+    gguf_free(&file);
+    (void)state;
+}
+
 static void refuses_what_llama_cpp_does_not_read(void **state) {
     const char *out = inside("out.gguf");
     expect_failure(test_data("checkpoints/mamba-biases-f16"), out, 0, DM_ERROR_UNSUPPORTED,
@@ -228,6 +319,8 @@ int main(void) {
         TEST(writes_what_llama_cpp_does),
         TEST(keeps_the_stored_type),
         TEST(names_all_that_llama_cpp_asks_for),
+        TEST(names_every_token_to_stop_at),
+        TEST(holds_the_chat_templates),
         TEST(refuses_what_llama_cpp_does_not_read),
         TEST(refuses_another_width),
         TEST(writes_nothing_it_cannot_finish),

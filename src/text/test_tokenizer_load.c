@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/file_writer.h"
 #include "base/memory.h"
@@ -232,6 +233,59 @@ static void test_sound_variants(void **state) {
     }
 }
 
+/* The token that ends a text, by the files beside tokenizer.json; NULL: there is none. */
+static int32_t find_end(const char *config, const char *map, const char *added) {
+    const char *names[] = {"tokenizer_config.json", "special_tokens_map.json"};
+    const char *texts[] = {config, map};
+    const struct parts parts = {.added = added};
+    dm_tokenizer *tokenizer;
+    dm_error error;
+    for (size_t i = 0; i < 2; i++)
+        if (texts[i])
+            test_write_text(test_join(test_directory, names[i]), texts[i]);
+    if (load_parts(&parts, &tokenizer, &error))
+        fail_msg("%s", error.message);
+    int32_t end = dm_tokenizer_end(tokenizer);
+    dm_tokenizer_free(tokenizer);
+    assert_int_equal(dm_tokenizer_load(test_directory, &tokenizer, &error), DM_OK);
+    assert_int_equal(dm_tokenizer_end(tokenizer), end); /* by the folder too */
+    dm_tokenizer_free(tokenizer);
+    for (size_t i = 0; i < 2; i++)
+        if (texts[i])
+            assert_int_equal(unlink(test_join(test_directory, names[i])), 0);
+    return end;
+}
+
+static void test_end(void **state) {
+    (void)state;
+    const char *usual = "[" ADDED("4", "<|endoftext|>") "," ADDED("5", "<|im_end|>") "]";
+    const char *own = "{\"eos_token\":\"<|im_end|>\"}";
+    assert_int_equal(dm_tokenizer_end(NULL), -1);
+    assert_int_equal(find_end(NULL, NULL, NULL), -1);
+    assert_int_equal(find_end(NULL, NULL, usual), 4);
+    assert_int_equal(find_end(own, NULL, usual), 5);
+    assert_int_equal(find_end(NULL, own, usual), 5);
+    assert_int_equal(find_end(own, "{\"eos_token\":\"c\"}", usual), 5);
+    assert_int_equal(find_end("{\"pad_token\":\"a\"}", own, usual), 5);
+    assert_int_equal(find_end("{\"eos_token\":{\"content\":\"c\",\"lstrip\":true}}", own, usual),
+                     3);
+    assert_int_equal(find_end("{\"eos_token\":null}", NULL, usual), 4);
+    assert_int_equal(find_end("{\"eos_token\":\"</s>\"}", NULL, usual), 4); /* none such */
+    assert_int_equal(find_end("{\"eos_token\":\"</s>\"}", NULL, NULL), -1);
+    dm_tokenizer *tokenizer;
+    dm_error error;
+    static const char *const broken[][2] = {
+        {"{\"eos_token\":", "tokenizer_config.json:1: not valid JSON"},
+        {"[]", "tokenizer_config.json: not a JSON object"}};
+    for (size_t i = 0; i < 2; i++) {
+        test_write_text(test_join(test_directory, "tokenizer_config.json"), broken[i][0]);
+        load_parts(&sound, &tokenizer, &error);
+        test_expect_error(&error, DM_ERROR_FORMAT, broken[i][1]);
+        assert_int_equal(dm_memory_live(), 0);
+    }
+    assert_int_equal(unlink(test_join(test_directory, "tokenizer_config.json")), 0);
+}
+
 /* Ids without a token are inside the vocabulary, and decode to nothing. */
 static void test_holes(void **state) {
     (void)state;
@@ -273,7 +327,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_faults),           cmocka_unit_test(test_not_a_tokenizer),
         cmocka_unit_test(test_sound_variants),   cmocka_unit_test(test_holes),
-        cmocka_unit_test(test_empty_vocabulary),
+        cmocka_unit_test(test_empty_vocabulary), cmocka_unit_test(test_end),
     };
     return cmocka_run_group_tests(tests, set_up, test_tear_down);
 }

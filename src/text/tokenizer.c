@@ -24,6 +24,16 @@ int32_t dm_tokenizer_id_of(const struct dm_tokenizer *tokenizer, const char *tex
     return dm_string_table_get(&tokenizer->by_text, text, n_byte);
 }
 
+int32_t dm_tokenizer_named(const struct dm_tokenizer *tokenizer, const json_t *settings,
+                           const char *key) {
+    const json_t *named = json_object_get(settings, key);
+    if (json_is_object(named))
+        named = json_object_get(named, "content");
+    return json_is_string(named)
+               ? dm_tokenizer_id_of(tokenizer, json_string_value(named), json_string_length(named))
+               : -1;
+}
+
 /* One encoding under way. */
 struct encoding {
     const struct dm_tokenizer *tokenizer;

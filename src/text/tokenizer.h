@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/status.h"
+#include "base/json.h"
 #include "text/added_tokens.h"
 #include "text/bpe.h"
 #include "text/pretokenize.h"
@@ -33,16 +33,22 @@ struct dm_tokenizer {
     bool nfc, add_prefix_space, split_words;
     struct dm_pretokenizer pretokenizer; /* when split_words */
     struct dm_bpe bpe;
+    int32_t end; /* the token that ends a text; -1: none */
 };
 
 /* Ids are below this. */
 enum { DM_MAX_VOCABULARY = 1 << 20 };
 
-/* `path`: a tokenizer.json, or a directory that holds one. */
+/* `path`: a tokenizer.json, or a directory that holds one; tokenizer_config.json and
+ * special_tokens_map.json are looked for beside it, for the token that ends a text. */
 dm_status dm_tokenizer_read(const char *path, struct dm_tokenizer **tokenizer, dm_error *error);
 void dm_tokenizer_release(struct dm_tokenizer *tokenizer); /* NULL is fine */
 /* The id whose stored text is exactly this, or -1. */
 int32_t dm_tokenizer_id_of(const struct dm_tokenizer *tokenizer, const char *text, size_t n_byte);
+/* The id of the token settings[key], which is a string or an object with its "content"; -1: none
+ * that the vocabulary has. */
+int32_t dm_tokenizer_named(const struct dm_tokenizer *tokenizer, const json_t *settings,
+                           const char *key);
 
 /* `*ids` is allocated. Text that is not UTF-8 is DM_ERROR_FORMAT. */
 dm_status dm_tokenizer_to_ids(const struct dm_tokenizer *tokenizer, const char *text, size_t n_byte,

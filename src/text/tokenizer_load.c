@@ -1,5 +1,4 @@
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/json.h"
 #include "base/mapped_file.h"
@@ -254,18 +253,42 @@ static dm_status read_file(const char *path, struct dm_tokenizer *tokenizer, dm_
     return status;
 }
 
-dm_status dm_tokenizer_read(const char *path, struct dm_tokenizer **tokenizer, dm_error *error) {
-    struct stat info;
-    char *inside = NULL;
-    if (stat(path, &info) == 0 && S_ISDIR(info.st_mode)) {
-        inside = dm_path_join(path, "tokenizer.json");
-        if (!inside)
-            return dm_fail_memory(error, path);
-    }
-    struct dm_tokenizer *made = dm_memory_zeroed(1, sizeof *made);
+/* The "eos_token" of a file in the folder, where it names a token; else `*end` stays. */
+static dm_status read_end(const char *folder, const char *name,
+                          const struct dm_tokenizer *tokenizer, int32_t *end, dm_error *error) {
+    json_t *settings = NULL;
+    char *path = dm_path_join(folder, name);
     dm_status status =
-        made ? read_file(inside ? inside : path, made, error) : dm_fail_memory(error, path);
-    dm_memory_free(inside);
+        path ? dm_json_read_if_any(path, &settings, error) : dm_fail_memory(error, "a file name");
+    int32_t id = dm_tokenizer_named(tokenizer, settings, "eos_token");
+    if (id >= 0)
+        *end = id;
+    json_decref(settings);
+    dm_memory_free(path);
+    return status;
+}
+
+static dm_status find_end(const char *folder, struct dm_tokenizer *tokenizer, dm_error *error) {
+    static const char usual[] = "<|endoftext|>";
+    /* the later one wins, as in transformers */
+    static const char *const names[] = {"special_tokens_map.json", "tokenizer_config.json"};
+    dm_status status = DM_OK;
+    tokenizer->end = dm_tokenizer_id_of(tokenizer, usual, strlen(usual));
+    for (size_t i = 0; i < sizeof names / sizeof *names && !status; i++)
+        status = read_end(folder, names[i], tokenizer, &tokenizer->end, error);
+    return status;
+}
+
+dm_status dm_tokenizer_read(const char *path, struct dm_tokenizer **tokenizer, dm_error *error) {
+    char *folder, *file;
+    if (!dm_path_place(path, "tokenizer.json", &folder, &file))
+        return dm_fail_memory(error, path);
+    struct dm_tokenizer *made = dm_memory_zeroed(1, sizeof *made);
+    dm_status status = made ? read_file(file, made, error) : dm_fail_memory(error, path);
+    if (!status)
+        status = find_end(folder, made, error);
+    dm_memory_free(folder);
+    dm_memory_free(file);
     if (status)
         dm_tokenizer_release(made);
     else

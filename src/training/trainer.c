@@ -161,6 +161,8 @@ dm_status dm_trainer_start(const char *directory, const dm_trainer_options *opti
                                      &trainer->calibration, error);
     }
     if (!status)
+        status = dm_companions_read(&trainer->companions, directory, options->tokenizer, error);
+    if (!status)
         status = make_network(trainer, checkpoint, error);
     if (!status)
         status = dm_checkpoint_check(checkpoint, error);
@@ -184,6 +186,7 @@ void dm_trainer_release(struct dm_trainer *trainer) {
     dm_context_free(trainer->context);
     dm_trained_network_free(&trainer->trained);
     dm_calibration_free(trainer->calibration);
+    dm_companions_close(&trainer->companions);
     dm_threads_free(trainer->threads);
     dm_cpu_ops_free(&trainer->ops);
     dm_memory_free(trainer);

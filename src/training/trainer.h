@@ -3,6 +3,7 @@
 #define DM_TRAINING_TRAINER_H
 
 #include "checkpoint/checkpoint.h"
+#include "checkpoint/companions.h"
 #include "training/pass.h"
 
 struct dm_trainer {
@@ -11,6 +12,7 @@ struct dm_trainer {
     struct dm_threads *threads;
     struct dm_trained_network trained;
     struct dm_calibration *calibration; /* NULL: the start had none */
+    struct dm_companions companions;
     struct dm_context *context;
     struct dm_pass pass;
     double loss_sum, loss_weight; /* of what was accumulated since the last step */
@@ -30,8 +32,8 @@ dm_status dm_trainer_apply(struct dm_trainer *trainer, dm_step_stats *stats, dm_
 
 /* ---- trainer_file.c ---- */
 
-/* config.json, model.safetensors (merged, float32), optimizer.safetensors, trainer.json and, where
- * there is something to say, decimamba.json. */
+/* config.json, model.safetensors (merged, float32), the companions, optimizer.safetensors,
+ * trainer.json and, where there is something to say, decimamba.json. */
 dm_status dm_trainer_write(const struct dm_trainer *trainer, const char *directory,
                            const char *note, dm_error *error);
 /* The model's files alone. */

@@ -70,6 +70,8 @@ static dm_status write_model(const struct dm_trainer *trainer, const char *direc
     const struct dm_weight_source weights = {read_weight, &source};
     dm_status status = dm_model_write(directory, &trained->network.config, dtype, &weights, error);
     dm_memory_free(source.merged);
+    if (!status)
+        status = dm_companions_write(&trainer->companions, directory, error);
     return status ? status : write_calibration(trainer, directory, error);
 }
 

@@ -51,6 +51,15 @@ run 0 evaluate passkey model --text "$text" $small --trained 200 --methods "$thr
 prints 'of them read before'
 same varied/outcomes.jsonl first/outcomes.jsonl
 same varied/report.json first/report.json
+# an answer ends where the model stops: here at the first character of one
+row=$(grep -m 1 '"method":"none","prompt":.*"answer":"[ 0-9A-Za-z]' first/outcomes.jsonl)
+prompt=$(echo "$row" | sed 's/.*"prompt":\([0-9]*\).*/\1/')
+character=$(echo "$row" | sed 's/.*"answer":"\(.\).*/\1/')
+cp -r model ending
+printf '{"eos_token_id": [3, %d]}' "'$character" > ending/generation_config.json
+run 0 evaluate passkey ending --text "$text" $small --methods none --output ended
+grep "\"prompt\":$prompt," ended/outcomes.jsonl | grep -q '"answer":""' ||
+    failed "the answer does not end before '$character'"
 # and is not mixed with another
 cp -r first other
 run 1 evaluate passkey model --text "$text" $small --methods none --seed 2 --output other

@@ -65,6 +65,13 @@ run 0 info converted
 prints 'bf16 stored'
 [ -f converted/tokenizer.json ] || failed 'the tokenizer was not copied'
 run 0 convert "$golden" plain
+cp -R model chat
+sed 's/^{/{"eos_token_id": [5, 2], "pad_token_id": 4, /' model/config.json > chat/config.json
+echo '{{ messages }}' > chat/chat_template.jinja
+run 0 convert chat chat2
+same chat/chat_template.jinja chat2/chat_template.jinja
+tr -d ' \n' < chat2/config.json | grep -qF '"eos_token_id":[5,2],"pad_token_id":4' ||
+    failed "chat2/config.json: $(cat chat2/config.json)"
 printf '1 2 3 4 5' > ids
 run 0 generate "$golden" --ids ids --print-ids --max-tokens 9
 cp out before

@@ -102,6 +102,44 @@ run 0 generate model 'Once upon' --temperature 1.5 --seed 4 --max-tokens 2000 --
 prints '"generated_tokens":2000,"stop_reason":"length"'
 cp "$here/ascii/tokenizer.json" model/
 
+# ... is one of generation_config.json, else of config.json, else the tokenizer's own
+cp model/config.json .
+run 0 generate model 'Once upon' --temperature 1.5 --seed 4 --max-tokens 9 --print-ids
+cp out nine
+printed_exactly '87 77 32 92 19 97 81 122 53'
+ends_after() { # the ids; flags
+    expected_ids=$1
+    shift
+    run 0 generate model 'Once upon' --temperature 1.5 --seed 4 --max-tokens 9 --json "$@"
+    [ "$(json_ids)" = "$expected_ids" ] || failed "the ids are $(json_ids)"
+    [ "$expected_ids" = "$(tr ' ' ',' < nine)" ] || prints '"stop_reason":"end_token"'
+}
+sed 's/^{/{"eos_token_id": 92, /' config.json > model/config.json
+ends_after 87,77,32
+ends_after 87,77,32,92,19,97,81,122,53 --ignore-eos
+run 0 generate model 'Once upon' --temperature 1.5 --seed 4 --max-tokens 9 --print-ids
+printed_exactly '87 77 32'
+echo '{"eos_token_id": [3, 87]}' > model/generation_config.json
+ends_after ''
+echo '{"eos_token_id": null}' > model/generation_config.json
+ends_after 87,77,32
+cp config.json model/
+ends_after 87,77,32,92,19,97,81,122,53
+echo '{"eos_token": "M"}' > model/tokenizer_config.json
+ends_after 87
+echo '{"eos_token_id": 3}' > model/generation_config.json
+ends_after 87,77,32,92,19,97,81,122,53
+echo '{"eos_token_id": "x"}' > model/generation_config.json
+run 1 generate model 'Once upon'
+complains 'model/generation_config.json: "eos_token_id" must be a token id'
+ends_after 87,77,32,92,19,97,81,122,53 --ignore-eos # what is not needed is not read
+rm model/generation_config.json model/tokenizer_config.json
+# without a tokenizer too: the first of the golden ids that follow are 74 76 78 7
+cp -R "$golden" ending
+echo '{"eos_token_id": [7]}' > ending/generation_config.json
+run 0 generate ending --ids ids --print-ids --max-tokens 24
+printed_exactly '74 76 78'
+
 # what cannot be
 printf '5 96 7' > bad
 run 1 generate "$golden" --ids bad --print-ids

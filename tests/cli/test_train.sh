@@ -208,6 +208,51 @@ grep -q '"base_length"' key/run.json && failed 'key/run.json has a base length'
 grep -q '"kept_share": 0.25' key/run.json || failed 'key/run.json'
 run 0 info key/model
 prints 'context             decimate, layers 0, base length 50, '
+# the end that completions teach is the tokenizer's, and its files go where the model goes
+mkdir chat
+cp config.json text.txt chat
+cp tokenizer.json chat/tokenizer.json
+printf '{"prompt": "What?", "completion": " This."}\n' > chat/questions.jsonl
+echo '{"eos_token": "z", "chat_template": "{{ messages }}"}' > chat/tokenizer_config.json
+echo '{"eos_token_id": [122, 3]}' > chat/generation_config.json
+echo '{{ messages }}' > chat/chat_template.jinja
+echo '{"eos_token": "y"}' > chat/special_tokens_map.json
+same_files() { # folders
+    for file in tokenizer.json tokenizer_config.json generation_config.json chat_template.jinja \
+        special_tokens_map.json; do
+        same "$1/$file" "$2/$file"
+    done
+}
+answers='--jsonl chat/questions.jsonl --steps 2 --length 64 --batch-tokens 64'
+run 0 train --config chat/config.json --output taught $answers
+prints 'completions end with z, id 122'
+! grep -q warning out || failed 'the model stops there'
+same_files chat taught/last
+same_files chat taught/model
+cp -R chat first
+run 0 init config.json start
+cp -R start/* first/
+echo '{"eos_token_id": 3}' > first/generation_config.json
+run 0 train --model first --output more_taught $answers --save-every 1
+prints 'warning: the model'"'"'s eos_token_id does not list it: generation will not stop at z'
+same_files first more_taught/model
+# they are those of the start, whatever becomes of it: a checkpoint holds them
+cp -R first second
+rm -r more_taught/model first/chat_template.jinja
+run 0 train --model first --output more_taught $answers --save-every 1
+prints 'more_taught/model: after 2 steps'
+same_files second more_taught/model
+echo '{"eos_token": "x"}' > second/tokenizer_config.json
+run 0 train --model start --tokenizer second/tokenizer.json --output others $answers
+prints 'completions end with x, id 120'
+same_files second others/model
+rm second/tokenizer_config.json second/special_tokens_map.json
+run 0 train --model second --output endless $answers
+prints 'warning: no end is taught: second/tokenizer.json has no <|endoftext|>, and no eos_token is named beside it'
+run 0 train --model second --output unanswered --text text.txt --steps 1 --length 64 --batch-tokens 64
+! grep -q -e 'end' out || failed 'text has no end to teach'
+absent unanswered/model/tokenizer_config.json
+
 # document retrieval, with a curriculum; 2 documents are some 1,500 bytes
 sed 's/128/256/' config.json > bytes.json
 cat > found.json <<END
@@ -218,6 +263,7 @@ cat > found.json <<END
 END
 run 0 train found.json
 prints 'parameters are trained, on 180 questions about 60 paragraphs; 4 sequences held out'
+prints 'warning: no end is taught'
 [ "$(numbers found documents | tr '\n' ' ')" = '1 2 3 3 ' ] || failed 'numbers of documents'
 grep -q '"documents": 3' found/run.json || failed 'found/run.json'
 run 1 train found/run.json --documents 2

@@ -52,6 +52,16 @@ static void use_decode(struct scene *scene, uint64_t *digest) {
     dm_free(scene->out.text);
 }
 
+static dm_status act_stop(struct scene *scene, dm_error *error) {
+    return dm_checkpoint_stop_tokens(test_data("gguf/tokens"), scene->tokenizer, &scene->out.ids,
+                                     &scene->out.n, error);
+}
+
+static void use_stop(struct scene *scene, uint64_t *digest) {
+    digest_bytes(digest, scene->out.ids, scene->out.n * sizeof *scene->out.ids);
+    dm_free(scene->out.ids);
+}
+
 /* ---- dm_decoder_* ---- */
 
 static void digest_part(struct scene *scene, uint64_t *digest) {
@@ -146,6 +156,10 @@ const struct memory_case memory_cases_text[] = {
      .prepare = load_tokenizer,
      .act = act_decode,
      .use = use_decode},
+    {.call = "dm_checkpoint_stop_tokens",
+     .prepare = load_tokenizer,
+     .act = act_stop,
+     .use = use_stop},
     {.call = "dm_decoder_new",
      .prepare = load_tokenizer,
      .act = act_new_decoder,

@@ -1,0 +1,23 @@
+/* The files of a model beside its sizes and weights, which go unchanged where it goes. */
+#ifndef DM_CHECKPOINT_COMPANIONS_H
+#define DM_CHECKPOINT_COMPANIONS_H
+
+#include "base/mapped_file.h"
+
+enum { DM_N_COMPANION = 9 };
+
+struct dm_companions {
+    struct dm_mapped_file files[DM_N_COMPANION]; /* in memory; no path: there is no such file */
+};
+
+/* generation_config.json of the directory, and the tokenizer's files: the directory's, or, of
+ * `tokenizer` (a tokenizer.json or a folder that holds one; NULL: the directory), that one and what
+ * lies beside it, which may then be a generation_config.json too. Closed either way. */
+dm_status dm_companions_read(struct dm_companions *companions, const char *directory,
+                             const char *tokenizer, dm_error *error);
+/* Into a directory that exists. */
+dm_status dm_companions_write(const struct dm_companions *companions, const char *directory,
+                              dm_error *error);
+void dm_companions_close(struct dm_companions *companions);
+
+#endif

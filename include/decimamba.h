@@ -184,9 +184,9 @@ DM_API dm_status dm_tokenizer_load(const char *path, dm_tokenizer **tokenizer, d
 DM_API void dm_tokenizer_free(dm_tokenizer *tokenizer);
 /* One more than the highest id. */
 DM_API size_t dm_tokenizer_vocab_size(const dm_tokenizer *tokenizer);
-/* The token that ends a text: "eos_token" of the tokenizer_config.json, else of the
- * special_tokens_map.json, beside tokenizer.json, else <|endoftext|>; -1: the vocabulary has none.
- * What is trained to end, ends with it. */
+/* The token that ends a text: the "eos_token" that tokenizer_config.json, or special_tokens_map.json,
+ * beside tokenizer.json names (as transformers picks it), else <|endoftext|>; -1: the vocabulary has
+ * none. What is trained to end, ends with it. */
 DM_API int32_t dm_tokenizer_end(const dm_tokenizer *tokenizer);
 /* The id whose content is exactly `token` (a special token, or an entry as stored), or -1. */
 DM_API int32_t dm_tokenizer_find(const dm_tokenizer *tokenizer, const char *token);

@@ -265,9 +265,11 @@ static void test_end(void **state) {
     assert_int_equal(find_end(NULL, NULL, usual), 4);
     assert_int_equal(find_end(own, NULL, usual), 5);
     assert_int_equal(find_end(NULL, own, usual), 5);
-    assert_int_equal(find_end(own, "{\"eos_token\":\"c\"}", usual), 5);
+    /* AutoTokenizer of transformers 5.24 gives these two */
+    assert_int_equal(find_end("{\"eos_token\":\"c\"}", own, usual), 5);
+    assert_int_equal(find_end("{\"eos_token\":\"c\",\"added_tokens_decoder\":{}}", own, usual), 3);
     assert_int_equal(find_end("{\"pad_token\":\"a\"}", own, usual), 5);
-    assert_int_equal(find_end("{\"eos_token\":{\"content\":\"c\",\"lstrip\":true}}", own, usual),
+    assert_int_equal(find_end("{\"eos_token\":{\"content\":\"c\",\"lstrip\":true}}", NULL, usual),
                      3);
     assert_int_equal(find_end("{\"eos_token\":null}", NULL, usual), 4);
     assert_int_equal(find_end("{\"eos_token\":\"</s>\"}", NULL, usual), 4); /* none such */

@@ -253,29 +253,30 @@ static dm_status read_file(const char *path, struct dm_tokenizer *tokenizer, dm_
     return status;
 }
 
-/* The "eos_token" of a file in the folder, where it names a token; else `*end` stays. */
-static dm_status read_end(const char *folder, const char *name,
-                          const struct dm_tokenizer *tokenizer, int32_t *end, dm_error *error) {
-    json_t *settings = NULL;
+static dm_status read_beside(const char *folder, const char *name, json_t **object,
+                             dm_error *error) {
     char *path = dm_path_join(folder, name);
     dm_status status =
-        path ? dm_json_read_if_any(path, &settings, error) : dm_fail_memory(error, "a file name");
-    int32_t id = dm_tokenizer_named(tokenizer, settings, "eos_token");
-    if (id >= 0)
-        *end = id;
-    json_decref(settings);
+        path ? dm_json_read_if_any(path, object, error) : dm_fail_memory(error, "a file name");
     dm_memory_free(path);
     return status;
 }
 
+/* As transformers finds its eos_token: special_tokens_map.json counts, and goes first, where
+ * tokenizer_config.json has no added_tokens_decoder. */
 static dm_status find_end(const char *folder, struct dm_tokenizer *tokenizer, dm_error *error) {
-    static const char usual[] = "<|endoftext|>";
-    /* the later one wins, as in transformers */
-    static const char *const names[] = {"special_tokens_map.json", "tokenizer_config.json"};
-    dm_status status = DM_OK;
-    tokenizer->end = dm_tokenizer_id_of(tokenizer, usual, strlen(usual));
-    for (size_t i = 0; i < sizeof names / sizeof *names && !status; i++)
-        status = read_end(folder, names[i], tokenizer, &tokenizer->end, error);
+    static const char usual[] = "<|endoftext|>", key[] = "eos_token";
+    json_t *settings = NULL, *map = NULL;
+    dm_status status = read_beside(folder, "tokenizer_config.json", &settings, error);
+    if (!status && !json_object_get(settings, "added_tokens_decoder"))
+        status = read_beside(folder, "special_tokens_map.json", &map, error);
+    tokenizer->end = dm_tokenizer_named(tokenizer, map, key);
+    if (tokenizer->end < 0)
+        tokenizer->end = dm_tokenizer_named(tokenizer, settings, key);
+    if (tokenizer->end < 0)
+        tokenizer->end = dm_tokenizer_id_of(tokenizer, usual, strlen(usual));
+    json_decref(settings);
+    json_decref(map);
     return status;
 }
 

@@ -213,7 +213,7 @@ mkdir chat
 cp config.json text.txt chat
 cp tokenizer.json chat/tokenizer.json
 printf '{"prompt": "What?", "completion": " This."}\n' > chat/questions.jsonl
-echo '{"eos_token": "z", "chat_template": "{{ messages }}"}' > chat/tokenizer_config.json
+echo '{"eos_token": "z", "added_tokens_decoder": {}}' > chat/tokenizer_config.json
 echo '{"eos_token_id": [122, 3]}' > chat/generation_config.json
 echo '{{ messages }}' > chat/chat_template.jinja
 echo '{"eos_token": "y"}' > chat/special_tokens_map.json
@@ -242,7 +242,7 @@ rm -r more_taught/model first/chat_template.jinja
 run 0 train --model first --output more_taught $answers --save-every 1
 prints 'more_taught/model: after 2 steps'
 same_files second more_taught/model
-echo '{"eos_token": "x"}' > second/tokenizer_config.json
+echo '{"eos_token": "x", "added_tokens_decoder": {}}' > second/tokenizer_config.json
 run 0 train --model start --tokenizer second/tokenizer.json --output others $answers
 prints 'completions end with x, id 120'
 same_files second others/model

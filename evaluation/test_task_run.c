@@ -97,7 +97,7 @@ static void say(dm_session *session, float *logits) {
     char next = sayings[session->number][session->n_said++];
     for (size_t i = 0; i < n_vocab; i++)
         logits[i] = i < n_known ? 0 : 9; /* those beyond the tokenizer are never said */
-    logits[next == 'E' ? end_id : (unsigned char)next] = 1;
+    logits[next == 'E' ? end_id : next == 'F' ? other_end : (unsigned char)next] = 1;
 }
 dm_status dm_session_logits(dm_session *session, size_t n_last, float *logits, dm_error *error) {
     (void)error;

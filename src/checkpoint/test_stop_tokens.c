@@ -50,7 +50,8 @@ static void the_first_file_that_names_some_decides(void **state) {
         write_files(cases[i].generation, cases[i].config);
         if (dm_stop_tokens_read(test_directory, cases[i].end, &stops, &error))
             fail_msg("case %zu: %s", i, error.message);
-        if (stops.n != cases[i].n || memcmp(stops.ids, cases[i].ids, stops.n * sizeof *stops.ids))
+        if (stops.n != cases[i].n ||
+            memcmp(stops.ids, cases[i].ids, stops.n * sizeof *stops.ids) != 0)
             fail_msg("case %zu: %zu tokens, %d first", i, stops.n, (int)stops.ids[0]);
     }
     (void)state;
@@ -77,10 +78,12 @@ static void faults_name_the_file(void **state) {
         dm_stop_tokens_read(test_directory, 5, &stops, &error);
         test_expect_error(&error, cases[i].status, cases[i].part);
     }
-    char many[256] = "{\"eos_token_id\": [0";
+    char many[256];
+    int n = snprintf(many, sizeof many, "{\"eos_token_id\": [0");
     for (int id = 1; id <= DM_MAX_TOKEN_LIST; id++)
-        snprintf(many + strlen(many), 8, ", %d", id);
-    write_files(strcat(many, "]}"), NULL);
+        n += snprintf(many + n, sizeof many - (size_t)n, ", %d", id);
+    snprintf(many + n, sizeof many - (size_t)n, "]}");
+    write_files(many, NULL);
     dm_stop_tokens_read(test_directory, 5, &stops, &error);
     test_expect_error(&error, DM_ERROR_UNSUPPORTED, "\"eos_token_id\" lists more than 32 tokens");
     (void)state;

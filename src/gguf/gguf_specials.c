@@ -116,7 +116,8 @@ static void clean_name(char clean[name_size], const char *name) {
     static const char fine[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
     snprintf(clean, name_size, "%s", name);
     for (char *c = clean; *c; c++)
-        *c = strchr(fine, *c) ? *c : '_';
+        if (!strchr(fine, *c))
+            *c = '_';
 }
 
 static void put_template(struct dm_gguf_bytes *keys, const char *key, const json_t *text) {

@@ -46,13 +46,20 @@ static void put_hash(uint8_t *bytes, size_t size) {
             memcpy(bytes + i + n_key, hash, n_hash);
 }
 
-/* Calls may refuse (a state may hold anything), but not crash; and a reset mends all. */
-static void use(dm_session *session) {
+/* Calls may refuse (a state may hold anything), but not crash; and a reset mends all. Whatever the
+ * file made of the sampler, it draws. */
+static void use(dm_session *session, dm_sampler *sampler) {
     const int32_t ids[] = {1, 2, 3, 4, 5, 6, 7, 0, 1};
     const size_t n_id = sizeof ids / sizeof *ids, *kept;
     size_t n_kept;
-    float logits[vocab_size];
+    float logits[vocab_size] = {0};
+    int32_t id;
     dm_error error = fuzz_error_new();
+    MUST(dm_sampler_draw(sampler, logits, vocab_size, &id, &error) == DM_OK);
+    MUST(id >= 0 && id < vocab_size);
+    dm_session_next_logits(session, logits, NULL);
+    dm_session_step(session, id, NULL, NULL);
+    dm_session_next_logits(session, logits, NULL);
     dm_session_logits(session, 1, logits, NULL);
     dm_session_step(session, 1, logits, NULL);
     dm_session_append(session, ids, n_id, NULL);
@@ -62,6 +69,7 @@ static void use(dm_session *session) {
             fuzz_touch(kept, n_kept * sizeof *kept);
     dm_session_step(session, 2, logits, NULL);
     dm_session_step(session, 3, logits, NULL);
+    MUST(dm_session_memory(session) <= dm_session_bound(session));
     dm_session_reset(session);
     MUST(dm_session_append(session, ids, n_id, &error) == DM_OK);
     MUST(dm_session_logits(session, 1, logits, &error) == DM_OK);
@@ -77,13 +85,20 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     put_hash(bytes, size);
     size_t live = dm_memory_live();
     dm_session *session = NULL;
+    dm_sampler *sampler;
     dm_error error = fuzz_error_new();
-    dm_status status = dm_session_restore(model, fuzz_file(bytes, size), &session, &error);
+    dm_sampler_options options = DM_SAMPLER_OPTIONS_INIT;
+    options.temperature = 1;
+    options.repetition_penalty = 2;
+    MUST(dm_sampler_new(vocab_size, &options, &sampler, &error) == DM_OK);
+    dm_status status =
+        dm_generation_restore(model, fuzz_file(bytes, size), &session, sampler, NULL, &error);
     fuzz_check_error(status, &error);
     MUST(!session == !!status);
     if (!status)
-        use(session);
+        use(session, sampler);
     dm_session_free(session);
+    dm_sampler_free(sampler);
     MUST(dm_memory_live() <= live + spare); /* the model keeps workspaces for the next session */
     free(bytes);
     return 0;

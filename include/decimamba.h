@@ -291,6 +291,9 @@ DM_API void dm_session_reset(dm_session *session);
 DM_API size_t dm_session_n_token(const dm_session *session);
 /* Bytes that the session holds now. */
 DM_API size_t dm_session_memory(const dm_session *session);
+/* The most that dm_session_memory can come to, whatever is read: a long text comes to it. SIZE_MAX:
+ * that, or more. */
+DM_API size_t dm_session_bound(const dm_session *session);
 
 /* Reads more of the text: any split into calls gives what one call gives. */
 DM_API dm_status dm_session_append(dm_session *session, const int32_t *ids, size_t n_id,
@@ -302,6 +305,10 @@ DM_API dm_status dm_session_logits(dm_session *session, size_t n_last, float *lo
 /* Reads one token as generation does (it is not decimated now; the next dm_session_logits decides
  * about it like any other) and gives its logits [vocab_size]; NULL: none wanted. */
 DM_API dm_status dm_session_step(dm_session *session, int32_t id, float *logits, dm_error *error);
+/* The logits [vocab_size] that generation goes on from: what the last step gave, bit for bit, though
+ * it was asked for none, or came before the session was saved and restored; after dm_session_append,
+ * what dm_session_logits gives of the last token. */
+DM_API dm_status dm_session_next_logits(dm_session *session, float *logits, dm_error *error);
 
 /* The same for several sessions (of one model, with equal context settings, each named once) as one
  * packed batch: ids[i][0 .. n_id[i]) for session i; logits [n_session, vocab_size] or NULL. */
@@ -530,6 +537,22 @@ DM_API dm_status dm_sampler_accept(dm_sampler *sampler, const int32_t *ids, size
  * vocabulary has rows that no tokenizer knows). Logits that are all NaN: DM_ERROR_ARGUMENT. */
 DM_API dm_status dm_sampler_draw(dm_sampler *sampler, const float *logits, size_t n_allowed,
                                  int32_t *id, dm_error *error);
+
+/* Draws go on with the random numbers of `seed`: from the first, or, where the sampler has that seed,
+ * from where they stand. */
+DM_API void dm_sampler_set_seed(dm_sampler *sampler, uint64_t seed);
+
+/* dm_session_save, and what the sampler's next draws depend on, its options aside: the ids that it
+ * was told of, and its random numbers as they stood at the last dm_sampler_accept (a token that was
+ * drawn and not accepted is no part of the text). */
+DM_API dm_status dm_generation_save(const dm_session *session, const dm_sampler *sampler,
+                                    const char *path, dm_error *error);
+/* dm_session_restore, and `sampler`, of the same vocabulary, takes over what was saved of another
+ * (the seed too), in place of what it had. Where nothing was (by dm_session_save, or an earlier
+ * version), it stays as it is and `*has_sampler` (may be NULL) becomes 0, else 1. */
+DM_API dm_status dm_generation_restore(const dm_model *model, const char *path,
+                                       dm_session **session, dm_sampler *sampler, int *has_sampler,
+                                       dm_error *error);
 
 /* nll = log(sum_v exp(logits[v])) - logits[id]: the loss of one token, in nats. */
 DM_API double dm_negative_log_likelihood(const float *logits, size_t vocab_size, int32_t id);

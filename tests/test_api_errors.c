@@ -147,6 +147,7 @@ static void test_context(void **state) {
     dm_session_set_probe(NULL, NULL, NULL);
     assert_int_equal(dm_session_n_token(NULL), 0);
     assert_int_equal(dm_session_memory(NULL), 0);
+    assert_int_equal(dm_session_bound(NULL), 0);
 }
 
 /* Every wrong call on a session: it goes on as one that never saw them. */
@@ -163,6 +164,7 @@ static void test_sessions(void **state) {
     for (int i = 0; i < 8 * vocab_size; i++)
         logits[i] = before[i] = 0.5f;
     REFUSED(dm_session_logits(session, 1, logits, &error), "empty text");
+    REFUSED(dm_session_next_logits(session, logits, &error), "empty text");
     read_text(session, ids, n_id);
     read_text(twin, ids, n_id);
     size_t live = dm_memory_live();
@@ -179,6 +181,8 @@ static void test_sessions(void **state) {
         REFUSED(dm_session_step(NULL, 1, logits, &error), "session");
         REFUSED(dm_session_logits(NULL, 1, logits, &error), "session");
         REFUSED(dm_session_logits(session, 1, NULL, &error), "room");
+        REFUSED(dm_session_next_logits(NULL, logits, &error), "session");
+        REFUSED(dm_session_next_logits(session, NULL, &error), "room");
         REFUSED(dm_session_logits(session, 0, logits, &error), "1 to 3");
         REFUSED(dm_session_logits(session, 4, logits, &error), "keep_tail is 3");
         REFUSED(dm_session_kept(session, 0, &positions, &n, &error), "layer 0");
@@ -208,6 +212,8 @@ static void test_sessions(void **state) {
         REFUSED(dm_step_many(same, 2, bad, logits, &error), "id 32");
         REFUSED(dm_session_save(NULL, "x", &error), "session");
         REFUSED(dm_session_save(session, NULL, &error), "path");
+        REFUSED(dm_generation_save(NULL, NULL, "x", &error), "session");
+        REFUSED(dm_generation_save(session, NULL, NULL, &error), "path");
         assert_int_not_equal(dm_session_save(session, test_join(parent, "no/such"), &error), DM_OK);
         assert_memory_equal(logits, before, sizeof logits);
         assert_int_equal(dm_session_n_token(session), dm_session_n_token(twin));

@@ -126,6 +126,7 @@ static struct outcome read_in_pieces(const dm_context_options *context, uint64_t
     struct outcome outcome = outcome_of(session, context, vocab_size);
     assert_int_equal(dm_session_n_token(session), n_id);
     assert_int_equal(dm_session_memory(session), memory);
+    assert_int_equal(dm_session_memory(session), dm_session_bound(session));
     dm_session_free(session);
     return outcome;
 }

@@ -240,6 +240,19 @@ static void test_plain_prefill_is_steps(void **state) {
 
 /* ---- Saving ---- */
 
+/* Both would go on from the same logits, bit for bit: from `expected`, where it is known. */
+static void expect_same_next(dm_session *a, dm_session *b, const float *expected,
+                             size_t vocab_size) {
+    float *logits = some(2 * vocab_size, sizeof *logits);
+    dm_error error;
+    require(dm_session_next_logits(a, logits, &error), &error);
+    require(dm_session_next_logits(b, logits + vocab_size, &error), &error);
+    assert_memory_equal(logits, logits + vocab_size, vocab_size * sizeof *logits);
+    if (expected)
+        assert_memory_equal(logits, expected, vocab_size * sizeof *logits);
+    free(logits);
+}
+
 /* Both go on alike, bit for bit: steps first, then more text and a close. */
 static void expect_same_future(const struct scene *scene, dm_session *a, dm_session *b) {
     size_t vocab_size = scene->shape->vocab_size;
@@ -250,9 +263,12 @@ static void expect_same_future(const struct scene *scene, dm_session *a, dm_sess
         require(dm_session_step(a, id, logits, &error), &error);
         require(dm_session_step(b, id, logits + vocab_size, &error), &error);
         assert_memory_equal(logits, logits + vocab_size, vocab_size * sizeof *logits);
+        expect_same_next(a, b, logits, vocab_size);
     }
     read_text(a, scene->ids, scene->n_id);
     read_text(b, scene->ids, scene->n_id);
+    assert_true(dm_session_memory(a) <= dm_session_bound(a));
+    assert_true(dm_session_memory(b) <= dm_session_bound(b));
     struct outcome one = outcome_of(a, &scene->settings.context, vocab_size);
     struct outcome two = outcome_of(b, &scene->settings.context, vocab_size);
     expect_same_bits(&two, &one);
@@ -276,6 +292,7 @@ static void check_save(struct dm_random *random, const struct scene *scene) {
             require(dm_session_step(session, scene->ids[0], logits, &error), &error);
     require(dm_session_save(session, path, &error), &error);
     require(dm_session_restore(scene->model, path, &restored, &error), &error);
+    assert_int_equal(dm_session_bound(restored), dm_session_bound(session));
     assert_int_equal(dm_session_n_token(restored), dm_session_n_token(session));
     for (size_t i = 0; i < scene->settings.context.n_layer; i++) {
         const size_t *a, *b;
@@ -286,6 +303,8 @@ static void check_save(struct dm_random *random, const struct scene *scene) {
         for (size_t t = 0; t < n; t++)
             assert_int_equal(a[t], b[t]);
     }
+    if (moment > 0)
+        expect_same_next(session, restored, moment > 1 ? logits : NULL, vocab_size);
     expect_same_future(scene, session, restored);
     dm_session_free(session);
     dm_session_free(restored);

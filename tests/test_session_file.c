@@ -13,10 +13,40 @@ enum { vocab_size = 8, n_flip = 3000 };
 
 static char parent[TEST_MAX_PATH], path[TEST_MAX_PATH];
 static dm_model *model, *stranger;
+static dm_sampler *sampler;    /* of the files that are tried */
+static float next[vocab_size]; /* what the session of the file goes on from */
 static unsigned char *file;
 static size_t n_byte, n_taken;
 
-/* A text of 40 tokens, closed, with two steps after it. */
+static dm_sampler *new_sampler(size_t n_id, uint64_t seed) {
+    dm_sampler_options options = DM_SAMPLER_OPTIONS_INIT;
+    dm_sampler *made;
+    dm_error error;
+    options.temperature = 1;
+    options.repetition_penalty = 1e6;
+    options.seed = seed;
+    require(dm_sampler_new(n_id, &options, &made, &error), &error);
+    return made;
+}
+
+static void accept(dm_sampler *told, int32_t id) {
+    dm_error error;
+    require(dm_sampler_accept(told, &id, 1, &error), &error);
+}
+
+/* A token that is drawn where all are alike, but for those that were seen. */
+static int32_t draw(dm_sampler *drawn) {
+    float logits[vocab_size];
+    int32_t id;
+    dm_error error;
+    for (int i = 0; i < vocab_size; i++)
+        logits[i] = -1;
+    require(dm_sampler_draw(drawn, logits, vocab_size, &id, &error), &error);
+    return id;
+}
+
+/* A text of 40 tokens, closed, with two steps after it, and a sampler that drew three tokens, knows
+ * two, and then drew another. */
 static int set_up(void **state) {
     (void)state;
     const size_t layers[] = {2, 0};
@@ -38,9 +68,15 @@ static int set_up(void **state) {
     read_text(session, ids, 40);
     close_text(session, 1, logits);
     for (int i = 0; i < 2; i++)
-        require(dm_session_step(session, i, logits, &error), &error);
+        require(dm_session_step(session, i, next, &error), &error);
     snprintf(path, sizeof path, "%s", test_join(parent, "session"));
-    require(dm_session_save(session, path, &error), &error);
+    sampler = new_sampler(vocab_size, 5);
+    for (int i = 0; i < 3; i++)
+        draw(sampler);
+    accept(sampler, 0);
+    accept(sampler, 1);
+    draw(sampler);
+    require(dm_generation_save(session, sampler, path, &error), &error);
     dm_session_free(session);
     file = test_read_file(path, &n_byte);
     return 0;
@@ -49,6 +85,7 @@ static int set_up(void **state) {
 static int tear_down(void **state) {
     (void)state;
     free(file);
+    dm_sampler_free(sampler);
     dm_model_free(model);
     dm_model_free(stranger);
     test_remove_directory(parent);
@@ -62,11 +99,13 @@ static bool try_path(dm_error *error) {
     dm_session *session = NULL;
     size_t live = dm_memory_live(), n_kept;
     const size_t *kept;
-    dm_status status = dm_session_restore(model, path, &session, error);
+    dm_status status = dm_generation_restore(model, path, &session, sampler, NULL, error);
     if (status) {
         assert_null(session);
         assert_int_equal(error->status, status);
     } else { /* calls may refuse, but not crash */
+        draw(sampler);
+        dm_session_next_logits(session, logits, NULL);
         dm_session_step(session, 1, logits, NULL);
         dm_session_append(session, ids, 9, NULL);
         dm_session_logits(session, 1, logits, NULL);
@@ -120,19 +159,27 @@ static void test_flipped(void **state) {
     assert_in_range(n_taken, 1, n_flip - 1);
 }
 
+/* Where a text stands in the header. */
+static unsigned char *find(unsigned char *bytes, const char *text) {
+    size_t n = strlen(text), at = 8;
+    while (at + n <= n_byte && memcmp(bytes + at, text, n) != 0)
+        at++;
+    if (at + n > n_byte)
+        fail_msg("no %s in the header", text);
+    return bytes + at;
+}
+
 /* Replaces text in the header by text of the same length. */
+static void replace(unsigned char *bytes, const char *from, const char *to) {
+    assert_int_equal(strlen(from), strlen(to));
+    memcpy(find(bytes, from), to, strlen(to));
+}
+
 static void expect_refused(const char *from, const char *to, dm_status status, const char *part) {
-    size_t n = strlen(from);
     unsigned char *changed = some(n_byte, 1);
     dm_error error = {0};
     memcpy(changed, file, n_byte);
-    assert_int_equal(n, strlen(to));
-    size_t at = 8;
-    while (at + n <= n_byte && memcmp(changed + at, from, n) != 0)
-        at++;
-    if (at + n > n_byte)
-        fail_msg("no %s in the header", from);
-    memcpy(changed + at, to, n);
+    replace(changed, from, to);
     if (try_file(changed, &error))
         fail_msg("%s was taken", to);
     test_expect_error(&error, status, part);
@@ -163,9 +210,149 @@ static void test_foreign(void **state) {
     expect_refused("\"n_token\":\"42\"", "\"n_token\":\"11\"", DM_ERROR_FORMAT, "pool.position");
 }
 
+/* ---- What generation goes on with ---- */
+
+static dm_session *restore(dm_sampler *taking, bool sampler_expected) {
+    dm_session *session;
+    dm_error error;
+    int has_sampler = 9;
+    require(dm_generation_restore(model, path, &session, taking, &has_sampler, &error), &error);
+    assert_int_equal(has_sampler, sampler_expected);
+    return session;
+}
+
+static void expect_next(dm_session *session, const float *expected) {
+    float logits[vocab_size];
+    dm_error error;
+    require(dm_session_next_logits(session, logits, &error), &error);
+    assert_memory_equal(logits, expected, sizeof logits);
+}
+
+/* Draws as `twin` does; the last draw before the file was written was of no token of the text. */
+static void expect_same_draws(dm_sampler *drawn, dm_sampler *twin) {
+    bool all_seen[vocab_size] = {false};
+    for (int i = 0; i < 40; i++) {
+        int32_t id = draw(drawn);
+        assert_int_equal(id, draw(twin));
+        all_seen[id] = true;
+    }
+    for (int id = 0; id < vocab_size; id++)
+        assert_int_equal(all_seen[id], id > 1); /* 0 and 1 were accepted */
+}
+
+static void test_sampler(void **state) {
+    (void)state;
+    dm_sampler *taking = new_sampler(vocab_size, 77), *twin = new_sampler(vocab_size, 5);
+    test_write_file(path, file, n_byte);
+    for (int i = 0; i < 3; i++)
+        draw(twin);
+    accept(twin, 0);
+    accept(twin, 1);
+    accept(taking, 5); /* is forgotten */
+    dm_session_free(restore(taking, true));
+    expect_same_draws(taking, twin);
+    dm_session_free(restore(NULL, true));
+
+    dm_session_free(restore(taking, true)); /* the saved seed again: on from where it stood */
+    dm_sampler_set_seed(taking, 5);
+    dm_sampler_set_seed(twin, 6);
+    dm_sampler_set_seed(twin, 5); /* from its first number */
+    for (int i = 0; i < 3; i++)
+        draw(twin);
+    expect_same_draws(taking, twin);
+    dm_sampler_set_seed(taking, 6); /* another one */
+    dm_sampler_set_seed(twin, 6);
+    expect_same_draws(taking, twin);
+    dm_sampler_set_seed(NULL, 6);
+    dm_sampler_free(taking);
+    dm_sampler_free(twin);
+}
+
+/* Without a sampler: one that is given stays as it is. */
+static void test_no_sampler(void **state) {
+    (void)state;
+    dm_sampler *taking = new_sampler(vocab_size, 9), *twin = new_sampler(vocab_size, 9);
+    dm_error error;
+    test_write_file(path, file, n_byte);
+    dm_session *session = restore(NULL, true);
+    require(dm_session_save(session, path, &error), &error);
+    dm_session_free(session);
+    for (int id = 0; id < 2; id++) {
+        accept(taking, id);
+        accept(twin, id);
+    }
+    session = restore(taking, false);
+    expect_same_draws(taking, twin);
+    expect_next(session, next);
+    dm_session_free(session);
+    dm_sampler_free(taking);
+    dm_sampler_free(twin);
+}
+
+/* The first files of version 1 kept the tail of the last close, which is not that of the steps after
+ * it, and did not say so: there the next logits are those of a close. */
+static void test_early_file(void **state) {
+    (void)state;
+    float closed[vocab_size];
+    test_write_file(path, file, n_byte);
+    dm_session *session = restore(NULL, true);
+    expect_next(session, next);
+    close_text(session, 1, closed);
+    assert_memory_not_equal(closed, next, sizeof closed);
+    expect_next(session, closed);
+    dm_session_free(session);
+
+    unsigned char *early = some(n_byte, 1);
+    memcpy(early, file, n_byte);
+    replace(early, "\"tail_at_tip\"", "\"tail_at_now\"");
+    test_write_file(path, early, n_byte);
+    session = restore(NULL, true);
+    expect_next(session, closed);
+    dm_session_free(session);
+    free(early);
+}
+
+static void test_damaged_sampler(void **state) {
+    (void)state;
+    dm_sampler *other_size = new_sampler(vocab_size + 1, 5), *twin = new_sampler(vocab_size, 5);
+    dm_session *session = NULL;
+    dm_error error;
+    test_write_file(path, file, n_byte);
+    assert_int_equal(dm_generation_restore(model, path, &session, other_size, NULL, &error),
+                     DM_ERROR_ARGUMENT);
+    test_expect_error(&error, DM_ERROR_ARGUMENT, "9 ids, the model has 8");
+    assert_null(session);
+    session = restore(NULL, true);
+    assert_int_equal(dm_generation_save(session, other_size, path, &error), DM_ERROR_ARGUMENT);
+    dm_session_free(session);
+
+    for (int i = 0; i < 3; i++)
+        draw(twin);
+    accept(twin, 0);
+    accept(twin, 1);
+    dm_session_free(restore(sampler, true));
+    expect_refused("sampler.seed", "sampler.sead", DM_ERROR_FORMAT, "sampler.seed");
+    expect_refused("sampler.random.3", "sampler.random.4", DM_ERROR_FORMAT, "sampler.random.3");
+    unsigned char *changed = some(n_byte, 1);
+    memcpy(changed, file, n_byte);
+    for (int i = 0; i < 4; i++) {
+        char key[] = "\"sampler.random.0\":\"";
+        key[sizeof "\"sampler.random." - 1] = (char)('0' + i);
+        memset(find(changed, key) + sizeof key - 1, '0', 16);
+    }
+    assert_false(try_file(changed, &error));
+    test_expect_error(&error, DM_ERROR_FORMAT, "sampler.random");
+    expect_same_draws(sampler, twin); /* untouched by all of these */
+    free(changed);
+    dm_sampler_free(other_size);
+    dm_sampler_free(twin);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_truncated),
-                                       cmocka_unit_test(test_flipped),
-                                       cmocka_unit_test(test_foreign)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_truncated),      cmocka_unit_test(test_flipped),
+        cmocka_unit_test(test_foreign),        cmocka_unit_test(test_sampler),
+        cmocka_unit_test(test_no_sampler),     cmocka_unit_test(test_early_file),
+        cmocka_unit_test(test_damaged_sampler)};
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -62,7 +62,13 @@ dm_status dm_sampler_accept(dm_sampler *sampler, const int32_t *ids, size_t n_id
                            (int)ids[i], sampler->vocab_size - 1);
     for (size_t i = 0; i < n_id; i++)
         sampler->seen[ids[i]] = true;
+    sampler->accepted = sampler->random;
     return DM_OK;
+}
+
+void dm_sampler_set_seed(dm_sampler *sampler, uint64_t seed) {
+    if (sampler && seed != sampler->options.seed)
+        dm_sampler_start(sampler, seed);
 }
 
 dm_status dm_sampler_draw(dm_sampler *sampler, const float *logits, size_t n_allowed, int32_t *id,

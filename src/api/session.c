@@ -2,6 +2,7 @@
 #include "session/session.h"
 
 #include "api/options.h"
+#include "session/sampler.h"
 
 dm_status dm_session_new(const dm_model *model, const dm_context_options *context,
                          dm_session **session, dm_error *error) {
@@ -28,6 +29,10 @@ size_t dm_session_n_token(const dm_session *session) {
 
 size_t dm_session_memory(const dm_session *session) {
     return session ? dm_session_bytes(session) : 0;
+}
+
+size_t dm_session_bound(const dm_session *session) {
+    return session ? dm_session_most_bytes(session) : 0;
 }
 
 void dm_session_set_probe(dm_session *session, dm_probe probe, void *user) {
@@ -140,6 +145,17 @@ dm_status dm_session_logits(dm_session *session, size_t n_last, float *logits, d
     return status ? status : dm_session_tail_logits(session, n_last, logits, error);
 }
 
+dm_status dm_session_next_logits(dm_session *session, float *logits, dm_error *error) {
+    dm_status status = check_sound(session, error);
+    if (status)
+        return status;
+    if (!logits)
+        return dm_fail(error, DM_ERROR_ARGUMENT, "room for the logits is needed");
+    if (session->n_token == 0)
+        return dm_fail(error, DM_ERROR_ARGUMENT, "an empty text has no logits");
+    return dm_session_tip_logits(session, logits, error);
+}
+
 dm_status dm_session_kept(const dm_session *session, size_t layer, const size_t **positions,
                           size_t *n_kept, dm_error *error) {
     if (!session || !positions || !n_kept)
@@ -155,18 +171,45 @@ dm_status dm_session_kept(const dm_session *session, size_t layer, const size_t 
 
 /* ---- Files ---- */
 
-dm_status dm_session_save(const dm_session *session, const char *path, dm_error *error) {
+static dm_status check_sampler(const struct dm_model *model, const struct dm_sampler *sampler,
+                               dm_error *error) {
+    size_t vocab_size = model->network.config.vocab_size;
+    if (!sampler || sampler->vocab_size == vocab_size)
+        return DM_OK;
+    return dm_fail(error, DM_ERROR_ARGUMENT, "the sampler is for %zu ids, the model has %zu",
+                   sampler->vocab_size, vocab_size);
+}
+
+dm_status dm_generation_save(const dm_session *session, const dm_sampler *sampler, const char *path,
+                             dm_error *error) {
     dm_status status = check_sound(session, error);
     if (status)
         return status;
     if (!path)
         return dm_fail(error, DM_ERROR_ARGUMENT, "a path is needed");
-    return dm_session_write(session, path, error);
+    status = check_sampler(session->model, sampler, error);
+    return status ? status : dm_session_write(session, sampler, path, error);
+}
+
+dm_status dm_session_save(const dm_session *session, const char *path, dm_error *error) {
+    return dm_generation_save(session, NULL, path, error);
+}
+
+dm_status dm_generation_restore(const dm_model *model, const char *path, dm_session **session,
+                                dm_sampler *sampler, int *has_sampler, dm_error *error) {
+    bool found;
+    if (!model || !path || !session)
+        return dm_fail(error, DM_ERROR_ARGUMENT,
+                       "restoring a session: model, path and session are needed");
+    dm_status status = check_sampler(model, sampler, error);
+    if (!status)
+        status = dm_session_load(model, path, sampler, &found, session, error);
+    if (!status && has_sampler)
+        *has_sampler = found;
+    return status;
 }
 
 dm_status dm_session_restore(const dm_model *model, const char *path, dm_session **session,
                              dm_error *error) {
-    if (!model || !path || !session)
-        return dm_fail(error, DM_ERROR_ARGUMENT, "dm_session_restore: every argument is needed");
-    return dm_session_load(model, path, session, error);
+    return dm_generation_restore(model, path, session, NULL, NULL, error);
 }

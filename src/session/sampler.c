@@ -16,8 +16,14 @@ dm_status dm_sampler_init(struct dm_sampler *sampler, size_t vocab_size,
     }
     *sampler = (struct dm_sampler){
         .options = *options, .vocab_size = vocab_size, .candidates = candidates, .seen = seen};
-    dm_random_seed(&sampler->random, options->seed);
+    dm_sampler_start(sampler, options->seed);
     return DM_OK;
+}
+
+void dm_sampler_start(struct dm_sampler *sampler, uint64_t seed) {
+    sampler->options.seed = seed;
+    dm_random_seed(&sampler->random, seed);
+    sampler->accepted = sampler->random;
 }
 
 void dm_sampler_release(struct dm_sampler *sampler) {

@@ -20,6 +20,7 @@ struct dm_candidate {
 struct dm_sampler {
     dm_sampler_options options;
     struct dm_random random;
+    struct dm_random accepted; /* as it stood at the last accept: that is what a file keeps */
     size_t vocab_size, n_candidate;
     struct dm_candidate *candidates; /* [vocab_size], the first n_candidate in use */
     bool *seen;                      /* [vocab_size], for the penalty */
@@ -29,6 +30,8 @@ struct dm_sampler {
 dm_status dm_sampler_init(struct dm_sampler *sampler, size_t vocab_size,
                           const dm_sampler_options *options, dm_error *error);
 void dm_sampler_release(struct dm_sampler *sampler);
+/* Starts the random numbers of `seed`. */
+void dm_sampler_start(struct dm_sampler *sampler, uint64_t seed);
 
 /* Leaves the tokens that may be drawn in `candidates`, with their weights. DM_ERROR_ARGUMENT when
  * no id below n_allowed has a logit that is a number above -infinity. Draws nothing. */

@@ -75,13 +75,42 @@ void dm_session_clear(struct dm_session *session) {
     session->broken = false;
 }
 
-size_t dm_session_bytes(const struct dm_session *session) {
+/* ---- Memory ---- */
+
+/* What does not grow with the text. */
+static size_t fixed_bytes(const struct dm_session *session) {
     const struct dm_model_config *config = &session->model->network.config;
-    size_t n = sizeof *session + config->n_layer * sizeof(float) *
-                                     (dm_state_conv_size(config) + dm_state_ssm_size(config));
-    n += session->tail.capacity * session->tail.width * sizeof(float);
-    n += dm_token_pool_memory(&session->pool);
+    return sizeof *session + session->tail.capacity * session->tail.width * sizeof(float) +
+           config->n_layer * sizeof(float) *
+               (dm_state_conv_size(config) + dm_state_ssm_size(config));
+}
+
+size_t dm_session_bytes(const struct dm_session *session) {
+    size_t n = fixed_bytes(session) + dm_token_pool_memory(&session->pool);
     for (size_t i = 0; i < session->context->n_stage; i++)
         n += session->kept[i].capacity * sizeof(size_t);
     return n;
+}
+
+size_t dm_session_most_kept(const struct dm_session *session, const struct dm_stage *stage) {
+    const struct dm_context *context = session->context;
+    size_t n;
+    return dm_size_add(dm_context_budget(context, stage, SIZE_MAX), context->keep_tail, &n)
+               ? n
+               : SIZE_MAX;
+}
+
+/* Adds n items to a sum; false where it is too large. */
+static bool add_items(size_t *sum, size_t n, size_t item_bytes) {
+    size_t bytes;
+    return dm_size_mul(n, item_bytes, &bytes) && dm_size_add(*sum, bytes, sum);
+}
+
+size_t dm_session_most_bytes(const struct dm_session *session) {
+    size_t n = fixed_bytes(session);
+    bool fine = add_items(&n, session->pool.limit, session->pool.token_bytes);
+    for (size_t i = 0; i < session->context->n_stage && fine; i++)
+        fine = add_items(&n, dm_session_most_kept(session, &session->context->stages[i]),
+                         sizeof(size_t));
+    return fine ? n : SIZE_MAX;
 }

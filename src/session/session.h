@@ -14,6 +14,7 @@
 #include "session/token_pool.h"
 
 struct dm_round;
+struct dm_sampler;
 
 struct dm_kept {
     size_t n, capacity;
@@ -25,7 +26,8 @@ struct dm_session {
     struct dm_context *context;
     struct dm_state state;     /* of all layers; above stage 0 as the last close or step left it */
     struct dm_token_pool pool; /* of the first decimating layer */
-    struct dm_row_ring tail;   /* residuals of the last keep_tail tokens after the last layer */
+    struct dm_row_ring tail;   /* residuals of the last keep_tail tokens after the last layer, as of
+                                  the last close; a step adds its own */
     struct dm_kept *kept;      /* [n_stage], at the last close */
     size_t n_token;
     bool tip;    /* the state above stage 0 follows the text: a step may go on from it */
@@ -45,6 +47,10 @@ dm_status dm_session_make(const struct dm_model *model, const dm_context_options
 void dm_session_destroy(struct dm_session *session);
 void dm_session_clear(struct dm_session *session);
 size_t dm_session_bytes(const struct dm_session *session);
+/* The most that dm_session_bytes comes to, saturating. */
+size_t dm_session_most_bytes(const struct dm_session *session);
+/* The most tokens that a stage keeps, the tail among them; saturating. */
+size_t dm_session_most_kept(const struct dm_session *session, const struct dm_stage *stage);
 
 /* Stage 0 over more tokens of each session, as one packed batch: read.c. */
 dm_status dm_session_read(struct dm_session *const *sessions, size_t n_session,
@@ -59,9 +65,17 @@ dm_status dm_session_close(struct dm_session *session, dm_error *error);
 dm_status dm_session_tail_logits(const struct dm_session *session, size_t n_last, float *logits,
                                  dm_error *error);
 
-/* Saves to, and restores from, a file: session_file.c. */
-dm_status dm_session_write(const struct dm_session *session, const char *path, dm_error *error);
+/* Logits [vocab_size] of the last token, as the step that read it gave them, or those of a close:
+ * step.c. */
+dm_status dm_session_tip_logits(struct dm_session *session, float *logits, dm_error *error);
+
+/* Saves to a file, with what the next draws depend on (`sampler` NULL: without): session_file.c. */
+dm_status dm_session_write(const struct dm_session *session, const struct dm_sampler *sampler,
+                           const char *path, dm_error *error);
+/* Restores from one; `sampler` (may be NULL) stays as it is where *has_sampler becomes false:
+ * session_restore.c. */
 dm_status dm_session_load(const struct dm_model *model, const char *path,
+                          struct dm_sampler *sampler, bool *has_sampler,
                           struct dm_session **session, dm_error *error);
 
 /* ---- Shared by reading, stepping and closing ---- */

@@ -29,6 +29,8 @@ static dm_status step_round(struct dm_round *round, const struct dm_context *con
     dm_status status = dm_session_stage_0(round, context, error);
     if (!status)
         status = run_above(round->model, &round->batch, context, error);
+    for (size_t s = 0; s < round->batch.n_sequence && !status && context->n_stage; s++)
+        dm_session_hand_on(round->active[s], &round->batch, s, 1, NULL);
     if (!status && logits)
         status = run_head(round->model, &round->batch, logits, error);
     for (size_t s = 0; s < round->batch.n_sequence; s++) {
@@ -92,4 +94,11 @@ dm_status dm_session_tail_logits(const struct dm_session *session, size_t n_last
     }
     dm_round_free(round);
     return status;
+}
+
+dm_status dm_session_tip_logits(struct dm_session *session, float *logits, dm_error *error) {
+    dm_status status = DM_OK;
+    if (!session->tip || !session->tail.n) /* a file of an earlier version may lack the row */
+        status = dm_session_close(session, error);
+    return status ? status : dm_session_tail_logits(session, 1, logits, error);
 }

@@ -22,6 +22,8 @@ void dm_token_pool_init(struct dm_token_pool *pool, size_t most, size_t keep_tai
         pool->width[i] = width[i];
         pool->row_width += width[i];
     }
+    pool->token_bytes = pool->row_width * sizeof *pool->rows + sizeof *pool->position +
+                        sizeof *pool->score + sizeof *pool->chosen + sizeof *pool->scratch;
     size_t slack = most > least_slack ? most : least_slack;
     pool->limit = add_saturating(add_saturating(most, slack), keep_tail);
 }
@@ -169,6 +171,5 @@ void dm_token_pool_gather(const struct dm_token_pool *pool, const size_t *slots,
 }
 
 size_t dm_token_pool_memory(const struct dm_token_pool *pool) {
-    return pool->capacity * (pool->row_width * sizeof(float) + sizeof *pool->position +
-                             sizeof *pool->score + sizeof *pool->chosen + sizeof *pool->scratch);
+    return pool->capacity * pool->token_bytes;
 }

@@ -19,7 +19,8 @@ struct dm_token_pool {
     size_t most, keep_tail;
     bool scored;                            /* else the latest are kept */
     size_t n_part, width[DM_POOL_MAX_PART]; /* a token's row: parts side by side */
-    size_t row_width, limit;
+    size_t row_width, limit;                /* limit: of capacity */
+    size_t token_bytes;                     /* that a token of capacity takes */
 
     size_t capacity, n; /* tokens held, by ascending position */
     size_t n_offered;

@@ -257,6 +257,10 @@ static void use_logits(struct scene *scene, uint64_t *digest) {
     digest_sessions(scene, digest);
 }
 
+static dm_status act_next_logits(struct scene *scene, dm_error *error) {
+    return dm_session_next_logits(scene->sessions[0], scene->out.logits, error);
+}
+
 static dm_status act_step(struct scene *scene, dm_error *error) {
     return dm_session_step(scene->sessions[0], 5, scene->out.logits, error);
 }
@@ -313,6 +317,54 @@ static void prepare_file(struct scene *scene) {
 static dm_status act_restore(struct scene *scene, dm_error *error) {
     return dm_session_restore(scene->model, test_join(scene->directory, "session"),
                               &scene->out.session, error);
+}
+
+static void make_sampler(struct scene *scene) {
+    dm_sampler_options options = DM_SAMPLER_OPTIONS_INIT;
+    dm_error error;
+    options.temperature = 1;
+    options.repetition_penalty = 2;
+    require(dm_sampler_new(case_vocab, &options, &scene->sampler, &error), &error);
+}
+
+static void prepare_generation(struct scene *scene) {
+    dm_error error;
+    prepare_closed(scene);
+    make_sampler(scene);
+    require(dm_sampler_accept(scene->sampler, case_ids, 9, &error), &error);
+}
+
+static void digest_draws(dm_sampler *sampler, uint64_t *digest) {
+    const float logits[case_vocab] = {0};
+    int32_t id;
+    dm_error error;
+    for (int i = 0; i < 20; i++) {
+        require(dm_sampler_draw(sampler, logits, case_vocab, &id, &error), &error);
+        digest_bytes(digest, &id, sizeof id);
+    }
+}
+
+static dm_status act_save_generation(struct scene *scene, dm_error *error) {
+    return dm_generation_save(scene->sessions[0], scene->sampler,
+                              test_join(scene->directory, "session"), error);
+}
+
+static void prepare_generation_file(struct scene *scene) {
+    dm_error error;
+    prepare_generation(scene);
+    require(act_save_generation(scene, &error), &error);
+    dm_sampler_free(scene->sampler);
+    make_sampler(scene);
+}
+
+static dm_status act_restore_generation(struct scene *scene, dm_error *error) {
+    return dm_generation_restore(scene->model, test_join(scene->directory, "session"),
+                                 &scene->out.session, scene->sampler, NULL, error);
+}
+
+static void use_generation(struct scene *scene, uint64_t *digest) {
+    digest_draws(scene->sampler, digest);
+    use_session(scene, digest);
 }
 
 const struct memory_case memory_cases_reading[] = {
@@ -394,5 +446,17 @@ const struct memory_case memory_cases_reading[] = {
      .frugal = true},
     {.call = "dm_session_save", .prepare = prepare_closed, .act = act_save, .use = use_save},
     {.call = "dm_session_restore", .prepare = prepare_file, .act = act_restore, .use = use_session},
+    {.call = "dm_session_next_logits",
+     .prepare = prepare_sessions,
+     .act = act_next_logits,
+     .use = use_logits},
+    {.call = "dm_generation_save",
+     .prepare = prepare_generation,
+     .act = act_save_generation,
+     .use = use_save},
+    {.call = "dm_generation_restore",
+     .prepare = prepare_generation_file,
+     .act = act_restore_generation,
+     .use = use_generation},
     {0},
 };

@@ -21,6 +21,7 @@ struct settings {
     dm_sampler_options sampler;
     struct text_list stops;
     bool ignore_end, json, print_ids;
+    bool temperature_given, seed_given;
     struct model_flags model;
     struct context_flags context;
 };
@@ -71,6 +72,11 @@ static bool show_text(const char *text, size_t n_byte, void *user) {
     return flush_output();
 }
 
+/* Whether there is a prompt of text. A session needs none. */
+static bool has_text(const struct settings *settings) {
+    return !settings->ids && (settings->prompt || settings->file || !settings->load_session);
+}
+
 /* The prompt's ids, from --ids or from text. */
 static bool read_prompt(struct work *work) {
     const struct settings *settings = work->settings;
@@ -80,7 +86,7 @@ static bool read_prompt(struct work *work) {
     size_t n_id;
     if (settings->ids)
         return read_ids(settings->ids, work->info.vocab_size, &work->prompt);
-    if (settings->load_session && !settings->prompt && !settings->file)
+    if (!has_text(settings))
         return true; /* nothing to add */
     if (!read_text("prompt", settings->prompt, settings->file, &text))
         return false;
@@ -99,29 +105,48 @@ static bool read_prompt(struct work *work) {
     return fine;
 }
 
+/* Ids in and out need none: one that there is still says where the vocabulary and the text end. */
 static bool open_tokenizer(struct work *work) {
     const struct settings *settings = work->settings;
-    if (!settings->ids)
+    bool ids_alone = !settings->stops.n && (settings->print_ids || settings->json);
+    if (has_text(settings))
         return load_tokenizer(settings->directory, &work->tokenizer);
-    if (!load_tokenizer_if_any(settings->directory, &work->tokenizer))
+    if (!load_tokenizer_if_any(settings->directory, !ids_alone, &work->tokenizer))
         return false;
     if (!work->tokenizer && settings->stops.n)
         return fail("--stop: %s has no tokenizer.json, so there is no text", settings->directory);
-    return work->tokenizer || settings->print_ids || settings->json ||
+    return work->tokenizer || ids_alone ||
            fail("%s: there is no tokenizer.json: ask for ids with --print-ids",
                 settings->directory);
+}
+
+/* With what the sampler knew of its text, and its random numbers, but for another --seed's. */
+static bool load_session(struct work *work) {
+    const struct settings *settings = work->settings;
+    dm_sampler *sampler = work->generation.sampler;
+    int has_sampler;
+    dm_error error;
+    if (dm_generation_restore(work->model, settings->load_session, &work->generation.session,
+                              sampler, &has_sampler, &error))
+        return fail("%s", error.message);
+    if (settings->seed_given)
+        dm_sampler_set_seed(sampler, settings->sampler.seed);
+    if (!has_sampler && settings->sampler.repetition_penalty != 1)
+        complain("%s: without the ids of its text, of an earlier version: --repetition-penalty "
+                 "counts from here",
+                 settings->load_session);
+    return true;
 }
 
 static bool open_session(struct work *work) {
     const struct settings *settings = work->settings;
     dm_context_options context;
     dm_error error;
-    if (settings->load_session) {
-        if (dm_session_restore(work->model, settings->load_session, &work->generation.session,
-                               &error))
-            return fail("%s", error.message);
-        return true;
-    }
+    if (dm_sampler_new(work->info.vocab_size, &settings->sampler, &work->generation.sampler,
+                       &error))
+        return fail("%s", error.message);
+    if (settings->load_session)
+        return load_session(work);
     return context_flags_resolve(&settings->context, work->model, &context) &&
            (dm_session_new(work->model, &context, &work->generation.session, &error) == DM_OK ||
             fail("%s", error.message));
@@ -140,8 +165,7 @@ static bool prepare(struct work *work) {
                                                : settings->prompt       ? "the argument"
                                                : settings->load_session ? settings->load_session
                                                                         : "standard input");
-    if (dm_sampler_new(work->info.vocab_size, &settings->sampler, &generation->sampler, &error) ||
-        dm_sampler_accept(generation->sampler, work->prompt.items, work->prompt.n, &error) ||
+    if (dm_sampler_accept(generation->sampler, work->prompt.items, work->prompt.n, &error) ||
         (work->tokenizer && dm_decoder_new(work->tokenizer, 0, &work->decoder, &error)) ||
         (!settings->ignore_end &&
          dm_checkpoint_stop_tokens(settings->directory, work->tokenizer, &work->ends,
@@ -210,7 +234,8 @@ static bool run_work(struct work *work) {
         putchar('\n');
     fine = fine && flush_output();
     if (fine && whole && settings->save_session &&
-        dm_session_save(generation->session, settings->save_session, &error))
+        dm_generation_save(generation->session, generation->sampler, settings->save_session,
+                           &error))
         fine = fail("%s", error.message);
     return fine;
 }
@@ -241,6 +266,18 @@ static bool check(const struct settings *settings) {
     return !settings->save_session || output_possible(settings->save_session);
 }
 
+/* A flag that says which tokens to draw from wants draws. */
+static void choose_temperature(struct settings *settings) {
+    dm_sampler_options *sampler = &settings->sampler;
+    if (settings->temperature_given)
+        return;
+    if (sampler->top_k || sampler->top_p < 1 || sampler->min_p > 0)
+        sampler->temperature = 1;
+    else if (settings->seed_given)
+        complain("generate: --seed: nothing is drawn without --temperature, --top-k, --top-p or "
+                 "--min-p: the best token is taken");
+}
+
 static int run(int n_argument, char **arguments) {
     struct settings settings = {.max_tokens = 128, .sampler = DM_SAMPLER_OPTIONS_INIT};
     dm_sampler_options *sampler = &settings.sampler;
@@ -253,9 +290,12 @@ static int run(int n_argument, char **arguments) {
         {OPTION_TEXT, "ids", &settings.ids, "FILE",
          .help = "the prompt as decimal ids with white space between"},
         {OPTION_TEXT, "load-session", &settings.load_session, "FILE",
-         .help = "go on from a saved session; the prompt is what comes next, and may be left out"},
+         .help = "go on from a saved session, as one run would with the same sampling flags; the "
+                 "prompt is what comes next, and may be left out: where there is one, layers that "
+                 "drop tokens choose anew over the whole text"},
         {OPTION_TEXT, "save-session", &settings.save_session, "FILE",
-         .help = "save the session at the end: the prompt and every generated token"},
+         .help = "save the session at the end: the prompt and every generated token, what "
+                 "--repetition-penalty knows of them, and where the random numbers stand"},
         {.kind = OPTION_END},
     };
     const struct option output_options[] = {
@@ -273,8 +313,9 @@ static int run(int n_argument, char **arguments) {
         {.kind = OPTION_END},
     };
     const struct option sampling_options[] = {
-        {OPTION_REAL, "temperature", &sampler->temperature, "X", "0: the best token, always",
-         .most = 1e6},
+        {OPTION_REAL, "temperature", &sampler->temperature, "X",
+         "0: the best token, always (default 0, or 1 with --top-k, --top-p or --min-p)",
+         .most = 1e6, .given = &settings.temperature_given},
         {OPTION_SIZE, "top-k", &sampler->top_k, "N", .help = "draw from the N best; 0: off"},
         {OPTION_REAL, "top-p", &sampler->top_p, "X",
          "draw from the best that together have this probability; 1: off", .least = 1e-9,
@@ -284,7 +325,11 @@ static int run(int n_argument, char **arguments) {
         {OPTION_REAL, "repetition-penalty", &sampler->repetition_penalty, "X",
          "divides the logits of tokens in the prompt and the answer; 1: off", .least = 1e-6,
          .most = 1e6},
-        {OPTION_SEED, "seed", &sampler->seed, "S", .help = "the same seed gives the same text"},
+        {OPTION_SEED, "seed", &sampler->seed, "S",
+         .help = "the same seed gives the same draws (default 0); there are none at temperature 0. "
+                 "A loaded session of the same seed, or where none is given, draws on from where "
+                 "it stood",
+         .given = &settings.seed_given},
         {.kind = OPTION_END},
     };
     const struct option_group groups[] = {
@@ -300,6 +345,7 @@ static int run(int n_argument, char **arguments) {
     settings.prompt = operands[1];
     if (!check(&settings))
         return EXIT_FAILURE;
+    choose_temperature(&settings);
     struct work work = {.settings = &settings};
     bool fine = run_work(&work);
     release(&work);

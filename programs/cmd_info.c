@@ -13,27 +13,8 @@ struct report {
     const dm_model_info *info;
     dm_context_options context;
     size_t session_bytes; /* before the first token */
-    size_t session_bound; /* about the most that it grows to */
+    size_t session_bound; /* the most that it grows to */
 };
-
-/* A session that drops tokens keeps up to twice the base length of candidates (and 256 more at
- * least) and the tail: for each, the first decimating layer's x and z, the residual, dt, B, C and
- * its place. */
-static size_t session_bound(const dm_model_info *info, const dm_context_options *context,
-                            size_t session_bytes) {
-    if (context->method == DM_CONTEXT_NONE)
-        return session_bytes;
-    size_t most =
-        context->base_length > context->min_length ? context->base_length : context->min_length;
-    size_t values = 2 * info->d_inner + info->d_model + info->dt_rank + 2 * info->d_state + 8;
-    size_t n_token, bytes;
-    if (__builtin_add_overflow(most, most > 256 ? most : 256, &n_token) ||
-        __builtin_add_overflow(n_token, context->keep_tail, &n_token) ||
-        __builtin_mul_overflow(n_token, values * sizeof(float), &bytes) ||
-        __builtin_add_overflow(bytes, session_bytes, &bytes))
-        return SIZE_MAX;
-    return bytes;
-}
 
 static void print_bytes(const char *label, size_t n_byte) {
     static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
@@ -130,7 +111,7 @@ static int run(int n_argument, char **arguments) {
         fine = fail("%s", error.message);
     if (fine) {
         report.session_bytes = dm_session_memory(session);
-        report.session_bound = session_bound(&info, &report.context, report.session_bytes);
+        report.session_bound = dm_session_bound(session);
         fine = (json ? print_object : print_text)(&report);
     }
     dm_session_free(session);

@@ -93,7 +93,7 @@ bool generation_run(struct generation *generation) {
     float *logits = calloc(generation->vocab_size, sizeof *logits);
     generation->ids = calloc(generation->max_tokens, sizeof *generation->ids);
     bool fine = (logits && generation->ids) || fail_memory();
-    if (fine && dm_session_logits(generation->session, 1, logits, &error))
+    if (fine && dm_session_next_logits(generation->session, logits, &error))
         fine = fail("%s", error.message);
     generation->close_seconds = seconds_now() - started;
     fine = fine && continue_text(generation, logits);

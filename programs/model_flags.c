@@ -61,13 +61,19 @@ bool load_tokenizer(const char *path, dm_tokenizer **tokenizer) {
     return dm_tokenizer_load(path, tokenizer, &error) == DM_OK || fail("%s", error.message);
 }
 
-bool load_tokenizer_if_any(const char *directory, dm_tokenizer **tokenizer) {
+bool load_tokenizer_if_any(const char *directory, bool needed, dm_tokenizer **tokenizer) {
     char *path = path_join(directory, "tokenizer.json");
+    dm_error error;
     if (!path)
         return fail_memory();
-    bool fine = access(path, F_OK) != 0 || load_tokenizer(path, tokenizer);
+    bool there = access(path, F_OK) == 0;
     free(path);
-    return fine;
+    if (!there || !dm_tokenizer_load(directory, tokenizer, &error))
+        return true;
+    if (needed || error.status == DM_ERROR_MEMORY)
+        return fail("%s", error.message);
+    complain("%s; going on without it", error.message);
+    return true;
 }
 
 void tell_of_plain_reading(const char *directory, const dm_model_info *info, bool chosen,

@@ -20,8 +20,9 @@ dm_dtype model_flags_dtype(const struct model_flags *flags);
 bool load_model(const char *directory, const struct model_flags *flags, dm_model **model,
                 dm_model_info *info);
 bool load_tokenizer(const char *path, dm_tokenizer **tokenizer);
-/* The same, but NULL and no fault where the directory holds no tokenizer.json. */
-bool load_tokenizer_if_any(const char *directory, dm_tokenizer **tokenizer);
+/* The same, but NULL and no fault where the directory holds no tokenizer.json, or one that cannot be
+ * read and is not needed: then a line says so. */
+bool load_tokenizer_if_any(const char *directory, bool needed, dm_tokenizer **tokenizer);
 
 /* Where standard error is a terminal, says that a text of `n_token` was read by plain Mamba for want
  * of a decimamba.json, and what mends it: unless the way of reading was `chosen`, or the text is no

@@ -5,6 +5,7 @@
 #   prints TEXT               what it printed on standard output contains TEXT
 #   printed_exactly TEXT      ... is TEXT and a newline
 #   complains TEXT            the line on standard error contains TEXT
+#   check_warned TEXT         that line is there, though the command did its work
 #   same A B                  two files are equal
 #   absent PATH...            nothing is there
 set -u
@@ -53,6 +54,12 @@ printed_exactly() {
 
 complains() {
     grep -qF -e "$1" "$work/err" || failed "'$(cat "$work/err")' lacks: $1"
+}
+
+check_warned() {
+    [ $? -eq 0 ] || failed "exit status: $(cat "$work/err")"
+    [ "$(wc -l < "$work/err")" -eq 1 ] || failed "not one line: $(cat "$work/err")"
+    complains "$1"
 }
 
 same() {

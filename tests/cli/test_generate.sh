@@ -46,6 +46,57 @@ run 1 generate model '' --save-session session
 complains 'the prompt is empty'
 same session before
 
+# ... by every method, with what the penalty knows and where the random numbers stand: 9 tokens and
+# 8 more are 17 at once
+head -c 700 "$root/include/decimamba.h" > page
+for context in '' '--layers 1,2 --base-length 40 --min-length 4' \
+    '--context keep-last --layers 1 --base-length 40 --min-length 4'; do
+    for sampling in '' '--repetition-penalty 1.3' '--top-k 40 --seed 5' \
+        '--temperature 3 --repetition-penalty 1.1'; do
+        run 0 generate model --file page $context $sampling --print-ids --max-tokens 17
+        at_once=$(cat out)
+        run 0 generate model --file page $context $sampling --print-ids --max-tokens 9 \
+            --save-session session
+        first=$(cat out)
+        run 0 generate model --load-session session $sampling --print-ids --max-tokens 8
+        [ "$first $(cat out)" = "$at_once" ] ||
+            failed "$context $sampling: $first, $(cat out) instead of $at_once"
+        # ... saved again on the way
+        run 0 generate model --load-session session $sampling --print-ids --max-tokens 3 \
+            --save-session later
+        first="$first $(cat out)"
+        run 0 generate model --load-session later ${sampling%--seed 5} --print-ids --max-tokens 5
+        [ "$first $(cat out)" = "$at_once" ] || failed "$context $sampling: saved twice"
+        # with more text, layers that drop tokens choose over all of it
+        run 0 generate model --file page $context $sampling --json --max-tokens 1 \
+            --save-session session
+        printf '%d ' $("$program" tokenize model --file page) $(json_ids) 97 98 > all
+        run 0 generate model --ids all $context --print-ids --max-tokens 9
+        at_once=$(cat out)
+        run 0 generate model --load-session session ab --print-ids --max-tokens 9
+        [ "$(cat out)" = "$at_once" ] || failed "$context: more text: $(cat out), not $at_once"
+    done
+done
+run 0 generate model --file page --top-k 40 --seed 5 --print-ids --max-tokens 9 --save-session session
+run 0 generate model --load-session session --top-k 40 --print-ids --max-tokens 30
+cp out same_draws
+run 0 generate model --load-session session --top-k 40 --seed 6 --print-ids --max-tokens 30
+! cmp -s out same_draws || failed 'another seed, the same draws'
+# an end token that was drawn is no part of the text: it is drawn again
+sed 's/"z"/"<|endoftext|>"/' "$here/ascii/tokenizer.json" > model/tokenizer.json
+run 0 generate model 'Once upon' --temperature 1.5 --seed 4 --max-tokens 2000 --save-session session \
+    --json
+prints '"stop_reason":"end_token"'
+run 0 generate model --load-session session --temperature 1.5 --seed 4 --max-tokens 20 --json
+prints '"generated_tokens":0,"stop_reason":"end_token"'
+cp "$here/ascii/tokenizer.json" model/
+# a file of an earlier version knows nothing of this, and says so where it matters
+early=$root/tests/data/compatibility/version-1
+run 0 generate "$early/model" --load-session "$early/session" --print-ids --max-tokens 3
+"$program" generate "$early/model" --load-session "$early/session" --print-ids --max-tokens 3 \
+    --repetition-penalty 1.5 > out 2> err
+check_warned 'session: without the ids of its text'
+
 # text, ids and JSON tell the same
 sample='--temperature 1.5 --seed 4 --max-tokens 60'
 run 0 generate model 'Once upon' $sample
@@ -64,6 +115,25 @@ run 0 generate model 'Once upon' $sample --json
 prints '"prompt_tokens":9,"generated_tokens":60,"stop_reason":"length","stop_string":null'
 run 0 generate model 'Once upon' --temperature 5 --top-k 1 --max-tokens 30 --json
 [ "$(json_ids)" = "$(cat whole)" ] || failed '--top-k 1 is greedy'
+# flags that choose what to draw from draw, at temperature 1 where none is given
+run 0 generate model 'Once upon' --print-ids --max-tokens 30
+cp out best
+for flag in '--top-k 40' '--top-p 0.9' '--min-p 0.01'; do
+    run 0 generate model 'Once upon' --print-ids --max-tokens 30 $flag
+    cp out drawn
+    ! cmp -s drawn best || failed "$flag draws nothing"
+    run 0 generate model 'Once upon' --print-ids --max-tokens 30 $flag --temperature 1
+    same out drawn
+    run 0 generate model 'Once upon' --print-ids --max-tokens 30 $flag --seed 8
+    ! cmp -s out drawn || failed "$flag: another seed, the same text"
+    run 0 generate model 'Once upon' --print-ids --max-tokens 30 $flag --temperature 0
+    same out best
+done
+run 0 generate model 'Once upon' --print-ids --max-tokens 30 --top-k 0 --top-p 1 --min-p 0
+same out best
+"$program" generate model 'Once upon' --print-ids --max-tokens 30 --seed 8 > out 2> err
+check_warned '--seed: nothing is drawn'
+same out best
 
 # a stop string, of several tokens: the text before its first place. The text is one that ends in
 # two letters or digits
@@ -152,6 +222,27 @@ run 1 generate "$golden" --ids ids
 complains "$golden: there is no tokenizer.json: ask for ids with --print-ids"
 run 1 generate "$golden" --ids ids --json --stop x
 complains 'there is no text'
+# what needs no tokenizer does without, and with one that cannot be read
+run 0 generate "$golden" --ids ids --print-ids --max-tokens 5 --save-session session
+run 0 generate "$golden" --load-session session --print-ids --max-tokens 19
+printed_exactly '51 38 90 64 58 58 58 58 58 58 58 58 58 58 58 58 58 58 58'
+run 1 generate "$golden" --load-session session
+complains 'ask for ids with --print-ids'
+cp -r "$golden" foreign
+printf '{"model": {"type": "Unigram"}}' > foreign/tokenizer.json
+"$program" generate foreign --ids ids --print-ids --max-tokens 3 --save-session session > out 2> err
+check_warned foreign/tokenizer.json
+printed_exactly '74 76 78'
+"$program" generate foreign --load-session session --print-ids --max-tokens 2 > out 2> err
+check_warned foreign/tokenizer.json
+printed_exactly '7 0'
+"$program" generate foreign --load-session session --json --max-tokens 2 > out 2> err
+check_warned foreign/tokenizer.json
+prints '"text":null,"ids":[7,0]'
+run 1 generate foreign --ids ids
+complains foreign/tokenizer.json
+run 1 generate foreign text --print-ids
+complains foreign/tokenizer.json
 run 1 generate "$golden" text
 complains tokenizer.json
 run 1 generate nowhere text

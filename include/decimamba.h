@@ -97,7 +97,7 @@ typedef struct dm_model_options {
     size_t n_thread; /* 0: as many as the process may run on */
     dm_dtype dtype;  /* of matrix products; everything else is float32 */
     const char *cpu; /* NULL: the best this processor has; else "reference", "avx2" or "avx512" */
-    const char *settings; /* a decimamba.json; NULL: the one in the directory, if there is one */
+    const char *settings; /* a decimamba.json; "": none; NULL: the directory's, if there is one */
     int profile;          /* keep the time of every operation: dm_model_get_profile */
     int check; /* NaN or infinity is DM_ERROR_NUMBER and named: in a weight, by dm_model_load; in
                   what the model computes, by what reads. A session must be reset then; logits may

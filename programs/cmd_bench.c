@@ -266,6 +266,7 @@ static int run(int n_argument, char **arguments) {
             .name = "generate", .n_token = n_generate, .n_session = batches.items[i]};
     dm_model *model = NULL;
     model_flags.profile = bench.breakdown;
+    context_flags_spare(&context_flags, &model_flags.settings);
     bool fine = load_model(operands[0], &model_flags, &model, &bench.info) &&
                 context_flags_resolve(&context_flags, model, &bench.context);
     bench.model = model;

@@ -346,6 +346,7 @@ static int run(int n_argument, char **arguments) {
     if (!check(&settings))
         return EXIT_FAILURE;
     choose_temperature(&settings);
+    context_flags_spare(&settings.context, &settings.model.settings);
     struct work work = {.settings = &settings};
     bool fine = run_work(&work);
     release(&work);

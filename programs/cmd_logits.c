@@ -121,6 +121,7 @@ static int run(int n_argument, char **arguments) {
         complain("logits: %s is missing", settings.ids ? "--output" : "--ids");
         return EXIT_FAILURE;
     }
+    context_flags_spare(&settings.context, &settings.model.settings);
     dm_model *model = NULL;
     dm_model_info info;
     struct token_ids ids = {0};

@@ -179,6 +179,7 @@ static int run(int n_argument, char **arguments) {
     settings.directory = operands[0];
     if (!check(&settings))
         return EXIT_FAILURE;
+    context_flags_spare(&settings.context, &settings.model.settings);
     dm_model *model = NULL;
     dm_model_info info;
     dm_tokenizer *tokenizer = NULL;

@@ -119,6 +119,11 @@ bool context_flags_resolve(const struct context_flags *flags, const dm_model *mo
     return context_flags_apply(flags, info.n_layer, context);
 }
 
+void context_flags_spare(const struct context_flags *flags, const char **settings) {
+    if (flags->method_given && flags->method == DM_CONTEXT_NONE && !*settings)
+        *settings = "";
+}
+
 bool context_flags_need_tail(const struct context_flags *flags, size_t needed,
                              dm_context_options *context) {
     if (!flags->keep_tail_given)

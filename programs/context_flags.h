@@ -29,6 +29,9 @@ bool context_flags_apply(const struct context_flags *flags, size_t n_layer,
 /* The model's defaults with the flags laid over them. */
 bool context_flags_resolve(const struct context_flags *flags, const dm_model *model,
                            dm_context_options *context);
+/* --context none asks nothing of the model's own decimamba.json, whatever it is: settings that are
+ * NULL become "", none (model_flags.h). */
+void context_flags_spare(const struct context_flags *flags, const char **settings);
 /* Sets keep_tail to `needed`, or fails where the flag asks for less. */
 bool context_flags_need_tail(const struct context_flags *flags, size_t needed,
                              dm_context_options *context);

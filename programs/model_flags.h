@@ -8,7 +8,8 @@
 struct model_flags {
     size_t n_thread;
     int dtype;
-    const char *cpu, *settings; /* settings: a decimamba.json for the model's own; NULL: that */
+    const char *cpu, *settings; /* settings: a decimamba.json for the model's own; "": none;
+                                   NULL: that */
     bool check, no_map;
     bool profile; /* of no flag: keep the time of every operation */
 };

@@ -98,6 +98,17 @@ static void test_settings_from_elsewhere(void **state) {
     assert_int_equal(dm_model_load(directory, &options, &other, &error), DM_ERROR_IO);
     test_expect_error(&error, DM_ERROR_IO, "none.json");
     assert_null(other);
+    char own[TEST_MAX_PATH]; /* is not even looked at */
+    snprintf(own, sizeof own, "%s", test_join(directory, "decimamba.json"));
+    test_write_file(own, "{", 1);
+    options.settings = NULL;
+    assert_int_equal(dm_model_load(directory, &options, &other, &error), DM_ERROR_FORMAT);
+    options.settings = "";
+    require(dm_model_load(directory, &options, &other, &error), &error);
+    require(dm_model_get_info(other, &info, &error), &error);
+    assert_false(info.has_defaults);
+    dm_model_free(other);
+    assert_int_equal(remove(own), 0);
 }
 
 /* A path goes before the directory, which may be missing then; both ways write the same bytes. */

@@ -37,7 +37,7 @@ dm_status dm_calibration_choose(struct dm_calibration *calibration, size_t layer
 dm_status dm_calibration_read(const char *path, size_t n_layer, size_t d_inner,
                               struct dm_calibration **calibration, dm_error *error);
 /* The same of `settings`, or, where that is NULL, of directory/decimamba.json; where there is no such
- * file, `*calibration` is left as it is. */
+ * file, or `settings` is "", `*calibration` is left as it is. */
 dm_status dm_calibration_find(const char *directory, const char *settings, size_t n_layer,
                               size_t d_inner, struct dm_calibration **calibration, dm_error *error);
 dm_status dm_calibration_write(const struct dm_calibration *calibration, const char *path,

@@ -176,7 +176,8 @@ dm_status dm_calibration_find(const char *directory, const char *settings, size_
                               size_t d_inner, struct dm_calibration **calibration,
                               dm_error *error) {
     if (settings)
-        return dm_calibration_read(settings, n_layer, d_inner, calibration, error);
+        return *settings ? dm_calibration_read(settings, n_layer, d_inner, calibration, error)
+                         : DM_OK;
     char *path = dm_path_join(directory, "decimamba.json");
     if (!path)
         return dm_fail_memory(error, "a file name");

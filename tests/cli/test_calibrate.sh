@@ -101,6 +101,10 @@ complains 'tiny: '
 complains 'tokens, too few to find the training length: give --length'
 run 0 calibrate flat --text tiny --length 100
 cp flat/decimamba.json before
+# ... in place of one that it cannot read
+printf '{"version": 9}' > flat/decimamba.json
+run 0 calibrate flat --text tiny --length 100
+run 0 generate flat x --max-tokens 1
 run 1 calibrate flat --text tiny --length 100000
 complains 'tiny: '
 complains 'fewer than the 100000 of a passage'

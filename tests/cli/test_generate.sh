@@ -243,6 +243,18 @@ run 1 generate foreign --ids ids
 complains foreign/tokenizer.json
 run 1 generate foreign text --print-ids
 complains foreign/tokenizer.json
+# plain Mamba asks nothing of a decimamba.json
+cp -r model newer
+printf '{"version": 9}' > newer/decimamba.json
+run 1 generate newer 'Once upon' --print-ids --max-tokens 30
+complains 'newer/decimamba.json: version 9'
+run 0 generate newer 'Once upon' --print-ids --max-tokens 30 --context none
+same out best
+run 0 perplexity newer --ids ids --context none
+run 0 logits newer --ids ids --context none --output logits
+run 0 bench newer --read 20 --generate 0 --repeats 1 --context none
+run 1 info newer --context none
+complains 'newer/decimamba.json: version 9'
 run 1 generate "$golden" text
 complains tokenizer.json
 run 1 generate nowhere text

@@ -294,6 +294,7 @@ static void test_no_sampler(void **state) {
 static void test_early_file(void **state) {
     (void)state;
     float closed[vocab_size];
+    dm_error error;
     test_write_file(path, file, n_byte);
     dm_session *session = restore(NULL, true);
     expect_next(session, next);
@@ -309,6 +310,12 @@ static void test_early_file(void **state) {
     session = restore(NULL, true);
     expect_next(session, closed);
     dm_session_free(session);
+
+    memcpy(early, file, n_byte); /* what is closed has its tail */
+    replace(early, "\"closed\":\"0\"", "\"closed\":\"1\"");
+    replace(early, "\"tail_at_tip\":\"1\"", "\"tail_at_tip\":\"0\"");
+    assert_false(try_file(early, &error));
+    test_expect_error(&error, DM_ERROR_FORMAT, "tail_at_tip");
     free(early);
 }
 

@@ -161,6 +161,8 @@ static dm_status read_state(const struct reader *reader, struct dm_session *sess
     bool at_tip = session->closed;
     if (*get_text(reader, "tail_at_tip"))
         status = get_flag(reader, "tail_at_tip", &at_tip);
+    if (!status && session->closed && n && !at_tip)
+        status = bad(reader, "tail_at_tip");
     if (!status && !at_tip) /* rows of a close before the last steps: earlier versions kept them */
         dm_row_ring_clear(tail);
     return status;

@@ -78,6 +78,13 @@ typedef struct dm_error {
 
 DM_API void dm_free(void *pointer);
 
+/* What loading and exporting take as harmless, but a user should know of: a tensor that no weight of
+ * the model is, or what a file format has no place for. One line, as in dm_error, valid during the
+ * call, which must not call into the library. */
+typedef void (*dm_warning)(const char *line, void *user);
+/* Who is told of the warnings of this thread's calls; NULL, as at first: nobody. */
+DM_API void dm_set_warning(dm_warning tell, void *user);
+
 /* ---- Models ---- */
 
 /* Type of a stored weight, or of the operands of the large matrix products. */

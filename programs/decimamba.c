@@ -38,10 +38,16 @@ static const char *command_name_at(size_t i, const void *context) {
     return commands[i]->name;
 }
 
+static void print_warning(const char *line, void *user) {
+    (void)user;
+    complain("warning: %s", line);
+}
+
 int main(int n_argument, char **arguments) {
     /* A file that grew too large is seen where it is written to. A closed pipe ends the program
      * without a word, as it ends other filters. */
     signal(SIGXFSZ, SIG_IGN);
+    dm_set_warning(print_warning, NULL);
     if (n_argument < 2) {
         complain("no command is given; see 'decimamba --help'");
         return EXIT_FAILURE;

@@ -17,6 +17,10 @@ void dm_free(void *pointer) {
     dm_memory_free(pointer);
 }
 
+void dm_set_warning(dm_warning tell, void *user) {
+    dm_warning_set(tell, user);
+}
+
 static dm_status check_dtype(dm_dtype dtype, dm_error *error) {
     if ((unsigned)dtype > DM_DTYPE_INT8)
         return dm_fail(error, DM_ERROR_ARGUMENT, "unknown dtype %d", (int)dtype);

@@ -7,12 +7,76 @@
 
 #include "base/file_writer.h"
 #include "base/mapped_file.h"
+#include "base/memory.h"
 
 enum { max_json = 1 << 30 };
 
+/* The key under which transformers (5.24) puts a number that JSON cannot write. */
+static const char float_key[] = "__float__";
+
+/* The length of NaN or an infinity, as Python writes them; 0: `text` does not begin with one. */
+static size_t find_not_finite(const char *text, size_t n_byte) {
+    static const char *const names[] = {"NaN", "Infinity", "-Infinity"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        size_t n = strlen(names[i]);
+        if (n_byte >= n && !memcmp(text, names[i], n))
+            return n;
+    }
+    return 0;
+}
+
+/* The same of a whole number beyond 64 bits: tokenizers' "model_max_length" often is one. */
+static size_t find_long_integer(const char *text, size_t n_byte) {
+    static const char most[] = "9223372036854775807";
+    size_t sign = n_byte && *text == '-', n = sign, n_most = strlen(most);
+    while (n < n_byte && text[n] >= '0' && text[n] <= '9')
+        n++;
+    bool is_real = n < n_byte && (text[n] == '.' || text[n] == 'e' || text[n] == 'E');
+    bool fits = n - sign < n_most || (n - sign == n_most && memcmp(text + sign, most, n_most) <= 0);
+    return is_real || fits ? 0 : n;
+}
+
+/* Of the string that begins at `text`, its quotes included. */
+static size_t string_length(const char *text, size_t n_byte) {
+    size_t n = 1;
+    while (n < n_byte && text[n] != '"')
+        n += text[n] == '\\' ? 2 : 1;
+    return n < n_byte ? n + 1 : n_byte;
+}
+
+/* Writes Python's JSON as what jansson reads: NaN as {"__float__": "NaN"}, the infinities alike, a
+ * long integer as a real number. The lines stay. `out` NULL: only counts. Gives the length. */
+static size_t write_plain(const char *text, size_t n_byte, char *out) {
+    size_t n_out = 0;
+    char last = 0; /* that is no white space, outside of strings */
+    for (size_t i = 0, n; i < n_byte; i += n) {
+        bool is_value = last == ':' || last == ',' || last == '[';
+        const char *before = "", *after = "";
+        if (text[i] == '"') {
+            n = string_length(text + i, n_byte - i);
+        } else if (is_value && (n = find_not_finite(text + i, n_byte - i)) != 0) {
+            before = "{\"__float__\":\"", after = "\"}";
+        } else if (is_value && (n = find_long_integer(text + i, n_byte - i)) != 0) {
+            after = "e0";
+        } else {
+            n = 1;
+        }
+        if (text[i] != ' ' && text[i] != '\n' && text[i] != '\t' && text[i] != '\r')
+            last = text[i];
+        size_t n_before = strlen(before), n_after = strlen(after);
+        if (out) {
+            memcpy(out + n_out, before, n_before);
+            memcpy(out + n_out + n_before, text + i, n);
+            memcpy(out + n_out + n_before + n, after, n_after);
+        }
+        n_out += n_before + n + n_after;
+    }
+    return n_out;
+}
+
 /* jansson calls most allocations that fail a fault of the text, and passes over some: errno tells. */
-dm_status dm_json_parse(const char *text, size_t n_byte, const char *name, json_t **value,
-                        dm_error *error) {
+static dm_status parse_plain(const char *text, size_t n_byte, const char *name, json_t **value,
+                             dm_error *error) {
     json_error_t fault;
     errno = 0;
     *value =
@@ -25,6 +89,20 @@ dm_status dm_json_parse(const char *text, size_t n_byte, const char *name, json_
     return *value ? DM_OK
                   : dm_fail(error, DM_ERROR_FORMAT, "%s:%d: not valid JSON: %s", name, fault.line,
                             fault.text);
+}
+
+dm_status dm_json_parse(const char *text, size_t n_byte, const char *name, json_t **value,
+                        dm_error *error) {
+    size_t n_plain = write_plain(text, n_byte, NULL);
+    if (n_plain == n_byte)
+        return parse_plain(text, n_byte, name, value, error);
+    char *plain = dm_memory_array(n_plain, 1);
+    if (!plain)
+        return dm_fail_memory(error, name);
+    write_plain(text, n_byte, plain);
+    dm_status status = parse_plain(plain, n_plain, name, value, error);
+    dm_memory_free(plain);
+    return status;
 }
 
 dm_status dm_json_read(const char *path, json_t **value, dm_error *error) {
@@ -105,6 +183,10 @@ dm_status dm_json_get_real(const json_t *object, const char *key, const char *na
     const json_t *value = find(object, key);
     if (!value)
         return DM_OK;
+    const char *not_finite = json_string_value(json_object_get(value, float_key));
+    if (not_finite)
+        return dm_fail(error, DM_ERROR_FORMAT, "%s: \"%s\" must be a finite number, not %s", name,
+                       key, not_finite);
     if (!json_is_number(value) || !isfinite(json_number_value(value)))
         return dm_fail(error, DM_ERROR_FORMAT, "%s: \"%s\" must be a number", name, key);
     *result = json_number_value(value);

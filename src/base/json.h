@@ -7,8 +7,10 @@
 
 #include "base/status.h"
 
-/* Parses text of `n_byte` bytes; `name` (a path) heads messages. Duplicate keys, bare Infinity or
- * NaN, nesting beyond jansson's limit and anything after the value are errors. */
+/* Parses text of `n_byte` bytes; `name` (a path) heads messages. Duplicate keys, nesting beyond
+ * jansson's limit and anything after the value are errors. What Python writes beyond JSON is read
+ * inside of arrays and objects: NaN, Infinity and -Infinity become {"__float__": "NaN"} and so on, as
+ * transformers writes them since 5.24, and a whole number beyond 64 bits a real one. */
 dm_status dm_json_parse(const char *text, size_t n_byte, const char *name, json_t **value,
                         dm_error *error);
 dm_status dm_json_read(const char *path, json_t **value, dm_error *error);

@@ -97,6 +97,44 @@ static void refuses_what_is_no_json(void **state) {
     (void)state;
 }
 
+/* What Python's json.dumps writes and JSON has not; transformers 5.24 writes objects for it. */
+static void reads_what_python_writes(void **state) {
+    json_t *object =
+               parse("{\"limit\": [0.0, Infinity, -Infinity,NaN],\n"
+                     "\"text\": \"a: NaN, \\\"[Infinity\", \"real\":NaN,"
+                     "\"long\": 1000000000000000019884624838656, \"less\":-9223372036854775808,"
+                     "\"most\": 9223372036854775807, \"size\": {\"__float__\": \"Infinity\"}}"),
+           *expected =
+               parse("{\"limit\": [0.0, {\"__float__\": \"Infinity\"}, {\"__float__\": "
+                     "\"-Infinity\"}, {\"__float__\": \"NaN\"}], \"text\": \"a: NaN, "
+                     "\\\"[Infinity\", \"real\": {\"__float__\": \"NaN\"}, \"long\": "
+                     "1.000000000000000019884624838656e30, \"less\": -9223372036854775808.0,"
+                     "\"most\": 9223372036854775807, \"size\": {\"__float__\": "
+                     "\"Infinity\"}}");
+    assert_true(json_equal(object, expected));
+    double real = 5;
+    size_t size = 5;
+    dm_error error;
+    assert_int_equal(dm_json_get_real(object, "real", "f", &real, &error), DM_ERROR_FORMAT);
+    test_expect_error(&error, DM_ERROR_FORMAT, "f: \"real\" must be a finite number, not NaN");
+    assert_int_equal(dm_json_get_real(object, "size", "f", &real, &error), DM_ERROR_FORMAT);
+    test_expect_error(&error, DM_ERROR_FORMAT, "\"size\" must be a finite number, not Infinity");
+    assert_int_equal(dm_json_get_size(object, "size", "f", &size, &error), DM_ERROR_FORMAT);
+    test_expect_error(&error, DM_ERROR_FORMAT, "\"size\"");
+    assert_true(real == 5 && size == 5);
+    json_decref(object);
+    json_decref(expected);
+    static const char *const cases[] = {"[NaNs]",  "[Inf]",    "[\n-NaN]",
+                                        "[1 NaN]", "{NaN: 1}", "[\"a\\"};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        json_t *value = NULL;
+        assert_int_equal(dm_json_parse(cases[i], strlen(cases[i]), "f.json", &value, &error),
+                         DM_ERROR_FORMAT);
+        test_expect_error(&error, DM_ERROR_FORMAT, i == 2 ? "f.json:2: not" : "f.json:1: not");
+    }
+    (void)state;
+}
+
 static void writes_and_reads_files(void **state) {
     char directory[TEST_MAX_PATH];
     test_make_directory(directory);
@@ -122,6 +160,7 @@ int main(void) {
         cmocka_unit_test(leaves_defaults),
         cmocka_unit_test(refuses_other_types),
         cmocka_unit_test(refuses_what_is_no_json),
+        cmocka_unit_test(reads_what_python_writes),
         cmocka_unit_test(writes_and_reads_files),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

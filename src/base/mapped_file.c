@@ -117,25 +117,3 @@ char *dm_path_join(const char *directory, const char *name) {
 int dm_path_exists(const char *path) {
     return access(path, F_OK) == 0;
 }
-
-/* Up to its last slash, which stays where it is the root's. */
-static char *folder_of(const char *path) {
-    const char *slash = strrchr(path, '/');
-    char *folder = dm_memory_text(slash ? path : ".");
-    if (folder && slash)
-        folder[slash == path ? 1 : slash - path] = 0;
-    return folder;
-}
-
-bool dm_path_place(const char *path, const char *name, char **folder, char **file) {
-    struct stat info;
-    bool is_folder = stat(path, &info) == 0 && S_ISDIR(info.st_mode);
-    *folder = is_folder ? dm_memory_text(path) : folder_of(path);
-    *file = is_folder ? dm_path_join(path, name) : dm_memory_text(path);
-    if (*folder && *file)
-        return true;
-    dm_memory_free(*folder);
-    dm_memory_free(*file);
-    *folder = *file = NULL;
-    return false;
-}

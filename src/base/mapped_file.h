@@ -30,8 +30,5 @@ void dm_mapped_file_close(struct dm_mapped_file *file); /* a zeroed struct is fi
 /* directory + "/" + name, allocated; NULL when memory is short. */
 char *dm_path_join(const char *directory, const char *name);
 int dm_path_exists(const char *path);
-/* `path` is a folder that holds a file `name`, or such a file itself: where both are, allocated.
- * false, and both NULL: memory is short. */
-bool dm_path_place(const char *path, const char *name, char **folder, char **file);
 
 #endif

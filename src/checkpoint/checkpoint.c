@@ -9,13 +9,14 @@
 #include "base/finite.h"
 #include "base/half.h"
 #include "base/memory.h"
-#include "checkpoint/weight_files.h"
+#include "checkpoint/adapter.h"
 
 struct dm_checkpoint {
     struct dm_model_config config;
     struct dm_weight_files files;
+    struct dm_adapter adapter; /* all zero: there is none */
     struct dm_weight *weights; /* [n_layer, DM_N_PARAMETER]; row 0 also holds what has no layer */
-    bool *used;                /* [files.n_entry]; only while opening */
+    float **copies;            /* the same: those of weights that are not as a file holds them */
 };
 
 enum { max_shape_text = 24 * DM_TENSOR_MAX_DIM };
@@ -27,30 +28,23 @@ static void print_shape(const size_t *size, size_t n_dim, char text[max_shape_te
     snprintf(text + n, max_shape_text - n, n_dim ? "]" : "[]");
 }
 
-/* The tensor of a parameter; NULL: there is none. The embedding has two spellings. */
-static const struct dm_weight_entry *find(const struct dm_checkpoint *checkpoint,
-                                          enum dm_parameter parameter, size_t layer) {
-    char name[DM_MAX_NAME];
-    dm_parameter_name(parameter, layer, false, name);
-    const struct dm_weight_entry *entry = dm_weight_files_find(&checkpoint->files, name);
-    if (!entry && parameter == DM_EMBEDDING) {
-        dm_parameter_name(parameter, layer, true, name);
-        entry = dm_weight_files_find(&checkpoint->files, name);
-    }
-    return entry;
+/* An adapter's tensor takes the place of the model's. */
+static struct dm_weight_entry *find_name(const struct dm_checkpoint *checkpoint, const char *name) {
+    struct dm_weight_entry *entry = dm_weight_files_find(&checkpoint->adapter.files, name);
+    return entry ? entry : dm_weight_files_find(&checkpoint->files, name);
 }
 
-static dm_dtype dtype_of(enum dm_element element) {
-    switch (element) {
-    case DM_ELEMENT_F32:
-        return DM_DTYPE_F32;
-    case DM_ELEMENT_BF16:
-        return DM_DTYPE_BF16;
-    case DM_ELEMENT_F16:
-        return DM_DTYPE_F16;
-    default:
-        return DM_DTYPE_AUTO; /* none that a weight may have */
+/* The tensor of a parameter; NULL: there is none. The embedding has two spellings. */
+static struct dm_weight_entry *find(const struct dm_checkpoint *checkpoint,
+                                    enum dm_parameter parameter, size_t layer) {
+    char name[DM_MAX_NAME];
+    dm_parameter_name(parameter, layer, false, name);
+    struct dm_weight_entry *entry = find_name(checkpoint, name);
+    if (!entry && parameter == DM_EMBEDDING) {
+        dm_parameter_name(parameter, layer, true, name);
+        entry = find_name(checkpoint, name);
     }
+    return entry;
 }
 
 static dm_status check_shape(const struct dm_weight_entry *entry, struct dm_shape wanted,
@@ -66,55 +60,113 @@ static dm_status check_shape(const struct dm_weight_entry *entry, struct dm_shap
                    entry->path, tensor->name, is, should_be);
 }
 
+static dm_status fail_missing(const struct dm_checkpoint *checkpoint, enum dm_parameter parameter,
+                              size_t layer, dm_error *error) {
+    char name[DM_MAX_NAME];
+    dm_parameter_name(parameter, layer, false, name);
+    return dm_fail(error, DM_ERROR_FORMAT, "%s: tensor %s is missing%s", checkpoint->files.path,
+                   name,
+                   parameter == DM_HEAD ? ", and config.json says that the head is not tied" : "");
+}
+
+/* A weight of 64 bits, or one that an adapter adds to, is held in memory as float32. */
+static dm_status bind_copy(struct dm_checkpoint *checkpoint, enum dm_parameter parameter,
+                           size_t layer, const struct dm_weight_entry *entry, dm_error *error) {
+    size_t i = layer * DM_N_PARAMETER + parameter;
+    struct dm_weight *weight = &checkpoint->weights[i];
+    float *copy = checkpoint->copies[i] = dm_memory_array(weight->n_element, sizeof *copy);
+    if (!copy)
+        return dm_fail_memory(error, entry->tensor->name);
+    weight->data = copy;
+    weight->dtype = DM_DTYPE_F32;
+    dm_status status = dm_weight_entry_read(entry, copy, error);
+    return status ? status
+                  : dm_adapter_add(&checkpoint->adapter, parameter, layer, &checkpoint->config,
+                                   copy, error);
+}
+
 static dm_status bind(struct dm_checkpoint *checkpoint, enum dm_parameter parameter, size_t layer,
                       dm_error *error) {
-    const struct dm_weight_entry *entry = find(checkpoint, parameter, layer);
-    if (!entry) {
-        char name[DM_MAX_NAME];
-        dm_parameter_name(parameter, layer, false, name);
-        return dm_fail(error, DM_ERROR_FORMAT, "%s: tensor %s is missing", checkpoint->files.path,
-                       name);
-    }
-    dm_status status =
-        check_shape(entry, dm_parameter_shape(parameter, &checkpoint->config), error);
+    struct dm_weight_entry *entry = find(checkpoint, parameter, layer);
+    if (!entry)
+        return fail_missing(checkpoint, parameter, layer, error);
+    struct dm_shape shape = dm_parameter_shape(parameter, &checkpoint->config);
+    dm_status status = check_shape(entry, shape, error);
     if (status)
         return status;
-    dm_dtype dtype = dtype_of(entry->tensor->element);
-    if (dtype == DM_DTYPE_AUTO)
-        return dm_fail(error, DM_ERROR_UNSUPPORTED, "%s: tensor %s is not of type F32, BF16 or F16",
-                       entry->path, entry->tensor->name);
-    checkpoint->used[entry - checkpoint->files.entries] = true;
+    entry->used = true;
+    dm_dtype dtype = dm_weight_entry_dtype(entry);
     checkpoint->weights[layer * DM_N_PARAMETER + parameter] =
-        (struct dm_weight){entry->tensor->data, dtype,
-                           entry->tensor->n_byte / dm_element_size(entry->tensor->element)};
-    return DM_OK;
+        (struct dm_weight){entry->tensor->data, dtype, dm_shape_n_element(shape)};
+    return dtype == DM_DTYPE_AUTO || dm_adapter_has(&checkpoint->adapter, parameter, layer)
+               ? bind_copy(checkpoint, parameter, layer, entry, error)
+               : DM_OK;
 }
 
 /* A head of its own counts if it differs from the embedding, whatever config.json says: some
  * fine-tuned models have one and do not say so. */
 static void decide_head(struct dm_checkpoint *checkpoint) {
-    const struct dm_weight_entry *head = find(checkpoint, DM_HEAD, 0),
-                                 *embedding = find(checkpoint, DM_EMBEDDING, 0);
+    struct dm_weight_entry *head = find(checkpoint, DM_HEAD, 0);
+    const struct dm_weight_entry *embedding = find(checkpoint, DM_EMBEDDING, 0);
     if (!head || !embedding)
         return;
     const struct dm_named_tensor *a = head->tensor, *b = embedding->tensor;
     bool same = a->element == b->element && a->n_byte == b->n_byte && a->n_dim == b->n_dim &&
                 !memcmp(a->shape, b->shape, a->n_dim * sizeof *a->shape) &&
                 (a->data == b->data || !memcmp(a->data, b->data, a->n_byte));
-    checkpoint->config.tied_head = same;
-    if (same)
-        checkpoint->used[head - checkpoint->files.entries] = true;
+    checkpoint->config.tied_head = head->used = same;
 }
 
-static dm_status check_no_others(const struct dm_checkpoint *checkpoint, dm_error *error) {
-    for (size_t i = 0; i < checkpoint->files.n_entry; i++)
-        if (!checkpoint->used[i]) {
-            const struct dm_weight_entry *entry = &checkpoint->files.entries[i];
+/* Is the head, in an adapted model, still the embedding? PEFT's merging and its reading of adapters
+ * that are not merged do not agree about it. */
+static dm_status check_tied_head(const struct dm_checkpoint *checkpoint, dm_error *error) {
+    const struct dm_adapter *adapter = &checkpoint->adapter;
+    const struct dm_weight_entry *embedding = find(checkpoint, DM_EMBEDDING, 0);
+    bool replaced =
+        embedding && dm_weight_files_find(&adapter->files, embedding->name) == embedding;
+    if (checkpoint->config.tied_head && (replaced || dm_adapter_has(adapter, DM_EMBEDDING, 0) ||
+                                         dm_adapter_has(adapter, DM_HEAD, 0)))
+        return dm_fail(error, DM_ERROR_UNSUPPORTED,
+                       "%s: changes the embedding or the head, which are tied in %s",
+                       adapter->files.path, adapter->base);
+    return DM_OK;
+}
+
+/* Names of the model's own modules: a tensor there that is no weight would change what they do. */
+static bool is_of_model(const char *name) {
+    static const char *const modules[] = {"embedding", "layers.", "norm_f.", "lm_head."};
+    static const char state[] = "_extra_state"; /* of training, in any module */
+    size_t n = strlen(name), n_state = strlen(state);
+    if (n >= n_state && !strcmp(name + n - n_state, state))
+        return false;
+    for (size_t i = 0; i < sizeof modules / sizeof *modules; i++)
+        if (!strncmp(name, modules[i], strlen(modules[i])))
+            return true;
+    return false;
+}
+
+/* What stands beside the model, as a reward model's head does, is left out with a word. */
+static dm_status check_others(const struct dm_checkpoint *checkpoint, dm_error *error) {
+    const struct dm_weight_entry *first = NULL;
+    size_t n = 0;
+    for (size_t i = 0; i < checkpoint->files.n_entry; i++) {
+        const struct dm_weight_entry *entry = &checkpoint->files.entries[i];
+        if (entry->used || dm_weight_files_find(&checkpoint->adapter.files, entry->name))
+            continue;
+        if (is_of_model(entry->name))
             return dm_fail(error, DM_ERROR_FORMAT,
                            "%s: tensor %s belongs to no weight of the model in config.json",
                            entry->path, entry->tensor->name);
-        }
-    return DM_OK;
+        first = first ? first : entry;
+        n++;
+    }
+    if (n == 1)
+        dm_warn("%s: tensor %s belongs to no weight of the model: left out", first->path,
+                first->tensor->name);
+    else if (n)
+        dm_warn("%s: %zu tensors belong to no weight of the model: left out, %s the first",
+                first->path, n, first->tensor->name);
+    return dm_adapter_check_used(&checkpoint->adapter, error);
 }
 
 static dm_status bind_all(struct dm_checkpoint *checkpoint, dm_error *error) {
@@ -125,22 +177,22 @@ static dm_status bind_all(struct dm_checkpoint *checkpoint, dm_error *error) {
                        checkpoint->files.path, checkpoint->files.n_entry, config->n_layer);
     checkpoint->weights =
         dm_memory_zeroed(config->n_layer, DM_N_PARAMETER * sizeof *checkpoint->weights);
-    checkpoint->used = dm_memory_zeroed(checkpoint->files.n_entry, sizeof *checkpoint->used);
-    if (!checkpoint->weights || !checkpoint->used)
+    checkpoint->copies =
+        dm_memory_zeroed(config->n_layer, DM_N_PARAMETER * sizeof *checkpoint->copies);
+    if (!checkpoint->weights || !checkpoint->copies)
         return dm_fail_memory(error, checkpoint->files.path);
     if (config->projection_bias_unsaid)
         config->projection_bias = find(checkpoint, DM_IN_PROJ_BIAS, 0) != NULL;
     config->projection_bias_unsaid = false;
     decide_head(checkpoint);
-    for (enum dm_parameter p = 0; p < DM_N_PARAMETER; p++) {
+    dm_status status = check_tied_head(checkpoint, error);
+    for (enum dm_parameter p = 0; p < DM_N_PARAMETER && !status; p++) {
         size_t n_layer = dm_parameter_is_per_layer(p) ? config->n_layer : 1;
-        for (size_t layer = 0; dm_parameter_exists(p, config) && layer < n_layer; layer++) {
-            dm_status status = bind(checkpoint, p, layer, error);
-            if (status)
-                return status;
-        }
+        for (size_t layer = 0; dm_parameter_exists(p, config) && layer < n_layer && !status;
+             layer++)
+            status = bind(checkpoint, p, layer, error);
     }
-    return check_no_others(checkpoint, error);
+    return status ? status : check_others(checkpoint, error);
 }
 
 static dm_status read_config(const char *directory, struct dm_model_config *config,
@@ -153,19 +205,24 @@ static dm_status read_config(const char *directory, struct dm_model_config *conf
     return status;
 }
 
+static dm_status open_files(struct dm_checkpoint *checkpoint, const char *directory, bool copy,
+                            dm_error *error) {
+    dm_status status = dm_adapter_open(&checkpoint->adapter, directory, copy, error);
+    if (checkpoint->adapter.base)
+        directory = checkpoint->adapter.base;
+    if (!status)
+        status = read_config(directory, &checkpoint->config, error);
+    return status ? status : dm_weight_files_open(&checkpoint->files, directory, copy, error);
+}
+
 static dm_status open_checkpoint(const char *directory, bool copy, struct dm_checkpoint **result,
                                  dm_error *error) {
     struct dm_checkpoint *checkpoint = dm_memory_zeroed(1, sizeof *checkpoint);
     if (!checkpoint)
         return dm_fail_memory(error, directory);
-    dm_status status = read_config(directory, &checkpoint->config, error);
-    if (!status)
-        status = copy ? dm_weight_files_read(&checkpoint->files, directory, error)
-                      : dm_weight_files_open(&checkpoint->files, directory, error);
+    dm_status status = open_files(checkpoint, directory, copy, error);
     if (!status)
         status = bind_all(checkpoint, error);
-    dm_memory_free(checkpoint->used);
-    checkpoint->used = NULL;
     if (status)
         dm_checkpoint_close(checkpoint);
     else
@@ -184,13 +241,18 @@ dm_status dm_checkpoint_read(const char *directory, struct dm_checkpoint **check
 }
 
 dm_status dm_checkpoint_check(const struct dm_checkpoint *checkpoint, dm_error *error) {
-    return dm_weight_files_check(&checkpoint->files, error);
+    dm_status status = dm_weight_files_check(&checkpoint->files, error);
+    return status ? status : dm_weight_files_check(&checkpoint->adapter.files, error);
 }
 
 void dm_checkpoint_close(struct dm_checkpoint *checkpoint) {
     if (!checkpoint)
         return;
+    for (size_t i = 0; checkpoint->copies && i < checkpoint->config.n_layer * DM_N_PARAMETER; i++)
+        dm_memory_free(checkpoint->copies[i]);
+    dm_memory_free(checkpoint->copies);
     dm_weight_files_close(&checkpoint->files);
+    dm_adapter_close(&checkpoint->adapter);
     dm_memory_free(checkpoint->weights);
     dm_memory_free(checkpoint);
 }

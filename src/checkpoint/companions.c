@@ -2,6 +2,7 @@
 
 #include "base/file_writer.h"
 #include "base/memory.h"
+#include "base/model_folder.h"
 
 /* What transformers and llama.cpp read of a tokenizer; what is not a tokenizer's comes last. */
 enum { tokenizer_json, generation_config = DM_N_COMPANION - 1 };
@@ -18,11 +19,9 @@ static const char *const names[DM_N_COMPANION] = {"tokenizer.json",
 /* Reads directory/names[i] where it is there and nothing was read yet. */
 static dm_status read_from(struct dm_companions *companions, const char *directory, size_t i,
                            dm_error *error) {
-    char *path = dm_path_join(directory, names[i]);
-    dm_status status = DM_OK;
-    if (!path)
-        status = dm_fail_memory(error, "a file name");
-    else if (!companions->files[i].path && dm_path_exists(path))
+    char *path = NULL;
+    dm_status status = dm_model_file(directory, names[i], &path, error);
+    if (!status && !companions->files[i].path && dm_path_exists(path))
         status = dm_mapped_file_read(&companions->files[i], path, error);
     dm_memory_free(path);
     return status;
@@ -32,11 +31,12 @@ dm_status dm_companions_read(struct dm_companions *companions, const char *direc
                              const char *tokenizer, dm_error *error) {
     char *folder, *file;
     *companions = (struct dm_companions){0};
-    if (!dm_path_place(tokenizer ? tokenizer : directory, names[tokenizer_json], &folder, &file))
-        return dm_fail_memory(error, "a file name");
-    dm_status status = tokenizer || dm_path_exists(file)
-                           ? dm_mapped_file_read(&companions->files[tokenizer_json], file, error)
-                           : DM_OK;
+    dm_status status = dm_model_place(tokenizer ? tokenizer : directory, names[tokenizer_json],
+                                      &folder, &file, error);
+    if (status)
+        return status;
+    if (tokenizer || dm_path_exists(file))
+        status = dm_mapped_file_read(&companions->files[tokenizer_json], file, error);
     if (!status)
         status = read_from(companions, directory, generation_config, error);
     for (size_t i = tokenizer_json + 1; i < DM_N_COMPANION && !status; i++)

@@ -2,6 +2,7 @@
 #include "base/file_writer.h"
 #include "base/mapped_file.h"
 #include "base/memory.h"
+#include "base/model_folder.h"
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/companions.h"
 #include "checkpoint/model_writer.h"
@@ -27,9 +28,11 @@ static dm_status copy_file(const char *from, const char *to, dm_error *error) {
 /* The default settings, where the input has some. */
 static dm_status copy_settings(const char *input, const char *output, dm_error *error) {
     static const char name[] = "decimamba.json";
-    char *from = dm_path_join(input, name), *to = dm_path_join(output, name);
+    char *from = NULL, *to = dm_path_join(output, name);
     dm_status status =
-        from && to ? copy_file(from, to, error) : dm_fail_memory(error, "a file name");
+        to ? dm_model_file(input, name, &from, error) : dm_fail_memory(error, "a file name");
+    if (!status)
+        status = copy_file(from, to, error);
     dm_memory_free(from);
     dm_memory_free(to);
     return status;

@@ -151,7 +151,7 @@ static dm_status read_transformers(const json_t *object, const char *name,
     config->norm_epsilon = 1e-5;
     config->projection_bias_unsaid = !use_bias || json_is_null(use_bias);
     dm_status status = dm_json_get_text(object, "hidden_act", name, &activation, error);
-    if (!status && strcmp(activation, "silu") != 0)
+    if (!status && strcmp(activation, "silu") != 0 && strcmp(activation, "swish") != 0)
         return dm_fail(error, DM_ERROR_UNSUPPORTED,
                        "%s: \"hidden_act\" is %s: only silu can be run", name, activation);
     if (!status)
@@ -181,6 +181,18 @@ static dm_status read_transformers(const json_t *object, const char *name,
     return status;
 }
 
+/* Quantized weights have tensors of their own; over plain ones, transformers would round them. */
+static dm_status check_quantization(const json_t *object, const char *name, dm_error *error) {
+    const json_t *quantization = json_object_get(object, "quantization_config");
+    const char *method = json_string_value(json_object_get(quantization, "quant_method"));
+    if (!quantization || json_is_null(quantization))
+        return DM_OK;
+    return dm_fail(error, DM_ERROR_UNSUPPORTED,
+                   "%s: \"quantization_config\" (%s): quantized models cannot be run; where the "
+                   "weights are plain, take it out",
+                   name, method ? method : "of no \"quant_method\"");
+}
+
 dm_status dm_model_config_from_json(const json_t *object, const char *name,
                                     struct dm_model_config *config, dm_error *error) {
     struct dm_model_config read = {
@@ -202,8 +214,10 @@ dm_status dm_model_config_from_json(const json_t *object, const char *name,
         return dm_fail(error, DM_ERROR_FORMAT,
                        "%s: neither \"model_type\" nor \"d_model\": not the config of a Mamba",
                        name);
-    status = type ? read_transformers(object, name, &read, error)
-                  : read_official(object, name, &read, error);
+    status = check_quantization(object, name, error);
+    if (!status)
+        status = type ? read_transformers(object, name, &read, error)
+                      : read_official(object, name, &read, error);
     if (!status) /* transformers' key, for either dialect */
         status = get_epsilon(object, "initializer_range", name, &read.initializer_range, error);
     if (!status)

@@ -1,7 +1,7 @@
 #include "checkpoint/stop_tokens.h"
 
-#include "base/mapped_file.h"
 #include "base/memory.h"
+#include "base/model_folder.h"
 
 static dm_status add(const json_t *value, const char *key, const char *name,
                      struct dm_token_list *tokens, dm_error *error) {
@@ -33,12 +33,17 @@ dm_status dm_token_list_get(const json_t *object, const char *key, const char *n
     return status;
 }
 
-static dm_status read_file(const char *path, struct dm_token_list *stops, dm_error *error) {
-    json_t *object;
-    dm_status status = dm_json_read_if_any(path, &object, error);
+static dm_status read_file(const char *directory, const char *name, struct dm_token_list *stops,
+                           dm_error *error) {
+    json_t *object = NULL;
+    char *path = NULL;
+    dm_status status = dm_model_file(directory, name, &path, error);
+    if (!status)
+        status = dm_json_read_if_any(path, &object, error);
     if (!status)
         status = dm_token_list_get(object, "eos_token_id", path, stops, error);
     json_decref(object);
+    dm_memory_free(path);
     return status;
 }
 
@@ -47,10 +52,7 @@ dm_status dm_stop_tokens_read(const char *directory, int32_t end, struct dm_toke
     static const char *const names[] = {"generation_config.json", "config.json"};
     struct dm_token_list found = {0};
     for (size_t i = 0; !found.n && i < sizeof names / sizeof *names; i++) {
-        char *path = dm_path_join(directory, names[i]);
-        dm_status status =
-            path ? read_file(path, &found, error) : dm_fail_memory(error, "a file name");
-        dm_memory_free(path);
+        dm_status status = read_file(directory, names[i], &found, error);
         if (status)
             return status;
     }

@@ -43,7 +43,8 @@ static void never_calls_anything(void **state) {
         {P(HEAD "cbuiltins\ngetattr\n."), "builtins.getattr"},
         {P(HEAD "ctorch\nload\n."), "torch.load"},
         {P(HEAD "ctorch\nFloatStorage.__init__\n."), "torch.FloatStorage.__init__"},
-        {P(HEAD "ctorch._utils\n_rebuild_parameter\n."), "torch._utils._rebuild_parameter"},
+        {P(HEAD "ctorch._utils\n_rebuild_wrapper_subclass\n."),
+         "torch._utils._rebuild_wrapper_subclass"},
         {P(HEAD "ccollections\nOrderedDict.update\n."), "OrderedDict.update"},
         {P(HEAD "X\x02\0\0\0osX\x06\0\0\0system\x93."), "0x93"}, /* STACK_GLOBAL */
         {P(HEAD "(X\x04\0\0\0trueios\nsystem\n."), "0x69"},      /* INST */

@@ -17,16 +17,26 @@ static const struct {
     const char *module, *name;
     enum dm_element element;
 } globals[] = {
-    {"collections", "OrderedDict", 0},           {"torch._utils", "_rebuild_tensor_v2", 0},
-    {"torch", "FloatStorage", DM_ELEMENT_F32},   {"torch", "BFloat16Storage", DM_ELEMENT_BF16},
-    {"torch", "HalfStorage", DM_ELEMENT_F16},    {"torch", "DoubleStorage", DM_ELEMENT_F64},
-    {"torch", "LongStorage", DM_ELEMENT_I64},    {"torch", "IntStorage", DM_ELEMENT_I32},
-    {"torch", "ShortStorage", DM_ELEMENT_OTHER}, {"torch", "CharStorage", DM_ELEMENT_OTHER},
-    {"torch", "ByteStorage", DM_ELEMENT_OTHER},  {"torch", "BoolStorage", DM_ELEMENT_OTHER},
+    {"collections", "OrderedDict", 0},
+    {"torch._utils", "_rebuild_tensor_v2", 0},
+    {"torch._utils", "_rebuild_parameter", 0},
+    {"torch._utils", "_rebuild_parameter_with_state", 0},
+    {"torch", "FloatStorage", DM_ELEMENT_F32},
+    {"torch", "BFloat16Storage", DM_ELEMENT_BF16},
+    {"torch", "HalfStorage", DM_ELEMENT_F16},
+    {"torch", "DoubleStorage", DM_ELEMENT_F64},
+    {"torch", "LongStorage", DM_ELEMENT_I64},
+    {"torch", "IntStorage", DM_ELEMENT_I32},
+    {"torch", "ShortStorage", DM_ELEMENT_OTHER},
+    {"torch", "CharStorage", DM_ELEMENT_OTHER},
+    {"torch", "ByteStorage", DM_ELEMENT_OTHER},
+    {"torch", "BoolStorage", DM_ELEMENT_OTHER},
 };
 enum {
     global_ordered_dict,
     global_rebuild_tensor,
+    global_rebuild_parameter,
+    global_rebuild_parameter_with_state,
     global_first_storage,
     n_global = sizeof globals / sizeof *globals
 };
@@ -120,6 +130,21 @@ static dm_status rebuild_tensor(struct dm_pickle_machine *machine,
     return dm_pickle_push_index(machine, DM_PICKLE_TENSOR, machine->tensors.n - 1);
 }
 
+/* (tensor, requires_grad, backward_hooks), then, where it has attributes of its own (state-spaces'
+ * Mamba hangs _no_weight_decay on A_log), their dict: read and forgotten. What is left is the
+ * tensor. */
+static dm_status rebuild_parameter(struct dm_pickle_machine *machine,
+                                   struct dm_pickle_value arguments, bool has_state) {
+    size_t n;
+    const struct dm_pickle_value *items = dm_pickle_tuple_items(machine, arguments, &n);
+    if (n != (has_state ? 4 : 3) || items[0].kind != DM_PICKLE_TENSOR ||
+        items[1].kind != DM_PICKLE_BOOL || items[2].kind != DM_PICKLE_DICT ||
+        (has_state && items[3].kind != DM_PICKLE_DICT))
+        return dm_pickle_refuse(machine,
+                                "the arguments of _rebuild_parameter are not those of a parameter");
+    return dm_pickle_push_index(machine, DM_PICKLE_TENSOR, items[0].index);
+}
+
 static dm_status run_reduce(struct dm_pickle_machine *machine) {
     struct dm_pickle_value arguments, function;
     dm_status status =
@@ -131,6 +156,10 @@ static dm_status run_reduce(struct dm_pickle_machine *machine) {
         return status;
     if (function.index == global_rebuild_tensor)
         return rebuild_tensor(machine, arguments);
+    if (function.index == global_rebuild_parameter ||
+        function.index == global_rebuild_parameter_with_state)
+        return rebuild_parameter(machine, arguments,
+                                 function.index == global_rebuild_parameter_with_state);
     size_t n;
     dm_pickle_tuple_items(machine, arguments, &n);
     if (function.index != global_ordered_dict || n)

@@ -1,30 +1,61 @@
 #include "checkpoint/weight_files.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/half.h"
 #include "base/memory.h"
+
+/* The end of a tensor's name that is compared. */
+static const char *skip_wrappers(const char *name) {
+    static const char *const wrappers[] = {"base_model.model.", "module.", "_orig_mod.",
+                                           "backbone."};
+    for (size_t i = 0; i < sizeof wrappers / sizeof *wrappers;) {
+        size_t n = strlen(wrappers[i]);
+        if (strncmp(name, wrappers[i], n) != 0) {
+            i++;
+            continue;
+        }
+        name += n;
+        i = 0; /* they come in any order, and more than once */
+    }
+    return name;
+}
 
 static int compare_entries(const void *a, const void *b) {
     const struct dm_weight_entry *x = a, *y = b;
-    return strcmp(x->tensor->name, y->tensor->name);
+    return strcmp(x->name, y->name);
+}
+
+static const struct dm_mapped_file *file_of(const struct dm_weight_file *shard) {
+    return shard->bin.file.path ? &shard->bin.file : &shard->safetensors.file;
+}
+
+static const struct dm_named_tensor *tensors_of(const struct dm_weight_file *shard, size_t *n) {
+    bool is_bin = shard->bin.file.path != NULL;
+    *n = is_bin ? shard->bin.n_tensor : shard->safetensors.n_tensor;
+    return is_bin ? shard->bin.tensors : shard->safetensors.tensors;
+}
+
+static void add_entries(struct dm_weight_files *files, const struct dm_weight_file *shard) {
+    size_t n;
+    const struct dm_named_tensor *tensors = tensors_of(shard, &n);
+    for (size_t i = 0; i < n; i++)
+        files->entries[files->n_entry++] = (struct dm_weight_entry){
+            &tensors[i], skip_wrappers(tensors[i].name), file_of(shard)->path, false};
 }
 
 /* Gathers the tensors of all files, sorted by name. */
 static dm_status list_entries(struct dm_weight_files *files, dm_error *error) {
-    size_t n = files->bin.n_tensor;
-    for (size_t i = 0; i < files->n_shard; i++)
-        n += files->shards[i].n_tensor;
+    size_t n = 0, n_own;
+    for (size_t i = 0; i < files->n_shard; i++, n += n_own)
+        tensors_of(&files->shards[i], &n_own);
     files->entries = dm_memory_array(n, sizeof *files->entries);
     if (!files->entries)
         return dm_fail_memory(error, files->path);
     for (size_t i = 0; i < files->n_shard; i++)
-        for (size_t j = 0; j < files->shards[i].n_tensor; j++)
-            files->entries[files->n_entry++] =
-                (struct dm_weight_entry){&files->shards[i].tensors[j], files->shards[i].file.path};
-    for (size_t i = 0; i < files->bin.n_tensor; i++)
-        files->entries[files->n_entry++] =
-            (struct dm_weight_entry){&files->bin.tensors[i], files->bin.file.path};
+        add_entries(files, &files->shards[i]);
     qsort(files->entries, n, sizeof *files->entries, compare_entries);
     for (size_t i = 1; i < n; i++)
         if (!compare_entries(&files->entries[i - 1], &files->entries[i]))
@@ -33,26 +64,28 @@ static dm_status list_entries(struct dm_weight_files *files, dm_error *error) {
     return DM_OK;
 }
 
-static dm_status open_safetensors(const struct dm_weight_files *files,
-                                  struct dm_safetensors *tensors, const char *path,
-                                  dm_error *error) {
-    return files->copy ? dm_safetensors_read(tensors, path, error)
-                       : dm_safetensors_open(tensors, path, error);
-}
-
-static dm_status open_torch_bin(struct dm_weight_files *files, dm_error *error) {
-    return files->copy ? dm_torch_bin_read(&files->bin, files->path, error)
-                       : dm_torch_bin_open(&files->bin, files->path, error);
-}
-
-static dm_status open_shard(struct dm_weight_files *files, const char *directory, const char *name,
+/* One more shard; there is room for it. */
+static dm_status open_shard(struct dm_weight_files *files, const char *path, bool is_bin,
                             dm_error *error) {
+    struct dm_weight_file *shard = &files->shards[files->n_shard];
+    dm_status status;
+    if (is_bin)
+        status = files->copy ? dm_torch_bin_read(&shard->bin, path, error)
+                             : dm_torch_bin_open(&shard->bin, path, error);
+    else
+        status = files->copy ? dm_safetensors_read(&shard->safetensors, path, error)
+                             : dm_safetensors_open(&shard->safetensors, path, error);
+    if (!status)
+        files->n_shard++;
+    return status;
+}
+
+static dm_status open_inside(struct dm_weight_files *files, const char *directory, const char *name,
+                             bool is_bin, dm_error *error) {
     char *path = dm_path_join(directory, name);
     if (!path)
         return dm_fail_memory(error, "a file name");
-    dm_status status = open_safetensors(files, &files->shards[files->n_shard], path, error);
-    if (!status)
-        files->n_shard++;
+    dm_status status = open_shard(files, path, is_bin, error);
     dm_memory_free(path);
     return status;
 }
@@ -69,7 +102,7 @@ static bool is_plain(const char *name) {
 /* Opens every file of the map once. Neighbours in a map mostly name the same file, and there are
  * few files: a linear search is enough. */
 static dm_status open_shards(struct dm_weight_files *files, const char *directory, json_t *map,
-                             dm_error *error) {
+                             bool are_bins, dm_error *error) {
     const char *tensor;
     json_t *value;
     json_object_foreach(map, tensor, value) {
@@ -79,9 +112,9 @@ static dm_status open_shards(struct dm_weight_files *files, const char *director
                            "%s: tensor %s must map to the name of a file in the same directory",
                            files->path, tensor);
         size_t i = files->n_shard;
-        while (i && strcmp(file_name(files->shards[i - 1].file.path), name) != 0)
+        while (i && strcmp(file_name(file_of(&files->shards[i - 1])->path), name) != 0)
             i--;
-        dm_status status = i ? DM_OK : open_shard(files, directory, name, error);
+        dm_status status = i ? DM_OK : open_inside(files, directory, name, are_bins, error);
         if (status)
             return status;
     }
@@ -90,23 +123,18 @@ static dm_status open_shards(struct dm_weight_files *files, const char *director
 
 /* Each tensor lies in the file that the map says. */
 static dm_status check_map(const struct dm_weight_files *files, json_t *map, dm_error *error) {
-    for (size_t i = 0; i < files->n_shard; i++) {
-        const struct dm_safetensors *shard = &files->shards[i];
-        for (size_t j = 0; j < shard->n_tensor; j++) {
-            const char *file = json_string_value(json_object_get(map, shard->tensors[j].name));
-            if (!file || strcmp(file, file_name(shard->file.path)) != 0)
-                return dm_fail(error, DM_ERROR_FORMAT, "%s: holds tensor %s, which %s puts in %s",
-                               shard->file.path, shard->tensors[j].name, files->path,
-                               file ? file : "no file");
-        }
+    for (size_t i = 0; i < files->n_entry; i++) {
+        const struct dm_weight_entry *entry = &files->entries[i];
+        const char *file = json_string_value(json_object_get(map, entry->tensor->name));
+        if (!file || strcmp(file, file_name(entry->path)) != 0)
+            return dm_fail(error, DM_ERROR_FORMAT, "%s: holds tensor %s, which %s puts in %s",
+                           entry->path, entry->tensor->name, files->path, file ? file : "no file");
     }
     const char *tensor;
     json_t *value;
     json_object_foreach(map, tensor, value) {
-        size_t i = 0;
-        while (i < files->n_shard && !dm_safetensors_find(&files->shards[i], tensor))
-            i++;
-        if (i == files->n_shard)
+        const struct dm_weight_entry *entry = dm_weight_files_find(files, tensor);
+        if (!entry || strcmp(entry->tensor->name, tensor) != 0)
             return dm_fail(error, DM_ERROR_FORMAT, "%s: tensor %s is not in %s", files->path,
                            tensor, json_string_value(value));
     }
@@ -114,44 +142,50 @@ static dm_status check_map(const struct dm_weight_files *files, json_t *map, dm_
 }
 
 static dm_status open_map(struct dm_weight_files *files, const char *directory, json_t *map,
-                          dm_error *error) {
+                          bool are_bins, dm_error *error) {
     if (!json_is_object(map))
         return dm_fail(error, DM_ERROR_FORMAT, "%s: \"weight_map\" must be an object", files->path);
     files->shards = dm_memory_zeroed(json_object_size(map), sizeof *files->shards);
     if (!files->shards)
         return dm_fail_memory(error, files->path);
-    dm_status status = open_shards(files, directory, map, error);
+    dm_status status = open_shards(files, directory, map, are_bins, error);
+    if (!status)
+        status = list_entries(files, error);
     return status ? status : check_map(files, map, error);
 }
 
-static dm_status open_index(struct dm_weight_files *files, const char *directory, dm_error *error) {
+static dm_status open_index(struct dm_weight_files *files, const char *directory, bool of_bins,
+                            dm_error *error) {
     json_t *index = NULL;
     dm_status status = dm_json_read(files->path, &index, error);
     if (!status)
-        status = open_map(files, directory, json_object_get(index, "weight_map"), error);
+        status = open_map(files, directory, json_object_get(index, "weight_map"), of_bins, error);
     json_decref(index);
     return status;
 }
 
-static dm_status open_single(struct dm_weight_files *files, dm_error *error) {
+static dm_status open_single(struct dm_weight_files *files, bool is_bin, dm_error *error) {
     files->shards = dm_memory_zeroed(1, sizeof *files->shards);
     if (!files->shards)
         return dm_fail_memory(error, files->path);
-    dm_status status = open_safetensors(files, files->shards, files->path, error);
-    if (!status)
-        files->n_shard = 1;
-    return status;
+    dm_status status = open_shard(files, files->path, is_bin, error);
+    return status ? status : list_entries(files, error);
 }
 
-static dm_status open_files(struct dm_weight_files *files, const char *directory, bool copy,
+/* How weights may lie in a directory. */
+struct layout {
+    const char *name;
+    bool is_index, is_bin;
+};
+
+/* Opens the first of the layouts that is there. */
+static dm_status open_first(struct dm_weight_files *files, const char *directory, bool copy,
+                            const struct layout *layouts, size_t n_layout, const char *missing,
                             dm_error *error) {
-    static const char *const names[] = {"model.safetensors", "model.safetensors.index.json",
-                                        "pytorch_model.bin"};
-    enum { single, sharded, torch, n_kind };
     *files = (struct dm_weight_files){.copy = copy};
-    size_t kind;
-    for (kind = single; kind < n_kind; kind++) {
-        files->path = dm_path_join(directory, names[kind]);
+    size_t i;
+    for (i = 0; i < n_layout; i++) {
+        files->path = dm_path_join(directory, layouts[i].name);
         if (!files->path)
             return dm_fail_memory(error, "a file name");
         if (dm_path_exists(files->path))
@@ -159,59 +193,98 @@ static dm_status open_files(struct dm_weight_files *files, const char *directory
         dm_memory_free(files->path);
         files->path = NULL;
     }
-    if (kind == n_kind)
-        return dm_fail(error, DM_ERROR_IO,
-                       "%s: holds no model.safetensors, no "
-                       "model.safetensors.index.json and no pytorch_model.bin",
-                       directory);
-    dm_status status = kind == single    ? open_single(files, error)
-                       : kind == sharded ? open_index(files, directory, error)
-                                         : open_torch_bin(files, error);
-    if (!status)
-        status = list_entries(files, error);
+    if (i == n_layout)
+        return dm_fail(error, DM_ERROR_IO, "%s: holds %s", directory, missing);
+    dm_status status = layouts[i].is_index ? open_index(files, directory, layouts[i].is_bin, error)
+                                           : open_single(files, layouts[i].is_bin, error);
     if (status)
         dm_weight_files_close(files);
     return status;
 }
 
-dm_status dm_weight_files_open(struct dm_weight_files *files, const char *directory,
+dm_status dm_weight_files_open(struct dm_weight_files *files, const char *directory, bool copy,
                                dm_error *error) {
-    return open_files(files, directory, false, error);
+    static const struct layout layouts[] = {{"model.safetensors", false, false},
+                                            {"model.safetensors.index.json", true, false},
+                                            {"pytorch_model.bin", false, true},
+                                            {"pytorch_model.bin.index.json", true, true}};
+    return open_first(files, directory, copy, layouts, sizeof layouts / sizeof *layouts,
+                      "no model.safetensors, no pytorch_model.bin, and no .index.json of either",
+                      error);
 }
 
-dm_status dm_weight_files_read(struct dm_weight_files *files, const char *directory,
-                               dm_error *error) {
-    return open_files(files, directory, true, error);
+dm_status dm_weight_files_open_adapter(struct dm_weight_files *files, const char *directory,
+                                       bool copy, dm_error *error) {
+    static const struct layout layouts[] = {{"adapter_model.safetensors", false, false},
+                                            {"adapter_model.bin", false, true}};
+    return open_first(files, directory, copy, layouts, sizeof layouts / sizeof *layouts,
+                      "no adapter_model.safetensors and no adapter_model.bin", error);
 }
 
 void dm_weight_files_close(struct dm_weight_files *files) {
-    for (size_t i = 0; i < files->n_shard; i++)
-        dm_safetensors_close(&files->shards[i]);
+    for (size_t i = 0; i < files->n_shard; i++) {
+        dm_safetensors_close(&files->shards[i].safetensors);
+        dm_torch_bin_close(&files->shards[i].bin);
+    }
     dm_memory_free(files->shards);
-    dm_torch_bin_close(&files->bin);
     dm_memory_free(files->entries);
     dm_memory_free(files->path);
     *files = (struct dm_weight_files){0};
 }
 
-const struct dm_weight_entry *dm_weight_files_find(const struct dm_weight_files *files,
-                                                   const char *name) {
-    struct dm_named_tensor tensor = {.name = name};
-    struct dm_weight_entry key = {.tensor = &tensor};
+struct dm_weight_entry *dm_weight_files_find(const struct dm_weight_files *files,
+                                             const char *name) {
+    struct dm_weight_entry key = {.name = skip_wrappers(name)};
     return files->n_entry
                ? bsearch(&key, files->entries, files->n_entry, sizeof key, compare_entries)
                : NULL;
 }
 
+dm_dtype dm_weight_entry_dtype(const struct dm_weight_entry *entry) {
+    switch (entry->tensor->element) {
+    case DM_ELEMENT_F32:
+        return DM_DTYPE_F32;
+    case DM_ELEMENT_BF16:
+        return DM_DTYPE_BF16;
+    case DM_ELEMENT_F16:
+        return DM_DTYPE_F16;
+    default:
+        return DM_DTYPE_AUTO;
+    }
+}
+
+dm_status dm_weight_entry_read(const struct dm_weight_entry *entry, float *out, dm_error *error) {
+    const struct dm_named_tensor *tensor = entry->tensor;
+    dm_dtype dtype = dm_weight_entry_dtype(entry);
+    size_t size = dm_element_size(tensor->element);
+    if (dtype != DM_DTYPE_AUTO) {
+        dm_floats_from(tensor->data, dtype, 0, tensor->n_byte / size, out);
+        return DM_OK;
+    }
+    if (tensor->element != DM_ELEMENT_F64)
+        return dm_fail(error, DM_ERROR_UNSUPPORTED,
+                       "%s: tensor %s is not of type F32, BF16, F16 or F64", entry->path,
+                       tensor->name);
+    for (size_t i = 0; i < tensor->n_byte / size; i++) {
+        double value;
+        memcpy(&value, tensor->data + i * size, size);
+        out[i] = (float)value;
+        if (isfinite(value) && !isfinite(out[i]))
+            return dm_fail(error, DM_ERROR_UNSUPPORTED,
+                           "%s: tensor %s has values beyond the range of f32", entry->path,
+                           tensor->name);
+    }
+    return DM_OK;
+}
+
 dm_status dm_weight_files_check(const struct dm_weight_files *files, dm_error *error) {
-    dm_status status = dm_mapped_file_check(&files->bin.file, error);
+    dm_status status = DM_OK;
     for (size_t i = 0; i < files->n_shard && !status; i++)
-        status = dm_mapped_file_check(&files->shards[i].file, error);
+        status = dm_mapped_file_check(file_of(&files->shards[i]), error);
     return status;
 }
 
 void dm_weight_files_forget_pages(const struct dm_weight_files *files) {
     for (size_t i = 0; i < files->n_shard; i++)
-        dm_mapped_file_forget_pages(&files->shards[i].file);
-    dm_mapped_file_forget_pages(&files->bin.file);
+        dm_mapped_file_forget_pages(file_of(&files->shards[i]));
 }

@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/mapped_file.h"
 #include "base/memory.h"
+#include "base/model_folder.h"
 #include "context/context.h"
 
 enum { version = 1 };
@@ -178,11 +179,9 @@ dm_status dm_calibration_find(const char *directory, const char *settings, size_
     if (settings)
         return *settings ? dm_calibration_read(settings, n_layer, d_inner, calibration, error)
                          : DM_OK;
-    char *path = dm_path_join(directory, "decimamba.json");
-    if (!path)
-        return dm_fail_memory(error, "a file name");
-    dm_status status = DM_OK;
-    if (dm_path_exists(path))
+    char *path = NULL;
+    dm_status status = dm_model_file(directory, "decimamba.json", &path, error);
+    if (!status && dm_path_exists(path))
         status = dm_calibration_read(path, n_layer, d_inner, calibration, error);
     dm_memory_free(path);
     return status;

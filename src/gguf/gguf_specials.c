@@ -3,9 +3,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/json.h"
 #include "base/mapped_file.h"
 #include "base/memory.h"
+#include "base/model_folder.h"
 #include "checkpoint/stop_tokens.h"
 
 /* The files that say something of it; NULL: not there. */
@@ -21,12 +21,8 @@ struct sources {
 
 static dm_status read_files(struct sources *sources, dm_error *error) {
     dm_status status = DM_OK;
-    for (size_t i = 0; i < n_file && !status; i++) {
-        char *path = dm_path_join(sources->directory, names[i]);
-        status = path ? dm_json_read_if_any(path, &sources->files[i], error)
-                      : dm_fail_memory(error, "a file name");
-        dm_memory_free(path);
-    }
+    for (size_t i = 0; i < n_file && !status; i++)
+        status = dm_model_json(sources->directory, names[i], &sources->files[i], error);
     return status;
 }
 
@@ -164,11 +160,11 @@ static dm_status put_file(struct dm_gguf_bytes *keys, const char *path, dm_error
 
 static dm_status put_chat(struct dm_gguf_bytes *keys, const struct sources *sources,
                           dm_error *error) {
-    char *path = dm_path_join(sources->directory, "chat_template.jinja");
+    char *path = NULL;
     const json_t *said = json_object_get(sources->files[SETTINGS], "chat_template");
-    dm_status status = DM_OK;
-    if (!path)
-        return dm_fail_memory(error, "a file name");
+    dm_status status = dm_model_file(sources->directory, "chat_template.jinja", &path, error);
+    if (status)
+        return status;
     if (dm_path_exists(path))
         status = put_file(keys, path, error);
     else if (json_is_string(said))

@@ -5,6 +5,7 @@
 
 #include "base/mapped_file.h"
 #include "base/memory.h"
+#include "base/model_folder.h"
 #include "gguf/gguf_specials.h"
 
 enum { type_normal = 1, type_control = 3, type_user_defined = 4, type_unused = 5 };
@@ -127,12 +128,11 @@ static dm_status put_all(struct dm_gguf_bytes *keys, struct vocabulary *vocabula
 }
 
 static dm_status has_tokenizer(const char *directory, bool *has, dm_error *error) {
-    char *path = dm_path_join(directory, "tokenizer.json");
-    if (!path)
-        return dm_fail_memory(error, "a file name");
-    *has = dm_path_exists(path);
+    char *path = NULL;
+    dm_status status = dm_model_file(directory, "tokenizer.json", &path, error);
+    *has = !status && dm_path_exists(path);
     dm_memory_free(path);
-    return DM_OK;
+    return status;
 }
 
 dm_status dm_gguf_put_vocabulary(struct dm_gguf_bytes *keys, const char *directory, size_t n_row,

@@ -3,6 +3,7 @@
 #include "base/json.h"
 #include "base/mapped_file.h"
 #include "base/memory.h"
+#include "base/model_folder.h"
 #include "text/byte_alphabet.h"
 #include "text/grow.h"
 #include "text/loading.h"
@@ -253,23 +254,14 @@ static dm_status read_file(const char *path, struct dm_tokenizer *tokenizer, dm_
     return status;
 }
 
-static dm_status read_beside(const char *folder, const char *name, json_t **object,
-                             dm_error *error) {
-    char *path = dm_path_join(folder, name);
-    dm_status status =
-        path ? dm_json_read_if_any(path, object, error) : dm_fail_memory(error, "a file name");
-    dm_memory_free(path);
-    return status;
-}
-
 /* As transformers finds its eos_token: special_tokens_map.json counts, and goes first, where
  * tokenizer_config.json has no added_tokens_decoder. */
 static dm_status find_end(const char *folder, struct dm_tokenizer *tokenizer, dm_error *error) {
     static const char usual[] = "<|endoftext|>", key[] = "eos_token";
     json_t *settings = NULL, *map = NULL;
-    dm_status status = read_beside(folder, "tokenizer_config.json", &settings, error);
+    dm_status status = dm_model_json(folder, "tokenizer_config.json", &settings, error);
     if (!status && !json_object_get(settings, "added_tokens_decoder"))
-        status = read_beside(folder, "special_tokens_map.json", &map, error);
+        status = dm_model_json(folder, "special_tokens_map.json", &map, error);
     tokenizer->end = dm_tokenizer_named(tokenizer, map, key);
     if (tokenizer->end < 0)
         tokenizer->end = dm_tokenizer_named(tokenizer, settings, key);
@@ -282,10 +274,11 @@ static dm_status find_end(const char *folder, struct dm_tokenizer *tokenizer, dm
 
 dm_status dm_tokenizer_read(const char *path, struct dm_tokenizer **tokenizer, dm_error *error) {
     char *folder, *file;
-    if (!dm_path_place(path, "tokenizer.json", &folder, &file))
-        return dm_fail_memory(error, path);
+    dm_status status = dm_model_place(path, "tokenizer.json", &folder, &file, error);
+    if (status)
+        return status;
     struct dm_tokenizer *made = dm_memory_zeroed(1, sizeof *made);
-    dm_status status = made ? read_file(file, made, error) : dm_fail_memory(error, path);
+    status = made ? read_file(file, made, error) : dm_fail_memory(error, path);
     if (!status)
         status = find_end(folder, made, error);
     dm_memory_free(folder);

@@ -3,33 +3,13 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "test_support.h"
+#include "checkpoint/test_weights.h"
 
 #include "base/half.h"
 #include "base/mapped_file.h"
 #include "base/memory.h"
 #include "base/random.h"
-#include "checkpoint/checkpoint.h"
 #include "checkpoint/safetensors.h"
-
-static struct dm_checkpoint *open_sound(const char *path) {
-    struct dm_checkpoint *checkpoint = NULL;
-    dm_error error;
-    if (dm_checkpoint_open(path, &checkpoint, &error))
-        fail_msg("%s", error.message);
-    return checkpoint;
-}
-
-/* Opening fails, leaks nothing and leaves the output alone. */
-static void expect_refused(const char *path, dm_status status, const char *part) {
-    struct dm_checkpoint *checkpoint = NULL;
-    dm_error error = {0};
-    size_t live = dm_memory_live();
-    dm_checkpoint_open(path, &checkpoint, &error);
-    test_expect_error(&error, status, part);
-    assert_null(checkpoint);
-    assert_int_equal(dm_memory_live(), live);
-}
 
 /* Opens it if it is sound, and reads every byte; else there is an error and no leak. */
 static bool try_to_open(const char *path) {
@@ -49,45 +29,15 @@ static bool try_to_open(const char *path) {
     return !status;
 }
 
-/* The working directory of a test gets one file of a committed checkpoint. */
-static void bring(const char *checkpoint, const char *file) {
-    test_copy_file(test_join(test_data(checkpoint), file), test_join(test_directory, file));
-}
-
-static void expect_same_weights(const char *a, const char *b) {
-    struct dm_checkpoint *x = open_sound(a), *y = open_sound(b);
-    const struct dm_model_config *config = dm_checkpoint_config(x);
-    char hash_x[33], hash_y[33];
-    dm_checkpoint_hash(x, hash_x);
-    dm_checkpoint_hash(y, hash_y);
-    assert_string_equal(hash_x, hash_y);
-    assert_int_equal(strlen(hash_x), 32);
-    for (enum dm_parameter p = 0; p < DM_N_PARAMETER; p++)
-        for (size_t layer = 0; layer < config->n_layer; layer++) {
-            struct dm_weight u = dm_checkpoint_weight(x, p, layer),
-                             v = dm_checkpoint_weight(y, p, layer);
-            bool there = dm_parameter_exists(p, config) && (!layer || dm_parameter_is_per_layer(p));
-            assert_int_equal(u.data != NULL, there);
-            assert_int_equal(v.data != NULL, there);
-            if (!there)
-                continue;
-            assert_int_equal(u.dtype, v.dtype);
-            assert_int_equal(u.n_element, v.n_element);
-            assert_int_equal(u.n_element, dm_shape_n_element(dm_parameter_shape(p, config)));
-            assert_memory_equal(u.data, v.data, u.n_element * dm_dtype_size(u.dtype));
-        }
-    dm_checkpoint_close(x);
-    dm_checkpoint_close(y);
-}
-
 static void reads_golden_files_alike(void **state) {
     static const char *const names[] = {"golden/tiny-a", "golden/tiny-b-odd"};
     for (size_t i = 0; i < 2; i++) {
-        bring(names[i], "config.json");
-        bring(names[i], "pytorch_model.bin");
-        expect_same_weights(test_data(names[i]), test_directory);
+        test_bring(names[i], "config.json");
+        test_bring(names[i], "pytorch_model.bin");
+        test_same_weights(test_data(names[i]), test_directory);
     }
-    struct dm_checkpoint *a = open_sound(test_data(names[0])), *b = open_sound(test_data(names[1]));
+    struct dm_checkpoint *a = test_open_checkpoint(test_data(names[0])),
+                         *b = test_open_checkpoint(test_data(names[1]));
     const struct dm_model_config *config = dm_checkpoint_config(b);
     assert_false(dm_checkpoint_config(a)->tied_head);
     assert_true(config->tied_head);
@@ -118,7 +68,7 @@ static struct dm_weight find(const struct dm_checkpoint *checkpoint, const char 
 
 /* Compares with expected.txt, which PyTorch wrote. */
 static void expect_values(const char *path) {
-    struct dm_checkpoint *checkpoint = open_sound(path);
+    struct dm_checkpoint *checkpoint = test_open_checkpoint(path);
     FILE *file = fopen(test_join(path, "expected.txt"), "r");
     assert_non_null(file);
     char name[128], dtype[8];
@@ -156,45 +106,31 @@ enum { n_sound_case = sizeof sound_cases / sizeof *sound_cases };
 static void reads_every_kind(void **state) {
     for (size_t i = 0; i < n_sound_case; i++)
         expect_values(test_data(sound_cases[i]));
-    expect_same_weights(test_data(sound_cases[3]), test_data(sound_cases[4]));
-    expect_same_weights(test_data(sound_cases[3]), test_data(sound_cases[5]));
-    struct dm_checkpoint *checkpoint = open_sound(test_data("checkpoints/falcon-mamba"));
+    test_same_weights(test_data(sound_cases[3]), test_data(sound_cases[4]));
+    test_same_weights(test_data(sound_cases[3]), test_data(sound_cases[5]));
+    struct dm_checkpoint *checkpoint = test_open_checkpoint(test_data("checkpoints/falcon-mamba"));
     const struct dm_model_config *config = dm_checkpoint_config(checkpoint);
     assert_true(config->mixer_norms && !config->tied_head && config->d_inner == 16);
     dm_checkpoint_close(checkpoint);
-    checkpoint = open_sound(test_data("checkpoints/mamba-biases-f16"));
+    checkpoint = test_open_checkpoint(test_data("checkpoints/mamba-biases-f16"));
     assert_false(dm_checkpoint_config(checkpoint)->tied_head); /* whatever config.json says */
     dm_checkpoint_close(checkpoint);
     (void)state;
 }
 
 static void refuses_pickled_calls(void **state) {
-    expect_refused(test_data("checkpoints/refused-call"), DM_ERROR_UNSUPPORTED, ".system");
-    expect_refused(test_data("checkpoints/refused-legacy"), DM_ERROR_UNSUPPORTED, "before version");
+    test_refuse_checkpoint(test_data("checkpoints/refused-call"), DM_ERROR_UNSUPPORTED, ".system");
+    test_refuse_checkpoint(test_data("checkpoints/refused-legacy"), DM_ERROR_UNSUPPORTED,
+                           "before version");
     (void)state;
 }
 
 static void refuses_incomplete_directories(void **state) {
-    expect_refused(test_directory, DM_ERROR_IO, "config.json");
-    bring("checkpoints/official-safetensors", "config.json");
-    expect_refused(test_directory, DM_ERROR_IO, "holds no model.safetensors");
-    expect_refused(test_join(test_directory, "none"), DM_ERROR_IO, "none/config.json");
+    test_refuse_checkpoint(test_directory, DM_ERROR_IO, "config.json");
+    test_bring("checkpoints/official-safetensors", "config.json");
+    test_refuse_checkpoint(test_directory, DM_ERROR_IO, "holds no model.safetensors");
+    test_refuse_checkpoint(test_join(test_directory, "none"), DM_ERROR_IO, "none/config.json");
     (void)state;
-}
-
-/* Replaces the first `from` in a file by `to`, of the same length unless the file is text. */
-static void edit(const char *file, const char *from, const char *to) {
-    size_t n, n_from = strlen(from), i = 0;
-    unsigned char *bytes = test_read_file(test_join(test_directory, file), &n);
-    while (i + n_from <= n && memcmp(bytes + i, from, n_from) != 0)
-        i++;
-    assert_true(i + n_from <= n);
-    FILE *edited = fopen(test_join(test_directory, file), "wb");
-    fwrite(bytes, 1, i, edited);
-    fputs(to, edited);
-    fwrite(bytes + i + n_from, 1, n - i - n_from, edited);
-    assert_int_equal(fclose(edited), 0);
-    free(bytes);
 }
 
 static void names_what_disagrees(void **state) {
@@ -226,11 +162,11 @@ static void names_what_disagrees(void **state) {
         {"model.safetensors", "\"F32\"", "\"I32\"", DM_ERROR_UNSUPPORTED, "is not of type"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        bring("checkpoints/official-safetensors", "config.json");
-        bring("checkpoints/official-safetensors", "model.safetensors");
+        test_bring("checkpoints/official-safetensors", "config.json");
+        test_bring("checkpoints/official-safetensors", "model.safetensors");
         assert_true(try_to_open(test_directory));
-        edit(cases[i].file, cases[i].from, cases[i].to);
-        expect_refused(test_directory, cases[i].status, cases[i].part);
+        test_edit(cases[i].file, cases[i].from, cases[i].to);
+        test_refuse_checkpoint(test_directory, cases[i].status, cases[i].part);
     }
     (void)state;
 }
@@ -251,17 +187,17 @@ static void refuses_faulty_indexes(void **state) {
          "tensor more is not in"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        bring("checkpoints/mamba-sharded", "config.json");
-        bring("checkpoints/mamba-sharded", "model.safetensors.index.json");
-        bring("checkpoints/mamba-sharded", "model-00001-of-00002.safetensors");
-        bring("checkpoints/mamba-sharded", "model-00002-of-00002.safetensors");
+        test_bring("checkpoints/mamba-sharded", "config.json");
+        test_bring("checkpoints/mamba-sharded", "model.safetensors.index.json");
+        test_bring("checkpoints/mamba-sharded", "model-00001-of-00002.safetensors");
+        test_bring("checkpoints/mamba-sharded", "model-00002-of-00002.safetensors");
         assert_true(try_to_open(test_directory));
-        edit("model.safetensors.index.json", cases[i].from, cases[i].to);
-        expect_refused(test_directory, DM_ERROR_FORMAT, cases[i].part);
+        test_edit("model.safetensors.index.json", cases[i].from, cases[i].to);
+        test_refuse_checkpoint(test_directory, DM_ERROR_FORMAT, cases[i].part);
     }
-    bring("checkpoints/mamba-sharded", "model.safetensors.index.json");
+    test_bring("checkpoints/mamba-sharded", "model.safetensors.index.json");
     remove(test_join(test_directory, "model-00002-of-00002.safetensors"));
-    expect_refused(test_directory, DM_ERROR_IO, "model-00002-of-00002.safetensors");
+    test_refuse_checkpoint(test_directory, DM_ERROR_IO, "model-00002-of-00002.safetensors");
     (void)state;
 }
 
@@ -281,7 +217,7 @@ static void survives_truncation(void **state) {
         test_remove_directory(test_directory);
         test_make_directory(test_directory);
         for (size_t j = 0; j < 4 && cases[i].files[j]; j++)
-            bring(cases[i].checkpoint, cases[i].files[j]);
+            test_bring(cases[i].checkpoint, cases[i].files[j]);
         assert_true(try_to_open(test_directory));
         for (size_t j = 0; j < 4 && cases[i].files[j]; j++) {
             const char *path = test_join(test_directory, cases[i].files[j]);
@@ -296,7 +232,7 @@ static void survives_truncation(void **state) {
                 path = test_join(test_directory, cases[i].files[j]);
             }
             free(bytes);
-            bring(cases[i].checkpoint, cases[i].files[j]);
+            test_bring(cases[i].checkpoint, cases[i].files[j]);
         }
     }
     (void)state;
@@ -319,8 +255,8 @@ static void survives_changed_bytes(void **state) {
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         test_remove_directory(test_directory);
         test_make_directory(test_directory);
-        bring(cases[i].checkpoint, "config.json");
-        bring(cases[i].checkpoint, i < 2 ? "model.safetensors" : "pytorch_model.bin");
+        test_bring(cases[i].checkpoint, "config.json");
+        test_bring(cases[i].checkpoint, i < 2 ? "model.safetensors" : "pytorch_model.bin");
         char path[TEST_MAX_PATH];
         snprintf(path, sizeof path, "%s", test_join(test_directory, cases[i].file));
         size_t n, n_refused = 0;

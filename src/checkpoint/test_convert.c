@@ -5,23 +5,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "test_support.h"
+#include "checkpoint/test_weights.h"
 
 #include "base/half.h"
 #include "base/memory.h"
-#include "checkpoint/checkpoint.h"
 #include "checkpoint/safetensors.h"
 
 static const char *inside(const char *name) {
     return test_join(test_directory, name);
-}
-
-static struct dm_checkpoint *open_sound(const char *path) {
-    struct dm_checkpoint *checkpoint = NULL;
-    dm_error error;
-    if (dm_checkpoint_open(path, &checkpoint, &error))
-        fail_msg("%s", error.message);
-    return checkpoint;
 }
 
 static void convert(const char *input, const char *output, dm_dtype dtype) {
@@ -31,7 +22,7 @@ static void convert(const char *input, const char *output, dm_dtype dtype) {
 }
 
 static void expect_same_hash(const char *a, const char *b, bool same) {
-    struct dm_checkpoint *x = open_sound(a), *y = open_sound(b);
+    struct dm_checkpoint *x = test_open_checkpoint(a), *y = test_open_checkpoint(b);
     char hash_x[33], hash_y[33];
     dm_checkpoint_hash(x, hash_x);
     dm_checkpoint_hash(y, hash_y);
@@ -52,7 +43,7 @@ static void expect_same_file(const char *a, const char *b, const char *name) {
 
 /* Matrices have `dtype` and the values rounded to it; the rest is float32 and exact. */
 static void expect_converted(const char *input, const char *output, dm_dtype dtype) {
-    struct dm_checkpoint *from = open_sound(input), *to = open_sound(output);
+    struct dm_checkpoint *from = test_open_checkpoint(input), *to = test_open_checkpoint(output);
     const struct dm_model_config *config = dm_checkpoint_config(from);
     assert_int_equal(dm_checkpoint_config(to)->tied_head, config->tied_head);
     assert_int_equal(dm_checkpoint_config(to)->mixer_norms, config->mixer_norms);
@@ -200,7 +191,7 @@ static void survives_a_full_disk(void **state) {
 }
 
 static void refuses_values_beyond_the_range(void **state) {
-    struct dm_checkpoint *checkpoint = open_sound(test_data("golden/tiny-a"));
+    struct dm_checkpoint *checkpoint = test_open_checkpoint(test_data("golden/tiny-a"));
     struct dm_weight weight = dm_checkpoint_weight(checkpoint, DM_OUT_PROJ, 2);
     struct dm_weight d = dm_checkpoint_weight(checkpoint, DM_D, 1);
     mkdir(inside("in"), 0777);
@@ -294,7 +285,7 @@ static void expect_uniform(const struct dm_checkpoint *checkpoint, enum dm_param
 
 static void draws_as_the_official_code(void **state) {
     initialize(inside("out"), DM_DTYPE_AUTO, 1);
-    struct dm_checkpoint *checkpoint = open_sound(inside("out"));
+    struct dm_checkpoint *checkpoint = test_open_checkpoint(inside("out"));
     const struct dm_model_config *config = dm_checkpoint_config(checkpoint);
     assert_int_equal(config->vocab_size, 256);
     assert_true(config->tied_head);
@@ -332,7 +323,7 @@ static void check_range(const char *text) {
     test_write_text(inside("shape.json"), text);
     if (dm_checkpoint_write_random(inside("shape.json"), output, DM_DTYPE_F32, 1, &error))
         fail_msg("%s", error.message);
-    struct dm_checkpoint *checkpoint = open_sound(output);
+    struct dm_checkpoint *checkpoint = test_open_checkpoint(output);
     assert_true(dm_checkpoint_config(checkpoint)->initializer_range == 0.1);
     for (size_t i = 0; i < 3; i++) {
         struct statistics s = measure(checkpoint, normal[i]);

@@ -19,6 +19,11 @@
 #define ID(type, key, n) \
     "(X\x07\0\0\0storagectorch\n" type "\nX\x01\0\0\0" key "X\x03\0\0\0cpuK" n "tQ"
 #define DICT "ccollections\nOrderedDict\n)R"
+#define PARAMETER "ctorch._utils\n_rebuild_parameter\n"
+#define WITH_STATE "ctorch._utils\n_rebuild_parameter_with_state\n"
+#define FLAG "}X\x10\0\0\0_no_weight_decay\x88s"
+/* The six floats of storage 0. */
+#define SIX REBUILD "(" ID("FloatStorage", "0", "\6") "K\0K\6\x85K\1\x85\x89" DICT "tR"
 
 static dm_status run(const unsigned char *pickle, size_t n_byte, dm_error *error) {
     struct dm_pickle_tensor *tensors;
@@ -141,6 +146,16 @@ static void refuses_unsound_pickles(void **state) {
         {P(HEAD "}X\1\0\0\0w" REBUILD
                 "(" ID("FloatStorage", "0", "\6") "K\0(K\1K\1K\1K\1K\1K\1K\1K\1K\1t)\x89}tRs."),
          "too many dimensions"},
+        {P(HEAD "}X\1\0\0\0w" PARAMETER ")Rs."), "arguments of _rebuild_parameter"},
+        {P(HEAD "}X\1\0\0\0w" PARAMETER "}\x88" DICT "\x87Rs."), "arguments of _rebuild_parameter"},
+        {P(HEAD "}X\1\0\0\0w" PARAMETER SIX "K\1" DICT "\x87Rs."), "arguments of _rebuild_par"},
+        {P(HEAD "}X\1\0\0\0w" PARAMETER SIX "\x88N\x87Rs."), "arguments of _rebuild_parameter"},
+        {P(HEAD "}X\1\0\0\0w" PARAMETER "(" SIX "\x88" DICT FLAG "tRs."),
+         "arguments of _rebuild_p"},
+        {P(HEAD "}X\1\0\0\0w" WITH_STATE SIX "\x88" DICT "\x87Rs."), "arguments of _rebuild_par"},
+        {P(HEAD "}X\1\0\0\0w" WITH_STATE "(" SIX "\x88" DICT "K\1tRs."), "arguments of _rebuild_p"},
+        {P(HEAD "}X\1\0\0\0w" WITH_STATE "(" SIX "\x88" DICT "cos\nsystem\ntRs."), "os.system"},
+        {P(HEAD "}X\1\0\0\0w" PARAMETER "s."), "no tensor"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         dm_error error = {0};
@@ -267,6 +282,10 @@ static void reads_views(void **state) {
         {P(TENSOR("FloatStorage", "0", "\6", "K\1K\1K\2\x86K\x63K\1\x86")), 2, {1, 2}},
         {P(TENSOR("FloatStorage", "0", "\6", "K\0K\2K\2\x86K\1K\0\x86")), 4, {0, 0, 1, 1}},
         {P(TENSOR("FloatStorage", "0", "\6", "K\6K\0\x85K\1\x85")), 0, {0}},
+        /* a Parameter is its tensor, whatever attributes hang on it */
+        {P(HEAD "}X\1\0\0\0w" PARAMETER SIX "\x88" DICT "\x87Rs."), 6, {0, 1, 2, 3, 4, 5}},
+        {P(HEAD "}X\1\0\0\0w" PARAMETER SIX "\x89}\x87Rs."), 6, {0, 1, 2, 3, 4, 5}},
+        {P(HEAD "}X\1\0\0\0w" WITH_STATE "(" SIX "\x88" DICT FLAG "tRs."), 6, {0, 1, 2, 3, 4, 5}},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct dm_torch_bin bin;

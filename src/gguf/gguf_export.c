@@ -2,7 +2,9 @@
 
 #include <string.h>
 
+#include "base/mapped_file.h"
 #include "base/memory.h"
+#include "base/model_folder.h"
 #include "checkpoint/checkpoint.h"
 #include "gguf/gguf_tensors.h"
 #include "gguf/gguf_vocabulary.h"
@@ -29,7 +31,22 @@ static dm_status check(const struct dm_model_config *config, const char *directo
                        "%s: llama.cpp reads only models whose d_inner is twice d_model: here they "
                        "are %zu and %zu",
                        directory, config->d_inner, config->d_model);
+    if (!dm_gguf_norms_fit(config))
+        return dm_fail(error, DM_ERROR_UNSUPPORTED,
+                       "%s: llama.cpp has one epsilon for all norms, and \"mixer_rms_eps\", %g, is "
+                       "too far from \"layer_norm_epsilon\", %g",
+                       directory, config->mixer_norm_epsilon, config->norm_epsilon);
     return DM_OK;
+}
+
+/* What llama.cpp does without, and goes on. */
+static dm_status warn(const char *directory, dm_error *error) {
+    char *path = NULL;
+    dm_status status = dm_model_file(directory, "decimamba.json", &path, error);
+    if (!status && dm_path_exists(path))
+        dm_warn("%s: a GGUF file has no place for it: llama.cpp reads plain Mamba", path);
+    dm_memory_free(path);
+    return status;
 }
 
 /* The directory's own name, as the model's; it ends where a slash at the end begins. */
@@ -116,6 +133,8 @@ dm_status dm_gguf_export(const char *directory, const char *path, dm_dtype dtype
     if (dtype == DM_DTYPE_AUTO)
         dtype = dm_checkpoint_weight(checkpoint, DM_EMBEDDING, 0).dtype;
     status = check(config, directory, error);
+    if (!status)
+        status = warn(directory, error);
     if (!status)
         status = fill(&contents, directory, config, dtype, error);
     if (!status)

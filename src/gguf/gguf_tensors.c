@@ -37,13 +37,26 @@ static bool is_stored(enum dm_parameter parameter, const struct dm_model_config 
            (parameter == DM_CONV_BIAS || dm_parameter_exists(parameter, config));
 }
 
+/* What x_proj is multiplied with, for the epsilon of its norms to be that of the others. */
+static double x_proj_scale(const struct dm_model_config *config) {
+    return config->mixer_norms && config->mixer_norm_epsilon != config->norm_epsilon
+               ? sqrt(config->norm_epsilon / config->mixer_norm_epsilon)
+               : 1;
+}
+
+bool dm_gguf_norms_fit(const struct dm_model_config *config) {
+    double scale = x_proj_scale(config); /* 0 or infinite where one of them is 0 */
+    return scale > 0x1p-20 && scale < 0x1p20;
+}
+
 static void add(struct dm_gguf_tensors *tensors, enum dm_parameter parameter, size_t layer,
                 const struct dm_model_config *config, dm_dtype dtype) {
     struct dm_stored_weight *weight = &tensors->weights[tensors->n++];
+    bool is_scaled = parameter == DM_X_PROJ && x_proj_scale(config) != 1;
     *weight = (struct dm_stored_weight){
         .parameter = parameter,
         .layer = layer,
-        .dtype = dm_parameter_is_matrix(parameter) ? dtype : DM_DTYPE_F32,
+        .dtype = dm_parameter_is_matrix(parameter) && !is_scaled ? dtype : DM_DTYPE_F32,
         .n_element = dm_shape_n_element(dm_parameter_shape(parameter, config)),
     };
     if (dm_parameter_is_per_layer(parameter))
@@ -100,6 +113,9 @@ static void read_weight(void *context, enum dm_parameter parameter, size_t layer
     dm_weight_to_float(weight, first, n, out);
     for (size_t i = 0; parameter == DM_A_LOG && i < n; i++)
         out[i] = -expf(out[i]);
+    double scale = parameter == DM_X_PROJ ? x_proj_scale(dm_checkpoint_config(context)) : 1;
+    for (size_t i = 0; scale != 1 && i < n; i++)
+        out[i] = (float)(scale * out[i]);
 }
 
 dm_status dm_gguf_write_padding(struct dm_file_writer *writer, size_t n_byte, dm_error *error) {

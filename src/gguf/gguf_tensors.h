@@ -13,7 +13,9 @@ struct dm_gguf_tensors {
     size_t n;
 };
 
-/* The matrices have `dtype`, the rest is float32. */
+/* Can the norms of dt, B and C be had with the epsilon of the others (see gguf_export.h)? */
+bool dm_gguf_norms_fit(const struct dm_model_config *config);
+/* The matrices have `dtype`, the rest, and x_proj where it is scaled, is float32. */
 dm_status dm_gguf_tensors_list(struct dm_gguf_tensors *tensors,
                                const struct dm_model_config *config, dm_dtype dtype,
                                dm_error *error);
@@ -21,8 +23,8 @@ void dm_gguf_tensors_free(struct dm_gguf_tensors *tensors); /* a zeroed struct i
 /* Name, shape (the fastest dimension first), type and place of each. */
 void dm_gguf_put_tensors(struct dm_gguf_bytes *bytes, const struct dm_gguf_tensors *tensors,
                          const struct dm_model_config *config);
-/* The bytes of each, padded. What differs from the checkpoint: A = -exp(A_log), and a convolution
- * without a bias has one of zeros. */
+/* The bytes of each, padded. What differs from the checkpoint: A = -exp(A_log), a convolution without
+ * a bias has one of zeros, and x_proj may be scaled. */
 dm_status dm_gguf_write_tensors(struct dm_file_writer *writer,
                                 const struct dm_gguf_tensors *tensors,
                                 struct dm_checkpoint *checkpoint, dm_error *error);

@@ -90,6 +90,27 @@ static dm_status put_merges(struct dm_gguf_bytes *keys, const struct vocabulary 
     return DM_OK;
 }
 
+/* llama.cpp finds added tokens as they are written: it knows no flags of where they may stand. */
+static dm_status check_added(const struct vocabulary *vocabulary, const char *directory,
+                             dm_error *error) {
+    const struct dm_added_tokens *both[] = {&vocabulary->tokenizer->raw,
+                                            &vocabulary->tokenizer->normal};
+    for (size_t i = 0; i < 2; i++)
+        for (size_t t = 0; t < both[i]->n_token; t++) {
+            const struct dm_added_token *token = &both[i]->tokens[t];
+            const char *flag = token->lstrip        ? "lstrip"
+                               : token->rstrip      ? "rstrip"
+                               : token->single_word ? "single_word"
+                                                    : NULL;
+            if (flag)
+                return dm_fail(error, DM_ERROR_UNSUPPORTED,
+                               "%s/tokenizer.json: llama.cpp has no place for the flag of an added "
+                               "token: \"%s\": true of token %d",
+                               directory, flag, (int)token->id);
+        }
+    return DM_OK;
+}
+
 static dm_status check(const struct vocabulary *vocabulary, const char *directory,
                        dm_error *error) {
     const struct dm_tokenizer *tokenizer = vocabulary->tokenizer;
@@ -102,7 +123,12 @@ static dm_status check(const struct vocabulary *vocabulary, const char *director
         return dm_fail(error, DM_ERROR_MISMATCH,
                        "%s/tokenizer.json: has ids up to %zu, but the model's vocabulary has %zu",
                        directory, tokenizer->n_token - 1, vocabulary->n_row);
-    return DM_OK;
+    dm_status status = check_added(vocabulary, directory, error);
+    if (!status && tokenizer->nfc)
+        dm_warn("%s/tokenizer.json: llama.cpp does not bring text to NFC: text that is not NFC "
+                "gets other tokens there",
+                directory);
+    return status;
 }
 
 static dm_status put_all(struct dm_gguf_bytes *keys, struct vocabulary *vocabulary,

@@ -298,6 +298,7 @@ static void survives_short_memory(void **state) {
     bool head_failed = false;
     for (;; n++) {
         dm_error error = {0};
+        test_hear_warnings();
         dm_memory_fail_at(n);
         dm_status status = dm_gguf_export(input, inside("out"), 0, &error);
         dm_memory_fail_at(0);

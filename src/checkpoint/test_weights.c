@@ -1,0 +1,70 @@
+#include "checkpoint/test_weights.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/half.h"
+#include "base/memory.h"
+
+struct dm_checkpoint *test_open_checkpoint(const char *path) {
+    struct dm_checkpoint *checkpoint = NULL;
+    dm_error error;
+    if (dm_checkpoint_open(path, &checkpoint, &error))
+        fail_msg("%s", error.message);
+    return checkpoint;
+}
+
+void test_refuse_checkpoint(const char *path, dm_status status, const char *part) {
+    struct dm_checkpoint *checkpoint = NULL;
+    dm_error error = {0};
+    size_t live = dm_memory_live();
+    dm_checkpoint_open(path, &checkpoint, &error);
+    test_expect_error(&error, status, part);
+    assert_null(checkpoint);
+    assert_int_equal(dm_memory_live(), live);
+}
+
+void test_same_weights(const char *a, const char *b) {
+    struct dm_checkpoint *x = test_open_checkpoint(a), *y = test_open_checkpoint(b);
+    const struct dm_model_config *config = dm_checkpoint_config(x);
+    char hash_x[33], hash_y[33];
+    dm_checkpoint_hash(x, hash_x);
+    dm_checkpoint_hash(y, hash_y);
+    assert_string_equal(hash_x, hash_y);
+    assert_int_equal(strlen(hash_x), 32);
+    for (enum dm_parameter p = 0; p < DM_N_PARAMETER; p++)
+        for (size_t layer = 0; layer < config->n_layer; layer++) {
+            struct dm_weight u = dm_checkpoint_weight(x, p, layer),
+                             v = dm_checkpoint_weight(y, p, layer);
+            bool there = dm_parameter_exists(p, config) && (!layer || dm_parameter_is_per_layer(p));
+            assert_int_equal(u.data != NULL, there);
+            assert_int_equal(v.data != NULL, there);
+            if (!there)
+                continue;
+            assert_int_equal(u.dtype, v.dtype);
+            assert_int_equal(u.n_element, v.n_element);
+            assert_int_equal(u.n_element, dm_shape_n_element(dm_parameter_shape(p, config)));
+            assert_memory_equal(u.data, v.data, u.n_element * dm_dtype_size(u.dtype));
+        }
+    dm_checkpoint_close(x);
+    dm_checkpoint_close(y);
+}
+
+void test_bring(const char *checkpoint, const char *file) {
+    test_copy_file(test_join(test_data(checkpoint), file), test_join(test_directory, file));
+}
+
+void test_edit(const char *file, const char *from, const char *to) {
+    size_t n, n_from = strlen(from), i = 0;
+    unsigned char *bytes = test_read_file(test_join(test_directory, file), &n);
+    while (i + n_from <= n && memcmp(bytes + i, from, n_from) != 0)
+        i++;
+    assert_true(i + n_from <= n);
+    FILE *edited = fopen(test_join(test_directory, file), "wb");
+    fwrite(bytes, 1, i, edited);
+    fputs(to, edited);
+    fwrite(bytes + i + n_from, 1, n - i - n_from, edited);
+    assert_int_equal(fclose(edited), 0);
+    free(bytes);
+}

@@ -169,6 +169,25 @@ def official_bins():
     write_expected(packed, state)
 
 
+def parameter_shards():
+    """The official weights once more: Parameters, some with attributes as state-spaces' Mamba hangs
+    on them, in two files of torch.save and an index."""
+    folder = fresh("official-parameter-shards")
+    state = {name: torch.nn.Parameter(tensor) for name, tensor in official_state().items()}
+    for name, weight in state.items():
+        if name.endswith(("A_log", ".D")):
+            weight._no_weight_decay = True
+    names = list(state)
+    shards = {f"pytorch_model-0000{i + 1}-of-00002.bin": names[i::2] for i in range(2)}
+    for file, members in shards.items():
+        torch.save({name: state[name] for name in members}, folder / file)
+    index = {"metadata": {"total_size": sum(4 * t.numel() for t in state.values())},
+             "weight_map": {name: file for file, members in shards.items() for name in members}}
+    (folder / "pytorch_model.bin.index.json").write_text(json.dumps(index, indent=1) + "\n")
+    write_official_config(folder)
+    write_expected(folder, official_state())
+
+
 class Call:
     def __reduce__(self):
         import os
@@ -192,6 +211,7 @@ if __name__ == "__main__":
     falcon()
     mamba_biases()
     official_bins()
+    parameter_shards()
     refused()
     for path in ROOT.glob("*/*"):
         path.chmod(0o644)

@@ -90,6 +90,22 @@ void test_copy_file(const char *from, const char *to) {
     free(bytes);
 }
 
+void test_replace(const char *path, const char *from, const char *to) {
+    size_t n, n_from = strlen(from), i = 0;
+    unsigned char *bytes = test_read_file(path, &n);
+    while (i + n_from <= n && memcmp(bytes + i, from, n_from) != 0)
+        i++;
+    if (i + n_from > n)
+        fail_msg("%s does not hold %s", path, from);
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    fwrite(bytes, 1, i, file);
+    fputs(to, file);
+    fwrite(bytes + i + n_from, 1, n - i - n_from, file);
+    assert_int_equal(fclose(file), 0);
+    free(bytes);
+}
+
 size_t test_count_entries(const char *path) {
     DIR *directory = opendir(path);
     assert_non_null(directory);

@@ -33,6 +33,8 @@ unsigned char *test_read_file(const char *path, size_t *n_byte);
 void test_write_file(const char *path, const void *bytes, size_t n_byte);
 void test_write_text(const char *path, const char *text);
 void test_copy_file(const char *from, const char *to);
+/* Replaces the first `from` in a file by `to`. */
+void test_replace(const char *path, const char *from, const char *to);
 /* The number of entries in a directory. */
 size_t test_count_entries(const char *path);
 

@@ -72,8 +72,42 @@ static void test_default_dtype(void **state) {
     }
 }
 
+/* LoRA adapters of those models, merged: see scripts/make_adapter_cases.py. */
+static void test_adapters(void **state) {
+    (void)state;
+    static const struct {
+        const char *name, *base, *weights;
+    } adapters[] = {{"peft/projections", "mamba-tied-bf16", "adapter_model.safetensors"},
+                    {"peft/everything", "falcon-mamba", "adapter_model.safetensors"},
+                    {"peft/another-head", "mamba-tied-bf16", "adapter_model.bin"}};
+    for (size_t i = 0; i < sizeof adapters / sizeof *adapters; i++) {
+        char folder[TEST_MAX_PATH], made[TEST_MAX_PATH], base[TEST_MAX_PATH];
+        char written[128], named[TEST_MAX_PATH + 64];
+        test_make_directory(made);
+        snprintf(folder, sizeof folder, "%s", test_data(adapters[i].name));
+        snprintf(base, sizeof base, "%s", test_join(test_data("transformers"), adapters[i].base));
+        snprintf(written, sizeof written, "\"base_model_name_or_path\": \"%s\"", adapters[i].base);
+        snprintf(named, sizeof named, "\"base_model_name_or_path\": \"%s\"", base);
+        const char *const files[] = {adapters[i].weights, "adapter_config.json",
+                                     "expected.safetensors"};
+        for (size_t f = 0; f < 3; f++)
+            test_copy_file(test_join(folder, files[f]), test_join(made, files[f]));
+        test_replace(test_join(made, "adapter_config.json"), written, named);
+        double worst = worst_difference(made, NULL, DM_DTYPE_F32);
+        print_message("%s: %.1e apart\n", adapters[i].name, worst);
+        assert_true(worst <= 1e-5);
+        const char *merged = test_join(made, "merged"); /* is a folder like any other */
+        dm_error error;
+        require(dm_checkpoint_convert(made, merged, DM_DTYPE_F32, &error), &error);
+        test_copy_file(test_join(folder, files[2]), test_join(merged, files[2]));
+        assert_true(worst_difference(merged, NULL, DM_DTYPE_F32) <= 1e-5);
+        test_remove_directory(made);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_f32),
-                                       cmocka_unit_test(test_default_dtype)};
+                                       cmocka_unit_test(test_default_dtype),
+                                       cmocka_unit_test(test_adapters)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

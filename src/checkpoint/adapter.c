@@ -14,26 +14,36 @@ static dm_status unsupported(const char *path, const char *key, dm_error *error)
                    key);
 }
 
-/* Is it there, and neither null nor false nor empty? */
-static bool is_set(const json_t *value) {
-    return value && !json_is_null(value) && !json_is_false(value) &&
-           !(json_is_object(value) && !json_object_size(value)) &&
-           !(json_is_array(value) && !json_array_size(value));
-}
-
-/* Initial values for which PEFT changes the model's own weights too. */
-static bool changes_base(const json_t *initial) {
-    static const char *const ways[] = {"pissa", "olora", "corda", "loftq"};
-    for (size_t i = 0; json_is_string(initial) && i < sizeof ways / sizeof *ways; i++)
-        if (!strncmp(json_string_value(initial), ways[i], strlen(ways[i])))
+static bool is_one_of(const char *text, const char *const *names, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        if (!strcmp(text, names[i]))
             return true;
     return false;
 }
+#define IS_ONE_OF(text, names) is_one_of(text, names, sizeof(names) / sizeof *(names))
 
-static dm_status check_config(const json_t *config, const char *path, dm_error *error) {
-    static const char *const keys[] = {"use_dora",      "fan_in_fan_out", "layer_replication",
-                                       "alpha_pattern", "use_qalora",     "lora_bias"};
-    const char *type = NULL;
+/* Does the setting ask for more than W + s B A? Those that do are true, or objects, or of the few
+ * other names here: all but the ones that concern training alone, or that are read. */
+static bool asks_for_more(const char *key, const json_t *value) {
+    static const char *const harmless[] = {"auto_mapping",   "corda_config",      "eva_config",
+                                           "inference_mode", "init_lora_weights", "loftq_config",
+                                           "rank_pattern",   "lora_ga_config",    "megatron_config",
+                                           "runtime_config", "use_rslora"};
+    static const char *const others[] = {"alora_invocation_tokens", "layer_replication"};
+    if (IS_ONE_OF(key, others))
+        return !json_is_null(value);
+    return (json_is_true(value) || json_object_size(value)) && !IS_ONE_OF(key, harmless);
+}
+
+/* Some ways of choosing the initial values change the model's own weights too. */
+static bool leaves_base(const json_t *initial) {
+    static const char *const ways[] = {"gaussian", "eva", "orthogonal"};
+    return !json_is_string(initial) || IS_ONE_OF(json_string_value(initial), ways);
+}
+
+static dm_status check_config(json_t *config, const char *path, dm_error *error) {
+    const char *type = NULL, *key;
+    json_t *value;
     dm_status status = dm_json_get_text(config, "peft_type", path, &type, error);
     if (status)
         return status;
@@ -41,16 +51,17 @@ static dm_status check_config(const json_t *config, const char *path, dm_error *
         return dm_fail(error, DM_ERROR_UNSUPPORTED,
                        "%s: a PEFT adapter of type %s: only LORA can be merged", path,
                        type ? type : "null");
-    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
-        if (is_set(json_object_get(config, keys[i])))
-            return unsupported(path, keys[i], error);
-    return changes_base(json_object_get(config, "init_lora_weights"))
-               ? unsupported(path, "init_lora_weights", error)
-               : DM_OK;
+    json_object_foreach(config, key, value) {
+        if (asks_for_more(key, value))
+            return unsupported(path, key, error);
+    }
+    return leaves_base(json_object_get(config, "init_lora_weights"))
+               ? DM_OK
+               : unsupported(path, "init_lora_weights", error);
 }
 
-static dm_status read_config(struct dm_adapter *adapter, const json_t *config,
-                             const char *directory, dm_error *error) {
+static dm_status read_config(struct dm_adapter *adapter, json_t *config, const char *directory,
+                             dm_error *error) {
     char *path = dm_path_join(directory, "adapter_config.json");
     if (!path)
         return dm_fail_memory(error, "a file name");
@@ -106,6 +117,16 @@ static struct dm_weight_entry *find(const struct dm_adapter *adapter, enum dm_pa
     else
         snprintf(full, sizeof full, "%.*s.lora_%c.weight", (int)(n - n_weight), name, side);
     return dm_weight_files_find(&adapter->files, full);
+}
+
+struct dm_weight_entry *dm_adapter_find(const struct dm_adapter *adapter, const char *name) {
+    char inside[2 * DM_MAX_NAME];
+    struct dm_weight_entry *entry = dm_weight_files_find(&adapter->files, name);
+    const char *last = strrchr(name, '.');
+    if (entry || !last)
+        return entry;
+    snprintf(inside, sizeof inside, "%.*s.base_layer%s", (int)(last - name), name, last);
+    return dm_weight_files_find(&adapter->files, inside);
 }
 
 bool dm_adapter_has(const struct dm_adapter *adapter, enum dm_parameter parameter, size_t layer) {

@@ -2,7 +2,7 @@
  * adapter_model.bin. Merged, a weight W [n_out, n_in] is W + s B A, where lora_A is [r, n_in], lora_B
  * [n_out, r], and s = lora_alpha / r, or lora_alpha / sqrt(r) with "use_rslora"; the embedding is
  * E + s (B A)^T of lora_embedding_A [r, vocab_size] and lora_embedding_B [d_model, r]. Tensors of a
- * weight's own name ("modules_to_save", "bias") replace it. */
+ * weight's own name ("modules_to_save", "bias"), or with "base_layer" in it, replace it. */
 #ifndef DM_CHECKPOINT_ADAPTER_H
 #define DM_CHECKPOINT_ADAPTER_H
 
@@ -21,6 +21,8 @@ struct dm_adapter {
 dm_status dm_adapter_open(struct dm_adapter *adapter, const char *directory, bool copy,
                           dm_error *error);
 void dm_adapter_close(struct dm_adapter *adapter); /* a zeroed struct is fine */
+/* What replaces the weight of this name; NULL: nothing does. */
+struct dm_weight_entry *dm_adapter_find(const struct dm_adapter *adapter, const char *name);
 /* Does it add to this weight? */
 bool dm_adapter_has(const struct dm_adapter *adapter, enum dm_parameter parameter, size_t layer);
 /* Adds s B A to the weight, if it has any. */

@@ -30,7 +30,7 @@ static void print_shape(const size_t *size, size_t n_dim, char text[max_shape_te
 
 /* An adapter's tensor takes the place of the model's. */
 static struct dm_weight_entry *find_name(const struct dm_checkpoint *checkpoint, const char *name) {
-    struct dm_weight_entry *entry = dm_weight_files_find(&checkpoint->adapter.files, name);
+    struct dm_weight_entry *entry = dm_adapter_find(&checkpoint->adapter, name);
     return entry ? entry : dm_weight_files_find(&checkpoint->files, name);
 }
 
@@ -122,8 +122,7 @@ static void decide_head(struct dm_checkpoint *checkpoint) {
 static dm_status check_tied_head(const struct dm_checkpoint *checkpoint, dm_error *error) {
     const struct dm_adapter *adapter = &checkpoint->adapter;
     const struct dm_weight_entry *embedding = find(checkpoint, DM_EMBEDDING, 0);
-    bool replaced =
-        embedding && dm_weight_files_find(&adapter->files, embedding->name) == embedding;
+    bool replaced = embedding && dm_adapter_find(adapter, embedding->name) == embedding;
     if (checkpoint->config.tied_head && (replaced || dm_adapter_has(adapter, DM_EMBEDDING, 0) ||
                                          dm_adapter_has(adapter, DM_HEAD, 0)))
         return dm_fail(error, DM_ERROR_UNSUPPORTED,
@@ -151,7 +150,7 @@ static dm_status check_others(const struct dm_checkpoint *checkpoint, dm_error *
     size_t n = 0;
     for (size_t i = 0; i < checkpoint->files.n_entry; i++) {
         const struct dm_weight_entry *entry = &checkpoint->files.entries[i];
-        if (entry->used || dm_weight_files_find(&checkpoint->adapter.files, entry->name))
+        if (entry->used || dm_adapter_find(&checkpoint->adapter, entry->name))
             continue;
         if (is_of_model(entry->name))
             return dm_fail(error, DM_ERROR_FORMAT,

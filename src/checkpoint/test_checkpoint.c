@@ -97,9 +97,13 @@ static void expect_values(const char *path) {
 }
 
 static const char *const sound_cases[] = {
-    "checkpoints/mamba-sharded",        "checkpoints/falcon-mamba",
-    "checkpoints/mamba-biases-f16",     "checkpoints/official-safetensors",
-    "checkpoints/official-strided-bin", "checkpoints/official-compressed-bin",
+    "checkpoints/mamba-sharded",
+    "checkpoints/falcon-mamba",
+    "checkpoints/mamba-biases-f16",
+    "checkpoints/official-safetensors",
+    "checkpoints/official-strided-bin",
+    "checkpoints/official-compressed-bin",
+    "checkpoints/official-parameter-shards",
 };
 enum { n_sound_case = sizeof sound_cases / sizeof *sound_cases };
 
@@ -108,6 +112,7 @@ static void reads_every_kind(void **state) {
         expect_values(test_data(sound_cases[i]));
     test_same_weights(test_data(sound_cases[3]), test_data(sound_cases[4]));
     test_same_weights(test_data(sound_cases[3]), test_data(sound_cases[5]));
+    test_same_weights(test_data(sound_cases[3]), test_data(sound_cases[6]));
     struct dm_checkpoint *checkpoint = test_open_checkpoint(test_data("checkpoints/falcon-mamba"));
     const struct dm_model_config *config = dm_checkpoint_config(checkpoint);
     assert_true(config->mixer_norms && !config->tied_head && config->d_inner == 16);

@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <string.h>
 
 #include "test_support.h"
@@ -77,6 +78,27 @@ static void reads_transformers_dialect(void **state) {
     (void)state;
 }
 
+/* What is there and does not matter: both of transformers' names for SiLU, limits that Mamba-1 has
+ * not, in each of the ways that Python writes them. */
+static void reads_what_changes_nothing(void **state) {
+    static const char *const cases[] = {"\"hidden_act\": \"swish\"",
+                                        "\"quantization_config\": null",
+                                        "\"time_step_limit\": [0.0, Infinity]",
+                                        "\"time_step_limit\": [0.0, {\"__float__\": \"Infinity\"}]",
+                                        "\"time_step_floor\": NaN, \"rope_theta\": -Infinity"};
+    struct dm_model_config plain, c;
+    char text[512];
+    assert_int_equal(parse("{" MAMBA "}", &plain, NULL), DM_OK);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        snprintf(text, sizeof text, "{" MAMBA ", %s}", cases[i]);
+        assert_int_equal(parse(text, &c, NULL), DM_OK);
+        assert_int_equal(c.d_inner, plain.d_inner);
+        assert_int_equal(c.n_layer, plain.n_layer);
+        assert_true(c.norm_epsilon == plain.norm_epsilon);
+    }
+    (void)state;
+}
+
 static void refuses_faulty_configs(void **state) {
     static const struct {
         const char *text;
@@ -107,6 +129,16 @@ static void refuses_faulty_configs(void **state) {
         {"{" OFFICIAL ", \"d_intermediate\": 64}", DM_ERROR_UNSUPPORTED, "d_intermediate"},
         {"{" OFFICIAL ", \"attn_layer_idx\": [1]}", DM_ERROR_UNSUPPORTED, "attn_layer_idx"},
         {"{" MAMBA ", \"hidden_act\": \"gelu\"}", DM_ERROR_UNSUPPORTED, "gelu"},
+        {"{" MAMBA ", \"quantization_config\": {\"quant_method\": \"bitsandbytes\"}}",
+         DM_ERROR_UNSUPPORTED, "\"quantization_config\" (bitsandbytes)"},
+        {"{" OFFICIAL ", \"quantization_config\": {}}", DM_ERROR_UNSUPPORTED,
+         "\"quantization_config\""},
+        {"{" MAMBA ", \"layer_norm_epsilon\": Infinity}", DM_ERROR_FORMAT,
+         "\"layer_norm_epsilon\" must be a finite number, not Infinity"},
+        {"{" MAMBA ", \"expand\": {\"__float__\": \"NaN\"}}", DM_ERROR_FORMAT,
+         "\"expand\" must be a finite number, not NaN"},
+        {"{" MAMBA ", \"state_size\": -Infinity}", DM_ERROR_FORMAT, "\"state_size\""},
+        {"{" MAMBA ", \"eos_token_id\": NaN}", DM_ERROR_FORMAT, "\"eos_token_id\""},
         {"{" MAMBA ", \"intermediate_size\": 0}", DM_ERROR_FORMAT, "intermediate_size"},
         {"{" MAMBA ", \"layer_norm_epsilon\": -1}", DM_ERROR_FORMAT, "layer_norm_epsilon"},
         {"{" MAMBA ", \"eos_token_id\": 4294967296}", DM_ERROR_FORMAT, "eos_token_id"},
@@ -187,8 +219,8 @@ static void names_parameters(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_the_official_dialect), cmocka_unit_test(reads_transformers_dialect),
-        cmocka_unit_test(refuses_faulty_configs),     cmocka_unit_test(writes_what_it_reads),
-        cmocka_unit_test(names_parameters),
+        cmocka_unit_test(reads_what_changes_nothing), cmocka_unit_test(refuses_faulty_configs),
+        cmocka_unit_test(writes_what_it_reads),       cmocka_unit_test(names_parameters),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

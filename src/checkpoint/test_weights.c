@@ -56,15 +56,5 @@ void test_bring(const char *checkpoint, const char *file) {
 }
 
 void test_edit(const char *file, const char *from, const char *to) {
-    size_t n, n_from = strlen(from), i = 0;
-    unsigned char *bytes = test_read_file(test_join(test_directory, file), &n);
-    while (i + n_from <= n && memcmp(bytes + i, from, n_from) != 0)
-        i++;
-    assert_true(i + n_from <= n);
-    FILE *edited = fopen(test_join(test_directory, file), "wb");
-    fwrite(bytes, 1, i, edited);
-    fputs(to, edited);
-    fwrite(bytes + i + n_from, 1, n - i - n_from, edited);
-    assert_int_equal(fclose(edited), 0);
-    free(bytes);
+    test_replace(test_join(test_directory, file), from, to);
 }

@@ -27,8 +27,8 @@ static bool is_one_of(const char *text, const char *const *names, size_t n) {
 static bool asks_for_more(const char *key, const json_t *value) {
     static const char *const harmless[] = {"auto_mapping",   "corda_config",      "eva_config",
                                            "inference_mode", "init_lora_weights", "loftq_config",
-                                           "rank_pattern",   "lora_ga_config",    "megatron_config",
-                                           "runtime_config", "use_rslora"};
+                                           "lora_alpha",     "lora_ga_config",    "megatron_config",
+                                           "rank_pattern",   "runtime_config",    "use_rslora"};
     static const char *const others[] = {"alora_invocation_tokens", "layer_replication"};
     if (IS_ONE_OF(key, others))
         return !json_is_null(value);

@@ -91,43 +91,41 @@ static dm_status put_merges(struct dm_gguf_bytes *keys, const struct vocabulary 
 }
 
 /* llama.cpp finds added tokens as they are written: it knows no flags of where they may stand. */
-static dm_status check_added(const struct vocabulary *vocabulary, const char *directory,
+static dm_status check_added(const struct dm_tokenizer *tokenizer, const char *path,
                              dm_error *error) {
-    const struct dm_added_tokens *both[] = {&vocabulary->tokenizer->raw,
-                                            &vocabulary->tokenizer->normal};
+    const struct dm_added_tokens *both[] = {&tokenizer->raw, &tokenizer->normal};
     for (size_t i = 0; i < 2; i++)
         for (size_t t = 0; t < both[i]->n_token; t++) {
-            const struct dm_added_token *token = &both[i]->tokens[t];
-            const char *flag = token->lstrip        ? "lstrip"
-                               : token->rstrip      ? "rstrip"
-                               : token->single_word ? "single_word"
+            const struct dm_added_token *added = &both[i]->tokens[t];
+            const struct dm_token *token = &tokenizer->tokens[added->id];
+            const char *flag = added->lstrip        ? "lstrip"
+                               : added->rstrip      ? "rstrip"
+                               : added->single_word ? "single_word"
                                                     : NULL;
             if (flag)
                 return dm_fail(error, DM_ERROR_UNSUPPORTED,
-                               "%s/tokenizer.json: llama.cpp has no place for the flag of an added "
-                               "token: \"%s\": true of token %d",
-                               directory, flag, (int)token->id);
+                               "%s: llama.cpp has no place for \"%s\": true of the added token "
+                               "%d, %.*s",
+                               path, flag, (int)added->id, (int)added->n_byte, token->bytes);
         }
     return DM_OK;
 }
 
-static dm_status check(const struct vocabulary *vocabulary, const char *directory,
-                       dm_error *error) {
+static dm_status check(const struct vocabulary *vocabulary, const char *path, dm_error *error) {
     const struct dm_tokenizer *tokenizer = vocabulary->tokenizer;
     if (tokenizer->add_prefix_space || !tokenizer->split_words)
-        return dm_fail(error, DM_ERROR_UNSUPPORTED,
-                       "%s/tokenizer.json: llama.cpp does not split text so: \"%s\"", directory,
-                       tokenizer->add_prefix_space ? "add_prefix_space\": true"
-                                                   : "use_regex\": false");
+        return dm_fail(
+            error, DM_ERROR_UNSUPPORTED, "%s: llama.cpp does not split text so: \"%s\"", path,
+            tokenizer->add_prefix_space ? "add_prefix_space\": true" : "use_regex\": false");
     if (tokenizer->n_token > vocabulary->n_row)
         return dm_fail(error, DM_ERROR_MISMATCH,
-                       "%s/tokenizer.json: has ids up to %zu, but the model's vocabulary has %zu",
-                       directory, tokenizer->n_token - 1, vocabulary->n_row);
-    dm_status status = check_added(vocabulary, directory, error);
+                       "%s: has ids up to %zu, but the model's vocabulary has %zu", path,
+                       tokenizer->n_token - 1, vocabulary->n_row);
+    dm_status status = check_added(tokenizer, path, error);
     if (!status && tokenizer->nfc)
-        dm_warn("%s/tokenizer.json: llama.cpp does not bring text to NFC: text that is not NFC "
-                "gets other tokens there",
-                directory);
+        dm_warn(
+            "%s: llama.cpp does not bring text to NFC: text that is not gets other tokens there",
+            path);
     return status;
 }
 
@@ -153,33 +151,32 @@ static dm_status put_all(struct dm_gguf_bytes *keys, struct vocabulary *vocabula
     return status;
 }
 
-static dm_status has_tokenizer(const char *directory, bool *has, dm_error *error) {
-    char *path = NULL;
-    dm_status status = dm_model_file(directory, "tokenizer.json", &path, error);
-    *has = !status && dm_path_exists(path);
-    dm_memory_free(path);
+static dm_status put_tokenizer(struct dm_gguf_bytes *keys, const char *directory, const char *path,
+                               size_t n_row, dm_error *error) {
+    struct dm_tokenizer *tokenizer = NULL;
+    dm_status status = dm_tokenizer_read(path, &tokenizer, error);
+    if (status)
+        return status;
+    struct vocabulary vocabulary = {.tokenizer = tokenizer, .n_row = n_row};
+    status = check(&vocabulary, path, error);
+    if (!status)
+        status = put_all(keys, &vocabulary, directory, error);
+    dm_tokenizer_release(tokenizer);
     return status;
 }
 
 dm_status dm_gguf_put_vocabulary(struct dm_gguf_bytes *keys, const char *directory, size_t n_row,
                                  dm_error *error) {
-    bool has = false;
-    dm_status status = has_tokenizer(directory, &has, error);
+    char *path = NULL;
+    dm_status status = dm_model_file(directory, "tokenizer.json", &path, error);
     if (status)
         return status;
-    if (!has) {
+    if (dm_path_exists(path)) {
+        status = put_tokenizer(keys, directory, path, n_row, error);
+    } else {
         dm_gguf_key_text(keys, "tokenizer.ggml.model", "none", strlen("none"));
         dm_gguf_key_u32(keys, "mamba.vocab_size", (uint32_t)n_row);
-        return DM_OK;
     }
-    struct dm_tokenizer *tokenizer = NULL;
-    status = dm_tokenizer_read(directory, &tokenizer, error);
-    if (status)
-        return status;
-    struct vocabulary vocabulary = {.tokenizer = tokenizer, .n_row = n_row};
-    status = check(&vocabulary, directory, error);
-    if (!status)
-        status = put_all(keys, &vocabulary, directory, error);
-    dm_tokenizer_release(tokenizer);
+    dm_memory_free(path);
     return status;
 }

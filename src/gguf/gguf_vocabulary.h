@@ -9,7 +9,8 @@
  * the embedding (those that the tokenizer lacks are unused, [PAD<id>]), their types and the merges.
  * Special tokens are those of gguf_specials.h. Without a tokenizer.json, the model "none".
  *
- * llama.cpp does not bring text to NFC. */
+ * llama.cpp does not bring text to NFC, which is a warning; flags of added tokens that it has no
+ * place for are DM_ERROR_UNSUPPORTED. */
 dm_status dm_gguf_put_vocabulary(struct dm_gguf_bytes *keys, const char *directory, size_t n_row,
                                  dm_error *error);
 

@@ -7,6 +7,7 @@
 #include "gguf/test_gguf_reader.h"
 
 #include "base/memory.h"
+#include "checkpoint/checkpoint.h"
 #include "gguf/gguf_export.h"
 
 static const char *inside(const char *name) {
@@ -88,6 +89,63 @@ static void writes_what_llama_cpp_does(void **state) {
     (void)state;
 }
 
+/* The norm that dt, B and C pass: x / sqrt(mean(x^2) + epsilon). */
+static void norm(const double *x, size_t n, double epsilon, double *out) {
+    double sum = 0;
+    for (size_t i = 0; i < n; i++)
+        sum += x[i] * x[i];
+    for (size_t i = 0; i < n; i++)
+        out[i] = x[i] / sqrt(sum / (double)n + epsilon);
+}
+
+/* falcon-mamba's mixers may have an epsilon of their own, llama.cpp has one for all norms: what it
+ * norms is scaled to come out as here. (llama.cpp itself, on such files in float32, gives the logits
+ * of transformers to 1e-6, for 1e-9, 1e-6, 1e-2 and 0.3 against 1e-5.) */
+static void holds_two_epsilons(void **state) {
+    enum { n_row = 15, n_column = 40, rank = 3 };
+    static const char x_proj[] = "blk.2.ssm_x.weight";
+    static const char *const epsilons[] = {"1e-06", "0.01", "1e-05"};
+    for (size_t e = 0; e < 3; e++) {
+        struct dm_checkpoint *checkpoint;
+        struct gguf_file file;
+        const char *const names[] = {"config.json", "model.safetensors"};
+        char text[64];
+        for (size_t i = 0; i < 2; i++)
+            test_copy_file(test_join(test_data("transformers/falcon-mamba"), names[i]),
+                           inside(names[i]));
+        snprintf(text, sizeof text, "\"mixer_rms_eps\": %s", epsilons[e]);
+        test_replace(inside("config.json"), "\"mixer_rms_eps\": 1e-06", text);
+        export(test_directory, inside("out.gguf"), DM_DTYPE_F16);
+        gguf_read(&file, inside("out.gguf"));
+        assert_int_equal(dm_checkpoint_open(test_directory, &checkpoint, NULL), DM_OK);
+        const struct gguf_tensor *tensor = gguf_find_tensor(&file, x_proj, strlen(x_proj));
+        assert_non_null(tensor);
+        assert_int_equal(tensor->type, e == 2 ? 1 : 0);  /* as asked for, where nothing is scaled */
+        for (size_t c = 0; c < n_column && e < 2; c++) { /* what each unit vector becomes */
+            double theirs[n_row], ours[n_row], a[n_row], b[n_row];
+            for (size_t r = 0; r < n_row; r++) {
+                float x, y;
+                memcpy(&x, tensor->data + (r * n_column + c) * sizeof x, sizeof x);
+                dm_weight_to_float(dm_checkpoint_weight(checkpoint, DM_X_PROJ, 2), r * n_column + c,
+                                   1, &y);
+                theirs[r] = x, ours[r] = y;
+            }
+            norm(theirs, rank, 1e-5, a);
+            norm(ours, rank, strtod(epsilons[e], NULL), b);
+            norm(theirs + rank, n_row - rank, 1e-5, a + rank);
+            norm(ours + rank, n_row - rank, strtod(epsilons[e], NULL), b + rank);
+            for (size_t r = 0; r < n_row; r++)
+                assert_true(fabs(a[r] - b[r]) <= 1e-6 * fabs(b[r]));
+        }
+        dm_checkpoint_close(checkpoint);
+        gguf_free(&file);
+    }
+    test_replace(inside("config.json"), "\"mixer_rms_eps\": 1e-05", "\"mixer_rms_eps\": 0.0");
+    expect_failure(test_directory, inside("out"), 0, DM_ERROR_UNSUPPORTED,
+                   "one epsilon for all norms");
+    (void)state;
+}
+
 static uint32_t type_of_tensor(const char *input, dm_dtype dtype, const char *name) {
     struct gguf_file file;
     export(input, inside("out.gguf"), dtype);
@@ -130,6 +188,10 @@ static const char *small_tokenizer(const char *words, const char *added) {
 }
 
 #define PLAIN "\"add_prefix_space\": false"
+#define ADDED                                                                    \
+    "{\"id\": 2, \"content\": \"<|endoftext|>\", \"single_word\": false, "       \
+    "\"lstrip\": false, \"rstrip\": false, \"normalized\": false, \"special\": " \
+    "true}"
 
 static void names_all_that_llama_cpp_asks_for(void **state) {
     static const char *const names[] = {"tokenizer.ggml.merges", "tokenizer.ggml.eos_token_id"};
@@ -144,10 +206,7 @@ static void names_all_that_llama_cpp_asks_for(void **state) {
     assert_memory_equal(merges->value, empty, sizeof empty);
     assert_null(gguf_find_key(&file, names[1], strlen(names[1])));
     gguf_free(&file);
-    make_input(small_tokenizer(
-        PLAIN, "{\"id\": 2, \"content\": \"<|endoftext|>\", \"single_word\": false, "
-               "\"lstrip\": false, \"rstrip\": false, \"normalized\": false, "
-               "\"special\": true}"));
+    make_input(small_tokenizer(PLAIN, ADDED));
     export(inside("in"), inside("out.gguf"), 0);
     gguf_read(&file, inside("out.gguf"));
     const struct gguf_key *end = gguf_find_key(&file, names[1], strlen(names[1]));
@@ -259,11 +318,44 @@ static void refuses_what_llama_cpp_does_not_read(void **state) {
     test_copy_file(test_data("tokenizer/bytes/tokenizer.json"), inside("in/tokenizer.json"));
     expect_failure(inside("in"), out, 0, DM_ERROR_MISMATCH,
                    "ids up to 255, but the model's vocabulary has 96");
+    static const char *const flags[] = {"lstrip", "rstrip", "single_word"};
+    for (size_t i = 0; i < 3; i++) {
+        make_input(small_tokenizer(PLAIN, ADDED));
+        char plain[32], set[32];
+        snprintf(plain, sizeof plain, "\"%s\": false", flags[i]);
+        snprintf(set, sizeof set, "\"%s\": true", flags[i]);
+        test_replace(inside("in/tokenizer.json"), plain, set);
+        expect_failure(inside("in"), out, 0, DM_ERROR_UNSUPPORTED, set);
+        expect_failure(inside("in"), out, 0, DM_ERROR_UNSUPPORTED, "2, <|endoftext|>");
+    }
     make_input("{");
     expect_failure(inside("in"), out, 0, DM_ERROR_FORMAT, "tokenizer.json");
     make_input(small_tokenizer(PLAIN, ""));
     test_write_file(inside("in/tokenizer_config.json"), "[", 1);
     expect_failure(inside("in"), out, 0, DM_ERROR_FORMAT, "tokenizer_config.json");
+    (void)state;
+}
+
+static void warns_of_what_llama_cpp_does_without(void **state) {
+    make_input(small_tokenizer(PLAIN, ADDED));
+    test_hear_warnings();
+    export(inside("in"), inside("out.gguf"), 0);
+    assert_string_equal(test_warnings(), "");
+    test_replace(inside("in/tokenizer.json"), "{", "{\"normalizer\": {\"type\": \"NFC\"}, ");
+    test_write_text(inside("in/decimamba.json"), "{}");
+    export(inside("in"), inside("out.gguf"), 0);
+    assert_non_null(strstr(test_warnings(), "in/tokenizer.json: llama.cpp does not bring text to "
+                                            "NFC"));
+    assert_non_null(strstr(test_warnings(), "in/decimamba.json: a GGUF file has no place for it"));
+    (void)state;
+}
+
+/* As most tokenizers of Hugging Face say that they have no limit. */
+static void reads_pythons_long_numbers(void **state) {
+    make_input(small_tokenizer(PLAIN, ADDED));
+    test_write_text(inside("in/tokenizer_config.json"),
+                    "{\"model_max_length\": 1000000000000000019884624838656}");
+    export(inside("in"), inside("out.gguf"), 0);
     (void)state;
 }
 
@@ -318,11 +410,14 @@ static void survives_short_memory(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(writes_what_llama_cpp_does),
+        TEST(holds_two_epsilons),
         TEST(keeps_the_stored_type),
         TEST(names_all_that_llama_cpp_asks_for),
         TEST(names_every_token_to_stop_at),
         TEST(holds_the_chat_templates),
         TEST(refuses_what_llama_cpp_does_not_read),
+        TEST(warns_of_what_llama_cpp_does_without),
+        TEST(reads_pythons_long_numbers),
         TEST(refuses_another_width),
         TEST(writes_nothing_it_cannot_finish),
         TEST(survives_short_memory),

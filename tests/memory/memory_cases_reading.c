@@ -87,6 +87,19 @@ static dm_status act_load_falcon(struct scene *scene, dm_error *error) {
     return load_from(test_data("checkpoints/falcon-mamba"), scene, error);
 }
 
+static void prepare_adapter(struct scene *scene) {
+    static const char *const names[] = {"adapter_config.json", "adapter_model.safetensors"};
+    for (size_t i = 0; i < 2; i++)
+        test_copy_file(test_join(test_data("peft/projections"), names[i]),
+                       test_join(scene->directory, names[i]));
+    test_replace(test_join(scene->directory, names[0]), "mamba-tied-bf16",
+                 test_data("transformers/mamba-tied-bf16"));
+}
+
+static dm_status act_load_adapter(struct scene *scene, dm_error *error) {
+    return load_from(scene->directory, scene, error);
+}
+
 /* A model of other sizes: what it gives, in plain Mamba. */
 static void use_load_other(struct scene *scene, uint64_t *digest) {
     const dm_context_options plain = DM_CONTEXT_OPTIONS_INIT;
@@ -385,6 +398,11 @@ const struct memory_case memory_cases_reading[] = {
      .zip = true,
      .use = use_load_other},
     {.call = "dm_model_load", .what = "falcon", .act = act_load_falcon, .use = use_load_other},
+    {.call = "dm_model_load",
+     .what = "adapter",
+     .prepare = prepare_adapter,
+     .act = act_load_adapter,
+     .use = use_load_other},
     {.call = "dm_model_get_info",
      .prepare = prepare_model,
      .act = act_get_info,

@@ -1,13 +1,17 @@
-/* A model.safetensors.index.json, beside two shards: "1" with tensors a and b, "2" with c. */
+/* An index, of model.safetensors and of pytorch_model.bin, beside two shards of its kind: "1" with
+ * tensors a and b, "2" with c. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/memory.h"
 #include "checkpoint/weight_files.h"
 #include "fuzz.h"
+#include "stored_zip.h"
 
-static void make_shard(const char *name, const char *header) {
+static void make_safetensors(const char *name, const char *header) {
     char path[FUZZ_MAX_PATH], bytes[256] = {0};
     size_t n_header = strlen(header); /* below 128 */
     bytes[0] = (char)n_header;
@@ -15,15 +19,46 @@ static void make_shard(const char *name, const char *header) {
     fuzz_write(name, bytes, 8 + n_header + 8, path);
 }
 
-/* The directory's index is the file that holds the input. */
-static const char *make_directory(const char *input) {
+static void make_bin(const char *name, const char *pickle, size_t n_pickle) {
+    static const unsigned char storage[8] = {0, 0, 128, 63};
+    const struct zip_entry entries[] = {{"m/data.pkl", pickle, n_pickle},
+                                        {"m/data/0", storage, sizeof storage}};
     char path[FUZZ_MAX_PATH];
-    fuzz_path("model.safetensors.index.json", path);
+    size_t n_byte;
+    unsigned char *zip = stored_zip(entries, sizeof entries / sizeof *entries, &n_byte);
+    fuzz_write(name, zip, n_byte, path);
+    free(zip);
+}
+
+/* A directory whose index is the file that holds the input. */
+static void make_directory(const char *name, const char *index, const char *input) {
+    char path[FUZZ_MAX_PATH];
+    fuzz_path(name, path);
+    MUST(mkdir(path, 0777) == 0);
+    fuzz_path(index, path);
     MUST(symlink(input, path) == 0);
-    make_shard("1", "{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]},"
-                    "\"b\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,8]}}");
-    make_shard("2", "{\"c\":{\"dtype\":\"I64\",\"shape\":[],\"data_offsets\":[0,8]}}");
-    return fuzz_directory();
+}
+
+#define TEXT(n, text) "X" n "\0\0\0" text
+#define TENSOR(type, n, view)                                                                \
+    "ctorch._utils\n_rebuild_tensor_v2\n((" TEXT("\7", "storage") "ctorch\n" type "\n" TEXT( \
+        "\1", "0") TEXT("\3", "cpu") "K" n "tQ" view "\x89}tR"
+
+static void make_directories(const char *input) {
+    static const char first[] =
+        "\x80\2}(" TEXT("\1", "a") TENSOR("FloatStorage", "\2", "K\0K\1\x85K\1\x85") TEXT("\1", "b")
+            TENSOR("FloatStorage", "\2", "K\1K\1\x85K\1\x85") "u.",
+                      second[] =
+                          "\x80\2}" TEXT("\1", "c") TENSOR("LongStorage", "\1", "K\0))") "s.";
+    make_directory("safetensors", "safetensors/model.safetensors.index.json", input);
+    make_safetensors("safetensors/1",
+                     "{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]},"
+                     "\"b\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,8]}}");
+    make_safetensors("safetensors/2",
+                     "{\"c\":{\"dtype\":\"I64\",\"shape\":[],\"data_offsets\":[0,8]}}");
+    make_directory("bins", "bins/pytorch_model.bin.index.json", input);
+    make_bin("bins/1", first, sizeof first - 1);
+    make_bin("bins/2", second, sizeof second - 1);
 }
 
 /* The map says where each tensor lies, and nothing else. */
@@ -42,12 +77,12 @@ static void check_files(const struct dm_weight_files *files, const uint8_t *data
     json_decref(index);
 }
 
-/* Mapped, or read into memory: `open` is the function that does it. */
-static dm_status check_opened(dm_status (*open)(struct dm_weight_files *, const char *, dm_error *),
-                              const char *directory, const uint8_t *data, size_t size) {
+static dm_status check_opened(const char *name, bool copy, const uint8_t *data, size_t size) {
     struct dm_weight_files files;
+    char directory[FUZZ_MAX_PATH];
     dm_error error = fuzz_error_new();
-    dm_status status = open(&files, directory, &error);
+    fuzz_path(name, directory);
+    dm_status status = dm_weight_files_open(&files, directory, copy, &error);
     fuzz_check_error(status, &error);
     if (!status) {
         check_files(&files, data, size);
@@ -58,13 +93,16 @@ static dm_status check_opened(dm_status (*open)(struct dm_weight_files *, const 
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    static const char *directory;
+    static bool are_made;
     const char *input = fuzz_file(data, size);
-    if (!directory)
-        directory = make_directory(input);
+    if (!are_made)
+        make_directories(input);
+    are_made = true;
     size_t live = dm_memory_live();
-    dm_status status = check_opened(dm_weight_files_open, directory, data, size);
-    MUST(check_opened(dm_weight_files_read, directory, data, size) == status);
+    dm_status status = check_opened("safetensors", false, data, size);
+    MUST(check_opened("safetensors", true, data, size) == status);
+    MUST(check_opened("bins", false, data, size) == status);
+    MUST(check_opened("bins", true, data, size) == status);
     MUST(dm_memory_live() == live);
     return 0;
 }

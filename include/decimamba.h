@@ -137,8 +137,9 @@ typedef struct dm_model_info {
     }
 
 /* Loads a checkpoint directory: config.json (state-spaces or transformers dialect), then
- * model.safetensors, its shards, or pytorch_model.bin; and decimamba.json where there is one, or
- * options->settings.
+ * model.safetensors or pytorch_model.bin, whole or in shards; and decimamba.json where there is one, or
+ * options->settings. The directory of a PEFT adapter (adapter_config.json) is that of the model which
+ * it belongs to, with LoRA merged, and with the adapter's own files where it has them.
  * Weights are mapped; the matrices of the products are packed once for the processor. What is read
  * of the mapped files later is the embedding, and all of them when a session is saved or restored.
  * To replace or remove them meanwhile is fine. Where one is written to, loading, saving and
@@ -172,7 +173,9 @@ DM_API dm_status dm_checkpoint_convert(const char *input, const char *output, dm
  * `dtype` (DM_DTYPE_AUTO: as stored) and, where the directory has a tokenizer.json, the tokenizer,
  * the tokens at which the model stops and its chat template. DM_ERROR_UNSUPPORTED for what llama.cpp
  * has no place for: biases of the projections, a d_inner that is not twice d_model, text that is not
- * split into words, more than three tokens to stop at. Decimation is not a part of the file. */
+ * split into words, added tokens that take white space or stand alone (lstrip, rstrip, single_word),
+ * more than three tokens to stop at. Decimation is not a part of the file, nor NFC: a warning says so.
+ */
 DM_API dm_status dm_checkpoint_export_gguf(const char *directory, const char *path, dm_dtype dtype,
                                            dm_error *error);
 /* Writes a checkpoint with random weights of the shape in `config_path` (a config.json in either

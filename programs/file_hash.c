@@ -54,7 +54,8 @@ static bool ends_with(const char *name, const char *ending) {
 static int is_of_model(const struct dirent *entry) {
     static const char *const names[] = {"config.json",           "tokenizer.json",
                                         "decimamba.json",        "generation_config.json",
-                                        "tokenizer_config.json", "special_tokens_map.json"};
+                                        "tokenizer_config.json", "special_tokens_map.json",
+                                        "adapter_config.json"};
     const char *name = entry->d_name;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (!strcmp(name, names[i]))

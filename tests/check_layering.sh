@@ -4,7 +4,7 @@
 #   - only src/backends/onednn_* include dnnl.h;
 #   - programs/, evaluation/ and analysis/ include only decimamba.h and files of their own; programs/
 #     those of evaluation/ and analysis/ as well;
-#   - only tests include tests/test_support.h.
+#   - only tests include tests/test_support.h and tests/test_warnings.h.
 # Usage: check_layering.sh ROOT; without ROOT, a check of this script on a made-up tree.
 set -u
 
@@ -37,7 +37,7 @@ check() {
         slash = index(target, "/")
     }
     target == "decimamba.h" { next }
-    target == "test_support.h" && FILENAME ~ /\/test_[^\/]*$/ { next }
+    target ~ /^test_(support|warnings)\.h$/ && FILENAME ~ /\/test_[^\/]*$/ { next }
     place[1] != "src" {
         beside = FILENAME
         sub(/[^\/]*$/, "", beside)
@@ -107,6 +107,8 @@ check_itself() {
     expect 0 programs/test_x.c '#include "test_support.h"'
     expect 1 src/base/x.c '#include "test_support.h"'
     expect 1 programs/x.c '#include "test_support.h"'
+    expect 0 src/base/test_x.c '#include "test_warnings.h"'
+    expect 1 src/base/x.c '#include "test_warnings.h"'
     expect 1 src/base/x.c '#include "ops/a.h"'
     expect 1 src/model/x.c '#include "session/a.h"'
     expect 1 src/session/x.c '  #  include "api/a.h"'

@@ -131,29 +131,6 @@ void test_lift_file_size_limit(void) {
     signal(SIGXFSZ, SIG_DFL);
 }
 
-static struct {
-    char lines[4096];
-    size_t n;
-} heard;
-
-static void hear(const char *line, void *user) {
-    (void)user;
-    assert_null(strchr(line, '\n'));
-    int n = snprintf(heard.lines + heard.n, sizeof heard.lines - heard.n, "%s\n", line);
-    assert_true(n > 0 && (size_t)n < sizeof heard.lines - heard.n);
-    heard.n += (size_t)n;
-}
-
-void test_hear_warnings(void) {
-    heard.n = 0;
-    heard.lines[0] = 0;
-    dm_set_warning(hear, NULL);
-}
-
-const char *test_warnings(void) {
-    return heard.lines;
-}
-
 void test_expect_error(const dm_error *error, dm_status status, const char *part) {
     if (error->status != status || !strstr(error->message, part))
         fail_msg("status %d, \"%s\"; expected status %d and \"%s\"", error->status, error->message,

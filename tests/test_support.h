@@ -42,11 +42,6 @@ size_t test_count_entries(const char *path);
 void test_limit_file_size(size_t n_byte);
 void test_lift_file_size_limit(void);
 
-/* Gathers the warnings of this thread's calls, until the next of these calls. */
-void test_hear_warnings(void);
-/* Those gathered since then, a line each. */
-const char *test_warnings(void);
-
 /* The status and a part of the message are as expected. */
 void test_expect_error(const dm_error *error, dm_status status, const char *part);
 

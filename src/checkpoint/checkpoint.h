@@ -4,7 +4,8 @@
 
 #include "checkpoint/parameters.h"
 
-/* A weight where it lies: in a file, row-major and contiguous, possibly unaligned. */
+/* A weight where it lies: in a file, or in memory where none holds it so (rounded from 64 bits, or
+ * merged); row-major and contiguous, possibly unaligned. */
 struct dm_weight {
     const void *data; /* NULL: this model does not have it */
     dm_dtype dtype;
@@ -13,10 +14,11 @@ struct dm_weight {
 
 struct dm_checkpoint; /* immutable after opening */
 
-/* Sizes come from the tensors and must agree with config.json. Opens model.safetensors, else
- * model.safetensors.index.json and its shards, else pytorch_model.bin. A missing, extra-shaped,
- * wrongly typed or duplicate tensor is an error that names file and tensor; tensors of other names
- * are an error too, but for a `lm_head.weight` equal to the embedding (tied). */
+/* Sizes come from the tensors and must agree with config.json. Opens the files that weight_files.h
+ * says, and merges an adapter (adapter.h) into those of its model. A missing, extra-shaped, wrongly
+ * typed or duplicate tensor is an error that names file and tensor. So is one of another name inside
+ * the model's own modules, but for a `lm_head.weight` equal to the embedding (tied) and for
+ * `_extra_state`; one outside of them is a warning. Weights of 64 bits are rounded to 32. */
 dm_status dm_checkpoint_open(const char *directory, struct dm_checkpoint **checkpoint,
                              dm_error *error);
 /* The same, but the weight files are read into memory, where nothing changes them. */

@@ -1,6 +1,7 @@
 /* Weights under the names, in the types and beside the tensors that people's checkpoints have them:
  * what is read must be the same as of the checkpoint that each is made from. */
 #include "checkpoint/test_weights.h"
+#include "test_warnings.h"
 
 #include <stdio.h>
 #include <stdlib.h>

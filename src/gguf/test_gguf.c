@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "gguf/test_gguf_reader.h"
+#include "test_warnings.h"
 
 #include "base/memory.h"
 #include "checkpoint/checkpoint.h"

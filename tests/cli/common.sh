@@ -2,6 +2,8 @@
 #
 #   run STATUS arguments...   runs decimamba; its exit status must be STATUS. A run with status 1
 #                             must print one line on standard error, others none
+#   run_warned STATUS arguments...   the same, with warnings before that line; `run` must have none
+#   warns TEXT                one of those warnings contains TEXT
 #   prints TEXT               what it printed on standard output contains TEXT
 #   printed_exactly TEXT      ... is TEXT and a newline
 #   complains TEXT            the line on standard error contains TEXT
@@ -27,6 +29,8 @@ failed() {
 
 check_streams() {
     [ "$1" -eq "$2" ] || failed "exit status $1 instead of $2: $(cat "$work/err")"
+    grep '^decimamba: warning: ' "$work/err" > "$work/warnings"
+    sed -i '/^decimamba: warning: /d' "$work/err"
     lines=$(wc -l < "$work/err")
     if [ "$2" -eq 1 ]; then
         [ "$lines" -eq 1 ] || failed "$lines lines on standard error instead of 1"
@@ -36,12 +40,26 @@ check_streams() {
     fi
 }
 
-run() {
+run_any() {
     expected=$1
     shift
     last=$*
     "$program" "$@" > "$work/out" 2> "$work/err" < "${input:-/dev/null}"
     check_streams $? "$expected"
+}
+
+run() {
+    run_any "$@"
+    [ ! -s "$work/warnings" ] || failed "$(cat "$work/warnings")"
+}
+
+run_warned() {
+    run_any "$@"
+    [ -s "$work/warnings" ] || failed 'no warning'
+}
+
+warns() {
+    grep -qF -e "$1" "$work/warnings" || failed "'$(cat "$work/warnings")' lacks: $1"
 }
 
 prints() {

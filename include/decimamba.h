@@ -101,7 +101,7 @@ typedef struct dm_model dm_model;
 
 typedef struct dm_model_options {
     size_t struct_size;
-    size_t n_thread; /* 0: as many as the process may run on */
+    size_t n_thread; /* 0: as many processors as the process may run on, or has a CPU quota for */
     dm_dtype dtype;  /* of matrix products; everything else is float32 */
     const char *cpu; /* NULL: the best this processor has; else "reference", "avx2" or "avx512" */
     const char *settings; /* a decimamba.json; "": none; NULL: the directory's, if there is one */
@@ -380,7 +380,7 @@ typedef enum dm_schedule {
 
 typedef struct dm_trainer_options {
     size_t struct_size;
-    size_t n_thread;
+    size_t n_thread; /* as in dm_model_options */
     dm_dtype dtype;  /* of the large products' operands: AUTO and F32 are float32, or BF16. Weights,
                         gradients, scan, norms, residual and loss are float32 always */
     const char *cpu; /* as in dm_model_options */

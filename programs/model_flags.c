@@ -13,7 +13,8 @@ void model_flags_table(struct model_flags *flags, struct option table[n_model_op
     *flags = (struct model_flags){0};
     const struct option options[n_model_option] = {
         {OPTION_SIZE, "threads", &flags->n_thread, "N",
-         "threads to use; 0: as many as the process may run on", .most = 1024},
+         "threads to use; 0: as many processors as the process may run on, or has a CPU quota for",
+         .most = 1024},
         {OPTION_CHOICE, "dtype", &flags->dtype, "TYPE",
          "of the large matrix products: f32, bf16, int8 (weights and activations rounded to 8 "
          "bits), or auto: bf16 where the checkpoint is bf16 and the processor has it",

@@ -162,7 +162,8 @@ static void share_options(struct train_settings *s, struct option *table) {
 static void run_options(struct train_settings *s, struct option *table) {
     const struct option options[] = {
         {OPTION_SIZE, "threads", &s->n_thread, "N",
-         "threads to use; 0: as many as the process may run on", .most = 1024},
+         "threads to use; 0: as many processors as the process may run on, or has a CPU quota for",
+         .most = 1024},
         {OPTION_TEXT, "cpu", &s->cpu, "NAME",
          .help = "instruction set: reference, avx2 or avx512 (default the best there is)"},
         {OPTION_FLAG, "recompute", &s->recompute,

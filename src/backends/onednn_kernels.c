@@ -274,7 +274,16 @@ dnnl_status_t dm_runner_run(struct dm_runner *runner, const struct dm_kernel *ke
                   : dnnl_primitive_execute(kernel->primitives[i], runner->stream, 4, arguments);
 }
 
+/* Where the environment has ONEDNN_VERBOSE or DNNL_VERBOSE, oneDNN tells of each primitive on standard
+ * output, which is the caller's: unless it is told before its first call, and once, so that a caller
+ * who uses oneDNN too may turn it on. */
+static void be_silent(void) {
+    dnnl_set_verbose(0);
+}
+
 dm_status dm_onednn_open(struct dm_onednn *onednn, dm_error *error) {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, be_silent);
     *onednn = (struct dm_onednn){0};
     if (!dm_memory_lend())
         return dm_fail_memory(error, "the matrix products");

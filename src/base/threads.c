@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
+#include "base/cpu_quota.h"
 #include "base/memory.h"
 
 /* A worker spins this often for the next loop before it sleeps: the gap between two ops of one
@@ -114,9 +115,16 @@ static size_t available_processors(void) {
     return n > 0 ? (size_t)n : 1;
 }
 
+/* More threads than the quota has processors would use it up early in each period, and then all wait
+ * for the next. */
+static size_t default_count(void) {
+    size_t available = available_processors(), quota = dm_cpu_quota("");
+    return quota && quota < available ? quota : available;
+}
+
 dm_status dm_threads_new(size_t n_thread, struct dm_threads **result, dm_error *error) {
     if (n_thread == 0)
-        n_thread = available_processors();
+        n_thread = default_count();
     if (n_thread > 1024)
         return dm_fail(error, DM_ERROR_ARGUMENT, "%zu threads: at most 1024", n_thread);
     struct dm_threads *threads = dm_memory_zeroed(1, sizeof *threads);

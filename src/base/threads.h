@@ -9,7 +9,8 @@
 
 struct dm_threads;
 
-/* `n_thread` counts the caller; 0: as many as the process may run on. */
+/* `n_thread` counts the caller; 0: as many as the process may run on, and no more than the CPU quota
+ * of its control group has (dm_cpu_quota). */
 dm_status dm_threads_new(size_t n_thread, struct dm_threads **threads, dm_error *error);
 void dm_threads_free(struct dm_threads *threads);
 size_t dm_threads_count(const struct dm_threads *threads); /* NULL: 1 */

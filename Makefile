@@ -1,39 +1,50 @@
 # A thin front door: sets up what is missing, then calls meson and ninja.
 BUILD ?= build
-PREFIX ?= /usr/local
+# Where to install: /usr/local, or what the build folder was set up for, unless it is given. DESTDIR is
+# put before it.
+PREFIX ?=
+# For meson; the build folder remembers them: make OPTIONS='-Dbuildtype=debug -Ddefault_library=static'
+OPTIONS ?=
 
-.PHONY: all setup configure test check-all demo bench install format lint clean
+options = $(if $(PREFIX),"-Dprefix=$(PREFIX)") $(OPTIONS)
+
+.PHONY: all configure tests test check-all demo bench install uninstall format lint clean
 
 all: configure
-	@ninja -C $(BUILD)
+	@ninja -C "$(BUILD)" product
 
-setup:
+configure:
 	@scripts/setup.sh
+	@scripts/configure.sh "$(BUILD)" $(options)
 
-configure: setup
-	@test -f $(BUILD)/build.ninja || meson setup $(BUILD) --prefix=$(PREFIX)
+tests:
+	@scripts/setup.sh tests
+	@scripts/configure.sh "$(BUILD)" $(options) -Dtests=true -Dfuzzers=true
+	@ninja -C "$(BUILD)"
 
-test: all
-	@scripts/run_tests.sh $(BUILD)
+test: tests
+	@scripts/run_tests.sh "$(BUILD)"
 
-check-all: all
-	@scripts/check_all.sh $(BUILD)
+check-all: tests
+	@scripts/check_all.sh "$(BUILD)"
 
 demo: all
-	@scripts/demo.sh $(BUILD)/programs/decimamba
+	@scripts/demo.sh "$(BUILD)/programs/decimamba"
 
 bench: configure
-	@scripts/bench.sh $(BUILD)
+	@scripts/bench.sh "$(BUILD)"
 
 install: all
-	@meson configure $(BUILD) --prefix=$(PREFIX)
-	@meson install -C $(BUILD)
+	@meson install -C "$(BUILD)" --no-rebuild
+
+uninstall:
+	@scripts/uninstall.sh "$(BUILD)"
 
 format:
 	@git ls-files '*.c' '*.h' | xargs clang-format -i
 
-lint: configure
-	@scripts/lint.sh $(BUILD)
+lint: tests
+	@scripts/lint.sh "$(BUILD)"
 
 clean:
-	@rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-tsan $(BUILD)-clang $(BUILD)-fuzz
+	@rm -rf "$(BUILD)" "$(BUILD)-asan" "$(BUILD)-tsan" "$(BUILD)-clang" "$(BUILD)-fuzz"

@@ -10,6 +10,7 @@ if [ "${1:-}" = --llama-bench ]; then
     shift 2
 fi
 build=${1:-build}
+"$(dirname "$0")/configure.sh" "$build" -Dbenchmarks=true
 ninja -C "$build" benchmarks/ops_bench benchmarks/engine_bench benchmarks/matmul_bench \
     benchmarks/training_bench programs/decimamba >/dev/null
 folder=$(mktemp -d)

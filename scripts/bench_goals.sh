@@ -22,6 +22,7 @@ done
 build=${1:-build} length=${DM_LENGTH:-131072} long=${DM_LONG:-1000000}
 scripts=$(dirname "$0")
 export DM_REPEATS="${DM_REPEATS:-5}" DM_DTYPE=bf16
+"$scripts/configure.sh" "$build" -Dbenchmarks=true
 ninja -C "$build" benchmarks/engine_bench benchmarks/training_bench programs/decimamba >/dev/null
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

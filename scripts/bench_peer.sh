@@ -25,6 +25,7 @@ if ! [ -x "$quantize" ]; then
     echo "bench_peer: $quantize is missing: no q8_0" >&2
     pairs=$(echo "$pairs" | tr ' ' '\n' | grep -v '^q8_0:')
 fi
+"$(dirname "$0")/configure.sh" "$build" -Dbenchmarks=true
 ninja -C "$build" benchmarks/engine_bench programs/decimamba >/dev/null
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -11,7 +11,7 @@ sanitized() { # folder, sanitizers, tests (none: all)
     folder=$1 sanitizers=$2
     shift 2
     [ -f "$folder/build.ninja" ] ||
-        meson setup "$folder" -Db_sanitize="$sanitizers" -Db_lundef=false -Dwerror=false >/dev/null
+        meson setup "$folder" -Db_sanitize="$sanitizers" -Db_lundef=false >/dev/null
     ninja -C "$folder" >/dev/null
     meson test -C "$folder" --print-errorlogs --timeout-multiplier 10 "$@"
 }

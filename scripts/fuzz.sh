@@ -42,18 +42,14 @@ if [ "$seconds" -eq 0 ]; then
     exit
 fi
 
-missing=
-for package in clang libclang-rt-14-dev; do
-    status=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)
-    [ "$status" = installed ] || missing="$missing $package"
-done
-if [ -n "$missing" ]; then
-    echo "fuzz: install$missing" >&2
+sanitizers=address,undefined
+mkdir -p "$build"
+if ! echo 'int LLVMFuzzerTestOneInput(const char *data, unsigned long n) { return data && n > 99; }' |
+    clang -fsanitize=fuzzer,$sanitizers -x c - -o "$build/probe" 2>/dev/null; then
+    echo "fuzz: install clang and its sanitizers (Debian: clang libclang-rt-14-dev)" >&2
     exit 1
 fi
-
-sanitizers=address,undefined
-[ -f "$build/build.ninja" ] || CC=clang meson setup "$build" -Db_lundef=false \
+[ -f "$build/build.ninja" ] || CC=clang meson setup "$build" -Dtests=false -Dbenchmarks=false -Db_lundef=false \
     -Dc_args="-fsanitize=fuzzer-no-link -fsanitize=$sanitizers -fno-sanitize-recover=undefined" \
     -Dc_link_args="-fsanitize=$sanitizers" >/dev/null
 

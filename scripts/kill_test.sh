@@ -5,6 +5,7 @@
 set -eu
 build=${1:-build}
 root=$(dirname "$(realpath "$0")")/..
+"$root/scripts/configure.sh" "$build" -Dtests=true
 ninja -C "$build" tests/faults/decimamba_faulty > /dev/null
 MOMENTS=1000000 KILLS=${2:-40} exec "$root/tests/faults/test_faults.sh" \
     "$build/tests/faults/decimamba_faulty" "$root"

@@ -2,6 +2,7 @@
 # clang-format, clang-tidy, cppcheck, and a build with clang that takes every warning for an error.
 set -eu
 build=${1:-build}
+"$(dirname "$0")/configure.sh" "$build" -Dtests=true -Dfuzzers=true
 
 git ls-files '*.c' '*.h' | xargs clang-format --dry-run --Werror
 # many sources are compiled more than once (on double, into tests); one look at each is enough, and
@@ -22,8 +23,8 @@ git ls-files 'src/*.c' 'programs/*.c' 'evaluation/*.c' 'analysis/*.c' | grep -v 
         --error-exitcode=1 --suppress=missingIncludeSystem -j "$(nproc)" -I include -I src \
         -I evaluation -I programs -I analysis
 if [ -f "$build-clang/build.ninja" ]; then
-    CC=clang meson setup --wipe "$build-clang" >/dev/null
+    CC=clang meson setup --wipe "$build-clang" -Dwerror=true >/dev/null
 else
-    CC=clang meson setup "$build-clang" >/dev/null
+    CC=clang meson setup "$build-clang" -Dwerror=true >/dev/null
 fi
 ninja -C "$build-clang"

@@ -1,27 +1,66 @@
 #!/bin/sh
-# Installs the Debian packages that the build, the pictures and the fetching of data need, where they
-# are missing. Does nothing, and needs no network, when all are there.
+# Looks for what the build needs, or the tests as well, the way meson will: commands in the path,
+# libraries by pkg-config and the compiler. When all is there it does nothing, on any system, and needs
+# no network. What is missing is installed where there is apt-get (Debian, Ubuntu), else named.
+#     scripts/setup.sh [tests]
 set -eu
 
-packages='gcc ninja-build meson pkg-config libdnnl-dev libjansson-dev libpcre2-dev libutf8proc-dev
-libzip-dev libxxhash-dev libcmocka-dev gnuplot-nox curl unzip'
+missing='' packages=''
+need() { # what it is, Debian's package, command that finds it
+    what=$1 package=$2
+    shift 2
+    "$@" >/dev/null 2>&1 || missing="$missing, $what" packages="$packages $package"
+}
+has() { # commands: one of them
+    for command; do
+        ! command -v "$command" || return 0
+    done
+    return 1
+}
+has_library() {
+    "${PKG_CONFIG:-pkg-config}" --exists "$1"
+}
+has_onednn() { # it may come without a file for pkg-config
+    folder=$(mktemp -d)
+    trap 'rm -rf "$folder"' EXIT
+    echo '#include <oneapi/dnnl/dnnl.h>
+        int main(void) { return !dnnl_version(); }' >"$folder/a.c"
+    # shellcheck disable=SC2086
+    ${CC:-$(has cc gcc clang)} ${CPPFLAGS:-} ${CFLAGS:-} "$folder/a.c" -o "$folder/a" ${LDFLAGS:-} -ldnnl
+}
 
-missing=
-for package in $packages; do
-    status=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)
-    [ "$status" = installed ] || missing="$missing $package"
-done
+# shellcheck disable=SC2086
+need 'a C compiler' gcc has ${CC:-cc gcc clang}
+need ninja ninja-build has ninja
+need meson meson has meson
+need pkg-config pkg-config has "${PKG_CONFIG:-pkg-config}"
+need jansson libjansson-dev has_library 'jansson >= 2.14'
+need PCRE2 libpcre2-dev has_library libpcre2-8
+need utf8proc libutf8proc-dev has_library libutf8proc
+need libzip libzip-dev has_library libzip
+need xxHash libxxhash-dev has_library libxxhash
+need 'oneDNN 2' libdnnl-dev has_onednn
+if [ "${1:-}" = tests ]; then
+    need cmocka libcmocka-dev has_library cmocka
+    need gnuplot gnuplot-nox has gnuplot
+    need curl curl has curl
+    need unzip unzip has unzip
+fi
 [ -n "$missing" ] || exit 0
+missing=${missing#, }
 
-if [ "$(id -u)" = 0 ]; then
+if ! has apt-get >/dev/null; then
+    echo "setup: not found: $missing" >&2
+    exit 1
+elif [ "$(id -u)" = 0 ]; then
     as_root=
-elif command -v sudo >/dev/null; then
+elif has sudo >/dev/null; then
     as_root=sudo
 else
-    echo "setup: needs root, or sudo, to install:$missing" >&2
+    echo "setup: not found: $missing; to install$packages it needs root, or sudo" >&2
     exit 1
 fi
-echo "setup: installing$missing"
+echo "setup: not found: $missing; installing$packages"
 $as_root apt-get update -qq
 # shellcheck disable=SC2086
-DEBIAN_FRONTEND=noninteractive $as_root apt-get install -y -qq --no-install-recommends $missing >/dev/null
+DEBIAN_FRONTEND=noninteractive $as_root apt-get install -y -qq --no-install-recommends $packages >/dev/null

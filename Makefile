@@ -43,7 +43,8 @@ uninstall:
 format:
 	@git ls-files '*.c' '*.h' | xargs clang-format -i
 
-lint: tests
+lint:
+	@scripts/setup.sh tests
 	@scripts/lint.sh "$(BUILD)"
 
 clean:

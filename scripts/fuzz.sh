@@ -49,7 +49,8 @@ if ! echo 'int LLVMFuzzerTestOneInput(const char *data, unsigned long n) { retur
     echo "fuzz: install clang and its sanitizers (Debian: clang libclang-rt-14-dev)" >&2
     exit 1
 fi
-[ -f "$build/build.ninja" ] || CC=clang meson setup "$build" -Dtests=false -Dbenchmarks=false -Db_lundef=false \
+[ -f "$build/build.ninja" ] || CC=clang meson setup "$build" -Dtests=false \
+    -Dbenchmarks=false -Db_lundef=false \
     -Dc_args="-fsanitize=fuzzer-no-link -fsanitize=$sanitizers -fno-sanitize-recover=undefined" \
     -Dc_link_args="-fsanitize=$sanitizers" >/dev/null
 

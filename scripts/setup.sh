@@ -20,13 +20,14 @@ has() { # commands: one of them
 has_library() {
     "${PKG_CONFIG:-pkg-config}" --exists "$1"
 }
-has_onednn() { # it may come without a file for pkg-config
+has_onednn() { # it may come without a file for pkg-config; it runs on libgomp
     folder=$(mktemp -d)
     trap 'rm -rf "$folder"' EXIT
     echo '#include <oneapi/dnnl/dnnl.h>
         int main(void) { return !dnnl_version(); }' >"$folder/a.c"
     # shellcheck disable=SC2086
-    ${CC:-$(has cc gcc clang)} ${CPPFLAGS:-} ${CFLAGS:-} "$folder/a.c" -o "$folder/a" ${LDFLAGS:-} -ldnnl
+    ${CC:-$(has cc gcc clang)} ${CPPFLAGS:-} ${CFLAGS:-} "$folder/a.c" -o "$folder/a" ${LDFLAGS:-} \
+        -ldnnl -lgomp
 }
 
 # shellcheck disable=SC2086

@@ -114,7 +114,8 @@ complains '--keep-tail 3: the last 16 tokens are looked at'
 run 1 analyze distance model --text text --output maps
 complains 'maps: not empty, and no folder of a measurement of distances'
 # ---- layers ----
-task="--text $root/include/decimamba.h --lengths 200,400 --depths 2 --keys 1"
+cp "$root/include/decimamba.h" header.txt
+task="--text header.txt --lengths 200,400 --depths 2 --keys 1"
 run 0 analyze layers passkey model $task --score norm --base-length 50 --trained 200 --output sweep
 prints 'decimate:layers=3,base-length=50,score=norm'
 prints "best by 'all': decimate:layers="

@@ -4,7 +4,9 @@
 . "$(dirname "$0")/common.sh"
 command -v script > /dev/null || { echo 'skipped: no script'; exit 77; }
 make_model
-text=$root/data/books/26239.txt
+text=book # a command line of script(1) has no quotes: names without spaces
+cp "$root/data/books/26239.txt" $text
+cp -r "$here/ascii" .
 mkfifo keys
 
 # Starts decimamba in a terminal whose keys come from descriptor 3.
@@ -47,7 +49,7 @@ press '\003'
 wait_for 'waiting for the prompts at hand'
 press '\003'
 ends 130
-start train --config "$here/ascii/config.json" --text "$text" --output out.d --steps 1000000 --threads 1
+start train --config ascii/config.json --text "$text" --output out.d --steps 1000000 --threads 1
 wait_for 'step'
 wait_for 'out.d: '
 until [ -s out.d/metrics.jsonl ] || ! kill -0 $pid; do sleep 0.05; done

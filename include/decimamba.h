@@ -128,12 +128,13 @@ typedef struct dm_model_info {
     dm_dtype compute_dtype; /* DM_DTYPE_F32, DM_DTYPE_BF16 or DM_DTYPE_INT8 */
     const char *cpu;        /* "reference", "avx2" or "avx512"; static */
     int tied_head;
-    int has_defaults; /* there is a decimamba.json: the directory's, or options->settings */
+    int has_defaults;      /* there is a decimamba.json: the directory's, or options->settings */
+    size_t trained_length; /* tokens: the training length, where decimamba.json says it; else 0 */
 } dm_model_info;
 #define DM_MODEL_INFO_INIT                                                                       \
     {                                                                                            \
         sizeof(dm_model_info), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, DM_DTYPE_AUTO, DM_DTYPE_AUTO, \
-            NULL, 0, 0                                                                           \
+            NULL, 0, 0, 0                                                                        \
     }
 
 /* Loads a checkpoint directory: config.json (state-spaces or transformers dialect), then

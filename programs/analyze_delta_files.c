@@ -104,8 +104,11 @@ static void fill_script(const void *what, FILE *stream) {
 }
 
 bool delta_write(const struct delta *delta, const char *folder) {
-    return analyze_json(folder, "delta.json", describe(delta)) && /* it marks the folder */
-           analyze_file(folder, "delta.tsv", fill_map, delta) &&
-           analyze_file(folder, "delta-tokens.tsv", fill_tokens, delta) &&
-           analyze_picture(folder, "delta", fill_script, delta) && delta_write_page(delta, folder);
+    bool fine = analyze_json(folder, "delta.json", describe(delta)) && /* it marks the folder */
+                analyze_file(folder, "delta.tsv", fill_map, delta) &&
+                analyze_file(folder, "delta-tokens.tsv", fill_tokens, delta);
+    if (!fine)
+        return false;
+    bool drawn = analyze_picture(folder, "delta", fill_script, delta);
+    return delta_write_page(delta, folder) && drawn; /* a page without its picture is one, too */
 }

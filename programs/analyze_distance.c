@@ -166,6 +166,7 @@ static int run(int n_argument, char **arguments) {
     }
     struct distances distances = {
         .input = &settings.input, .n_query = settings.n_query, .trained = settings.trained};
+    settings.input.context_flags.trained = settings.trained;
     bool fine = analyze(&settings, &distances);
     free(distances.channels);
     free(distances.means);

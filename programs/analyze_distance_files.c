@@ -46,7 +46,7 @@ static void fill_sheet(const struct distances *distances, struct sheet *sheet,
     for (size_t k = 0; k < n_length; k++) {
         snprintf(names[k], name_size, "%zu", distances->lengths[k]);
         sheet->columns[k] = names[k];
-        sheet->marked[k] = distances->lengths[k] <= distances->trained;
+        sheet->marked[k] = distances->lengths[k] == distances->trained;
     }
     sheet->columns[n_length] = "ends at";
 }
@@ -66,8 +66,9 @@ bool distances_print(const struct distances *distances) {
     printf("Mean distance in tokens, at the last %zu token%s of texts of so many tokens; %s\n\n",
            distances->n_query, distances->n_query == 1 ? "" : "s", reading);
     sheet_print(&sheet, stdout, terminal_width());
-    if (distances->trained)
-        printf("* the model was trained on this length\n");
+    for (size_t k = 0; k < distances->n_length; k++)
+        if (distances->lengths[k] == distances->trained)
+            printf("* the model was trained on this length\n");
     printf("ends at: from this length on it grows by less than %.0f%% per doubling\n",
            100 * (receptive_field_growth - 1));
     sheet_free(&sheet);

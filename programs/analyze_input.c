@@ -2,7 +2,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "fail.h"
 #include "gnuplot.h"
@@ -94,29 +93,10 @@ bool analyze_json(const char *folder, const char *name, json_t *object) {
     return fine;
 }
 
-/* A picture of earlier numbers is none of these. */
-static bool remove_old(const char *folder, const char *name) {
-    char *path = path_join(folder, name);
-    if (!path)
-        return fail_memory();
-    unlink(path);
-    free(path);
-    return true;
-}
-
 bool analyze_picture(const char *folder, const char *name, analyze_fill *fill, const void *what) {
-    char script[80], png[80], svg[80], both[170];
+    char script[80];
     snprintf(script, sizeof script, "%s.gp", name);
-    snprintf(png, sizeof png, "%s.png", name);
-    snprintf(svg, sizeof svg, "%s.svg", name);
-    snprintf(both, sizeof both, "%s and %s", png, svg);
-    if (!remove_old(folder, png) || !remove_old(folder, svg) ||
-        !analyze_file(folder, script, fill, what))
-        return false;
-    char *path = path_join(folder, script);
-    bool fine = path ? gnuplot_draw(path, folder, both) : fail_memory();
-    free(path);
-    return fine;
+    return analyze_file(folder, script, fill, what) && gnuplot_draw(folder, name, true);
 }
 
 void analyze_script_head(const char *name, FILE *stream) {

@@ -37,7 +37,7 @@ bool analyze_file(const char *folder, const char *name, analyze_fill *fill, cons
 /* The same of an object, which is released (NULL: memory was short). */
 bool analyze_json(const char *folder, const char *name, json_t *object);
 
-/* Writes FOLDER/<name>.gp and has gnuplot run it, which draws <name>.png and <name>.svg. */
+/* Writes FOLDER/<name>.gp and has gnuplot run it, which draws <name>.png and <name>.svg (gnuplot.h). */
 bool analyze_picture(const char *folder, const char *name, analyze_fill *fill, const void *what);
 
 /* The beginning of a script: what its argument is, and shared styles. */

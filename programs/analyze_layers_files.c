@@ -67,7 +67,7 @@ void curve_print(const struct curve *curve) {
     size_t best = find_best(curve), n_alike = count_alike(curve, best);
     const struct report_cell *cell = point_cell(curve, best);
     printf("\nbest by '%s': %s: ", curve_column_name(curve, curve->n_column - 1),
-           report->methods->items[curve->sweep->points[best].method].name);
+           report->methods->items[curve->sweep->points[best].method].label);
     if (report->task->measure == TASK_RIGHT)
         printf("%.0f of %zu right", cell->sum, cell->n);
     else
@@ -93,7 +93,7 @@ static void write_row(const struct curve *curve, FILE *stream, size_t i, size_t 
     const struct report *report = curve->cells->report;
     const struct report_cell *cell = cell_at(curve, i, method);
     fprintf(stream, "%zu\t%s\t%zu\t%s\t", i + 1, curve_column_name(curve, i), line,
-            report->methods->items[method].name);
+            report->methods->items[method].label);
     write_number(stream, x, '\t');
     fprintf(stream, "%zu\t", cell->n);
     write_number(stream, cell->sum, '\t');

@@ -23,11 +23,11 @@ static void write_texts(const struct curve *curve, FILE *stream) {
     fprintf(stream, "n_level = %zu\narray level[n_level + 1]\n", sweep->n_level);
     for (size_t m = 0; m < sweep->n_level; m++) {
         fprintf(stream, "level[%zu] = ", m + 1);
-        script_write_text(stream, report->methods->items[m].name, 60, false);
+        script_write_text(stream, report->methods->items[m].label, 60, false);
         fputc('\n', stream);
     }
     fputs("swept = ", stream);
-    script_write_text(stream, report->methods->items[sweep->points[0].method].name, 100, false);
+    script_write_text(stream, report->methods->items[sweep->points[0].method].label, 100, false);
     fputc('\n', stream);
 }
 
@@ -49,7 +49,7 @@ static void write_x_axis(const struct sweep *sweep, FILE *stream) {
     fputs("set xtics (", stream);
     for (size_t i = 0; i < sweep->n_point; i += step) {
         fputs(i ? ", " : "", stream);
-        script_write_text(stream, sweep->points[i].value, 16, false);
+        script_write_label(stream, sweep->points[i].value, 16);
         fprintf(stream, " %.10g", sweep->points[i].x);
     }
     fputs(")\nx_label = ", stream);

@@ -146,7 +146,8 @@ static bool finish(FILE *stream) {
 static bool read_methods(const struct evaluate_run *run, const char *list,
                          struct method_list *methods) {
     const struct text_list nothing = {.n = 0};
-    return method_list_read(methods, list, &nothing, run->model, &run->info);
+    return method_list_read(methods, list, &nothing, run->model,
+                            evaluate_trained_length(run->flags));
 }
 
 /* Whether a session takes this point's settings; else `error` says why. A fault of another kind, whose

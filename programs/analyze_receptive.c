@@ -225,6 +225,7 @@ static int run(int n_argument, char **arguments) {
     struct receptive receptive = {.input = &settings.input,
                                   .n_prediction = settings.n_prediction,
                                   .trained = settings.trained};
+    settings.input.context_flags.trained = settings.trained;
     bool fine = analyze(&settings, &receptive);
     for (size_t k = 0; k < receptive.n_length; k++)
         gradient_profile_free(&receptive.rows[k].profile);

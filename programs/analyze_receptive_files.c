@@ -24,10 +24,10 @@ bool receptive_print(const struct receptive *receptive) {
                receptive->n_prediction, reading);
     printf("                    nearest tokens with        mean distance in tokens of\n"
            "  length  windows     50%%     90%%     99%%    gradient  attention  farthest layer\n");
-    bool flat = false;
+    bool flat = false, marked = false;
     for (size_t k = 0; k < receptive->n_length; k++) {
         const struct receptive_length *row = &receptive->rows[k];
-        printf("%7zu%s %8zu", row->length, row->length <= receptive->trained ? "*" : " ",
+        printf("%7zu%s %8zu", row->length, row->length == receptive->trained ? "*" : " ",
                row->profile.n_window);
         for (int i = 0; i < n_receptive_share; i++)
             print_within(&row->profile, receptive_shares[i]);
@@ -37,8 +37,9 @@ bool receptive_print(const struct receptive *receptive) {
             printf("%12s", "-");
         printf("%11.1f%10.1f (%zu)\n", row->attention, row->farthest, row->farthest_layer);
         flat |= row->profile.n_window < row->n_window;
+        marked |= row->length == receptive->trained;
     }
-    if (receptive->trained)
+    if (marked)
         printf("* the model was trained on this length\n");
     if (flat)
         printf("windows whose loss has a gradient of 0 do not count\n");

@@ -24,7 +24,8 @@ static int evaluate(const struct evaluate_flags *flags, const char *methods,
                     const struct text_list *method) {
     struct evaluate_run work = {.flags = flags};
     bool ready = evaluate_run_load(&work) &&
-                 method_list_read(&work.methods, methods, method, work.model, &work.info) &&
+                 method_list_read(&work.methods, methods, method, work.model,
+                                  evaluate_trained_length(flags)) &&
                  evaluate_run_open(&work);
     int status = ready ? evaluate_run_answer(&work) : EXIT_FAILURE;
     if (status == EXIT_SUCCESS)

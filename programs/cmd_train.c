@@ -247,7 +247,8 @@ static bool finish(struct work *work) {
     const struct train_state *state = &work->loop.state;
     size_t step = dm_trainer_step_count(work->loop.trainer);
     train_metrics_close(&work->loop.metrics);
-    if (!train_plot(&work->folder) || !go_back_to_best(work) || !set_final_context(&work->loop) ||
+    bool drawn = train_plot(&work->folder); /* without a picture the model is one, too */
+    if (!go_back_to_best(work) || !set_final_context(&work->loop) ||
         !train_export(&work->folder, work->loop.trainer))
         return false;
     if (state->n_skipped)
@@ -257,7 +258,7 @@ static bool finish(struct work *work) {
     if (state->best_step)
         printf(", the best, of step %zu: held out %.4f", state->best_step, state->best_loss);
     putchar('\n');
-    return true;
+    return drawn;
 }
 
 static enum train_end train(struct work *work) {

@@ -21,7 +21,8 @@ void context_flags_table(struct context_flags *flags, struct option table[n_cont
          "decimate",
          .given = &flags->layers_given},
         {OPTION_SIZE, "base-length", &flags->base_length, "N",
-         "most tokens kept at the first of these layers (default 2000)",
+         "most tokens kept at the first of these layers (default 2000; of keep-last the length "
+         "that the model was trained on, where that is known)",
          .given = &flags->base_length_given},
         {OPTION_REAL, "beta", &flags->beta, "X",
          "each next layer keeps this share of it, in (0, 1] (default 0.5)", .least = 1e-9,
@@ -59,8 +60,10 @@ static bool check_layers(const dm_context_options *context, size_t n_layer, cons
     return true;
 }
 
-/* Which method and which layers. */
-static bool apply_method(const struct context_flags *flags, dm_context_options *context) {
+/* Which method and which layers. What keep-last keeps is what the model was trained to read; the
+ * model's own base length says what decimation is to leave. */
+static bool apply_method(const struct context_flags *flags, size_t trained,
+                         dm_context_options *context) {
     dm_context_method before = context->method;
     if (flags->method_given)
         context->method = (dm_context_method)flags->method;
@@ -78,14 +81,16 @@ static bool apply_method(const struct context_flags *flags, dm_context_options *
         context->layers = &flags->first_layer;
         context->n_layer = 1;
     }
+    if (context->method == DM_CONTEXT_KEEP_LAST && before != DM_CONTEXT_KEEP_LAST && trained)
+        context->base_length = trained;
     if (context->method == DM_CONTEXT_DECIMATE && !context->n_layer)
         return fail("--context decimate: --layers is missing, and the model has no default");
     return true;
 }
 
-bool context_flags_apply(const struct context_flags *flags, size_t n_layer,
-                         dm_context_options *context) {
-    if (!apply_method(flags, context) ||
+static bool apply(const struct context_flags *flags, size_t n_layer, size_t trained,
+                  dm_context_options *context) {
+    if (!apply_method(flags, trained, context) ||
         !check_layers(context, n_layer,
                       flags->layers_given ? "--layers" : "decimamba.json: \"layers\""))
         return false;
@@ -109,6 +114,11 @@ bool context_flags_apply(const struct context_flags *flags, size_t n_layer,
     return !idle || fail("--%s: nothing is dropped without --layers or --context keep-last", idle);
 }
 
+bool context_flags_apply(const struct context_flags *flags, size_t n_layer,
+                         dm_context_options *context) {
+    return apply(flags, n_layer, 0, context);
+}
+
 bool context_flags_resolve(const struct context_flags *flags, const dm_model *model,
                            dm_context_options *context) {
     dm_model_info info = DM_MODEL_INFO_INIT;
@@ -116,7 +126,8 @@ bool context_flags_resolve(const struct context_flags *flags, const dm_model *mo
     *context = (dm_context_options)DM_CONTEXT_OPTIONS_INIT;
     if (dm_model_default_context(model, context, &error) || dm_model_get_info(model, &info, &error))
         return fail("%s", error.message);
-    return context_flags_apply(flags, info.n_layer, context);
+    return apply(flags, info.n_layer, flags->trained ? flags->trained : info.trained_length,
+                 context);
 }
 
 void context_flags_spare(const struct context_flags *flags, const char **settings) {

@@ -15,6 +15,7 @@ struct context_flags {
     bool method_given, score_given, layers_given, base_length_given, beta_given, min_length_given,
         keep_tail_given;
     size_t first_layer; /* 0: the list of keep-last without --layers */
+    size_t trained;     /* the model's training length, by a flag of another table; 0: not given */
 };
 
 enum { n_context_option = 8 };
@@ -26,7 +27,8 @@ void context_flags_table(struct context_flags *flags, struct option table[n_cont
  * `n_layer` is the model's. */
 bool context_flags_apply(const struct context_flags *flags, size_t n_layer,
                          dm_context_options *context);
-/* The model's defaults with the flags laid over them. */
+/* The model's defaults with the flags laid over them. Without a base length keep-last keeps as much as
+ * the model was trained on, by flags->trained or its decimamba.json. */
 bool context_flags_resolve(const struct context_flags *flags, const dm_model *model,
                            dm_context_options *context);
 /* --context none asks nothing of the model's own decimamba.json, whatever it is: settings that are

@@ -59,6 +59,7 @@ const struct evaluate_task evaluate_retrieval = {
     .name = "retrieval",
     .operands = "MODEL --data PATH",
     .summary = "names the one of many documents that answers a question (SQuAD)",
+    .by_documents = true,
     .notes =
         "A prompt is right when the number of the document is generated, up to any \"|>\" after "
         "it.",
@@ -69,6 +70,7 @@ const struct evaluate_task evaluate_multidoc_qa = {
     .name = "multidoc-qa",
     .operands = "MODEL --data PATH",
     .summary = "answers a question from one of many documents (SQuAD), scored by F1",
+    .by_documents = true,
     .example = "decimamba evaluate multidoc-qa mamba-130m --data data --documents 10,20,40",
     .flags = documents_flags,
     .make = make_multidoc_qa};

@@ -162,7 +162,8 @@ static void sum_up(const struct turn *turn, double seconds) {
 
 static enum evaluation_end take_turn(struct turn *turn) {
     double started = seconds_now();
-    printf("%s%s\n", turn->method ? "\n" : "", turn->evaluation->methods->items[turn->method].name);
+    printf("%s%s\n", turn->method ? "\n" : "",
+           turn->evaluation->methods->items[turn->method].label);
     if (turn->live)
         show(turn);
     enum evaluation_end end = ask_all(turn);

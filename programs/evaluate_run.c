@@ -56,6 +56,10 @@ void evaluate_flags_table(struct evaluate_flags *flags, struct option table[n_ev
     memcpy(table, options, sizeof options);
 }
 
+size_t evaluate_trained_length(const struct evaluate_flags *flags) {
+    return flags->kind->by_documents ? 0 : flags->trained;
+}
+
 /* ---- The run ---- */
 
 bool evaluate_run_load(struct evaluate_run *run) {

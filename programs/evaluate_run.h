@@ -38,6 +38,8 @@ const struct evaluate_task *evaluate_task_find(const char *command, int n_argume
 /* A line for each task. */
 void evaluate_tasks_print(void);
 
+/* The training length in tokens, where a flag gives it; else 0. */
+size_t evaluate_trained_length(const struct evaluate_flags *flags);
 /* Opens the model and its tokenizer. The run can be closed whatever came before. */
 bool evaluate_run_load(struct evaluate_run *run);
 /* Makes the task, checks the methods, and opens the report. */

@@ -4,8 +4,10 @@
 
 #include <stdbool.h>
 
-/* Has gnuplot run the script with the folder as its argument. Where it is missing or fails, which is
- * no fault, a line on standard output says that there is no `picture`. A fault prints its line. */
-bool gnuplot_draw(const char *script, const char *folder, const char *picture);
+/* Has gnuplot run <name>.gp of the folder, which draws <name>.png and, where `svg` says so, <name>.svg
+ * there; those of an earlier call are removed first. Where there is no gnuplot, which is no fault, a
+ * line on standard output says so. A fault prints its line with what gnuplot said, and leaves no
+ * picture: one that gnuplot gave up, or that did not come whole onto the disk, is removed. */
+bool gnuplot_draw(const char *folder, const char *name, bool svg);
 
 #endif

@@ -35,26 +35,44 @@ static bool read_settings(const char *name, char *text, struct context_flags *fl
     return true;
 }
 
+/* "keep-last:base-length=2048" of "keep-last"; allocated. */
+static char *make_label(const struct method *method) {
+    const char *between = strchr(method->name, ':') ? "," : ":";
+    char *label = NULL;
+    if (method->context.method == DM_CONTEXT_NONE || method->flags.base_length_given)
+        return strdup(method->name);
+    size_t size = strlen(method->name) + 40;
+    label = malloc(size);
+    if (label)
+        snprintf(label, size, "%s%sbase-length=%zu", method->name, between,
+                 method->context.base_length);
+    return label;
+}
+
 static bool read_method(struct method *method, const char *name, size_t length,
-                        const dm_model *model) {
+                        const dm_model *model, size_t trained) {
     char *text = strndup(name, length);
     method->name = strndup(name, length);
     bool fine = (text && method->name) || fail_memory();
-    fine = fine && read_settings(method->name, text, &method->flags) &&
-           context_flags_resolve(&method->flags, model, &method->context);
+    fine = fine && read_settings(method->name, text, &method->flags);
     free(text);
-    return fine;
+    method->flags.trained = trained;
+    if (!fine || !context_flags_resolve(&method->flags, model, &method->context))
+        return false;
+    method->label = make_label(method);
+    return method->label || fail_memory();
 }
 
 /* Calls read_method for each name in a list. */
-static bool read_list(struct method_list *methods, const char *list, const dm_model *model) {
+static bool read_list(struct method_list *methods, const char *list, const dm_model *model,
+                      size_t trained) {
     const char *between = " \t\n;";
     list += strspn(list, between);
     while (*list) {
         size_t length = strcspn(list, between);
         if (methods->n == list_capacity)
             return fail("--methods: more than %d", (int)list_capacity);
-        if (!read_method(&methods->items[methods->n++], list, length, model))
+        if (!read_method(&methods->items[methods->n++], list, length, model, trained))
             return false;
         list += length;
         list += strspn(list, between);
@@ -63,22 +81,27 @@ static bool read_list(struct method_list *methods, const char *list, const dm_mo
 }
 
 bool method_list_read(struct method_list *methods, const char *list, const struct text_list *single,
-                      const dm_model *model, const dm_model_info *info) {
+                      const dm_model *model, size_t trained) {
+    dm_model_info info = DM_MODEL_INFO_INIT;
+    dm_error error;
     methods->n = 0;
     methods->items = calloc(list_capacity, sizeof *methods->items);
     if (!methods->items)
         return fail_memory();
-    if (list && !read_list(methods, list, model))
+    if (dm_model_get_info(model, &info, &error))
+        return fail("%s", error.message);
+    if (list && !read_list(methods, list, model, trained))
         return false;
     for (size_t i = 0; i < single->n; i++)
-        if (!read_list(methods, single->items[i], model))
+        if (!read_list(methods, single->items[i], model, trained))
             return false;
-    return methods->n || read_list(methods, info->has_defaults ? "none default" : "none", model);
+    return methods->n ||
+           read_list(methods, info.has_defaults ? "none default" : "none", model, trained);
 }
 
 void method_list_free(struct method_list *methods) {
     for (size_t i = 0; i < methods->n; i++)
-        free(methods->items[i].name);
+        free(methods->items[i].name), free(methods->items[i].label);
     free(methods->items);
     *methods = (struct method_list){0};
 }

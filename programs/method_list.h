@@ -5,7 +5,9 @@
 #include "context_flags.h"
 
 struct method {
-    char *name;                 /* as it was given; allocated */
+    char *name;                 /* as it was given, and as a journal knows it; allocated */
+    char *label;                /* as tables and pictures show it: the name, with its base length
+                                   where the method has one and the name does not; allocated */
     dm_context_options context; /* its layers may point into `flags` */
     struct context_flags flags;
 };
@@ -16,10 +18,10 @@ struct method_list {
 };
 
 /* Those in `list` (NULL: none; blanks or semicolons between), then the `single` ones; where both
- * are empty, "none", and "default" when the model has defaults. Faults print their line; the list
- * can be freed either way. */
+ * are empty, "none", and "default" when the model has defaults. `trained`: the training length where
+ * a flag gives it, or 0. Faults print their line; the list can be freed either way. */
 bool method_list_read(struct method_list *methods, const char *list, const struct text_list *single,
-                      const dm_model *model, const dm_model_info *info);
+                      const dm_model *model, size_t trained);
 void method_list_free(struct method_list *methods);
 
 #endif

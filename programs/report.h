@@ -54,8 +54,7 @@ bool report_flush(struct report *report);
 
 /* Prints the tables for a terminal of `width` characters. Cells without outcomes show "-". */
 bool report_print(const struct report *report, FILE *stream, size_t width);
-/* Writes table.md, report.json and the picture; nothing without a directory. Where gnuplot is
- * missing a line on standard output says so, which is no fault. */
+/* Writes table.md, report.json and the picture; nothing without a directory. */
 bool report_write(const struct report *report);
 
 void report_close(struct report *report);

@@ -7,33 +7,32 @@
 #include "output_file.h"
 #include "paths.h"
 
-char *report_file_path(const struct report *report, const char *name, const char *ending) {
-    char whole[120];
-    snprintf(whole, sizeof whole, "%s%s", name, ending);
-    char *path = path_join(report->journal.folder.path, whole);
+static bool write_whole(const struct report *report, const char *file, const char *text,
+                        size_t n_byte) {
+    struct output_file output;
+    char *path = path_join(report->journal.folder.path, file);
     if (!path)
-        fail_memory();
-    return path;
+        return fail_memory();
+    bool fine = output_open(&output, path);
+    if (fine) {
+        output_write(&output, text, n_byte);
+        fine = output_commit(&output);
+    }
+    free(path);
+    return fine;
 }
 
-static bool write_whole(const char *path, const char *text, size_t n_byte) {
-    struct output_file file;
-    if (!output_open(&file, path))
-        return false;
-    output_write(&file, text, n_byte);
-    return output_commit(&file);
-}
-
-bool report_file_write(const struct report_cells *cells, const char *path,
+bool report_file_write(const struct report_cells *cells, const char *name, const char *ending,
                        report_fill_function *fill) {
-    char *text = NULL;
+    char *text = NULL, file[120];
     size_t n_byte = 0;
     FILE *stream = open_memstream(&text, &n_byte);
     if (!stream)
         return fail_memory();
     bool fine = fill(cells, stream);
     fine = (fclose(stream) == 0 || fail_memory()) && fine;
-    fine = fine && write_whole(path, text, n_byte);
+    snprintf(file, sizeof file, "%s%s", name, ending);
+    fine = fine && write_whole(cells->report, file, text, n_byte);
     free(text);
     return fine;
 }

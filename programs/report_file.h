@@ -4,12 +4,10 @@
 
 #include "report_cells.h"
 
-/* The path of DIR/<name><ending>; allocated, NULL after printing that memory is short. */
-char *report_file_path(const struct report *report, const char *name, const char *ending);
-
-/* Writes what `fill` writes to its stream; false of it: a fault whose line it printed. */
+/* Writes what `fill` writes to its stream to DIR/<name><ending>; false of it: a fault whose line it
+ * printed. */
 typedef bool report_fill_function(const struct report_cells *cells, FILE *stream);
-bool report_file_write(const struct report_cells *cells, const char *path,
+bool report_file_write(const struct report_cells *cells, const char *name, const char *ending,
                        report_fill_function *fill);
 
 #endif

@@ -2,7 +2,6 @@
 
 #include <math.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "gnuplot.h"
 #include "report_file.h"
@@ -30,7 +29,7 @@ static void write_row(const struct report_cells *cells, FILE *stream, size_t met
     const struct report_cell *cell = report_cell(cells, method, column, row);
     bool by_value = task->columns.values && !report_is_grid(task);
     fprintf(stream, "%zu\t", method + 1);
-    write_name(stream, cells->report->methods->items[method].name);
+    write_name(stream, cells->report->methods->items[method].label);
     write_name(stream, column < task->columns.n ? task->columns.names[column] : "all");
     write_number(stream, by_value ? task->columns.values[column] : (double)place, '\t');
     write_name(stream, row < task->rows.n ? task->rows.names[row] : "all");
@@ -59,24 +58,9 @@ static bool fill_table(const struct report_cells *cells, FILE *stream) {
 }
 
 bool report_picture(const struct report_cells *cells) {
-    enum { table, script, png, svg, n_file };
-    static const char *const endings[n_file] = {".tsv", ".gp", ".png", ".svg"};
     const struct report *report = cells->report;
-    char *paths[n_file] = {0}, both[160];
-    bool fine = true;
-    for (int i = 0; i < n_file; i++) {
-        paths[i] = report_file_path(report, report->task->name, endings[i]);
-        fine = fine && paths[i];
-    }
-    fine = fine && report_file_write(cells, paths[table], fill_table) &&
-           report_file_write(cells, paths[script], report_script_fill);
-    if (fine) {
-        unlink(paths[png]);
-        unlink(paths[svg]);
-        snprintf(both, sizeof both, "%s.png and %s.svg", report->task->name, report->task->name);
-        fine = gnuplot_draw(paths[script], report->journal.folder.path, both);
-    }
-    for (int i = 0; i < n_file; i++)
-        free(paths[i]);
-    return fine;
+    const char *name = report->task->name;
+    return report_file_write(cells, name, ".tsv", fill_table) &&
+           report_file_write(cells, name, ".gp", report_script_fill) &&
+           gnuplot_draw(report->journal.folder.path, name, true);
 }

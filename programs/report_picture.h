@@ -8,8 +8,7 @@
 
 #include "report_cells.h"
 
-/* Writes them all beside the journal. Without gnuplot a line on standard output says so, which is no
- * fault; pictures of an earlier call do not stay. */
+/* Writes them all beside the journal (gnuplot.h). */
 bool report_picture(const struct report_cells *cells);
 
 #endif

@@ -17,15 +17,16 @@ static const char *const colours[] = {"#0072b2", "#d55e00", "#009e73", "#cc79a7"
 static const int points[] = {7, 5, 9, 13, 11, 4, 6, 8};
 enum { n_colour = sizeof colours / sizeof *colours, n_point = sizeof points / sizeof *points };
 
-void script_write_text(FILE *stream, const char *text, size_t width, bool wrapped) {
+/* `doubled`: a character to be written twice, beside the quote. */
+static void write_string(FILE *stream, const char *text, size_t width, bool wrapped, char doubled) {
     fputc('\'', stream);
     for (size_t n = 1; *text && n; text += n) {
         n = sheet_line_length(text, width);
-        for (size_t i = 0; i < n; i++)
-            if (text[i] == '\'')
-                fputs("''", stream);
-            else
-                fputc((unsigned char)text[i] < ' ' ? '?' : text[i], stream);
+        for (size_t i = 0; i < n; i++) {
+            fputc((unsigned char)text[i] < ' ' ? '?' : text[i], stream);
+            if (text[i] == '\'' || text[i] == doubled)
+                fputc(text[i], stream);
+        }
         if (text[n] && !wrapped) {
             fputs("...", stream);
             break;
@@ -34,6 +35,14 @@ void script_write_text(FILE *stream, const char *text, size_t width, bool wrappe
             fputs("'.\"\\n\".'", stream);
     }
     fputc('\'', stream);
+}
+
+void script_write_text(FILE *stream, const char *text, size_t width, bool wrapped) {
+    write_string(stream, text, width, wrapped, '\'');
+}
+
+void script_write_label(FILE *stream, const char *text, size_t width) {
+    write_string(stream, text, width, false, '%');
 }
 
 /* "128K" for 131072 and "10K" for 10000; else the name. */
@@ -88,7 +97,7 @@ static void write_head(const struct report *report, FILE *stream) {
 static void write_names(const struct report *report, FILE *stream, size_t width, bool wrapped) {
     for (size_t m = 0; m < report->methods->n; m++) {
         fprintf(stream, "method[%zu] = ", m + 1);
-        script_write_text(stream, report->methods->items[m].name, width, wrapped);
+        script_write_text(stream, report->methods->items[m].label, width, wrapped);
         fputc('\n', stream);
     }
 }
@@ -120,7 +129,7 @@ static void write_ticks(FILE *stream, const char *name, const struct task_axis *
         size_t place = order ? order[i] : i;
         script_tick(axis, place, text);
         fputs(i ? ", " : "", stream);
-        script_write_text(stream, text, tick_size, false);
+        script_write_label(stream, text, tick_size);
         fprintf(stream, " %.10g", places ? places[place] : (double)i);
     }
     fputs(")\n", stream);
@@ -139,7 +148,7 @@ static void write_axis_label(const struct report *report, FILE *stream) {
 static size_t count_lines(const struct method_list *methods, size_t width) {
     size_t most = 1;
     for (size_t m = 0; m < methods->n; m++) {
-        const char *name = methods->items[m].name;
+        const char *name = methods->items[m].label;
         size_t n_line = 0;
         for (; *name; n_line++)
             name += sheet_line_length(name, width);
@@ -161,6 +170,17 @@ static size_t most_outcomes(const struct report_cells *cells) {
     return most;
 }
 
+/* Pixels that rows' labels take beyond four characters. */
+static size_t extra_width(const struct task_axis *rows) {
+    char text[tick_size];
+    size_t longest = 4;
+    for (size_t r = 0; r < rows->n; r++) {
+        script_tick(rows, r, text);
+        longest = strlen(text) > longest ? strlen(text) : longest;
+    }
+    return 8 * (longest - 4);
+}
+
 /* Sizes in pixels, as gnuplot's variables. */
 static void write_layout(const struct report_cells *cells, FILE *stream) {
     const struct report *report = cells->report;
@@ -171,17 +191,18 @@ static void write_layout(const struct report_cells *cells, FILE *stream) {
     size_t width = task->columns.n * cell_width, height = task->rows.n * 44;
     width = width < 340 ? 340 : width;
     height = height < 170 ? 170 : height;
-    while (n_across * n_across < n_panel && (n_across + 1) * (width + 70) < 1600)
+    size_t extra = extra_width(&task->rows), between = 70 + extra;
+    while (n_across * n_across < n_panel && (n_across + 1) * (width + between) < 1600)
         n_across++;
     size_t n_down = (n_panel + n_across - 1) / n_across, name_width = width / 9;
     size_t title = 20 * count_lines(report->methods, name_width) + 15;
     fprintf(stream,
             "n_across = %zu\nn_down = %zu\n"
             "panel_width = %zu\npanel_height = %zu\n"
-            "left = 90; right = 115; top = %zu; bottom = 75; between = 70; below = %zu\n"
+            "left = %zu; right = 115; top = %zu; bottom = 75; between = %zu; below = %zu\n"
             "width = left + n_across * (panel_width + between) - between + right\n"
             "height = top + n_down * (panel_height + below) - below + bottom\n",
-            n_across, n_down, width, height, 40 + title, 45 + title);
+            n_across, n_down, width, height, 90 + extra, 40 + title, between, 45 + title);
     write_names(report, stream, name_width, true);
 }
 

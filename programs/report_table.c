@@ -90,7 +90,7 @@ static bool make_methods(struct sheet *sheet, const struct report_cells *cells, 
     if (!sheet_make(sheet, "method", n_method + counted, n_column))
         return false;
     for (size_t m = 0; m < n_method; m++)
-        sheet->rows[m] = report->methods->items[m].name;
+        sheet->rows[m] = report->methods->items[m].label;
     if (counted)
         sheet->rows[n_method] = "n";
     for (size_t i = 0; i < n_column; i++) {
@@ -170,7 +170,7 @@ static bool put_grid(FILE *stream, const struct report_cells *cells, size_t meth
     struct sheet sheet;
     bool fine = make_grid(&sheet, cells, method);
     if (fine) {
-        fprintf(stream, "\n## `%s`\n\n", cells->report->methods->items[method].name);
+        fprintf(stream, "\n## `%s`\n\n", cells->report->methods->items[method].label);
         sheet_print_markdown(&sheet, stream);
     }
     sheet_free(&sheet);

@@ -72,21 +72,13 @@ static bool fill_json(const struct report_cells *cells, FILE *stream) {
     return true;
 }
 
-static bool write_file(const struct report_cells *cells, const char *name,
-                       report_fill_function *fill) {
-    char *path = report_file_path(cells->report, name, "");
-    bool fine = path && report_file_write(cells, path, fill);
-    free(path);
-    return fine;
-}
-
 bool report_write(const struct report *report) {
     struct report_cells cells;
     if (!report->journal.path)
         return true;
     bool fine = report_cells_make(&cells, report) &&
-                write_file(&cells, "table.md", report_tables_markdown) &&
-                write_file(&cells, "report.json", fill_json) && report_picture(&cells);
+                report_file_write(&cells, "table", ".md", report_tables_markdown) &&
+                report_file_write(&cells, "report", ".json", fill_json) && report_picture(&cells);
     report_cells_free(&cells);
     return fine;
 }

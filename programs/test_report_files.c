@@ -253,6 +253,12 @@ static void quotes_what_gnuplot_reads(void **state) {
         fclose(stream);
         assert_text(text, cases[i].expected);
     }
+    char *text;
+    size_t n;
+    FILE *stream = open_memstream(&text, &n);
+    script_write_label(stream, "0-20% of 'all'", 40);
+    fclose(stream);
+    assert_text(text, "'0-20%% of ''all'''");
 }
 
 static void labels_ticks(void **state) {
@@ -275,8 +281,8 @@ static void labels_ticks(void **state) {
     free(order);
 }
 
-/* As report_write, with standard output in a file. */
-static void write_aside(const struct report *report, const char *path) {
+/* As report_write, with standard output in a file; whether it went well. */
+static bool try_aside(const struct report *report, const char *path) {
     fflush(stdout);
     int kept = dup(1);
     assert_non_null(freopen(path, "wb", stdout));
@@ -284,7 +290,11 @@ static void write_aside(const struct report *report, const char *path) {
     fflush(stdout);
     dup2(kept, 1);
     close(kept);
-    assert_true(fine);
+    return fine;
+}
+
+static void write_aside(const struct report *report, const char *path) {
+    assert_true(try_aside(report, path));
 }
 
 static void writes_what_gnuplot_draws(void **state) {
@@ -293,7 +303,7 @@ static void writes_what_gnuplot_draws(void **state) {
     char *search = strdup(usual ? usual : "");
     struct method named[2] = {items[0], items[1]};
     char odd[] = "o'dd:{/Bold=20_x}^\\,`touch x`";
-    named[0].name = odd;
+    named[0].name = named[0].label = odd;
     const struct method_list list = {named, 2};
     struct report report;
     assert_true(open_report(&report, &list, at("drawn"), 1));
@@ -334,6 +344,49 @@ static void writes_what_gnuplot_draws(void **state) {
     free(search);
 }
 
+/* Has a made-up gnuplot, which begins a PNG and then `does` this, draw the report, and checks that all
+ * of it is taken back. */
+static void check_undrawn(const struct report *report, const char *does, const char *expected) {
+    const char *program = at("programs/gnuplot");
+    char text[400];
+    snprintf(text, sizeof text, "#!/bin/sh\nexec > \"$3/made-up.png\"\n%s\n", does);
+    test_write_text(program, text);
+    assert_int_equal(chmod(program, 0700), 0);
+    *complaint = 0;
+    assert_false(try_aside(report, at("programs/out")));
+    assert_non_null(strstr(complaint, "/undrawn/made-up."));
+    assert_non_null(strstr(complaint, expected));
+    assert_text(text_at(at("programs/out")), "");
+    assert_int_equal(access(at("undrawn/made-up.png"), F_OK), -1);
+    assert_int_equal(access(at("undrawn/made-up.svg"), F_OK), -1);
+    assert_int_equal(access(at("undrawn/report.json"), F_OK), 0);
+}
+
+static void keeps_no_broken_picture(void **state) {
+    (void)state;
+    const char *usual = getenv("PATH");
+    char search[8192], *before = strdup(usual ? usual : "");
+    struct report report;
+    assert_int_equal(mkdir(at("programs"), 0700), 0);
+    assert_true(open_report(&report, &methods, at("undrawn"), 1));
+    add(&report, 0, 0, n_prompt);
+    snprintf(search, sizeof search, "%s:%s", at("programs"), before);
+    setenv("PATH", search, 1);
+    check_undrawn(&report, "echo half; printf '\\na format\\n\\n  ^\\nBad\\n' >&2; exit 1",
+                  "/undrawn/made-up.gp: gnuplot: a format ^ Bad");
+    check_undrawn(&report, "seq 1000 >&2; exit 1", " 998 999 1000");
+    check_undrawn(&report, "echo half; exit 7", ": gnuplot failed, with status 7");
+    check_undrawn(&report, "echo half; kill -9 $$", ": gnuplot was ended by signal 9");
+    check_undrawn(&report, "echo a warning >&2; echo half and no end of it",
+                  "/undrawn/made-up.png: gnuplot drew no whole picture");
+    check_undrawn(&report,
+                  "printf '\\0\\0\\0\\0IEND\\256B`\\202'; echo '<svg>' > \"$3/made-up.svg\"",
+                  "/undrawn/made-up.svg: gnuplot drew no whole picture");
+    setenv("PATH", before, 1);
+    report_close(&report);
+    free(before);
+}
+
 /* Draws with few figures and odd ones: lines and bars. */
 static void draws_whatever_is_known(void **state) {
     (void)state;
@@ -367,6 +420,7 @@ int main(void) {
         cmocka_unit_test(quotes_what_gnuplot_reads),
         cmocka_unit_test(labels_ticks),
         cmocka_unit_test(writes_what_gnuplot_draws),
+        cmocka_unit_test(keeps_no_broken_picture),
         cmocka_unit_test(draws_whatever_is_known),
     };
     return cmocka_run_group_tests(tests, test_set_up, test_tear_down);

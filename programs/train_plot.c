@@ -117,7 +117,7 @@ bool train_plot(const struct train_folder *folder) {
     char *table = train_folder_at(folder, "loss.tsv");
     char *script = table ? train_folder_at(folder, "loss.gp") : NULL;
     bool fine = script && write_table(folder, table, &course) && write_script(script, &course) &&
-                gnuplot_draw(script, folder->path, "loss.png");
+                gnuplot_draw(folder->path, "loss", false);
     free(script);
     free(table);
     return fine;

@@ -5,7 +5,7 @@
 #include "train_folder.h"
 
 /* Draws loss.png from metrics.jsonl: writes loss.tsv and loss.gp beside it, and has gnuplot run
- * the latter. Without gnuplot a line on standard output says so, which is no fault. */
+ * the latter (gnuplot.h). */
 bool train_plot(const struct train_folder *folder);
 
 #endif

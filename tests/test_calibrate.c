@@ -91,6 +91,7 @@ static void test_settings_from_elsewhere(void **state) {
     require(dm_model_get_info(other, &info, &error), &error);
     require(dm_model_default_context(other, &found, &error), &error);
     assert_true(info.has_defaults && found.base_length == 33 && found.layers[0] == 1);
+    assert_int_equal(info.trained_length, length);
     dm_session_free(new_session(other, NULL)); /* the global channels are there */
     dm_model_free(other);
     other = NULL;

@@ -65,6 +65,7 @@ dm_status dm_model_get_info(const dm_model *model, dm_model_info *info, dm_error
     own.stored_dtype = model->network.embedding_dtype;
     own.compute_dtype = model->compute;
     own.has_defaults = model->calibration != NULL;
+    own.trained_length = model->calibration ? model->calibration->length : 0;
     dm_result_give(DM_KIND(dm_model_info), &own, info);
     return DM_OK;
 }

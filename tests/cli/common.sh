@@ -10,6 +10,8 @@
 #   check_warned TEXT         that line is there, though the command did its work
 #   same A B                  two files are equal
 #   absent PATH...            nothing is there
+#   is_png NAME               NAME.png is a whole picture, and more than an empty page
+#   is_figure NAME            ... and so is NAME.svg
 set -u
 program=$(realpath "$1")
 root=$(realpath "$2")
@@ -88,6 +90,31 @@ absent() {
     for path in "$@"; do
         [ ! -e "$path" ] || failed "$path is there"
     done
+}
+
+# How many pixels of a PNG are neither white nor grey, and how many pixels there are.
+coloured_pixels() {
+    cp "$1" "$work/seen.png" # its name may mean something to gnuplot
+    gnuplot -e "set table; plot '$work/seen.png' binary filetype=png using 1:2:3 with rgbimage" 2>&1 | awk '
+        /^ *[0-9]/ { n++; if (($3 - $4)^2 + ($4 - $5)^2 > 1000) coloured++ }
+        END { print coloured + 0, n + 0 }'
+}
+
+# Without gnuplot no command draws, and nothing is looked at.
+is_png() {
+    command -v gnuplot > /dev/null || return 0
+    [ "$(head -c 4 "$1.png" | tail -c 3)" = PNG ] || failed "$1.png is no PNG"
+    [ "$(tail -c 8 "$1.png" | head -c 4)" = IEND ] || failed "$1.png has no end"
+    set -- "$1" $(coloured_pixels "$1.png")
+    [ "$3" -gt 100000 ] || failed "$1.png has $3 pixels"
+    [ "$2" -gt 400 ] || failed "$1.png is empty: $2 of its pixels have a colour"
+}
+
+is_figure() {
+    command -v gnuplot > /dev/null || return 0
+    is_png "$1"
+    grep -q '</svg>' "$1.svg" || failed "$1.svg has no end"
+    [ "$(grep -c '<path\|<use\|<polygon\|<rect\|<image' "$1.svg")" -gt 4 ] || failed "$1.svg is empty"
 }
 
 # A small model with random weights and a token per ASCII byte.

@@ -9,18 +9,13 @@ tokens=$("$program" tokenize model --file text --count)
 header_size() {
     echo $(($(od -An -tu8 -N8 "$1") + 8))
 }
-is_picture() {
-    command -v gnuplot > /dev/null || return 0
-    [ "$(head -c 4 "$1.png" | tail -c 3)" = PNG ] || failed "$1.png is no picture"
-    grep -q '</svg>' "$1.svg" || failed "$1.svg is no picture"
-}
 
 # ---- attention ----
 run 0 analyze attention model --text text --length 200 --output maps
 prints '200 tokens, plain Mamba; 11 of 64 channels'
 prints 'written to maps'
 for layer in 0 1 2 3; do prints "    $layer      200 "; done
-is_picture maps/attention
+is_figure maps/attention
 absent maps/attention-layer-0.gp
 grep -q '"bins": 200' maps/attention.json || failed 'bins in attention.json'
 # gnuplot finds the maps where they are
@@ -34,8 +29,8 @@ run 0 analyze attention model --text text --length 200 --layers 1,2 --base-lengt
 prints '200 tokens, decimate at layers 1,2, base length 50, score norm; 4 of 64 channels'
 prints '    1       51 '
 prints '    3       26 '
-is_picture maps/attention
-is_picture maps/attention-layer-1
+is_figure maps/attention
+is_figure maps/attention-layer-1
 [ "$(wc -l < out)" -eq 5 ] || failed 'layers that were not asked for'
 # places are those of the text: the last token is there in every layer
 size=$(header_size maps/attention.safetensors)
@@ -72,7 +67,7 @@ run 0 analyze distance model --text text --lengths 400,100,200 --trained 100 --o
 prints 'plain Mamba'
 prints ' 100* '
 prints 'ends at'
-is_picture distances/distance
+is_figure distances/distance
 [ "$(cut -f 1 distances/distance.tsv | tr '\n' ' ')" = 'length 100 200 400 ' ] || failed 'its rows'
 [ "$(head -1 distances/distance.tsv | cut -f 2-)" = \
     "$(printf 'layer_0\tlayer_1\tlayer_2\tlayer_3\tmean')" ] || failed 'its columns'
@@ -92,6 +87,13 @@ size=$(header_size distances/distance.safetensors)
 run 0 analyze distance model --text text --lengths 100,200,400 --trained 100 --output other \
     --threads 1
 same distances/distance.safetensors other/distance.safetensors
+# the length that the model was trained on has the mark, and no other
+run 0 analyze distance model --text text --lengths 100,200,400 --trained 200
+prints ' 200* '
+[ "$(grep -o '[0-9]\*' out | wc -l)" -eq 1 ] || failed 'other lengths are marked'
+prints '* the model was trained on this length'
+run 0 analyze distance model --text text --lengths 100,200,400 --trained 300
+! grep -q '\*' out || failed 'a length that the model was not trained on is marked'
 run 0 analyze distance model --text text --lengths 300 --layers 1 --base-length 40 --json
 prints '"base_length":40'
 prints '"keep_tail":16'
@@ -119,8 +121,8 @@ task="--text header.txt --lengths 200,400 --depths 2 --keys 1"
 run 0 analyze layers passkey model $task --score norm --base-length 50 --trained 200 --output sweep
 prints 'decimate:layers=3,base-length=50,score=norm'
 prints "best by 'all': decimate:layers="
-is_picture sweep/sweep-layer
-is_picture sweep/passkey
+is_figure sweep/sweep-layer
+is_figure sweep/passkey
 [ "$(grep -c '"context"' sweep/outcomes.jsonl)" -eq 6 ] || failed 'methods of the sweep'
 # a panel for each length and one for both; in each the layers, plain Mamba and keep-last
 [ "$(cut -f 1,2 sweep/sweep-layer.tsv | sort -u | wc -l)" -eq 4 ] || failed 'its panels'
@@ -142,14 +144,17 @@ run 0 analyze layers passkey model $task --trained 200 --score norm --layers 3 \
 [ "$(grep -c '"method":"decimate:layers=3,base-length=50,score=norm","prompt"' \
     sweep/outcomes.jsonl)" -eq 4 ] || failed 'a point was read twice'
 prints 'keep-last:base-length=25'
-is_picture sweep/sweep-base-length
-run 0 analyze layers passkey model $task --layers 0,2 --base-length 60 --sweep beta=.5,.83,1
+is_figure sweep/sweep-base-length
+run 0 analyze layers passkey model $task --layers 0,2 --base-length 60 --sweep beta=.5,.83,1 \
+    --output beta
+is_figure beta/sweep-beta
 prints 'decimate:layers=0,2,base-length=60,beta=.83'
 # without channels the global score is left out
 run 0 analyze layers passkey model $task --layers 1 --base-length 60 --sweep score --output scores
 prints 'score global is left out: score global needs the channels of layer 1'
 prints 'score=random'
 prints 'score=token-norm'
+is_figure scores/sweep-score
 ! grep -q 'score=global' scores/table.md || failed 'a point without channels'
 cp -r model calibrated
 run 0 calibrate calibrated --text text --length 128
@@ -161,7 +166,7 @@ run 0 analyze layers perplexity model --text "$root/data/books" --lengths 300,15
 prints "best by 'all': "
 [ "$(awk -F '\t' 'NR > 1 { print $2 }' loss/sweep-layer.tsv | uniq | tr '\n' ' ')" = \
     '150 300 all ' ] || failed 'columns are not in the order of their values'
-is_picture loss/sweep-layer
+is_figure loss/sweep-layer
 run 1 analyze layers
 complains 'analyze layers: a task is missing'
 run 1 analyze layers passky model

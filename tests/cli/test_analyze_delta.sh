@@ -5,12 +5,6 @@ make_model
 head -c 3000 "$root/data/books/26239.txt" | tr -cd '\12\40-\176' > text
 tokens=$("$program" tokenize model --file text --count)
 
-is_picture() {
-    command -v gnuplot > /dev/null || return 0
-    [ "$(head -c 4 "$1.png" | tail -c 3)" = PNG ] || failed "$1.png is no picture"
-    grep -q '</svg>' "$1.svg" || failed "$1.svg is no picture"
-}
-
 # ---- delta ----
 run 0 analyze delta model --text text --length 300 --layers 1,3 --base-length 100 --keep-tail 5 \
     --output delta
@@ -19,7 +13,7 @@ prints '    1        300       105    35.0%'
 prints '    3        105        55    52.4%'
 prints '---- after layer 1: 105 of 300 tokens (35.0%) ----'
 prints '---- after layer 3: 55 of 300 tokens (18.3%) ----'
-is_picture delta/delta
+is_figure delta/delta
 # each block is the text, with brackets around what was kept: a token is a byte
 block() {
     awk -v from="after layer $1:" -v end="$2" 'index($0, from) { on = 1; next }
@@ -50,7 +44,7 @@ run 0 analyze delta model --text text --length 300 --layers 1,3 --base-length 10
     --bins 7 --from 290 --count 5 --output delta
 prints 'tokens 290 to 294 ----'
 [ "$(wc -l < delta/delta.tsv)" -eq 8 ] || failed 'bins'
-is_picture delta/delta
+is_figure delta/delta
 run 0 analyze delta model --text text --length 1000 --layers 1 --base-length 100 --score mean \
     --output delta
 prints '---- tokens 400 to 599 are not shown: --from and --count show them ----'
@@ -59,7 +53,7 @@ run 0 analyze delta model --text text --output plain
 prints "$([ "$tokens" -lt 2048 ] && echo "$tokens" || echo 2048) tokens, plain Mamba"
 prints 'no layer drops tokens'
 run 0 analyze delta model --text text --length 1 --layers 2 --output one
-is_picture one/delta
+is_figure one/delta
 printf 'a<b>&"\033[31m\177' > odd
 run 0 analyze delta model --text odd --layers 1 --base-length 2 --min-length 1 --output odd.d
 grep -q "$(printf '\033')" out && failed 'an escape sequence on standard output'
@@ -95,7 +89,7 @@ run 0 analyze receptive-field model --text text --lengths 200,50,100 --windows 3
 prints 'How far back the last token of a window depends on the text; plain Mamba'
 prints '    100*        3'
 prints '    200         3'
-is_picture field/receptive-field
+is_figure field/receptive-field
 [ "$(cut -f 1 field/receptive-field.tsv | tr '\n' ' ')" = 'length 50 100 200 ' ] || failed 'its rows'
 # shares grow with their tokens, no farther than the window; all of the weight is in the profile
 awk -F '\t' 'NR > 1 && !($3 >= 1 && $4 >= $3 && $5 >= $4 && $5 < $1 && $6 > 0 && $6 < $1) { exit 1 }' \
@@ -111,6 +105,11 @@ run 0 analyze receptive-field model --text text --lengths 200,50,100 --windows 3
     --output other --threads 1
 same field/receptive-field.tsv other/receptive-field.tsv
 same field/receptive-field-profile.tsv other/receptive-field-profile.tsv
+run 0 analyze receptive-field model --text text --lengths 50,100 --windows 1 --trained 100
+prints '     50   '
+prints '    100*  '
+run 0 analyze receptive-field model --text text --lengths 50,100 --windows 1 --trained 120
+! grep -q '\*' out || failed 'a length that the model was not trained on is marked'
 run 0 analyze receptive-field model --text text --lengths 300 --layers 1 --base-length 40 \
     --predictions 4 --json
 prints '"base_length":40'

@@ -27,6 +27,7 @@ END
 head -8 first.txt > head
 same head expected
 prints 'decimate:layers=1,2,base-length=80,score=mean'
+is_figure first/passkey
 for file in outcomes.jsonl report.json table.md passkey.tsv passkey.gp; do
     [ -s "first/$file" ] || failed "$file is missing"
 done
@@ -120,9 +121,11 @@ run 0 evaluate passkey "$bytes" --prompt official --data "$root/data" --lengths 
     --depths 2 --keys 1 --methods none --output official
 prints '4 of 4 right'
 [ "$(grep -c '"answer":' official/outcomes.jsonl)" -eq 4 ] || failed 'answers are missing'
+is_figure official/official-passkey
 for task in retrieval multidoc-qa; do
     run 0 evaluate "$task" "$bytes" --data "$root/data" --documents 2,3 --questions 5 \
         --methods 'none keep-last:base-length=500' --output "$task"
+    is_figure "$task/$task"
     [ "$(grep -c '"answer":' "$task/outcomes.jsonl")" -eq 20 ] || failed "$task lacks answers"
     rm -rf again
     run 0 evaluate "$task" "$bytes" --data "$root/data" --documents 2,3 --questions 5 \
@@ -132,11 +135,63 @@ done
 run 0 evaluate perplexity "$bytes" --data "$root/data" --lengths 300,1000 --windows 2 \
     --methods 'none decimate:layers=2,base-length=200' --output perplexity
 [ "$(grep -c '"prompt":' perplexity/outcomes.jsonl)" -eq 16 ] || failed 'perplexity lacks windows'
+is_figure perplexity/perplexity
 run 0 evaluate longbench "$bytes" --data "$root/data" --prompts 1 --max-length 500 \
     --methods none --output longbench
+is_figure longbench/longbench
 [ "$(grep -c '"answer":' longbench/outcomes.jsonl)" -eq 16 ] || failed 'longbench lacks data sets'
-run 0 evaluate longbench "$bytes" --data "$root/data" --extended --prompts 1 --max-length 300
+run 0 evaluate longbench "$bytes" --data "$root/data" --extended --prompts 1 --max-length 300 \
+    --output extended
+is_figure extended/longbench-e
 prints '8k+'
+
+# where gnuplot fails there is what it said, and no picture: a folder that nobody can draw from
+if command -v gnuplot > /dev/null; then
+    mkdir fails
+    printf '#!/bin/sh\necho half > "$3/passkey.png"\necho "no such terminal" >&2\nexit 1\n' \
+        > fails/gnuplot
+    chmod +x fails/gnuplot
+    usual=$PATH PATH=$work/fails:$PATH
+    run 1 evaluate passkey model --text "$text" $small --methods none --output undrawn
+    complains 'undrawn/passkey.gp: gnuplot: no such terminal'
+    absent undrawn/passkey.png undrawn/passkey.svg
+    [ -s undrawn/table.md ] || failed 'no table where gnuplot fails'
+    PATH=$usual
+    # names that mean something to gnuplot
+    for folder in '<sleep 9' '|touch drawn' '~root' '%s' "it's"; do
+        run 0 evaluate passkey model --text "$text" $small --methods none --output "$folder"
+        is_figure "$folder/passkey"
+    done
+    absent drawn
+fi
+
+# the budget of every method is named, and keep-last reads what the model was trained to read
+run 0 evaluate passkey "$bytes" --text "$text" --lengths 512 --depths 1 --keys 1 --output budget \
+    --methods 'none keep-last keep-last:base-length=99 default decimate decimate:layers=2'
+cat > expected <<'END'
+none
+keep-last:base-length=512
+keep-last:base-length=99
+default:base-length=512
+decimate:base-length=512
+decimate:layers=2,base-length=512
+END
+cut -f 2 budget/passkey.tsv | tail -n +2 > named
+same named expected
+for method in $(cat expected); do
+    prints "$method "
+    grep -qF "$method |" budget/table.md || failed "table.md does not name $method"
+    grep -qF "'$method'" budget/passkey.gp || failed "the legend does not name $method"
+done
+grep -q '"method":"keep-last","context":{"method":"keep-last","layers":\[0\],"base_length":512' \
+    budget/outcomes.jsonl || failed 'what keep-last kept'
+run 0 evaluate passkey "$bytes" --text "$text" --lengths 512 --depths 1 --keys 1 --trained 400 \
+    --method keep-last
+prints 'keep-last:base-length=400'
+# documents are no tokens
+run 0 evaluate retrieval "$bytes" --data "$root/data" --documents 2 --questions 5 --trained 2 \
+    --method keep-last
+prints 'keep-last:base-length=512'
 
 # what decides an outcome decides whether an evaluation goes on
 mkdir -p own/longbench

@@ -55,9 +55,7 @@ done
 [ "$(echo done/step-*)" = done/step-00000030 ] || failed "checkpoints: $(echo done/step-*)"
 [ "$(echo done/events/events.out.tfevents.*)" != 'done/events/events.out.tfevents.*' ] ||
     failed 'no event file'
-if command -v gnuplot > /dev/null; then
-    [ "$(head -c 4 done/loss.png | tail -c 3)" = PNG ] || failed 'done/loss.png is no picture'
-fi
+is_png done/loss
 [ -z "$(find done -name '*.tmp*' -o -name start)" ] || failed "left: $(find done -name '*.tmp*')"
 run 0 perplexity done/model --file other.txt
 run 0 info done/last

@@ -1,6 +1,7 @@
 /* decimamba analyze attention: which tokens each layer's tokens draw on, as pictures. */
 #include "analyze_attention.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -46,6 +47,25 @@ static bool copy_places(const struct scan_inputs *inputs, struct attention_layer
     return true;
 }
 
+/* Gives the sheet its cells where it has fewer than there are bins: a bin that the layer kept shows in
+ * its cell, whatever was dropped around it. */
+static bool pool(const struct attention *attention, struct attention_layer *layer) {
+    size_t n_bin = attention->n_bin, n_cell = attention->n_cell;
+    if (n_cell == n_bin)
+        return true;
+    layer->cells = malloc(n_cell * n_cell * sizeof *layer->cells);
+    if (!layer->cells)
+        return fail_memory();
+    for (size_t i = 0; i < n_cell * n_cell; i++)
+        layer->cells[i] = NAN;
+    for (size_t r = 0; r < n_bin; r++)
+        for (size_t c = 0; c < n_bin; c++) {
+            float *cell = &layer->cells[r * n_cell / n_bin * n_cell + c * n_cell / n_bin];
+            *cell = fmaxf(*cell, layer->values[r * n_bin + c]); /* the other one of a NaN */
+        }
+    return true;
+}
+
 static bool make_map(struct attention *attention, const struct scan_inputs *inputs,
                      struct attention_layer *layer, struct drawing *drawing) {
     dm_error error;
@@ -61,6 +81,7 @@ static bool make_map(struct attention *attention, const struct scan_inputs *inpu
     if (fine) {
         layer->largest = map_bins_means(&drawing->bins, layer->values);
         layer->largest_entry = drawing->bins.largest_entry;
+        fine = pool(attention, layer);
     }
     map_bins_free(&drawing->bins);
     return fine;
@@ -150,6 +171,8 @@ static bool choose_layers(const struct settings *settings, struct attention *att
     return true;
 }
 
+enum { most_pixels = 4096 }; /* of all maps beside each other on the sheet */
+
 static bool choose_length(const struct settings *settings, struct attention *attention) {
     const struct analyze_input *input = attention->input;
     attention->length = settings->length < input->n_id ? settings->length : input->n_id;
@@ -158,6 +181,8 @@ static bool choose_length(const struct settings *settings, struct attention *att
                     input->n_id == 1 ? "" : "s", settings->length);
     attention->n_bin =
         settings->most_bins < attention->length ? settings->most_bins : attention->length;
+    size_t most_cells = most_pixels / attention_across(attention);
+    attention->n_cell = most_cells < attention->n_bin ? most_cells : attention->n_bin;
     attention->step = settings->step;
     if (!attention->step) /* the official maps take every 150th of 1536 */
         attention->step = (input->info.d_inner * 150 + 768) / 1536;
@@ -224,6 +249,7 @@ static int run(int n_argument, char **arguments) {
     bool fine = analyze(&settings, &attention);
     for (size_t l = 0; l < attention.n_layer; l++) {
         free(attention.layers[l].values);
+        free(attention.layers[l].cells);
         free(attention.layers[l].places);
     }
     free(attention.layers);

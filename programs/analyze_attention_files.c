@@ -40,12 +40,24 @@ static json_t *describe(const struct attention *attention) {
 static json_t *make_metadata(const json_t *description) {
     char *all = json_dumps(description, JSON_COMPACT | JSON_REAL_PRECISION(10));
     json_t *metadata = json_pack(
-        "{ss ss ss}", "map",
+        "{ss ss ss ss}", "map",
         "[bins, bins], row: the bin of token i, column: of token j; the mean over the "
         "bin's entries j <= i of the mean of |M[i, j]| over the channels; NaN: it has none",
-        "places", "the layer's tokens in the text, where some were dropped", "analysis", all);
+        "sheet", "[cells, cells], the largest values of the map in each", "places",
+        "the layer's tokens in the text, where some were dropped", "analysis", all);
     free(all);
     return metadata;
+}
+
+static struct tensor square(const char *kind, const struct attention_layer *layer,
+                            const float *values, size_t side) {
+    struct tensor tensor = {.dtype = "F32",
+                            .n_axis = 2,
+                            .shape = {side, side},
+                            .n_byte = side * side * sizeof *values,
+                            .data = values};
+    snprintf(tensor.name, sizeof tensor.name, "%s.%zu", kind, layer->layer);
+    return tensor;
 }
 
 /* 8-byte elements first, as write_safetensors has it. */
@@ -63,21 +75,33 @@ static size_t list_tensors(const struct attention *attention, struct tensor *ten
         snprintf(tensors[n].name, sizeof tensors[n].name, "places.%zu", layer->layer);
         n++;
     }
-    for (size_t l = 0; l < attention->n_layer; l++, n++) {
+    for (size_t l = 0; l < attention->n_layer; l++) {
         const struct attention_layer *layer = &attention->layers[l];
-        size_t side = attention->n_bin;
-        tensors[n] = (struct tensor){.dtype = "F32",
-                                     .n_axis = 2,
-                                     .shape = {side, side},
-                                     .n_byte = side * side * sizeof *layer->values,
-                                     .data = layer->values};
-        snprintf(tensors[n].name, sizeof tensors[n].name, "map.%zu", layer->layer);
+        tensors[n++] = square("map", layer, layer->values, attention->n_bin);
+        if (layer->cells)
+            tensors[n++] = square("sheet", layer, layer->cells, attention->n_cell);
     }
     return n;
 }
 
+/* Notes where in the file each map is; `offset`: of the first tensor. */
+static void take_offsets(struct attention *attention, const struct tensor *tensors, size_t n,
+                         size_t offset) {
+    struct attention_layer *layer = attention->layers;
+    for (size_t i = 0; i < n; offset += tensors[i++].n_byte) {
+        if (tensors[i].n_axis == 1)
+            continue;
+        while (tensors[i].data != layer->values && tensors[i].data != layer->cells)
+            layer++;
+        if (tensors[i].data == layer->values)
+            layer->offset = offset;
+        if (tensors[i].data == layer->cells || !layer->cells)
+            layer->sheet_offset = offset;
+    }
+}
+
 static bool write_maps(struct attention *attention, const char *folder, const json_t *description) {
-    struct tensor *tensors = calloc(2 * attention->n_layer, sizeof *tensors);
+    struct tensor *tensors = calloc(3 * attention->n_layer, sizeof *tensors);
     char *path = path_join(folder, "attention.safetensors");
     json_t *metadata = make_metadata(description);
     size_t n = 0, offset = 0;
@@ -86,11 +110,8 @@ static bool write_maps(struct attention *attention, const char *folder, const js
         n = list_tensors(attention, tensors);
         fine = write_safetensors_with(path, metadata, tensors, n, &offset);
     }
-    for (size_t i = 0, l = 0; fine && i < n; i++) {
-        if (tensors[i].n_axis == 2)
-            attention->layers[l++].offset = offset;
-        offset += tensors[i].n_byte;
-    }
+    if (fine)
+        take_offsets(attention, tensors, n, offset);
     json_decref(metadata);
     free(path);
     free(tensors);

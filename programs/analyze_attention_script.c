@@ -30,17 +30,18 @@ static void write_titles(const struct attention *attention, FILE *stream) {
     fputc('\n', stream);
 }
 
-/* Data, colours and axes. */
-static void write_common(const struct attention *attention, size_t most_ticks, FILE *stream) {
+/* Data, colours and axes, of maps of n_cell cells each way. */
+static void write_common(const struct attention *attention, size_t n_cell, size_t most_ticks,
+                         FILE *stream) {
     write_titles(attention, stream);
     fprintf(stream,
             "file = ARG1.'/attention.safetensors'\n"
-            "length = %zu\nbins = %zu\nfloor = %.10g\n"
-            "cell = 1.0 * length / bins\n"
+            "length = %zu\ncells = %zu\nfloor = %.10g\n"
+            "cell = 1.0 * length / cells\n"
             "# log10 of a cell by the map's largest; a cell without entries has no colour\n"
             "shade(x, largest) = x > largest * 10.0**floor ? log10(x / largest) : "
             "x >= 0 ? floor : NaN\n",
-            attention->length, attention->n_bin, attention->floor);
+            attention->length, n_cell, attention->floor);
     analyze_script_palette(1, stream);
     size_t step = tick_step(attention->length, most_ticks);
     fprintf(stream,
@@ -49,7 +50,7 @@ static void write_common(const struct attention *attention, size_t most_ticks, F
             "set xrange [0:length]\nset yrange [length:0]\n"
             "set xtics %zu nomirror out\nset ytics %zu nomirror out\n"
             "set format '%%.0f'\nset format cb '%%g'\n"
-            "set border 3 lc rgb '#666666'\n"
+            "set border 3 back lc rgb '#666666'\n"
             "unset key\n"
             "# tokens that were dropped, below the diagonal\n"
             "set object 1 polygon from 0,0 to length,length to 0,length to 0,0 "
@@ -57,7 +58,7 @@ static void write_common(const struct attention *attention, size_t most_ticks, F
             step, step);
 }
 
-static void write_layer_arrays(const struct attention *attention, FILE *stream) {
+static void write_layer_arrays(const struct attention *attention, bool sheet, FILE *stream) {
     fprintf(stream, "n = %zu\narray name[n]\narray skip[n]\narray largest[n]\n",
             attention->n_layer);
     for (size_t l = 0; l < attention->n_layer; l++) {
@@ -65,12 +66,12 @@ static void write_layer_arrays(const struct attention *attention, FILE *stream) 
         fprintf(stream, "name[%zu] = 'layer %zu", l + 1, layer->layer);
         if (layer->places)
             fprintf(stream, " (%zu tokens kept)", layer->n_token);
-        fprintf(stream, "'; skip[%zu] = %zu; largest[%zu] = %.9g\n", l + 1, layer->offset, l + 1,
-                (double)layer->largest);
+        fprintf(stream, "'; skip[%zu] = %zu; largest[%zu] = %.9g\n", l + 1,
+                sheet ? layer->sheet_offset : layer->offset, l + 1, (double)layer->largest);
     }
 }
 
-static const char plot[] = "plot file binary skip=skip[p] array=(bins,bins) format='%float' "
+static const char plot[] = "plot file binary skip=skip[p] array=(cells,cells) format='%float' "
                            "origin=(cell/2,cell/2) dx=cell dy=cell \\\n"
                            "    using (shade($1, largest[p])) with image\n";
 
@@ -84,15 +85,22 @@ static void write_heading(const char *title, FILE *stream) {
             title);
 }
 
-void attention_sheet_script(const struct attention *attention, FILE *stream) {
+size_t attention_across(const struct attention *attention) {
     size_t n = attention->n_layer, n_across = 1;
     while (n_across * n_across < n)
         n_across++;
-    n_across += n % n_across && n % (n_across + 1) == 0; /* no gap in the last row */
-    size_t side = n == 1 ? 600 : n <= 4 ? 420 : n <= 9 ? 300 : 230;
+    return n_across + (n % n_across && n % (n_across + 1) == 0); /* no gap in the last row */
+}
+
+void attention_sheet_script(const struct attention *attention, FILE *stream) {
+    size_t n = attention->n_layer, n_across = attention_across(attention);
+    size_t side = analyze_script_side(attention->n_cell, n == 1   ? 600
+                                                         : n <= 4 ? 420
+                                                         : n <= 9 ? 300
+                                                                  : 230);
     analyze_script_head("attention", stream);
-    write_common(attention, 4, stream);
-    write_layer_arrays(attention, stream);
+    write_common(attention, attention->n_cell, 4, stream);
+    write_layer_arrays(attention, true, stream);
     fprintf(stream,
             "n_across = %zu\nn_down = %zu\nside = %zu\n"
             "left = 95; right = 130; top = 95; bottom = 75; between = 50; below = 45\n"
@@ -126,19 +134,19 @@ void attention_layer_script(const struct attention *attention, const struct atte
     char name[60];
     snprintf(name, sizeof name, "attention-layer-%zu", layer->layer);
     analyze_script_head(name, stream);
-    write_common(attention, 10, stream);
-    write_layer_arrays(attention, stream);
+    write_common(attention, attention->n_bin, 10, stream);
+    write_layer_arrays(attention, false, stream);
     fprintf(stream,
-            "p = %zu\n"
+            "p = %zu\nside = %zu\n"
             "left = 95; right = 135; top = 85; bottom = 75\n"
-            "width = left + 900 + right\nheight = top + 900 + bottom\n"
+            "width = left + side + right\nheight = top + side + bottom\n"
             "set lmargin at screen 1.0 * left / width\n"
             "set rmargin at screen 1 - 1.0 * right / width\n"
             "set tmargin at screen 1 - 1.0 * top / height\n"
             "set bmargin at screen 1.0 * bottom / height\n"
             "set xlabel 'of token j (place in the text, tokens)'\n"
             "set ylabel 'at token i (place in the text, tokens)'\n",
-            (size_t)(layer - attention->layers) + 1);
+            (size_t)(layer - attention->layers) + 1, analyze_script_side(attention->n_bin, 900));
     analyze_script_open(name, stream);
     write_heading("'Hidden attention of '.name[p]", stream);
     fputs(plot, stream);

@@ -99,12 +99,13 @@ void delta_script(const struct delta *delta, FILE *stream) {
             "file = ARG1.'/delta.tsv'\n"
             "length = %zu\nbins = %zu\nn_layer = %zu\nn_dropping = %zu\n"
             "cell = 1.0 * length / bins\nstrip = 34\n"
-            "left = 110; right = 260; top = 98; width = left + 1000 + right\n"
+            "left = 110; right = 260; top = 98; width = left + %zu + right\n"
             "gap = 42.0\n"
             "bottom = 65 + (n_dropping > 0 ? gap - 12 + n_dropping * (strip + 8) : 0)\n"
             "height = top + %zu * n_layer + bottom\n"
             "set datafile separator tab\nset datafile missing 'nan'\n",
-            delta->length, delta->n_bin, n_layer, delta->n_dropping, row);
+            delta->length, delta->n_bin, n_layer, delta->n_dropping,
+            analyze_script_side(delta->n_bin, 1000), row);
     analyze_script_palette(1, stream);
     write_ranges(delta, stream);
     analyze_script_open("delta", stream);

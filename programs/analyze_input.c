@@ -122,6 +122,11 @@ void analyze_script_open(const char *name, FILE *stream) {
             name);
 }
 
+size_t analyze_script_side(size_t n_cell, size_t wanted) {
+    size_t each = (wanted + n_cell / 2) / n_cell;
+    return n_cell * (each ? each : 1);
+}
+
 void analyze_script_palette(double end, FILE *stream) {
     static const char *const viridis[] = {"#440154", "#482878", "#3e4989", "#31688e", "#26828e",
                                           "#1f9e89", "#35b779", "#6ece58", "#b5de2b", "#fde725"};

@@ -45,6 +45,9 @@ void analyze_script_head(const char *name, FILE *stream);
 /* Opens the block that draws each kind of picture, of gnuplot's `width` and `height`, to `name`; it
  * sets `title_font`. */
 void analyze_script_open(const char *name, FILE *stream);
+/* Pixels of a map's side of n_cell cells, about `wanted`: as many for each cell, and one at least, or
+ * gnuplot, which asks at each pixel for the cell there, leaves some out. */
+size_t analyze_script_side(size_t n_cell, size_t wanted);
 /* gnuplot's range of colours, from 0 to `end` (at most 1) of viridis: told apart by all kinds of
  * eyes, and in grey. */
 void analyze_script_palette(double end, FILE *stream);

@@ -38,6 +38,39 @@ for end in 51 77; do
     last=$(od -An -tu8 -j $((size + 8 * (end - 1))) -N8 maps/attention.safetensors)
     [ "$last" -eq 199 ] || failed "the last place is $last"
 done
+# every bin that has a kept token, and no other, has its colour in the picture: at the last token,
+# at which all of them are seen, of the layers 2 and 3 in the lower row of panels
+head -c 2048 "$root/data/books/26239.txt" | tr -c '\12\40-\176' ' ' > whole
+run 0 analyze attention model --text whole --layers 1 --base-length 60 --keep-tail 16 --output kept
+is_figure kept/attention
+columns() { # of the last line of the panel in column $1
+    gnuplot -e "set table; plot 'kept/attention.png' binary filetype=png using 1:2:3 with rgbimage" \
+        2> /dev/null | awk -v left=$((95 + $1 * (512 + 50))) '
+        /^ *[0-9]/ && $2 == 75 && $1 >= left && $1 < left + 512 && ($3 - $4)^2 + ($4 - $5)^2 > 1000 {
+            print $1 - left }' | sort -n
+}
+if command -v gnuplot > /dev/null; then
+    od -An -v -w8 -tu8 -j "$(header_size kept/attention.safetensors)" -N $((76 * 8)) \
+        kept/attention.safetensors | awk '{ print int($1 / 4) }' | uniq > places
+    [ "$(wc -l < places)" -gt 40 ] || failed 'few bins have kept tokens'
+    for panel in 0 1; do
+        columns $panel > columns
+        same columns places
+    done
+fi
+# a sheet that would be too large shows the largest of each cell's bins
+head -c 4000 "$root/data/books/26239.txt" | tr -c '\12\40-\176' ' ' > longer
+PATH=$work/nowhere "$program" analyze attention model --text longer --length 2600 --bins 2600 \
+    --channels 64 --layers 1 --base-length 60 --keep-tail 16 --output pooled > out 2> err
+check_streams $? 0
+grep -q '^cells = 2048$' pooled/attention.gp || failed 'the sheet has other cells'
+start=$(header_size pooled/attention.safetensors)
+od -An -v -w8 -tu8 -j "$start" -N $((76 * 8)) pooled/attention.safetensors |
+    awk '{ print int($1 * 2048 / 2600) }' | uniq > places
+at=$(sed -n 's/.*skip\[4\] = \([0-9]*\);.*/\1/p' pooled/attention.gp)
+od -An -v -w4 -tf4 -j $((at + 2047 * 2048 * 4)) -N $((2048 * 4)) pooled/attention.safetensors |
+    awk '$1 != "nan" && $1 != "-nan" { print NR - 1 }' > columns
+same columns places
 # without gnuplot
 PATH=$work/nowhere "$program" analyze attention model --text text --length 20 --output plain \
     > out 2> err

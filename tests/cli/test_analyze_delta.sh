@@ -45,6 +45,9 @@ run 0 analyze delta model --text text --length 300 --layers 1,3 --base-length 10
 prints 'tokens 290 to 294 ----'
 [ "$(wc -l < delta/delta.tsv)" -eq 8 ] || failed 'bins'
 is_figure delta/delta
+run 0 analyze delta model --text text --length 1600 --bins 1600 --layers 1 --base-length 100 \
+    --output wide
+grep -q 'width = left + 1600 + right' wide/delta.gp || failed 'a column without a pixel'
 run 0 analyze delta model --text text --length 1000 --layers 1 --base-length 100 --score mean \
     --output delta
 prints '---- tokens 400 to 599 are not shown: --from and --count show them ----'

@@ -36,6 +36,8 @@ struct task_prompt {
     size_t keep_tail; /* so many last tokens are never decimated: >= 1, > n_scored, and the same in
                          all of a task's prompts; so is whether anything is generated */
     const char *stop; /* static: the answer ends before this text; NULL: nowhere */
+    bool one_line;    /* the token of a line break ends the answer as an end token does; neither may
+                         be its first token */
 };
 
 struct task {

@@ -1,5 +1,6 @@
 #include "task_run.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +19,7 @@ struct answer {
     char *text; /* n bytes, and a NUL */
     size_t n, capacity;
     int32_t next; /* the token that comes next */
-    bool ended;
+    bool begun, ended;
 };
 
 /* A batch while it runs. All arrays have a row for each prompt. */
@@ -34,6 +35,7 @@ struct batch {
     dm_session **active; /* those that read, or generate, in one call; ... */
     size_t *place;       /* ... whose rows these are */
     int32_t *next;
+    int32_t line_break;     /* the token; -1: there is none */
     float *logits;          /* [n, vocab_size], or [n_scored + 1, vocab_size] */
     size_t n_read, n_token; /* of n_token */
 };
@@ -95,15 +97,44 @@ static bool is_stop(const struct task_run *run, int32_t id) {
     return false;
 }
 
-/* Takes the next token of prompt i from its logits. */
-static dm_status take_token(struct batch *batch, size_t i, const float *logits, dm_error *error) {
+/* The token that "\n" ends with, where a prompt asks for one line. */
+static dm_status find_line_break(struct batch *batch, dm_error *error) {
+    int32_t *ids;
+    size_t n_id;
+    bool needed = false;
+    batch->line_break = -1;
+    for (size_t i = 0; i < batch->n; i++)
+        needed |= batch->prompts[i].one_line;
+    if (!needed)
+        return DM_OK;
+    dm_status status = dm_tokenizer_encode(batch->run->tokenizer, "\n", 1, &ids, &n_id, error);
+    if (status)
+        return status;
+    if (n_id)
+        batch->line_break = ids[n_id - 1];
+    dm_free(ids);
+    return DM_OK;
+}
+
+static bool is_end(const struct batch *batch, size_t i, int32_t id) {
+    return is_stop(batch->run, id) || (batch->prompts[i].one_line && id == batch->line_break);
+}
+
+/* Takes the next token of prompt i from its logits, which may change. */
+static dm_status take_token(struct batch *batch, size_t i, float *logits, dm_error *error) {
     const struct task_run *run = batch->run;
     size_t n_known = dm_tokenizer_vocab_size(run->tokenizer);
     struct answer *answer = &batch->answers[i];
     const char *stop = batch->prompts[i].stop, *text;
     size_t n_byte;
-    answer->next = best_id(logits, n_known < run->vocab_size ? n_known : run->vocab_size);
-    if (is_stop(run, answer->next))
+    size_t n_allowed = n_known < run->vocab_size ? n_known : run->vocab_size;
+    if (batch->prompts[i].one_line && !answer->begun)
+        for (size_t id = 0; id < n_allowed; id++)
+            if (is_end(batch, i, (int32_t)id))
+                logits[id] = -INFINITY;
+    answer->begun = true;
+    answer->next = best_id(logits, n_allowed);
+    if (is_end(batch, i, answer->next))
         return finish_answer(answer, stop, error);
     dm_status status = dm_decoder_push(answer->decoder, answer->next, &text, &n_byte, error);
     if (!status)
@@ -115,7 +146,7 @@ static dm_status take_token(struct batch *batch, size_t i, const float *logits, 
 
 static dm_status generate(struct batch *batch, dm_error *error) {
     const struct task_run *run = batch->run;
-    dm_status status = DM_OK;
+    dm_status status = find_line_break(batch, error);
     for (size_t i = 0; !status && i < batch->n; i++) {
         status = dm_decoder_new(run->tokenizer, 0, &batch->answers[i].decoder, error);
         if (!status)

@@ -99,7 +99,11 @@ static dm_status build(const struct task *task, size_t i, struct task_prompt *pr
     dm_free(ids);
     if (!copy)
         return fail_memory(error);
-    *prompt = (struct task_prompt){.ids = copy, .n_id = n_id, .n_new = part->n_new, .keep_tail = 1};
+    *prompt = (struct task_prompt){.ids = copy,
+                                   .n_id = n_id,
+                                   .n_new = part->n_new,
+                                   .keep_tail = 1,
+                                   .one_line = part->set->one_line};
     return DM_OK;
 }
 
@@ -125,7 +129,7 @@ static dm_status judge(const struct task *task, size_t i, const char *answer, si
         classes = read_texts(json_object_get(row->object, "all_classes"), &n_class);
         fine = classes;
     }
-    if (set->one_line)
+    if (set->first_line)
         judged = first_line(&judged);
     const struct gold_answers gold = {answers, n_answer, classes, n_class};
     fine = fine && answer_score(set->metric, &judged, &gold, score);

@@ -26,7 +26,8 @@ struct longbench_options {
  * DM_ERROR_ARGUMENT for a data set that LongBench's English part does not have.
  *
  * An answer is scored against the gold answers by the data set's metric, the best counts; that of
- * trec, triviaqa and samsum is its first line that is not empty. What the official evaluation does
+ * trec, triviaqa and samsum is its first line that is not empty. Of samsum generation, too, ends at a
+ * line break, which may not be its first token. What the official evaluation does
  * for chat models (wrapping the prompt) is not done. */
 dm_status longbench_task_new(const struct longbench_options *options, struct task **task,
                              dm_error *error);

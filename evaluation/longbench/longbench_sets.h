@@ -8,8 +8,8 @@ struct longbench_set {
     const char *name; /* in files, prompts and limits */
     enum answer_metric metric;
     bool in_extended; /* LongBench-E has it too */
-    bool one_line;    /* the answer is its first line that is not empty. Officially samsum also ends
-                         there, and may not begin with a line break: the same line is judged */
+    bool first_line;  /* the answer is judged by its first line that is not empty */
+    bool one_line;    /* generation ends at the token of a line break, and does not begin with it */
 };
 
 enum { n_longbench_set = 16 };

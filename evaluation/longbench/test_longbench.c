@@ -102,6 +102,7 @@ static void builds_the_official_prompts(void **state) {
         assert_string_equal(hash, json_string_value(json_object_get(object, "hash")));
         assert_int_equal(prompt.keep_tail, 1);
         assert_int_equal(prompt.n_scored, 0);
+        assert_int_equal(prompt.one_line, !strcmp(set, "samsum"));
         free(prompt.ids);
         assert_string_equal(task->rows.names[0], set);
         task->place(task, row, &again, &row);

@@ -3,11 +3,14 @@
 
 Oracles, none of them ours: `rouge` 1.0.1, `fuzzywuzzy` 0.18.0 on difflib, LongBench's metrics as
 `lm_eval` 0.4.13 carries them, SQuAD 2.0's as `transformers` 4.40.0 carries them, and Python's str;
-of LongBench's prompts, str.format and `tokenizers`.
+of LongBench's prompts, str.format and `tokenizers`; and LongBench's own eval.py, whole, at 2e00731 of
+github.com/THUDM/LongBench. fuzzywuzzy without python-Levenshtein, as LongBench's requirements.txt has
+it: with that package its ratio is another one.
 
-    pip install rouge==1.0.1 fuzzywuzzy==0.18.0 tokenizers==0.23.3
+    pip install rouge==1.0.1 fuzzywuzzy==0.18.0 tokenizers==0.23.3 jieba==0.42.1
     pip download --no-deps lm_eval==0.4.13 transformers==4.40.0     # and unpack both wheels
-    make_metric_cases.py LM_EVAL_FOLDER TRANSFORMERS_FOLDER
+    make_metric_cases.py LM_EVAL_FOLDER TRANSFORMERS_FOLDER LONGBENCH_FOLDER
+    make_metric_cases.py LONGBENCH_FOLDER                           # official.jsonl alone
 """
 import importlib.util
 import json
@@ -236,7 +239,52 @@ def prompt_cases():
                        "max_length": max_length, "n_id": len(ids), "hash": f"{hashed:016x}"}
 
 
+def predictions(generator):
+    """A data set's name, what a model may say, gold answers, and classes."""
+    words = passages()
+    front = ["", "", "\n", "\n\n", " \n", "\r\n"]
+    for name in ("narrativeqa", "qasper", "multifieldqa_en", "hotpotqa", "2wikimqa", "musique",
+                 "triviaqa", "gov_report", "qmsum", "multi_news", "samsum"):
+        for answer, golds in text_pairs(generator, words, 12, 25):
+            yield name, generator.choice(front) + answer, golds, None
+    classes = ["Date", "Date of birth", "City", "Other city", "city", "Reason", "R"]
+    for _ in range(30):
+        said = generator.choice([" ", ", ", "\n"]).join(
+            generator.choices(classes + ["Type:", "and"], k=generator.randrange(1, 5)))
+        yield "trec", generator.choice(front) + said, [generator.choice(classes)], classes
+    pieces = ["1", "12", "Paragraph 3", "Paragraph 12", "paragraph", "12.", "1 2", "٣", "x3", "\n"]
+    for _ in range(20):
+        said = generator.choice(["", " ", ", "]).join(
+            generator.choices(pieces, k=generator.randrange(6)))
+        yield "passage_count", said, [generator.choice(["3", "12", "1"])], None
+        yield "passage_retrieval_en", said, [generator.choice(["Paragraph 3", "Paragraph 12"])], None
+    lines = [line for path in sorted((ROOT / "src" / "base").glob("*.c"))
+             for line in path.read_text(encoding="utf-8").split("\n")] + ["", "  ", "x # y", "`a`"]
+    for _ in range(30):
+        for name in ("lcc", "repobench-p"):
+            said = "\n".join(generator.choices(lines, k=generator.randrange(1, 6)))
+            gold = generator.choice(said.split("\n") + lines)
+            yield name, generator.choice(front) + said, [gold], None
+
+
+def write_official(folder):
+    """What LongBench's eval.py gives for one prediction at a time, but for its rounding."""
+    sys.path.insert(0, str(folder / "LongBench"))
+    evaluation = load("longbench_eval", folder / "LongBench" / "eval.py")
+    evaluation.round = lambda value, digits: value
+    generator = random.Random(17)
+    with open(OUTPUT / "official.jsonl", "w", encoding="utf-8") as stream:
+        for name, said, golds, classes in predictions(generator):
+            score = evaluation.scorer(name, [said], [golds], classes) / 100
+            case = {"set": name, "pred": said, "score": score, "row": {
+                "context": "", "input": "", "length": 1, "answers": golds, "all_classes": classes}}
+            stream.write(json.dumps(case, ensure_ascii=False, separators=(",", ":")) + "\n")
+
+
 def main():
+    write_official(pathlib.Path(sys.argv[-1]))
+    if len(sys.argv) == 2:
+        return
     longbench = load_longbench(pathlib.Path(sys.argv[1]))
     squad = load_squad(pathlib.Path(sys.argv[2]))
     generator = random.Random(4)

@@ -116,6 +116,42 @@ static void builds_the_official_prompts(void **state) {
     assert_int_equal(n_cut, 32 + 12);
 }
 
+/* Each of them in a folder of its own: which metric a data set has, which line of an answer counts, and
+ * the best of several gold answers, all by LongBench's own code. */
+static void scores_as_the_official_evaluation(void **state) {
+    (void)state;
+    struct json_lines lines;
+    json_t *object;
+    dm_error error;
+    size_t n_case = 0;
+    assert_int_equal(json_lines_open(&lines, test_data("metrics/official.jsonl"), &error), DM_OK);
+    for (;; n_case++) {
+        assert_int_equal(json_lines_next(&lines, &object, &error), DM_OK);
+        if (!object)
+            break;
+        const char *set = json_string_value(json_object_get(object, "set"));
+        char name[60], *row = json_dumps(json_object_get(object, "row"), JSON_COMPACT);
+        snprintf(name, sizeof name, "%s.jsonl", set);
+        test_set_up(NULL);
+        add_file(name, row);
+        test_copy_file(test_source("data/longbench/dataset2prompt.json"),
+                       test_join(test_directory, "dataset2prompt.json"));
+        test_copy_file(test_source("data/longbench/dataset2maxlen.json"),
+                       test_join(test_directory, "dataset2maxlen.json"));
+        struct task *task =
+            make(&(struct longbench_options){.folder = test_directory, .tokenizer = tokenizer});
+        double score = judge(task, 0, json_string_value(json_object_get(object, "pred")));
+        if (fabs(score - json_number_value(json_object_get(object, "score"))) > 1e-9)
+            fail_msg("case %zu, %s: %.9g", n_case + 1, set, score);
+        task_free(task);
+        test_tear_down(NULL);
+        free(row);
+        json_decref(object);
+    }
+    json_lines_close(&lines);
+    assert_int_equal(n_case, 11 * 12 + 30 + 40 + 60);
+}
+
 static void knows_the_data_sets(void **state) {
     (void)state;
     static const struct {
@@ -463,6 +499,7 @@ static void says_which_row_makes_no_prompt(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(builds_the_official_prompts),
+        cmocka_unit_test(scores_as_the_official_evaluation),
         cmocka_unit_test(knows_the_data_sets),
         cmocka_unit_test(takes_what_is_asked_for),
         cmocka_unit_test(finds_the_files),

@@ -8,7 +8,7 @@ OPTIONS ?=
 
 options = $(if $(PREFIX),"-Dprefix=$(PREFIX)") $(OPTIONS)
 
-.PHONY: all configure tests test check-all demo bench install uninstall format lint clean
+.PHONY: all configure tests test check-all demo gallery bench install uninstall format lint clean
 
 all: configure
 	@ninja -C "$(BUILD)" product
@@ -30,6 +30,9 @@ check-all: tests
 
 demo: all
 	@scripts/demo.sh "$(BUILD)/programs/decimamba"
+
+gallery: all
+	@scripts/make_gallery.sh "$(BUILD)/programs/decimamba"
 
 bench: configure
 	@scripts/bench.sh "$(BUILD)"

@@ -3,8 +3,8 @@
  *     M[i, j] = sum_s C_i[s] exp(A[s] sum_{k = j+1..i} Delta_k) Delta_j B_j[s]      for j <= i
  *
  * for each channel, and a map is the mean of |M| over the channels.
- * Source: Ali et al., The Hidden Attention of Mamba Models; the maps of the official DeciMamba
- * code. */
+ * Source: Ali et al., The Hidden Attention of Mamba Models; of the official DeciMamba code's maps, a
+ * channel's M and which channels are taken. It draws |mean of M|, in which signs cancel. */
 #ifndef DECIMAMBA_ANALYSIS_ATTENTION_MAP_H
 #define DECIMAMBA_ANALYSIS_ATTENTION_MAP_H
 

@@ -77,7 +77,8 @@ static int print_help(void) {
     evaluate_tasks_print();
     printf("\nA METHOD is a name with settings, as context flags without their dashes:\n"
            "none, keep-last:base-length=512, decimate:layers=2,3,score=global, or default\n"
-           "for the model's decimamba.json. What is not set is as in the model's defaults.\n"
+           "for the model's decimamba.json. What is not set is as in the model's defaults;\n"
+           "keep-last keeps the training length, where --trained or decimamba.json says it.\n"
            "'decimamba evaluate TASK --help' shows a task's flags.\n\nExample:\n  %s\n",
            evaluate_command.example);
     return flush_output() ? EXIT_SUCCESS : EXIT_FAILURE;

@@ -1,7 +1,9 @@
 #!/bin/sh
-# Draws the pictures of docs/analysis.md into docs/images: make_gallery.sh PROGRAM. Half a minute.
+# Draws the pictures of docs/analysis.md into build/gallery, and copies them into IMAGES (docs/images,
+# which is tracked) where that is given: make_gallery.sh PROGRAM [IMAGES]. Half a minute.
 set -eu
 program=$(realpath "$1")
+images=${2:+$(realpath "$2")}
 cd "$(dirname "$0")/.."
 out=build/gallery
 model=models/passkey
@@ -29,7 +31,8 @@ mkdir -p "$out"
     --keys 2 --sweep layer --output "$out/sweep"
 "$program" calibrate "$model" --text data/books/26618.txt --dry-run > "$out/calibrate.txt"
 
-cp "$out/plain/attention.png" docs/images/attention-plain.png
-cp "$out/decimated/attention.png" docs/images/attention-decimated.png
+[ -n "$images" ] || exit 0
+cp "$out/plain/attention.png" "$images/attention-plain.png"
+cp "$out/decimated/attention.png" "$images/attention-decimated.png"
 cp "$out/distance/distance.png" "$out/field/receptive-field.png" "$out/delta/delta.png" \
-    "$out/sweep/sweep-layer.png" docs/images/
+    "$out/sweep/sweep-layer.png" "$images"

@@ -35,7 +35,8 @@ dm_status perplexity_stream(const struct perplexity *task, struct perplexity_res
  * target < window <= n_id. */
 dm_status perplexity_windows(const struct perplexity *task, size_t window, size_t stride,
                              struct perplexity_result *result, dm_error *error);
-/* max(10, (n_id - window) / 10), as the official evaluation strides. */
+/* max(10, (n_id - window) / 10), as the official evaluation strides, which has no window where
+ * n_id == window. */
 size_t perplexity_stride(size_t n_id, size_t window);
 size_t perplexity_window_count(size_t n_id, size_t window, size_t stride);
 

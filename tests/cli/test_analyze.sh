@@ -58,6 +58,11 @@ if command -v gnuplot > /dev/null; then
         same columns places
     done
 fi
+# the same command draws the same bytes
+run 0 analyze attention model --text whole --layers 1 --base-length 60 --keep-tail 16 --output again
+if command -v gnuplot > /dev/null; then
+    for file in png svg gp; do same kept/attention.$file again/attention.$file; done
+fi
 # a sheet that would be too large shows the largest of each cell's bins
 head -c 4000 "$root/data/books/26239.txt" | tr -c '\12\40-\176' ' ' > longer
 PATH=$work/nowhere "$program" analyze attention model --text longer --length 2600 --bins 2600 \

@@ -55,7 +55,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     json_t *object = NULL;
     struct dm_model_config config;
     dm_error error = fuzz_error_new();
-    dm_status status = dm_json_parse((const char *)data, size, "input", &object, &error);
+    dm_status status = dm_json_parse_python((const char *)data, size, "input", &object, &error);
     if (!status)
         status = dm_model_config_from_json(object, "input", &config, &error);
     fuzz_check_error(status, &error);

@@ -64,7 +64,7 @@ static void make_directories(const char *input) {
 /* The map says where each tensor lies, and nothing else. */
 static void check_files(const struct dm_weight_files *files, const uint8_t *data, size_t size) {
     json_t *index;
-    MUST(dm_json_parse((const char *)data, size, "index", &index, NULL) == DM_OK);
+    MUST(dm_json_parse_python((const char *)data, size, "index", &index, NULL) == DM_OK);
     const json_t *map = json_object_get(index, "weight_map");
     MUST(files->n_entry == json_object_size(map));
     for (size_t i = 0; i < files->n_entry; i++) {

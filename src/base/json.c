@@ -44,6 +44,12 @@ static size_t string_length(const char *text, size_t n_byte) {
     return n < n_byte ? n + 1 : n_byte;
 }
 
+static void put(char *out, size_t *n_out, const char *bytes, size_t n_byte) {
+    if (out)
+        memcpy(out + *n_out, bytes, n_byte);
+    *n_out += n_byte;
+}
+
 /* Writes Python's JSON as what jansson reads: NaN as {"__float__": "NaN"}, the infinities alike, a
  * long integer as a real number. The lines stay. `out` NULL: only counts. Gives the length. */
 static size_t write_plain(const char *text, size_t n_byte, char *out) {
@@ -63,20 +69,16 @@ static size_t write_plain(const char *text, size_t n_byte, char *out) {
         }
         if (text[i] != ' ' && text[i] != '\n' && text[i] != '\t' && text[i] != '\r')
             last = text[i];
-        size_t n_before = strlen(before), n_after = strlen(after);
-        if (out) {
-            memcpy(out + n_out, before, n_before);
-            memcpy(out + n_out + n_before, text + i, n);
-            memcpy(out + n_out + n_before + n, after, n_after);
-        }
-        n_out += n_before + n + n_after;
+        put(out, &n_out, before, strlen(before));
+        put(out, &n_out, text + i, n);
+        put(out, &n_out, after, strlen(after));
     }
     return n_out;
 }
 
 /* jansson calls most allocations that fail a fault of the text, and passes over some: errno tells. */
-static dm_status parse_plain(const char *text, size_t n_byte, const char *name, json_t **value,
-                             dm_error *error) {
+dm_status dm_json_parse(const char *text, size_t n_byte, const char *name, json_t **value,
+                        dm_error *error) {
     json_error_t fault;
     errno = 0;
     *value =
@@ -91,16 +93,16 @@ static dm_status parse_plain(const char *text, size_t n_byte, const char *name, 
                             fault.text);
 }
 
-dm_status dm_json_parse(const char *text, size_t n_byte, const char *name, json_t **value,
-                        dm_error *error) {
+dm_status dm_json_parse_python(const char *text, size_t n_byte, const char *name, json_t **value,
+                               dm_error *error) {
     size_t n_plain = write_plain(text, n_byte, NULL);
     if (n_plain == n_byte)
-        return parse_plain(text, n_byte, name, value, error);
+        return dm_json_parse(text, n_byte, name, value, error);
     char *plain = dm_memory_array(n_plain, 1);
     if (!plain)
         return dm_fail_memory(error, name);
     write_plain(text, n_byte, plain);
-    dm_status status = parse_plain(plain, n_plain, name, value, error);
+    dm_status status = dm_json_parse(plain, n_plain, name, value, error);
     dm_memory_free(plain);
     return status;
 }
@@ -114,8 +116,8 @@ dm_status dm_json_read(const char *path, json_t **value, dm_error *error) {
     dm_status status = dm_mapped_file_read(&file, path, error);
     if (status)
         return status;
-    status =
-        dm_json_parse(file.bytes ? (const char *)file.bytes : "", file.n_byte, path, value, error);
+    status = dm_json_parse_python(file.bytes ? (const char *)file.bytes : "", file.n_byte, path,
+                                  value, error);
     dm_mapped_file_close(&file);
     return status;
 }

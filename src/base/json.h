@@ -7,12 +7,16 @@
 
 #include "base/status.h"
 
-/* Parses text of `n_byte` bytes; `name` (a path) heads messages. Duplicate keys, nesting beyond
- * jansson's limit and anything after the value are errors. What Python writes beyond JSON is read
- * inside of arrays and objects: NaN, Infinity and -Infinity become {"__float__": "NaN"} and so on, as
- * transformers writes them since 5.24, and a whole number beyond 64 bits a real one. */
+/* Parses text of `n_byte` bytes; `name` (a path) heads messages. Duplicate keys, bare Infinity or
+ * NaN, nesting beyond jansson's limit and anything after the value are errors. */
 dm_status dm_json_parse(const char *text, size_t n_byte, const char *name, json_t **value,
                         dm_error *error);
+/* The same, with what Python writes beyond JSON inside of arrays and objects: NaN, Infinity and
+ * -Infinity become {"__float__": "NaN"} and so on, as transformers writes them since 5.24, and a whole
+ * number beyond 64 bits becomes a real one. */
+dm_status dm_json_parse_python(const char *text, size_t n_byte, const char *name, json_t **value,
+                               dm_error *error);
+/* A file, as Python writes it. */
 dm_status dm_json_read(const char *path, json_t **value, dm_error *error);
 /* The object in the file; NULL where there is no such file. */
 dm_status dm_json_read_if_any(const char *path, json_t **object, dm_error *error);

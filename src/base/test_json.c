@@ -9,7 +9,7 @@ static const char text[] = "{\"size\": 7, \"real\": -2.5, \"whole\": 3, \"yes\":
 
 static json_t *parse(const char *json) {
     json_t *value = NULL;
-    assert_int_equal(dm_json_parse(json, strlen(json), "f.json", &value, NULL), DM_OK);
+    assert_int_equal(dm_json_parse_python(json, strlen(json), "f.json", &value, NULL), DM_OK);
     return value;
 }
 
@@ -128,7 +128,7 @@ static void reads_what_python_writes(void **state) {
                                         "[1 NaN]", "{NaN: 1}", "[\"a\\"};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         json_t *value = NULL;
-        assert_int_equal(dm_json_parse(cases[i], strlen(cases[i]), "f.json", &value, &error),
+        assert_int_equal(dm_json_parse_python(cases[i], strlen(cases[i]), "f.json", &value, &error),
                          DM_ERROR_FORMAT);
         test_expect_error(&error, DM_ERROR_FORMAT, i == 2 ? "f.json:2: not" : "f.json:1: not");
     }

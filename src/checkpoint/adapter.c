@@ -65,7 +65,7 @@ static dm_status read_config(struct dm_adapter *adapter, json_t *config, const c
     char *path = dm_path_join(directory, "adapter_config.json");
     if (!path)
         return dm_fail_memory(error, "a file name");
-    adapter->alpha = 8; /* PEFT's default, as are those below */
+    adapter->alpha = 8; /* PEFT's default */
     dm_status status = check_config(config, path, error);
     if (!status)
         status = dm_json_get_real(config, "lora_alpha", path, &adapter->alpha, error);

@@ -7,7 +7,7 @@
 
 static dm_status parse(const char *text, struct dm_model_config *config, dm_error *error) {
     json_t *object;
-    assert_int_equal(dm_json_parse(text, strlen(text), "c.json", &object, error), DM_OK);
+    assert_int_equal(dm_json_parse_python(text, strlen(text), "c.json", &object, error), DM_OK);
     dm_status status = dm_model_config_from_json(object, "c.json", config, error);
     json_decref(object);
     return status;

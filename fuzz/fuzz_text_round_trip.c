@@ -1,4 +1,4 @@
-/* Text through the tokenizer of GPT-NeoX and back; and the same bytes as a sequence of ids. */
+/* Text through the tokenizer of GPT-NeoX, at once and in pieces, and back; and the same bytes as a sequence of ids. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -110,12 +110,39 @@ static char *decode(const int32_t *ids, size_t n_id, int keep_special, size_t *n
     return whole;
 }
 
+/* ---- Encoding in pieces ---- */
+
+/* The same ids, in pieces whose lengths the text's own bytes say. */
+static void check_pieces(const char *text, size_t n_byte, const int32_t *whole, size_t n_whole) {
+    dm_encoder *encoder;
+    const int32_t *ids;
+    size_t n_id, n_seen = 0, done = 0;
+    dm_error error = fuzz_error_new();
+    MUST(!dm_encoder_new(tokenizer, &encoder, &error));
+    for (bool last = false; !last;) {
+        last = done == n_byte;
+        size_t n = last ? 0 : 1 + (unsigned char)text[n_byte - 1 - done] % 7;
+        n = n < n_byte - done ? n : n_byte - done;
+        if (last)
+            MUST(!dm_encoder_finish(encoder, &ids, &n_id, &error));
+        else
+            MUST(!dm_encoder_push(encoder, text + done, n, &ids, &n_id, &error));
+        MUST(n_id <= n_whole - n_seen);
+        MUST(n_id == 0 || memcmp(whole + n_seen, ids, n_id * sizeof *ids) == 0);
+        n_seen += n_id;
+        done += n;
+    }
+    MUST(n_seen == n_whole);
+    dm_encoder_free(encoder);
+}
+
 static void check_text(const char *text, size_t n_byte, bool wall) {
     struct expected expected = {.wall = wall};
     int32_t *ids = NULL;
     size_t n_id = 0, n_decoded = 0;
     dm_error error = fuzz_error_new();
     MUST(dm_tokenizer_encode(tokenizer, text, n_byte, &ids, &n_id, &error) == DM_OK);
+    check_pieces(text, n_byte, ids, n_id);
     char *decoded = decode(ids, n_id, 1, &n_decoded);
     expect(&expected, text, n_byte);
     MUST(n_decoded == expected.n_byte && memcmp(decoded, expected.bytes, n_decoded) == 0);
@@ -126,11 +153,20 @@ static void check_text(const char *text, size_t n_byte, bool wall) {
 
 static void check_refused(const char *text, size_t n_byte) {
     int32_t *ids = NULL;
+    const int32_t *settled = NULL;
     size_t n_id;
-    dm_error error = fuzz_error_new();
+    dm_encoder *encoder;
+    dm_error error = fuzz_error_new(), other = fuzz_error_new();
     dm_status status = dm_tokenizer_encode(tokenizer, text, n_byte, &ids, &n_id, &error);
     MUST(status == DM_ERROR_FORMAT && !ids);
     fuzz_check_error(status, &error);
+    MUST(!dm_encoder_new(tokenizer, &encoder, &other));
+    status = DM_OK;
+    for (size_t i = 0; i <= n_byte && !status; i++)
+        status = i < n_byte ? dm_encoder_push(encoder, text + i, 1, &settled, &n_id, &other)
+                            : dm_encoder_finish(encoder, &settled, &n_id, &other);
+    MUST(status == DM_ERROR_FORMAT && strcmp(error.message, other.message) == 0);
+    dm_encoder_free(encoder);
 }
 
 /* Any sequence of ids decodes to valid text: two bytes make an id. */

@@ -27,7 +27,7 @@
  *              taken if all that this library does not know is 0, else it is DM_ERROR_ARGUMENT; what
  *              it does not know of one to be filled stays as it was.
  *   Threads    dm_model and dm_tokenizer are immutable: any number of threads may share one.
- *              A dm_session, dm_decoder or dm_sampler serves one thread at a time. A thread that
+ *              A dm_session, dm_encoder, dm_decoder or dm_sampler serves one thread at a time. A thread that
  *              calls needs a stack of 256 KB.
  *   fork       A child has none of the threads of its parent's models and trainers: it must not use
  *              or free those. It may load its own, where no other thread of the parent was in a call
@@ -205,6 +205,24 @@ DM_API int32_t dm_tokenizer_find(const dm_tokenizer *tokenizer, const char *toke
  * UTF-8 is DM_ERROR_FORMAT, naming the byte. */
 DM_API dm_status dm_tokenizer_encode(const dm_tokenizer *tokenizer, const char *text, size_t n_byte,
                                      int32_t **ids, size_t *n_id, dm_error *error);
+/* Encodes piece by piece: a text of any length, in memory that does not grow with it. */
+typedef struct dm_encoder dm_encoder;
+DM_API dm_status dm_encoder_new(const dm_tokenizer *tokenizer, dm_encoder **encoder,
+                                dm_error *error);
+DM_API void dm_encoder_free(dm_encoder *encoder);
+/* `*ids` (owned by the encoder, valid until its next call) receives what no later piece can change.
+ * Wherever the text is cut, within a character too, all ids together are those that
+ * dm_tokenizer_encode gives for the whole. What is held back is as a rule the last word; memory
+ * grows with the longest run of text that has to be seen whole: a word (with merges, some 60 bytes
+ * for each of its own), marks on one letter, white space beside an added token that takes it, or all
+ * between two added tokens where a tokenizer with merges does not split text into words.
+ * Text that is not UTF-8 is DM_ERROR_FORMAT, naming the byte of the whole text. After an error the
+ * encoder is as it was before the call. */
+DM_API dm_status dm_encoder_push(dm_encoder *encoder, const char *text, size_t n_byte,
+                                 const int32_t **ids, size_t *n_id, dm_error *error);
+/* The ids of what was held back. The encoder is ready for another text then. */
+DM_API dm_status dm_encoder_finish(dm_encoder *encoder, const int32_t **ids, size_t *n_id,
+                                   dm_error *error);
 /* Decodes at once; special tokens are left out unless `keep_special`. `*text` is allocated and ends
  * with a NUL that `*n_byte` does not count. Bytes that are not UTF-8 become U+FFFD. */
 DM_API dm_status dm_tokenizer_decode(const dm_tokenizer *tokenizer, const int32_t *ids, size_t n_id,

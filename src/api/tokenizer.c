@@ -3,6 +3,7 @@
 #include "base/memory.h"
 #include "checkpoint/stop_tokens.h"
 #include "text/decoder.h"
+#include "text/encoder.h"
 #include "text/tokenizer.h"
 
 static dm_status refuse_null(const char *function, dm_error *error) {
@@ -53,6 +54,52 @@ DM_API dm_status dm_tokenizer_encode(const dm_tokenizer *tokenizer, const char *
     if (!tokenizer || (!text && n_byte) || !ids || !n_id)
         return refuse_null(__func__, error);
     return dm_tokenizer_to_ids(tokenizer, text, n_byte, ids, n_id, error);
+}
+
+DM_API dm_status dm_encoder_new(const dm_tokenizer *tokenizer, dm_encoder **encoder,
+                                dm_error *error) {
+    if (!tokenizer || !encoder)
+        return refuse_null(__func__, error);
+    struct dm_encoder *made = dm_memory_zeroed(1, sizeof *made);
+    dm_status status =
+        made ? dm_encoder_open(made, tokenizer, error) : dm_fail_memory(error, "an encoder");
+    if (status)
+        dm_encoder_free(made);
+    else
+        *encoder = made;
+    return status;
+}
+
+DM_API void dm_encoder_free(dm_encoder *encoder) {
+    if (encoder)
+        dm_encoder_close(encoder);
+    dm_memory_free(encoder);
+}
+
+/* The ids that a piece settles, in place of those before. */
+static dm_status feed(dm_encoder *encoder, const char *text, size_t n_byte, bool last,
+                      const int32_t **ids, size_t *n_id, dm_error *error) {
+    encoder->ids.n_id = 0;
+    dm_status status = dm_encoder_feed(encoder, text, n_byte, last, error);
+    if (!status) {
+        *ids = encoder->ids.ids;
+        *n_id = encoder->ids.n_id;
+    }
+    return status;
+}
+
+DM_API dm_status dm_encoder_push(dm_encoder *encoder, const char *text, size_t n_byte,
+                                 const int32_t **ids, size_t *n_id, dm_error *error) {
+    if (!encoder || (!text && n_byte) || !ids || !n_id)
+        return refuse_null(__func__, error);
+    return feed(encoder, text, n_byte, false, ids, n_id, error);
+}
+
+DM_API dm_status dm_encoder_finish(dm_encoder *encoder, const int32_t **ids, size_t *n_id,
+                                   dm_error *error) {
+    if (!encoder || !ids || !n_id)
+        return refuse_null(__func__, error);
+    return feed(encoder, NULL, 0, true, ids, n_id, error);
 }
 
 DM_API dm_status dm_tokenizer_decode(const dm_tokenizer *tokenizer, const int32_t *ids, size_t n_id,

@@ -46,18 +46,22 @@ bool dm_added_tokens_put(struct dm_added_tokens *added, const char *content,
         return false;
     added->nodes[node].token = (int32_t)added->n_token;
     added->tokens[added->n_token++] = token;
+    added->any_lstrip = added->any_lstrip || token.lstrip;
     return true;
 }
 
-/* The longest token at text[0 .. n_byte), or NULL. */
+/* The longest token at text[0 .. n_byte), or NULL; `*cut`: a longer text could hold a longer one. */
 static const struct dm_added_token *longest(const struct dm_added_tokens *added, const char *text,
-                                            size_t n_byte) {
+                                            size_t n_byte, bool *cut) {
     const struct dm_added_token *found = NULL;
     uint32_t node = added->first[(unsigned char)text[0]];
+    *cut = false;
     for (size_t i = 1; node; i++) {
         if (added->nodes[node].token >= 0)
             found = &added->tokens[added->nodes[node].token];
-        node = i < n_byte ? sibling(added, added->nodes[node].child, (unsigned char)text[i]) : 0;
+        uint32_t child = added->nodes[node].child;
+        *cut = child && i == n_byte;
+        node = i < n_byte ? sibling(added, child, (unsigned char)text[i]) : 0;
     }
     return found;
 }
@@ -95,27 +99,43 @@ static size_t strip_right(struct dm_added_scan *scan, size_t begin) {
 
 bool dm_added_scan_next(struct dm_added_scan *scan, const struct dm_added_tokens *added) {
     while (scan->search < scan->n_byte) {
+        bool cut;
         size_t begin = scan->search;
         const struct dm_added_token *token =
-            longest(added, scan->text + begin, scan->n_byte - begin);
+            longest(added, scan->text + begin, scan->n_byte - begin, &cut);
+        if (cut && scan->open)
+            return false;
         if (!token) {
             scan->search++;
             continue;
         }
-        size_t end = begin + token->n_byte;
+        size_t end = begin + token->n_byte, stripped = token->rstrip ? strip_right(scan, end) : end;
+        if (scan->open && stripped == scan->n_byte && (token->single_word || token->rstrip))
+            return false;
         scan->search = end;
         if (token->single_word && touches_word(scan->text, scan->n_byte, begin, end))
             continue;
         if (token->lstrip)
             begin = begin > scan->end ? strip_left(scan->text, scan->end, begin) : scan->end;
-        if (token->rstrip)
-            end = strip_right(scan, end);
-        if (begin >= end)
+        if (begin >= stripped)
             continue; /* all of it is white space that the token before has taken */
         scan->begin = begin;
-        scan->end = end;
+        scan->end = stripped;
         scan->id = token->id;
         return true;
     }
     return false;
+}
+
+size_t dm_added_scan_settled(const struct dm_added_scan *scan,
+                             const struct dm_added_tokens *added) {
+    return scan->open && added->any_lstrip && scan->search > scan->end
+               ? strip_left(scan->text, scan->end, scan->search)
+               : scan->search;
+}
+
+void dm_added_scan_drop(struct dm_added_scan *scan, size_t n_byte) {
+    scan->search -= n_byte;
+    scan->end -= scan->end < n_byte ? scan->end : n_byte;
+    scan->space_begin = scan->space_end = 0; /* it may go on */
 }

@@ -26,6 +26,7 @@ struct dm_added_tokens {
     struct dm_added_node *nodes; /* nodes[0] is the root */
     size_t n_token, n_node;
     uint32_t first[256]; /* the root's children */
+    bool any_lstrip;
 };
 
 /* For at most `n_token` tokens of `n_byte` (< 2^32) bytes in all; false when memory is short. */
@@ -41,13 +42,21 @@ bool dm_added_tokens_put(struct dm_added_tokens *added, const char *content,
 struct dm_added_scan {
     const char *text;
     size_t n_byte;
+    bool open;         /* more text may follow */
     size_t begin, end; /* of the token found; before the first: 0 */
     int32_t id;
     size_t search;                 /* where to look next */
     size_t space_begin, space_end; /* the white space that rstrip saw last */
 };
 
-/* The next token, from a scan that starts with `text` and `n_byte`; false when there is none. */
+/* The next token, from a scan that starts with `text`, `n_byte` and `open`; false when there is none,
+ * or none that what follows an open text could not change: then `search` is where one may begin, and
+ * the scan goes on once `n_byte` has grown. */
 bool dm_added_scan_next(struct dm_added_scan *scan, const struct dm_added_tokens *added);
+/* After that: the end of the text that no later token takes white space from. */
+size_t dm_added_scan_settled(const struct dm_added_scan *scan, const struct dm_added_tokens *added);
+/* Forgets the first `n_byte` of the text, all before `search`. They are not all that is before it:
+ * one character there says whether a token is beside a word. */
+void dm_added_scan_drop(struct dm_added_scan *scan, size_t n_byte);
 
 #endif

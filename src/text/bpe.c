@@ -45,6 +45,7 @@ static struct dm_merge *find(const struct dm_bpe *bpe, int32_t left, int32_t rig
 
 void dm_bpe_add_merge(struct dm_bpe *bpe, struct dm_merge merge) {
     *find(bpe, merge.left, merge.right) = merge;
+    bpe->any_merge = true;
 }
 
 void dm_bpe_scratch_close(struct dm_bpe_scratch *scratch) {

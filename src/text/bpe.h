@@ -20,7 +20,8 @@ struct dm_merge {
 struct dm_bpe {
     int32_t byte_ids[256]; /* -1: the vocabulary has no such byte, and text loses it */
     struct dm_merge *merges;
-    size_t n_slot;                /* a power of two, at least twice the merges */
+    size_t n_slot; /* a power of two, at least twice the merges */
+    bool any_merge;
     struct dm_string_table words; /* words that become one id, found without merging */
 };
 

@@ -149,6 +149,16 @@ bool dm_normalize_nfc(struct dm_normalizer *scratch, const char *text, size_t n_
     return true;
 }
 
+size_t dm_normalize_cut(const char *text, size_t n_byte) {
+    size_t length;
+    for (size_t at = n_byte; at > 0;) {
+        at -= dm_utf8_length_before(text, at);
+        if (dm_unicode_starts_afresh(dm_utf8_decode(text + at, &length)))
+            return at;
+    }
+    return 0;
+}
+
 void dm_normalizer_close(struct dm_normalizer *scratch) {
     dm_memory_free(scratch->output.bytes);
     dm_memory_free(scratch->code_points);

@@ -18,6 +18,9 @@ struct dm_normalizer { /* scratch of one caller; starts zeroed */
  * else the scratch, valid until its next use. False when memory is short. */
 bool dm_normalize_nfc(struct dm_normalizer *scratch, const char *text, size_t n_byte,
                       const char **normal, size_t *n_normal);
+/* Where the last character begins before which NFC may be cut, so that what comes before it is
+ * normalized alone, whatever follows; 0: there is none but the first. */
+size_t dm_normalize_cut(const char *text, size_t n_byte);
 void dm_normalizer_close(struct dm_normalizer *scratch);
 
 #endif

@@ -43,7 +43,8 @@ dm_status dm_pretokenizer_open(struct dm_pretokenizer *pretokenizer, dm_error *e
                                        PCRE2_UTF | PCRE2_ANCHORED, &fault, &offset, NULL);
     if (!pretokenizer->code)
         return dm_fail_memory(error, "the pattern of a tokenizer");
-    pcre2_jit_compile(pretokenizer->code, PCRE2_JIT_COMPLETE); /* without it, matching is slower */
+    pcre2_jit_compile(pretokenizer->code, /* without it, matching is slower */
+                      PCRE2_JIT_COMPLETE | PCRE2_JIT_PARTIAL_HARD);
     return DM_OK;
 }
 
@@ -64,13 +65,15 @@ void dm_word_scan_close(struct dm_word_scan *scan) {
 }
 
 dm_status dm_word_scan_next(struct dm_word_scan *scan, const struct dm_pretokenizer *pretokenizer,
-                            const char *text, size_t n_byte, size_t begin, size_t *end,
+                            const char *text, size_t n_byte, bool open, size_t begin, size_t *end,
                             dm_error *error) {
-    /* Some word always begins here: every character is a letter, a number, a space or another. */
-    int result = pcre2_match(pretokenizer->code, (PCRE2_SPTR)text, n_byte, begin,
-                             PCRE2_NO_UTF_CHECK, scan->match, NULL);
-    if (result < 0)
+    /* Some word always begins here: every character is a letter, a number, a space or another. A
+     * match that has looked beyond the end of an open text is only a partial one. */
+    int result =
+        pcre2_match(pretokenizer->code, (PCRE2_SPTR)text, n_byte, begin,
+                    PCRE2_NO_UTF_CHECK | (open ? PCRE2_PARTIAL_HARD : 0), scan->match, NULL);
+    if (result < 0 && result != PCRE2_ERROR_PARTIAL)
         return dm_fail_memory(error, "splitting text into words");
-    *end = pcre2_get_ovector_pointer(scan->match)[1];
+    *end = result < 0 ? begin : pcre2_get_ovector_pointer(scan->match)[1];
     return DM_OK;
 }

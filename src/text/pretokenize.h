@@ -24,9 +24,10 @@ struct dm_word_scan {
 dm_status dm_word_scan_open(struct dm_word_scan *scan, const struct dm_pretokenizer *pretokenizer,
                             dm_error *error);
 void dm_word_scan_close(struct dm_word_scan *scan);
-/* The end of the word that begins at `begin` < n_byte of the valid UTF-8 text. Words cover it. */
+/* The end of the word that begins at `begin` < n_byte of the valid UTF-8 text. Words cover it. Where
+ * the text is `open`, more of it may follow: `*end` is `begin` while that could change the word. */
 dm_status dm_word_scan_next(struct dm_word_scan *scan, const struct dm_pretokenizer *pretokenizer,
-                            const char *text, size_t n_byte, size_t begin, size_t *end,
+                            const char *text, size_t n_byte, bool open, size_t begin, size_t *end,
                             dm_error *error);
 
 #endif

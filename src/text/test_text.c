@@ -88,7 +88,8 @@ static bool joins(const struct dm_pretokenizer *pretokenizer, struct dm_word_sca
                   char before, int32_t code_point) {
     char text[8] = {before};
     size_t end, n_byte = 1 + (size_t)utf8proc_encode_char(code_point, (utf8proc_uint8_t *)text + 1);
-    assert_int_equal(dm_word_scan_next(scan, pretokenizer, text, n_byte, 0, &end, NULL), DM_OK);
+    assert_int_equal(dm_word_scan_next(scan, pretokenizer, text, n_byte, false, 0, &end, NULL),
+                     DM_OK);
     return end == n_byte;
 }
 
@@ -123,6 +124,49 @@ static void test_code_points(void **state) {
     dm_word_scan_close(&scan);
     dm_pretokenizer_close(&pretokenizer);
     json_decref(classes);
+}
+
+/* The code point decomposed as far as it goes; the number of its parts. */
+static size_t decompose(int32_t code_point, int32_t parts[8]) {
+    int unused = 0;
+    utf8proc_ssize_t n = utf8proc_decompose_char(
+        code_point, parts, 8, (utf8proc_option_t)(UTF8PROC_DECOMPOSE | UTF8PROC_STABLE), &unused);
+    assert_true(n >= 1 && n <= 8);
+    return (size_t)n;
+}
+
+/* No character that starts afresh begins with one that moves, or that is the second of any pair that
+ * composes: these are what composed characters end with, and the later letters of Hangul. */
+static void test_starts_afresh(void **state) {
+    (void)state;
+    bool *seconds = calloc(0x110000, sizeof *seconds);
+    int32_t parts[8];
+    size_t n_second = 0, n_afresh = 0;
+    for (int32_t c = 0; c < 0x110000; c++) {
+        size_t n = c >= 0xd800 && c < 0xe000 ? 1 : decompose(c, parts);
+        if (n < 2 ||
+            utf8proc_normalize_utf32(parts, (utf8proc_ssize_t)n,
+                                     (utf8proc_option_t)(UTF8PROC_COMPOSE | UTF8PROC_STABLE)) != 1)
+            continue;
+        decompose(c, parts);
+        n_second += !seconds[parts[n - 1]];
+        seconds[parts[n - 1]] = true;
+    }
+    for (int32_t c = 0x1160; c < 0x1200; c++)
+        seconds[c] = true;
+    assert_true(n_second > 90);
+    for (int32_t c = 0; c < 0x110000; c++) {
+        if ((c >= 0xd800 && c < 0xe000) || !dm_unicode_starts_afresh((uint32_t)c))
+            continue;
+        n_afresh++;
+        decompose(c, parts);
+        if (!dm_unicode_is_wall((uint32_t)c) &&
+            (seconds[parts[0]] || utf8proc_get_property(parts[0])->combining_class))
+            fail_msg("U+%04X does not start afresh", (unsigned)c);
+    }
+    assert_true(n_afresh > 1100000); /* all but some 2,500 marks and 160 letters */
+    assert_true(dm_unicode_starts_afresh(0x4e2d) && dm_unicode_starts_afresh(0xac00));
+    free(seconds);
 }
 
 static void check_nfc(const char *text, const char *expected) {
@@ -218,9 +262,10 @@ static void test_merging(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_repair),   cmocka_unit_test(test_valid_prefix),
-        cmocka_unit_test(test_alphabet), cmocka_unit_test(test_code_points),
-        cmocka_unit_test(test_nfc),      cmocka_unit_test(test_merging),
+        cmocka_unit_test(test_repair),        cmocka_unit_test(test_valid_prefix),
+        cmocka_unit_test(test_alphabet),      cmocka_unit_test(test_code_points),
+        cmocka_unit_test(test_starts_afresh), cmocka_unit_test(test_nfc),
+        cmocka_unit_test(test_merging),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -81,3 +81,13 @@ bool dm_unicode_is_word(uint32_t code_point) {
 bool dm_unicode_is_wall(uint32_t code_point) {
     return contains(walls, sizeof walls / sizeof *walls, code_point);
 }
+
+bool dm_unicode_starts_afresh(uint32_t code_point) {
+    if (code_point < 0x300 || dm_unicode_is_wall(code_point))
+        return true;
+    if (code_point >= 0x1160 && code_point <= 0x11ff)
+        return false; /* vowels and final consonants of Hangul */
+    const utf8proc_property_t *property = utf8proc_get_property((utf8proc_int32_t)code_point);
+    return !property->combining_class && property->category != UTF8PROC_CATEGORY_MN &&
+           property->category != UTF8PROC_CATEGORY_MC && property->category != UTF8PROC_CATEGORY_ME;
+}

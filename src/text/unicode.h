@@ -12,5 +12,9 @@ bool dm_unicode_is_word(uint32_t code_point);
 /* A character that NFC leaves where it is, moving and combining nothing across it: a mark that came
  * after Unicode 9 (the version of NFC in `tokenizers`), or U+11A7, which composes with nothing. */
 bool dm_unicode_is_wall(uint32_t code_point);
+/* A character before which NFC may be cut: it neither moves before nor composes with what comes
+ * before it. Every character but marks and the later letters of Hangul is one (some of those are
+ * too: they are not told apart). */
+bool dm_unicode_starts_afresh(uint32_t code_point);
 
 #endif

@@ -1,6 +1,5 @@
 #include "text/utf8.h"
 
-#include <stdbool.h>
 #include <string.h>
 
 /* Begins a character with `byte`; false when no character begins so. */
@@ -47,6 +46,14 @@ size_t dm_utf8_valid_prefix(const char *text, size_t n_byte) {
         i++;
     }
     return stream.n_missing ? start : n_byte;
+}
+
+bool dm_utf8_is_unfinished(const char *text, size_t n_byte) {
+    struct dm_utf8_stream stream = {0};
+    bool fine = n_byte && begin(&stream, (unsigned char)text[0]);
+    for (size_t i = 1; fine && i < n_byte; i++)
+        fine = stream.n_missing && extend(&stream, (unsigned char)text[i]);
+    return fine && stream.n_missing;
 }
 
 uint32_t dm_utf8_decode(const char *text, size_t *n_byte) {

@@ -2,11 +2,14 @@
 #ifndef DM_TEXT_UTF8_H
 #define DM_TEXT_UTF8_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 /* Bytes at the start of the text that are whole, valid characters: `n_byte` when all are. */
 size_t dm_utf8_valid_prefix(const char *text, size_t n_byte);
+/* Whether the bytes are the start of one valid character, which more can make whole. */
+bool dm_utf8_is_unfinished(const char *text, size_t n_byte);
 
 /* The code point at `text`, which holds a whole valid character; `*n_byte` is its length. */
 uint32_t dm_utf8_decode(const char *text, size_t *n_byte);

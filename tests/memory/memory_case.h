@@ -11,11 +11,13 @@ enum { case_vocab = 32, case_n_id = 90, case_tail = 3, n_case_session = 2 };
 struct outputs {
     dm_model *model;
     dm_tokenizer *tokenizer;
+    dm_encoder *encoder;
     dm_decoder *decoder;
     dm_session *session;
     dm_trainer *trainer;
     dm_sampler *sampler;
     int32_t *ids;
+    const int32_t *settled;
     char *text;
     dm_operation_time *times;
     const char *part;
@@ -34,6 +36,7 @@ struct scene {
     char directory[TEST_MAX_PATH];
     dm_model *model;
     dm_tokenizer *tokenizer;
+    dm_encoder *encoder;
     dm_decoder *decoder;
     dm_session *sessions[n_case_session];
     dm_trainer *trainer;

@@ -62,6 +62,73 @@ static void use_stop(struct scene *scene, uint64_t *digest) {
     dm_free(scene->out.ids);
 }
 
+/* ---- dm_encoder_* ---- */
+
+static dm_status act_new_encoder(struct scene *scene, dm_error *error) {
+    return dm_encoder_new(scene->tokenizer, &scene->out.encoder, error);
+}
+
+/* What the encoder gives of the text from `begin` on, and of another text. */
+static void digest_encoder(dm_encoder *encoder, size_t begin, uint64_t *digest) {
+    dm_error error;
+    const int32_t *ids;
+    size_t n_id;
+    for (size_t i = begin; i < 2 * sizeof text; i++) {
+        if (i % sizeof text == sizeof text - 1)
+            require(dm_encoder_finish(encoder, &ids, &n_id, &error), &error);
+        else
+            require(dm_encoder_push(encoder, text + i % sizeof text, 1, &ids, &n_id, &error),
+                    &error);
+        digest_bytes(digest, ids, n_id * sizeof *ids);
+    }
+}
+
+static void use_new_encoder(struct scene *scene, uint64_t *digest) {
+    digest_encoder(scene->out.encoder, 0, digest);
+    dm_encoder_free(scene->out.encoder);
+}
+
+enum { n_before = 6, n_piece = 28 }; /* both end within a character */
+
+static void prepare_encoder(struct scene *scene) {
+    dm_error error;
+    const int32_t *ids;
+    size_t n;
+    load_tokenizer(scene);
+    require(dm_encoder_new(scene->tokenizer, &scene->encoder, &error), &error);
+    require(dm_encoder_push(scene->encoder, text, n_before, &ids, &n, &error), &error);
+}
+
+static dm_status act_push_text(struct scene *scene, dm_error *error) {
+    return dm_encoder_push(scene->encoder, text + n_before, n_piece, &scene->out.settled,
+                           &scene->out.n, error);
+}
+
+static void use_push_text(struct scene *scene, uint64_t *digest) {
+    digest_bytes(digest, scene->out.settled, scene->out.n * sizeof *scene->out.settled);
+    digest_encoder(scene->encoder, n_before + n_piece, digest);
+}
+
+/* A word that is held until the end. */
+static void prepare_finish_text(struct scene *scene) {
+    static const char word[] = "zyxwvutsrqponmlkjihgfedczyxwvutsrqponmlkjihgfedc";
+    dm_error error;
+    const int32_t *ids;
+    size_t n;
+    load_tokenizer(scene);
+    require(dm_encoder_new(scene->tokenizer, &scene->encoder, &error), &error);
+    require(dm_encoder_push(scene->encoder, word, sizeof word - 1, &ids, &n, &error), &error);
+}
+
+static dm_status act_finish_text(struct scene *scene, dm_error *error) {
+    return dm_encoder_finish(scene->encoder, &scene->out.settled, &scene->out.n, error);
+}
+
+static void use_finish_text(struct scene *scene, uint64_t *digest) {
+    digest_bytes(digest, scene->out.settled, scene->out.n * sizeof *scene->out.settled);
+    digest_encoder(scene->encoder, 0, digest);
+}
+
 /* ---- dm_decoder_* ---- */
 
 static void digest_part(struct scene *scene, uint64_t *digest) {
@@ -160,6 +227,18 @@ const struct memory_case memory_cases_text[] = {
      .prepare = load_tokenizer,
      .act = act_stop,
      .use = use_stop},
+    {.call = "dm_encoder_new",
+     .prepare = load_tokenizer,
+     .act = act_new_encoder,
+     .use = use_new_encoder},
+    {.call = "dm_encoder_push",
+     .prepare = prepare_encoder,
+     .act = act_push_text,
+     .use = use_push_text},
+    {.call = "dm_encoder_finish",
+     .prepare = prepare_finish_text,
+     .act = act_finish_text,
+     .use = use_finish_text},
     {.call = "dm_decoder_new",
      .prepare = load_tokenizer,
      .act = act_new_decoder,

@@ -61,6 +61,7 @@ static void open_scene(struct scene *scene, const struct memory_case *item) {
 static void close_scene(struct scene *scene) {
     for (int i = 0; i < n_case_session; i++)
         dm_session_free(scene->sessions[i]);
+    dm_encoder_free(scene->encoder);
     dm_decoder_free(scene->decoder);
     dm_tokenizer_free(scene->tokenizer);
     dm_sampler_free(scene->sampler);

@@ -1,0 +1,434 @@
+/* Encoding piece by piece: however a text is cut, the ids are those of the whole. A whole text of less
+ * than 64 KB goes through the stages at once, where nothing has to be held; and what it should give
+ * is known from Hugging Face `tokenizers` (test_tokenizer.c). */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/mapped_file.h"
+#include "base/memory.h"
+#include "base/random.h"
+#include "decimamba.h"
+#include "test_support.h"
+
+/* ---- Tokenizers: those of tests/data, and the odd one with other settings ---- */
+
+static dm_tokenizer *load(const char *path) {
+    dm_error error;
+    dm_tokenizer *tokenizer = NULL;
+    if (dm_tokenizer_load(path, &tokenizer, &error))
+        fail_msg("%s", error.message);
+    return tokenizer;
+}
+
+static const char *data_path(const char *name) {
+    return test_join(test_data("tokenizer"), name);
+}
+
+/* What a variant of the odd tokenizer lacks, and that it has tokens of white space that take more. */
+enum {
+    NO_NFC = 1,
+    NO_PREFIX_SPACE = 2,
+    NO_WORDS = 4,
+    NO_MERGES = 8,
+    NO_ADDED = 16,
+    MORE_SPACES = 32,
+    N_VARIANT = 64
+};
+
+static void add_spaces(json_t *added) {
+    static const struct {
+        const char *content;
+        int single_word, lstrip, rstrip, normalized;
+    } tokens[] = {{" \n", 0, 1, 0, 0}, {" x y", 0, 0, 0, 0},   {"\n", 1, 1, 1, 0},
+                  {"\t", 0, 1, 1, 1},  {"\t\t <", 1, 0, 0, 1}, {"ing", 1, 0, 0, 1}};
+    const json_t *last = json_array_get(added, json_array_size(added) - 1);
+    int id = last ? (int)json_integer_value(json_object_get(last, "id")) + 1 : 264;
+    for (size_t i = 0; i < sizeof tokens / sizeof *tokens; i++)
+        json_array_append_new(added,
+                              json_pack("{si ss sb sb sb sb sb}", "id", id + (int)i, "content",
+                                        tokens[i].content, "single_word", tokens[i].single_word,
+                                        "lstrip", tokens[i].lstrip, "rstrip", tokens[i].rstrip,
+                                        "normalized", tokens[i].normalized, "special", 1));
+}
+
+static dm_tokenizer *load_variant(unsigned lacks) {
+    json_t *root;
+    const char *path = test_join(test_directory, "tokenizer.json");
+    assert_int_equal(dm_json_read(test_join(data_path("odd"), "tokenizer.json"), &root, NULL),
+                     DM_OK);
+    json_t *pre = json_object_get(root, "pre_tokenizer");
+    if (lacks & NO_NFC)
+        json_object_set_new(root, "normalizer", json_null());
+    if (lacks & NO_PREFIX_SPACE)
+        json_object_set_new(pre, "add_prefix_space", json_false());
+    if (lacks & NO_WORDS)
+        json_object_set_new(pre, "use_regex", json_false());
+    if (lacks & NO_MERGES)
+        json_array_clear(json_object_get(json_object_get(root, "model"), "merges"));
+    if (lacks & NO_ADDED)
+        json_array_clear(json_object_get(root, "added_tokens"));
+    if (lacks & MORE_SPACES)
+        add_spaces(json_object_get(root, "added_tokens"));
+    assert_int_equal(json_dump_file(root, path, 0), 0);
+    json_decref(root);
+    return load(path);
+}
+
+/* ---- Texts ---- */
+
+/* What stages hold, and what stops them: words that go on, contractions, white space before and after
+ * tokens that take it, parts of tokens, marks, Hangul, characters of every length. */
+static const char *const snippets[] = {
+    "a", "ab", "abab", "    ", "\r\n", "'", "'r", "'re", "'s", "'ll", "'v", "e", "7", "42", "!",
+    "?!", ".", "\xc2\xa0", "\xe3\x80\x80", "\xc2\x85", "<s", "<s>", "<s><s>", "<n>", "words", "caf",
+    "caf\xc3\xa9", "cafe", "\xcc\x81", "\xcc\x81\xcc\x96", "\xcc\x96", "\xc3\xa9", "\xc3\xa9x",
+    "e\xcc\x81x", "\xe4\xb8\xad\xe6\x96\x87", "\xe1\x84\x80", "\xe1\x85\xa1", "\xe1\x86\xa8",
+    "\xea\xb0\x80", "\xe0\xa7\x87", "\xe0\xa6\xbe", "\xf0\x9f\xa6\x86", "\xf0\x91\xa4\xb5",
+    "\xf0\x91\xa4\xb0", "\xe2\x84\xab", "\xef\xac\xa9", "\xe0\xbd\xb1\xe0\xbd\xb2", "\xe1\xbe\xb3",
+    "_", "The", " the", "<|endoftext|>", "<|endof", "<|padding|>", "\xc4\xa0", "aaaa", "\0",
+    /* from here on: tokens and white space that they take */
+    "<", "<l>", "<r>", "<lr>", "<r> <l>", "<r> ", "word", "ing", "\xe4\xb8\xad", "x", " ", " ",
+    "  ", "\n", "\t", " \n", " x", " y", " x y", "\t\t <"};
+enum { n_snippet = sizeof snippets / sizeof *snippets, n_spacing = 20, most_snippet = 40 };
+
+static size_t make_text(struct dm_random *random, char *text) {
+    static const size_t groups[][2] = {{0, n_snippet}, {n_snippet - n_spacing, n_spacing}};
+    size_t n_byte = 0, n = 1 + dm_random_below(random, most_snippet);
+    const size_t *group = groups[dm_random_below(random, 2)];
+    size_t n_kind = dm_random_below(random, 2) ? group[1] : 5; /* or a few that meet again */
+    size_t first = dm_random_below(random, group[1]);
+    for (size_t i = 0; i < n; i++) {
+        size_t pick = (first + dm_random_below(random, n_kind)) % group[1];
+        const char *snippet = snippets[group[0] + pick];
+        size_t length = *snippet ? strlen(snippet) : 1;
+        memcpy(text + n_byte, snippet, length);
+        n_byte += length;
+    }
+    return n_byte;
+}
+
+/* ---- Cutting ---- */
+
+struct whole {
+    const char *text;
+    size_t n_byte;
+    int32_t *ids;
+    size_t n_id;
+};
+
+static void fail_text(const struct whole *whole, const char *what) {
+    char shown[1200];
+    size_t n = 0;
+    for (size_t i = 0; i < whole->n_byte && n < sizeof shown - 8; i++)
+        n += (size_t)snprintf(shown + n, sizeof shown - n, "\\x%02x",
+                              (unsigned)(unsigned char)whole->text[i]);
+    fail_msg("%s: %s", what, shown);
+}
+
+/* `*n_seen` ids have come before. */
+static void expect_next(const struct whole *whole, const int32_t *ids, size_t n_id,
+                        size_t *n_seen) {
+    if (n_id > whole->n_id - *n_seen ||
+        (n_id && memcmp(whole->ids + *n_seen, ids, n_id * sizeof *ids) != 0))
+        fail_text(whole, "other ids than those of the whole");
+    *n_seen += n_id;
+}
+
+/* Pieces that end at each place that `ends` says, and at the end. */
+static void check_cuts(dm_encoder *encoder, const struct whole *whole, const size_t *ends,
+                       size_t n_end) {
+    const int32_t *ids;
+    size_t n_id, n_seen = 0, begin = 0;
+    for (size_t i = 0; i <= n_end; i++) {
+        size_t end = i < n_end ? ends[i] : whole->n_byte;
+        char *piece = malloc(end - begin + 1); /* of its own, so that nothing reads beyond it */
+        memcpy(piece, whole->text + begin, end - begin);
+        assert_int_equal(dm_encoder_push(encoder, piece, end - begin, &ids, &n_id, NULL), DM_OK);
+        free(piece);
+        expect_next(whole, ids, n_id, &n_seen);
+        begin = end;
+    }
+    assert_int_equal(dm_encoder_finish(encoder, &ids, &n_id, NULL), DM_OK);
+    expect_next(whole, ids, n_id, &n_seen);
+    if (n_seen != whole->n_id)
+        fail_text(whole, "fewer ids than those of the whole");
+}
+
+static void check_two_pieces(dm_encoder *encoder, const struct whole *whole) {
+    for (size_t end = 0; end <= whole->n_byte; end++)
+        check_cuts(encoder, whole, &end, 1);
+}
+
+static void check_bytes(dm_encoder *encoder, const struct whole *whole) {
+    size_t *ends = malloc((whole->n_byte + 1) * sizeof *ends);
+    for (size_t i = 0; i < whole->n_byte; i++)
+        ends[i] = i;
+    check_cuts(encoder, whole, ends, whole->n_byte);
+    free(ends);
+}
+
+static void check_random(dm_encoder *encoder, const struct whole *whole, struct dm_random *random) {
+    size_t *ends = malloc((whole->n_byte + 1) * sizeof *ends), n = 0;
+    size_t most = 1 + dm_random_below(random, 16);
+    for (size_t end = 0; end < whole->n_byte; end += dm_random_below(random, most + 1) + !n)
+        if (n < whole->n_byte)
+            ends[n++] = end;
+        else
+            break;
+    check_cuts(encoder, whole, ends, n);
+    free(ends);
+}
+
+/* Every way to cut a text of at most 11 bytes. */
+static void check_all_cuts(dm_encoder *encoder, const struct whole *whole) {
+    for (size_t cuts = 0; whole->n_byte && cuts >> (whole->n_byte - 1) == 0; cuts++) {
+        size_t ends[16], n = 0;
+        for (size_t i = 0; i + 1 < whole->n_byte; i++)
+            if (cuts >> i & 1)
+                ends[n++] = i + 1;
+        check_cuts(encoder, whole, ends, n);
+    }
+}
+
+static void check_text(const dm_tokenizer *tokenizer, dm_encoder *encoder, const char *text,
+                       size_t n_byte, struct dm_random *random) {
+    struct whole whole = {text, n_byte, NULL, 0};
+    assert_int_equal(dm_tokenizer_encode(tokenizer, text, n_byte, &whole.ids, &whole.n_id, NULL),
+                     DM_OK);
+    if (n_byte <= 11)
+        check_all_cuts(encoder, &whole);
+    check_two_pieces(encoder, &whole);
+    check_bytes(encoder, &whole);
+    for (int i = 0; i < 4; i++)
+        check_random(encoder, &whole, random);
+    dm_free(whole.ids);
+}
+
+static void check_random_texts(dm_tokenizer *tokenizer, size_t n_text, uint64_t seed) {
+    struct dm_random random;
+    dm_encoder *encoder;
+    char text[most_snippet * 16];
+    dm_random_seed(&random, seed);
+    assert_int_equal(dm_encoder_new(tokenizer, &encoder, NULL), DM_OK);
+    for (size_t i = 0; i < n_text; i++)
+        check_text(tokenizer, encoder, text, make_text(&random, text), &random);
+    dm_encoder_free(encoder);
+    dm_tokenizer_free(tokenizer);
+}
+
+static void test_random_texts(void **state) {
+    (void)state;
+    check_random_texts(load(data_path("neox")), 1500, 1);
+    check_random_texts(load(data_path("bytes")), 500, 2);
+    check_random_texts(load(test_source("models/books")), 1500, 3);
+    assert_int_equal(dm_memory_live(), 0);
+}
+
+static void test_variants(void **state) {
+    (void)state;
+    for (unsigned lacks = 0; lacks < N_VARIANT; lacks++)
+        check_random_texts(load_variant(lacks), lacks % MORE_SPACES ? 200 : 3000, 10 + lacks);
+    assert_int_equal(dm_memory_live(), 0);
+}
+
+/* Every text that the oracle was asked. */
+static void check_set(const char *name) {
+    struct dm_mapped_file file;
+    struct dm_random random;
+    dm_tokenizer *tokenizer = load(data_path(name));
+    dm_encoder *encoder;
+    dm_random_seed(&random, 7);
+    assert_int_equal(dm_encoder_new(tokenizer, &encoder, NULL), DM_OK);
+    const char *path = test_join(data_path(name), "expected.jsonl");
+    assert_int_equal(dm_mapped_file_open(&file, path, NULL), DM_OK);
+    const char *line = (const char *)file.bytes, *end = line + file.n_byte, *newline;
+    for (; line < end; line = newline + 1) {
+        json_t *expected;
+        newline = memchr(line, '\n', (size_t)(end - line));
+        assert_int_equal(dm_json_parse(line, (size_t)(newline - line), path, &expected, NULL),
+                         DM_OK);
+        const json_t *text = json_object_get(expected, "text");
+        if (text && json_string_length(text) < 300)
+            check_text(tokenizer, encoder, json_string_value(text), json_string_length(text),
+                       &random);
+        json_decref(expected);
+    }
+    dm_mapped_file_close(&file);
+    dm_encoder_free(encoder);
+    dm_tokenizer_free(tokenizer);
+}
+
+static void test_known_texts(void **state) {
+    (void)state;
+    check_set("neox");
+    check_set("bytes");
+    check_set("odd");
+    assert_int_equal(dm_memory_live(), 0);
+}
+
+/* ---- What is held ---- */
+
+/* Of a book, pushed some bytes at a time, never more than the last words are held; and of a text with no
+ * place to cut, which is as good as held, each byte is looked at a few times only. */
+static void check_lag(const char *tokenizer_path, const char *unit, size_t n_repeat, size_t most) {
+    struct dm_random random;
+    dm_tokenizer *tokenizer = load(tokenizer_path);
+    dm_encoder *encoder;
+    size_t n_unit = strlen(unit), n_pushed = 0, n_given = 0, n_last;
+    char *text = malloc(n_unit * n_repeat), *given;
+    for (size_t i = 0; i < n_repeat; i++)
+        memcpy(text + i * n_unit, unit, n_unit);
+    dm_random_seed(&random, 3);
+    assert_int_equal(dm_encoder_new(tokenizer, &encoder, NULL), DM_OK);
+    for (bool last = false; !last;) {
+        const int32_t *ids;
+        size_t n_id, n = 1 + dm_random_below(&random, 700);
+        n = n < n_unit * n_repeat - n_pushed ? n : n_unit * n_repeat - n_pushed;
+        last = !n;
+        assert_int_equal(last ? dm_encoder_finish(encoder, &ids, &n_id, NULL)
+                              : dm_encoder_push(encoder, text + n_pushed, n, &ids, &n_id, NULL),
+                         DM_OK);
+        n_pushed += n;
+        assert_int_equal(dm_tokenizer_decode(tokenizer, ids, n_id, 1, &given, &n_last, NULL),
+                         DM_OK);
+        dm_free(given);
+        n_given += n_last;
+        assert_true(n_pushed - n_given <= most);
+    }
+    assert_int_equal(n_given, n_pushed);
+    free(text);
+    dm_encoder_free(encoder);
+    dm_tokenizer_free(tokenizer);
+}
+
+static void test_lag(void **state) {
+    (void)state;
+    char *book = (char *)test_read_file(test_source("data/books/26618.txt"), &(size_t){0});
+    const size_t all = SIZE_MAX;
+    check_lag(data_path("neox"), book, 3, 200);
+    check_lag(test_source("models/books"), book, 3, 200);
+    check_lag(data_path("bytes"), book, 3, 8);
+    check_lag(data_path("bytes"), "a", 300000, 8);
+    check_lag(data_path("neox"), "\xe4\xb8\xad\xe6\x96\x87\xe3\x80\x82", 30000, 60);
+    check_lag(data_path("neox"), "1\n", 100000, 60);
+    check_lag(data_path("neox"), "a", 2000000, all);
+    check_lag(data_path("neox"), "\n", 2000000, all);
+    check_lag(data_path("neox"), "a\xcc\x96", 3, all);
+    check_lag(data_path("neox"), "\xcc\x96", 600000, all);
+    free(book);
+    assert_int_equal(dm_memory_live(), 0);
+}
+
+/* ---- What is not UTF-8 ---- */
+
+static void test_not_utf8(void **state) {
+    (void)state;
+    static const struct {
+        const char *text;
+        size_t n_byte, at;
+    } faults[] = {
+        {"0123456789\xff"
+         "abc",
+         14, 10},
+        {"ab\xe2\x82", 4, 2},
+        {"ab\xe2\x82x", 5, 2},
+        {"\xed\xa0\x80", 3, 0},
+        {"a\xf0\x9f\xa6", 4, 1},
+        {"a\xc0\x80", 3, 1},
+        {"caf\xc3\xa9\xf4\x90\x80\x80", 9, 5},
+        {"\x80", 1, 0},
+        {"<l>   \xe4\xb8", 8, 6},
+    };
+    dm_tokenizer *tokenizer = load(data_path("odd"));
+    dm_encoder *encoder;
+    assert_int_equal(dm_encoder_new(tokenizer, &encoder, NULL), DM_OK);
+    for (size_t f = 0; f < sizeof faults / sizeof *faults; f++)
+        for (size_t cut = 0; cut <= faults[f].n_byte; cut++) {
+            const int32_t *ids = NULL;
+            size_t n_id = 77;
+            char where[80];
+            dm_error error = {DM_OK, ""};
+            snprintf(where, sizeof where, "the text is not UTF-8 at byte %zu", faults[f].at);
+            const char *text = faults[f].text;
+            dm_status status = dm_encoder_push(encoder, text, cut, &ids, &n_id, &error);
+            if (!status)
+                status = dm_encoder_push(encoder, text + cut, faults[f].n_byte - cut, &ids, &n_id,
+                                         &error);
+            if (!status) { /* an unfinished character: it could yet be finished */
+                status = dm_encoder_finish(encoder, &ids, &n_id, &error);
+            }
+            assert_int_equal(status, DM_ERROR_FORMAT);
+            assert_string_equal(error.message, where);
+            dm_encoder_free(encoder);
+            assert_int_equal(dm_encoder_new(tokenizer, &encoder, NULL), DM_OK);
+        }
+    dm_encoder_free(encoder);
+    dm_tokenizer_free(tokenizer);
+}
+
+/* After a refused piece, and after a finish that came too early, the encoder goes on as if it had not
+ * been asked. */
+static void test_after_an_error(void **state) {
+    (void)state;
+    static const char text[] = "a <lr>  caf\xc3\xa9 \xf0\x9f\xa6\x86 x";
+    struct whole whole = {text, sizeof text - 1, NULL, 0};
+    dm_tokenizer *tokenizer = load(data_path("odd"));
+    dm_encoder *encoder;
+    const int32_t *ids = NULL;
+    size_t n_id = 77;
+    assert_int_equal(
+        dm_tokenizer_encode(tokenizer, text, whole.n_byte, &whole.ids, &whole.n_id, NULL), DM_OK);
+    assert_int_equal(dm_encoder_new(tokenizer, &encoder, NULL), DM_OK);
+    size_t n_seen = 0;
+    for (size_t i = 0; i < whole.n_byte; i++) {
+        const int32_t *untouched = ids;
+        size_t n_untouched = n_id;
+        assert_int_equal(dm_encoder_push(encoder, "abab <l> \xff", 10, &ids, &n_id, NULL),
+                         DM_ERROR_FORMAT);
+        if (((unsigned char)text[i] & 0xc0) == 0x80) /* within a character */
+            assert_int_equal(dm_encoder_finish(encoder, &ids, &n_id, NULL), DM_ERROR_FORMAT);
+        assert_ptr_equal(ids, untouched);
+        assert_int_equal(n_id, n_untouched);
+        assert_int_equal(dm_encoder_push(encoder, text + i, 1, &ids, &n_id, NULL), DM_OK);
+        expect_next(&whole, ids, n_id, &n_seen);
+    }
+    assert_int_equal(dm_encoder_finish(encoder, &ids, &n_id, NULL), DM_OK);
+    expect_next(&whole, ids, n_id, &n_seen);
+    assert_int_equal(n_seen, whole.n_id);
+    dm_free(whole.ids);
+    dm_encoder_free(encoder);
+    dm_tokenizer_free(tokenizer);
+}
+
+static void test_arguments(void **state) {
+    (void)state;
+    dm_tokenizer *tokenizer = load(data_path("bytes"));
+    dm_encoder *encoder;
+    const int32_t *ids;
+    size_t n_id;
+    assert_int_equal(dm_encoder_new(NULL, &encoder, NULL), DM_ERROR_ARGUMENT);
+    assert_int_equal(dm_encoder_new(tokenizer, NULL, NULL), DM_ERROR_ARGUMENT);
+    assert_int_equal(dm_encoder_new(tokenizer, &encoder, NULL), DM_OK);
+    assert_int_equal(dm_encoder_push(NULL, "a", 1, &ids, &n_id, NULL), DM_ERROR_ARGUMENT);
+    assert_int_equal(dm_encoder_push(encoder, NULL, 1, &ids, &n_id, NULL), DM_ERROR_ARGUMENT);
+    assert_int_equal(dm_encoder_push(encoder, "a", 1, NULL, &n_id, NULL), DM_ERROR_ARGUMENT);
+    assert_int_equal(dm_encoder_finish(NULL, &ids, &n_id, NULL), DM_ERROR_ARGUMENT);
+    assert_int_equal(dm_encoder_finish(encoder, &ids, NULL, NULL), DM_ERROR_ARGUMENT);
+    assert_int_equal(dm_encoder_push(encoder, NULL, 0, &ids, &n_id, NULL), DM_OK);
+    assert_int_equal(dm_encoder_finish(encoder, &ids, &n_id, NULL), DM_OK);
+    assert_int_equal(n_id, 0);
+    dm_encoder_free(encoder);
+    dm_encoder_free(NULL);
+    dm_tokenizer_free(tokenizer);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_random_texts), cmocka_unit_test(test_variants),
+        cmocka_unit_test(test_known_texts),  cmocka_unit_test(test_lag),
+        cmocka_unit_test(test_not_utf8),     cmocka_unit_test(test_after_an_error),
+        cmocka_unit_test(test_arguments),
+    };
+    return cmocka_run_group_tests(tests, test_set_up, test_tear_down);
+}

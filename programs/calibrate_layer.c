@@ -12,18 +12,13 @@ enum { n_query = 16 };
 
 /* Measures the channels, and writes them to folder/decimamba.json. */
 static bool measure(struct calibrate_work *work, const char *folder) {
-    const struct calibrate_settings *settings = work->settings;
     const dm_context_options plain = DM_CONTEXT_OPTIONS_INIT;
     dm_calibration_options options = DM_CALIBRATION_OPTIONS_INIT;
     dm_error error;
-    options.length = work->length;
-    options.n_passage = settings->n_passage;
-    options.share = settings->share;
     options.context = &plain;
     options.log_decay = work->log_decay;
-    work->n_read += work->length * settings->n_passage;
-    if (dm_calibrate(work->model, work->ids, work->n_id, &options, folder, &error))
-        return fail("%s", error.message);
+    if (!calibrate_measure(work, &options, folder))
+        return false;
     return !delta_channels_read(folder, NULL, work->info.n_layer, work->info.d_inner,
                                 &work->channels, &error) ||
            fail("%s", error.message);
@@ -62,19 +57,19 @@ static bool measure_distance(struct calibrate_work *work, double *distance) {
     const dm_context_options plain = DM_CONTEXT_OPTIONS_INIT;
     size_t n_layer = work->info.n_layer, d_inner = work->info.d_inner;
     size_t queries = work->length < n_query ? work->length : n_query;
+    int32_t *ids = id_store_take(&work->text, (work->text.n_id - work->length) / 2, work->length);
     double *channels = calloc(n_layer * d_inner, sizeof *channels);
-    const struct scan_reading reading = {.model = work->model,
-                                         .context = &plain,
-                                         .ids = work->ids + (work->n_id - work->length) / 2,
-                                         .n_id = work->length};
+    const struct scan_reading reading = {
+        .model = work->model, .context = &plain, .ids = ids, .n_id = work->length};
     dm_error error;
-    bool fine =
-        channels ? !mean_distance(&reading, queries, channels, &error) || fail("%s", error.message)
-                 : fail_memory();
+    bool fine = ids && (channels || fail_memory());
+    fine =
+        fine && (!mean_distance(&reading, queries, channels, &error) || fail("%s", error.message));
     work->n_read += 2 * work->length;
     for (size_t l = 0; l < n_layer && fine; l++)
         for (size_t c = 0; c < d_inner; c++)
             distance[l] += channels[l * d_inner + c] / (double)d_inner;
+    free(ids);
     free(channels);
     return fine;
 }

@@ -6,7 +6,7 @@
 #include "progress.h"
 
 bool window_fits(const struct calibrate_work *work, size_t length) {
-    return length <= work->n_id && work->n_id - length >= most_window * n_target;
+    return length <= work->text.n_id && work->text.n_id - length >= most_window * n_target;
 }
 
 /* The loss of ids[0 .. n_target) after what the session has read; the last n_target + 1 tokens of it
@@ -39,12 +39,14 @@ static bool read_windows(struct calibrate_work *work, dm_session *session, float
     bool fine = true;
     progress_start(&progress, "reading", n_window * length);
     for (size_t w = 0, n_done = 0; w < most_window && fine; w += losses->stride) {
-        size_t end = longest + (work->n_id - longest) / most_window * (w + 1);
+        size_t end = longest + (work->text.n_id - longest) / most_window * (w + 1);
+        int32_t *ids = id_store_take(&work->text, end - length, length);
         dm_session_reset(session);
-        fine = !dm_session_append(session, work->ids + end - length, length, &error) ||
-               fail("%s", error.message);
-        fine = fine &&
-               close_window(session, work, work->ids + end - n_target, logits, &losses->items[w]);
+        fine =
+            ids && (!dm_session_append(session, ids, length, &error) || fail("%s", error.message));
+        fine =
+            fine && close_window(session, work, ids + length - n_target, logits, &losses->items[w]);
+        free(ids);
         losses->mean += losses->items[w] / (double)n_window;
         progress_update(&progress, ++n_done * length);
     }
@@ -120,9 +122,9 @@ static bool search(struct calibrate_work *work) {
 
 bool calibrate_length(struct calibrate_work *work) {
     const struct calibrate_settings *settings = work->settings;
-    if (settings->length_given && settings->length > work->n_id)
-        return fail("%s: %zu token%s, fewer than the %zu of a passage", settings->text, work->n_id,
-                    work->n_id == 1 ? "" : "s", settings->length);
+    if (settings->length_given && settings->length > work->text.n_id)
+        return fail("%s: %zu token%s, fewer than the %zu of a passage", settings->text,
+                    work->text.n_id, work->text.n_id == 1 ? "" : "s", settings->length);
     if (settings->length_given) {
         work->length = settings->length;
         work->rises = work->told = true; /* as far as is known */
@@ -131,7 +133,7 @@ bool calibrate_length(struct calibrate_work *work) {
     }
     if (!window_fits(work, first_length))
         return fail("%s: %zu token%s, too few to find the training length: give --length",
-                    settings->text, work->n_id, work->n_id == 1 ? "" : "s");
+                    settings->text, work->text.n_id, work->text.n_id == 1 ? "" : "s");
     if (!search(work))
         return false;
     if (work->rises)

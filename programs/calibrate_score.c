@@ -11,16 +11,13 @@ enum { least_sample = 4096, n_kind = 8, least_kind = 3 };
 
 /* ---- What is kept ---- */
 
-static bool read_scores(struct calibrate_work *work, dm_score score, size_t n,
+static bool read_scores(struct calibrate_work *work, dm_score score, const int32_t *ids, size_t n,
                         struct delta_map *map) {
     dm_context_options plain = DM_CONTEXT_OPTIONS_INIT;
     dm_error error;
     plain.score = score;
-    const struct delta_reading reading = {.model = work->model,
-                                          .context = &plain,
-                                          .ids = work->ids + (work->n_id - n) / 2,
-                                          .n_id = n,
-                                          .channels = work->channels};
+    const struct delta_reading reading = {
+        .model = work->model, .context = &plain, .ids = ids, .n_id = n, .channels = work->channels};
     work->n_read += n;
     return !delta_map_read(&reading, map, &error) || fail("%s", error.message);
 }
@@ -53,8 +50,8 @@ static void print_piece(const char *text, size_t n_byte) {
     putchar('\'');
 }
 
-static bool print_preferred(const struct calibrate_work *work, const struct delta_map *global) {
-    const int32_t *ids = work->ids + (work->n_id - global->n_token) / 2;
+static bool print_preferred(const struct calibrate_work *work, const int32_t *ids,
+                            const struct delta_map *global) {
     const float *scores = global->scores + work->layer * global->n_token;
     struct kind_score kinds[n_kind];
     size_t n;
@@ -99,11 +96,14 @@ bool calibrate_score(struct calibrate_work *work) {
     const struct context_flags *flags = &work->settings->context;
     size_t n = 2 * work->length > least_sample ? 2 * work->length : least_sample;
     struct delta_map global = {0}, norm = {0};
-    n = n < work->n_id ? n : work->n_id;
+    n = n < work->text.n_id ? n : work->text.n_id;
     work->score = flags->score_given ? (dm_score)flags->score : DM_SCORE_GLOBAL;
-    bool fine = read_scores(work, DM_SCORE_GLOBAL, n, &global) && print_preferred(work, &global);
+    int32_t *ids = id_store_take(&work->text, (work->text.n_id - n) / 2, n);
+    bool fine = ids && read_scores(work, DM_SCORE_GLOBAL, ids, n, &global) &&
+                print_preferred(work, ids, &global);
     if (fine && !flags->score_given)
-        fine = read_scores(work, DM_SCORE_NORM, n, &norm) && choose(work, &global, &norm);
+        fine = read_scores(work, DM_SCORE_NORM, ids, n, &norm) && choose(work, &global, &norm);
+    free(ids);
     delta_map_free(&global);
     delta_map_free(&norm);
     return fine;

@@ -5,6 +5,7 @@
 
 #include "context_flags.h"
 #include "delta_map.h"
+#include "id_store.h"
 #include "interval.h"
 #include "model_flags.h"
 
@@ -22,8 +23,7 @@ struct calibrate_work {
     dm_tokenizer *tokenizer;
     dm_model *model; /* with the global channels, once they are found */
     dm_model_info info;
-    int32_t *ids; /* [n_id] */
-    size_t n_id;
+    struct id_store text;
     size_t n_read; /* tokens, so far */
 
     size_t length;                   /* the training length */
@@ -70,6 +70,10 @@ bool calibrate_score(struct calibrate_work *work);
 /* The proposal beside its neighbours, by the loss of long windows: replaces it where one of them is
  * better beyond doubt. */
 bool calibrate_compare(struct calibrate_work *work);
+
+/* dm_calibrate, with passages spread over the text. Faults print their line. */
+bool calibrate_measure(struct calibrate_work *work, dm_calibration_options *options,
+                       const char *folder);
 
 /* The settings as they stand: the flags over the proposals. `layer` is where the one layer is kept. */
 bool calibrate_context(const struct calibrate_work *work, size_t *layer,

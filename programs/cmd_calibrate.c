@@ -6,7 +6,6 @@
 #include "fail.h"
 #include "output_file.h"
 #include "paths.h"
-#include "read_input.h"
 
 bool calibrate_context(const struct calibrate_work *work, size_t *layer,
                        dm_context_options *context) {
@@ -32,16 +31,44 @@ static bool possible(const struct calibrate_settings *settings) {
 
 static bool open(struct calibrate_work *work) {
     const struct calibrate_settings *settings = work->settings;
-    struct text text = {0};
+    struct token_source source = {0};
     dm_error error;
     bool fine = load_tokenizer(settings->directory, &work->tokenizer) &&
-                read_text("text", NULL, settings->text, &text);
-    if (fine && dm_tokenizer_encode(work->tokenizer, text.bytes, text.n_byte, &work->ids,
-                                    &work->n_id, &error))
-        fine = fail("%s: %s", text.name, error.message);
-    free(text.bytes);
+                token_source_open_text(&source, "text", NULL, settings->text, work->tokenizer) &&
+                (!id_store_fill(&work->text, &source, &error) || fail("%s", error.message));
+    token_source_close(&source);
     return fine && load_model(settings->directory, &settings->model, &work->model, &work->info) &&
            possible(settings);
+}
+
+/* As dm_calibrate spreads passages over what it is given, it is given nothing but passages. */
+bool calibrate_measure(struct calibrate_work *work, dm_calibration_options *options,
+                       const char *folder) {
+    size_t length = work->length, n_passage = work->settings->n_passage, last = n_passage - 1, n_id;
+    size_t room = work->text.n_id - length;
+    const struct token_text text = id_store_text(&work->text);
+    dm_error error;
+    if (work->text.n_id < length)
+        return fail("the text has %zu tokens, fewer than the %zu of a passage", work->text.n_id,
+                    length);
+    if (__builtin_mul_overflow(length, n_passage, &n_id))
+        return fail_memory();
+    int32_t *ids = calloc(n_id, sizeof *ids);
+    if (!ids)
+        return fail_memory();
+    dm_status status = DM_OK;
+    for (size_t i = 0; i < n_passage && !status; i++) {
+        size_t first = last ? (size_t)((double)room * (double)i / (double)last) : 0;
+        status = text.read(text.user, first, length, ids + i * length, &error);
+    }
+    options->length = length;
+    options->n_passage = n_passage;
+    options->share = work->settings->share;
+    if (!status)
+        status = dm_calibrate(work->model, ids, n_id, options, folder, &error);
+    free(ids);
+    work->n_read += n_id;
+    return !status || fail("%s", error.message);
 }
 
 static bool propose(struct calibrate_work *work) {
@@ -58,7 +85,6 @@ static bool write_down(struct calibrate_work *work) {
     const struct calibrate_settings *settings = work->settings;
     dm_calibration_options options = DM_CALIBRATION_OPTIONS_INIT;
     dm_context_options context;
-    dm_error error;
     size_t layer;
     if (!calibrate_context(work, &layer, &context))
         return false;
@@ -69,16 +95,10 @@ static bool write_down(struct calibrate_work *work) {
         return fail_memory();
     printf("context %s\n", text);
     free(text);
-    options.length = work->length;
-    options.n_passage = settings->n_passage;
-    options.share = settings->share;
     options.context = &context;
     options.path = settings->output;
-    if (!settings->dry_run) {
-        if (dm_calibrate(work->model, work->ids, work->n_id, &options, NULL, &error))
-            return fail("%s", error.message);
-        work->n_read += work->length * settings->n_passage;
-    }
+    if (!settings->dry_run && !calibrate_measure(work, &options, NULL))
+        return false;
     printf("%zu tokens read; %s%s\n", work->n_read,
            settings->dry_run ? "nothing written to " : "written to ", settings->output);
     return flush_output();
@@ -92,7 +112,7 @@ static bool calibrate(const struct calibrate_settings *settings) {
                 write_down(&work);
     delta_channels_free(work.channels, work.info.n_layer);
     free(work.log_decay);
-    dm_free(work.ids);
+    id_store_free(&work.text);
     dm_model_free(work.model);
     dm_tokenizer_free(work.tokenizer);
     return fine;

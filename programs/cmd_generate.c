@@ -12,7 +12,7 @@
 #include "json_output.h"
 #include "model_flags.h"
 #include "output_file.h"
-#include "read_input.h"
+#include "progress.h"
 #include "read_tokens.h"
 
 struct settings {
@@ -34,7 +34,7 @@ struct work {
     dm_model_info info;
     dm_decoder *decoder;
     int32_t *ends; /* tokens that end the text */
-    struct token_ids prompt;
+    struct token_source prompt;
     struct generation generation;
     double read_seconds;
     char *text; /* with --json: what would have been printed */
@@ -77,32 +77,16 @@ static bool has_text(const struct settings *settings) {
     return !settings->ids && (settings->prompt || settings->file || !settings->load_session);
 }
 
-/* The prompt's ids, from --ids or from text. */
-static bool read_prompt(struct work *work) {
+/* The prompt, as ids or as text. */
+static bool open_prompt(struct work *work) {
     const struct settings *settings = work->settings;
-    struct text text;
-    dm_error error;
-    int32_t *ids;
-    size_t n_id;
     if (settings->ids)
-        return read_ids(settings->ids, work->info.vocab_size, &work->prompt);
+        return token_source_open_ids(&work->prompt, "list of ids", NULL, settings->ids,
+                                     work->info.vocab_size);
     if (!has_text(settings))
         return true; /* nothing to add */
-    if (!read_text("prompt", settings->prompt, settings->file, &text))
-        return false;
-    bool fine = true;
-    if (dm_tokenizer_encode(work->tokenizer, text.bytes, text.n_byte, &ids, &n_id, &error)) {
-        fine = fail("%s: %s", text.name, error.message);
-    } else {
-        work->prompt.items = malloc((n_id ? n_id : 1) * sizeof *ids);
-        fine = work->prompt.items || fail_memory();
-        if (fine && n_id)
-            memcpy(work->prompt.items, ids, n_id * sizeof *ids);
-        work->prompt.n = n_id;
-        dm_free(ids);
-    }
-    free(text.bytes);
-    return fine;
+    return token_source_open_text(&work->prompt, "prompt", settings->prompt, settings->file,
+                                  work->tokenizer);
 }
 
 /* Ids in and out need none: one that there is still says where the vocabulary and the text end. */
@@ -157,16 +141,9 @@ static bool prepare(struct work *work) {
     struct generation *generation = &work->generation;
     dm_error error;
     if (!load_model(settings->directory, &settings->model, &work->model, &work->info) ||
-        !open_tokenizer(work) || !read_prompt(work) || !open_session(work))
+        !open_tokenizer(work) || !open_prompt(work) || !open_session(work))
         return false;
-    if (!work->prompt.n && !dm_session_n_token(generation->session))
-        return fail("%s: the prompt is empty", settings->ids            ? settings->ids
-                                               : settings->file         ? settings->file
-                                               : settings->prompt       ? "the argument"
-                                               : settings->load_session ? settings->load_session
-                                                                        : "standard input");
-    if (dm_sampler_accept(generation->sampler, work->prompt.items, work->prompt.n, &error) ||
-        (work->tokenizer && dm_decoder_new(work->tokenizer, 0, &work->decoder, &error)) ||
+    if ((work->tokenizer && dm_decoder_new(work->tokenizer, 0, &work->decoder, &error)) ||
         (!settings->ignore_end &&
          dm_checkpoint_stop_tokens(settings->directory, work->tokenizer, &work->ends,
                                    &generation->n_end, &error)))
@@ -192,12 +169,12 @@ static bool print_result(const struct work *work) {
     json_t *stop = generation->stops.found ? json_string(generation->stops.found) : json_null();
     return print_json(json_pack(
         "{so so so so ss so so so so so so so}", "text", text, "ids",
-        json_ids(generation->ids, generation->n_id), "prompt_tokens", json_size(work->prompt.n),
+        json_ids(generation->ids, generation->n_id), "prompt_tokens", json_size(work->prompt.n_id),
         "generated_tokens", json_size(generation->n_id), "stop_reason", reasons[generation->reason],
         "stop_string", stop, "session_tokens", json_size(dm_session_n_token(generation->session)),
         "session_bytes", json_size(dm_session_memory(generation->session)), "read_seconds",
         json_number_or_null(read_seconds), "read_tokens_per_second",
-        json_number_or_null((double)work->prompt.n / read_seconds), "generate_seconds",
+        json_number_or_null((double)work->prompt.n_id / read_seconds), "generate_seconds",
         json_number_or_null(generation->seconds), "generate_tokens_per_second",
         json_number_or_null((double)generation->n_id / generation->seconds)));
 }
@@ -206,19 +183,19 @@ static bool print_result(const struct work *work) {
 static bool run_work(struct work *work) {
     const struct settings *settings = work->settings;
     struct generation *generation = &work->generation;
-    struct progress progress;
     dm_error error;
     if (!prepare(work))
         return false;
     catch_interrupt("the tokens at hand");
     double started = seconds_now();
-    progress_start(&progress, "reading", work->prompt.n);
-    bool fine = read_tokens(generation->session, work->prompt.items, work->prompt.n, &progress, 0);
-    progress_clear(&progress);
+    bool fine = read_tokens(generation->session, generation->sampler, &work->prompt);
     work->read_seconds = seconds_now() - started;
     if (!fine)
         return false;
     bool whole = !interrupted();
+    if (whole && !dm_session_n_token(generation->session))
+        return fail("%s: the prompt is empty",
+                    work->prompt.input.name ? work->prompt.input.name : settings->load_session);
     if (whole) {
         catch_interrupt(NULL);
         tell_of_plain_reading(settings->directory, &work->info,
@@ -248,7 +225,7 @@ static void release(struct work *work) {
     dm_model_free(work->model);
     dm_tokenizer_free(work->tokenizer);
     dm_free(work->ends);
-    free(work->prompt.items);
+    token_source_close(&work->prompt);
     free(work->text);
 }
 

@@ -9,7 +9,6 @@
 #include "fail.h"
 #include "model_flags.h"
 #include "output_file.h"
-#include "read_input.h"
 #include "read_tokens.h"
 #include "write_safetensors.h"
 
@@ -63,15 +62,11 @@ static bool write_result(const struct settings *settings, const dm_session *sess
 }
 
 static bool read_and_write(const struct settings *settings, const dm_model *model,
-                           const dm_model_info *info, const struct token_ids *ids) {
+                           const dm_model_info *info, struct token_source *ids) {
     dm_context_options context;
     dm_session *session = NULL;
-    struct progress progress;
     dm_error error;
     size_t n_byte;
-    if (settings->n_last > ids->n)
-        return fail("%s: %zu id%s, fewer than --last %zu", settings->ids, ids->n,
-                    ids->n == 1 ? "" : "s", settings->n_last);
     if (!context_flags_resolve(&settings->context, model, &context) ||
         !context_flags_need_tail(&settings->context, settings->n_last, &context))
         return false;
@@ -81,12 +76,13 @@ static bool read_and_write(const struct settings *settings, const dm_model *mode
     bool fine = logits || fail_memory();
     if (fine && dm_session_new(model, &context, &session, &error))
         fine = fail("%s", error.message);
-    progress_start(&progress, "reading", ids->n);
-    fine = fine && read_tokens(session, ids->items, ids->n, &progress, 0);
-    progress_clear(&progress);
+    fine = fine && read_tokens(session, NULL, ids);
+    if (fine && settings->n_last > ids->n_id)
+        fine = fail("%s: %zu id%s, fewer than --last %zu", settings->ids, ids->n_id,
+                    ids->n_id == 1 ? "" : "s", settings->n_last);
     if (fine)
         tell_of_plain_reading(settings->directory, info, context_flags_choose(&settings->context),
-                              ids->n, 0);
+                              ids->n_id, 0);
     if (fine && dm_session_logits(session, settings->n_last, logits, &error))
         fine = fail("%s", error.message);
     fine = fine && write_result(settings, session, &context, logits, info->vocab_size);
@@ -124,12 +120,12 @@ static int run(int n_argument, char **arguments) {
     context_flags_spare(&settings.context, &settings.model.settings);
     dm_model *model = NULL;
     dm_model_info info;
-    struct token_ids ids = {0};
+    struct token_source ids = {0};
     bool fine = output_possible(settings.output) &&
                 load_model(settings.directory, &settings.model, &model, &info) &&
-                read_ids(settings.ids, info.vocab_size, &ids) &&
+                token_source_open_ids(&ids, "list of ids", NULL, settings.ids, info.vocab_size) &&
                 read_and_write(&settings, model, &info, &ids);
-    free(ids.items);
+    token_source_close(&ids);
     dm_model_free(model);
     return fine ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -7,11 +7,11 @@
 #include "context_flags.h"
 #include "decimamba.h"
 #include "fail.h"
+#include "id_store.h"
 #include "json_output.h"
 #include "model_flags.h"
 #include "perplexity/perplexity.h"
 #include "progress.h"
-#include "read_input.h"
 
 struct settings {
     const char *directory, *file, *ids;
@@ -21,18 +21,25 @@ struct settings {
     struct context_flags context;
 };
 
+/* How far it has come: in tokens, or, of a stream, in bytes. */
+struct shown {
+    struct progress progress;
+    const struct token_source *source; /* NULL: tokens */
+};
+
 static void show_progress(size_t n_read, void *user) {
-    progress_update(user, n_read);
+    struct shown *shown = user;
+    progress_update(&shown->progress, shown->source ? shown->source->input.n_read : n_read);
 }
 
 static bool print_result(const struct settings *settings, const dm_context_options *context,
-                         size_t n_id, const struct perplexity_result *result, double seconds) {
+                         const struct perplexity_result *result, double seconds) {
     double mean = result->sum / (double)result->n_loss;
     double bits = result->n_byte ? result->sum / log(2) / (double)result->n_byte : NAN;
     if (settings->json)
         return print_json(json_pack(
-            "{so so so so so so so so so so so}", "text_tokens", json_size(n_id), "scored_tokens",
-            json_size(result->n_loss), "scored_bytes",
+            "{so so so so so so so so so so so}", "text_tokens", json_size(result->n_id),
+            "scored_tokens", json_size(result->n_loss), "scored_bytes",
             result->n_byte ? json_size(result->n_byte) : json_null(), "windows",
             result->n_window ? json_size(result->n_window) : json_null(), "window",
             result->n_window ? json_size(settings->window) : json_null(), "target",
@@ -62,11 +69,25 @@ static bool check_lengths(const struct settings *settings, const char *name, siz
     return true;
 }
 
+static dm_status measure_windows(const struct settings *settings, const struct perplexity *task,
+                                 const struct id_store *store, struct shown *shown,
+                                 struct perplexity_result *result, dm_error *error) {
+    const struct token_text text = id_store_text(store);
+    size_t window = settings->window, stride = settings->stride_given
+                                                   ? settings->stride
+                                                   : perplexity_stride(text.n_id, window);
+    progress_start(&shown->progress, "reading",
+                   perplexity_window_count(text.n_id, window, stride) * window);
+    return perplexity_windows(task, &text, window, stride, result, error);
+}
+
 static bool measure(const struct settings *settings, const dm_model *model,
-                    const dm_model_info *info, const int32_t *ids, size_t n_id,
-                    const size_t *byte_ends) {
+                    const dm_model_info *info, const dm_tokenizer *tokenizer,
+                    struct token_source *source) {
     dm_context_options context;
-    struct progress progress;
+    struct shown shown = {.source = NULL};
+    struct id_store store = {0};
+    struct perplexity_result result;
     dm_error error;
     if (!context_flags_resolve(&settings->context, model, &context) ||
         !context_flags_need_tail(&settings->context, settings->target + 1, &context))
@@ -74,64 +95,34 @@ static bool measure(const struct settings *settings, const dm_model *model,
     const struct perplexity task = {.model = model,
                                     .context = &context,
                                     .vocab_size = info->vocab_size,
-                                    .ids = ids,
-                                    .n_id = n_id,
-                                    .byte_ends = byte_ends,
+                                    .tokenizer = tokenizer,
                                     .target = settings->target,
                                     .progress = show_progress,
-                                    .user = &progress};
-    struct perplexity_result result;
+                                    .user = &shown};
     dm_status status;
+    bool fine = true;
     double started = seconds_now();
     if (settings->window_given) {
-        size_t stride =
-            settings->stride_given ? settings->stride : perplexity_stride(n_id, settings->window);
-        size_t n_window = perplexity_window_count(n_id, settings->window, stride);
-        progress_start(&progress, "reading", n_window * settings->window);
-        status = perplexity_windows(&task, settings->window, stride, &result, &error);
+        status = id_store_fill(&store, source, &error);
+        fine = status || check_lengths(settings, source->input.name, store.n_id);
+        if (fine && !status)
+            status = measure_windows(settings, &task, &store, &shown, &result, &error);
     } else {
-        progress_start(&progress, "reading", n_id - 1);
-        status = perplexity_stream(&task, &result, &error);
+        shown.source = source;
+        progress_start(&shown.progress, "reading", source->input.n_byte);
+        shown.progress.unit = "bytes";
+        status = perplexity_stream(&task, token_source_stream(source), &result, &error);
+        fine = status || check_lengths(settings, source->input.name, result.n_id);
     }
-    progress_clear(&progress);
+    progress_clear(&shown.progress);
+    id_store_free(&store);
+    if (!fine)
+        return false;
     if (status)
         return fail("%s", error.message);
     tell_of_plain_reading(settings->directory, info, context_flags_choose(&settings->context),
-                          settings->window_given ? settings->window : n_id, 0);
-    return print_result(settings, &context, n_id, &result, seconds_now() - started);
-}
-
-static bool measure_text(const struct settings *settings, const dm_model *model,
-                         const dm_model_info *info, const dm_tokenizer *tokenizer) {
-    struct text text;
-    int32_t *ids;
-    size_t n_id;
-    dm_error error;
-    if (!read_text("text", NULL, settings->file, &text))
-        return false;
-    dm_status status = dm_tokenizer_encode(tokenizer, text.bytes, text.n_byte, &ids, &n_id, &error);
-    free(text.bytes);
-    if (status)
-        return fail("%s: %s", text.name, error.message);
-    size_t *byte_ends = malloc((n_id + 1) * sizeof *byte_ends);
-    bool fine = (byte_ends || fail_memory()) && check_lengths(settings, text.name, n_id);
-    if (fine && perplexity_byte_ends(tokenizer, ids, n_id, byte_ends, &error))
-        fine = fail("%s", error.message);
-    fine = fine && measure(settings, model, info, ids, n_id, byte_ends);
-    free(byte_ends);
-    dm_free(ids);
-    return fine;
-}
-
-static bool measure_ids(const struct settings *settings, const dm_model *model,
-                        const dm_model_info *info) {
-    struct token_ids ids;
-    if (!read_ids(settings->ids, info->vocab_size, &ids))
-        return false;
-    bool fine = check_lengths(settings, settings->ids, ids.n) &&
-                measure(settings, model, info, ids.items, ids.n, NULL);
-    free(ids.items);
-    return fine;
+                          settings->window_given ? settings->window : result.n_id, 0);
+    return print_result(settings, &context, &result, seconds_now() - started);
 }
 
 static bool check(const struct settings *settings) {
@@ -183,12 +174,15 @@ static int run(int n_argument, char **arguments) {
     dm_model *model = NULL;
     dm_model_info info;
     dm_tokenizer *tokenizer = NULL;
+    struct token_source source = {0};
     bool fine = load_model(settings.directory, &settings.model, &model, &info);
     if (fine && settings.file)
         fine = load_tokenizer(settings.directory, &tokenizer) &&
-               measure_text(&settings, model, &info, tokenizer);
+               token_source_open_text(&source, "text", NULL, settings.file, tokenizer);
     else if (fine)
-        fine = measure_ids(&settings, model, &info);
+        fine = token_source_open_ids(&source, "list of ids", NULL, settings.ids, info.vocab_size);
+    fine = fine && measure(&settings, model, &info, tokenizer, &source);
+    token_source_close(&source);
     dm_tokenizer_free(tokenizer);
     dm_model_free(model);
     return fine ? EXIT_SUCCESS : EXIT_FAILURE;

@@ -6,7 +6,7 @@
 #include "decimamba.h"
 #include "fail.h"
 #include "model_flags.h"
-#include "read_input.h"
+#include "token_source.h"
 
 struct settings {
     const char *file;
@@ -45,48 +45,62 @@ static bool print_pieces(const dm_tokenizer *tokenizer, const int32_t *ids, size
     return true;
 }
 
-static bool encode(const struct settings *settings, const dm_tokenizer *tokenizer,
-                   const struct text *text) {
-    int32_t *ids;
-    size_t n_id;
+static void print_ids(const int32_t *ids, size_t n_id, bool first) {
+    for (size_t i = 0; i < n_id; i++)
+        printf("%s%d", first && !i ? "" : " ", (int)ids[i]);
+}
+
+static bool print_text(dm_decoder *decoder, const int32_t *ids, size_t n_id) {
+    const char *text;
+    size_t n_byte;
     dm_error error;
-    bool fine = true;
-    if (dm_tokenizer_encode(tokenizer, text->bytes, text->n_byte, &ids, &n_id, &error))
-        return fail("%s: %s", text->name, error.message);
+    for (size_t i = 0; i < n_id; i++) {
+        if (dm_decoder_push(decoder, ids[i], &text, &n_byte, &error))
+            return fail("%s", error.message);
+        fwrite(text, 1, n_byte, stdout);
+    }
+    return true;
+}
+
+/* What comes after the last ids. */
+static bool print_end(const struct settings *settings, size_t n_id, dm_decoder *decoder) {
+    const char *text;
+    size_t n_byte;
+    dm_error error;
     if (settings->count) {
         printf("%zu\n", n_id);
     } else if (settings->pieces) {
-        fine = print_pieces(tokenizer, ids, n_id);
-    } else {
-        for (size_t i = 0; i < n_id; i++)
-            printf("%s%d", i ? " " : "", (int)ids[i]);
+        ;
+    } else if (!settings->decode) {
         putchar('\n');
+    } else {
+        if (dm_decoder_finish(decoder, &text, &n_byte, &error))
+            return fail("%s", error.message);
+        fwrite(text, 1, n_byte, stdout);
     }
-    dm_free(ids);
-    return fine;
+    return true;
 }
 
-static bool decode(const struct settings *settings, const dm_tokenizer *tokenizer,
-                   const struct text *text) {
-    struct token_ids ids;
-    char *decoded;
-    size_t n_byte;
+static bool print_all(const struct settings *settings, const dm_tokenizer *tokenizer,
+                      struct token_source *source, dm_decoder *decoder) {
+    const int32_t *ids;
+    size_t n_id;
     dm_error error;
+    dm_status status;
     bool fine = true;
-    if (!parse_ids(text, dm_tokenizer_vocab_size(tokenizer), &ids))
-        return false;
-    if (settings->count) {
-        printf("%zu\n", ids.n);
-    } else if (settings->pieces) {
-        fine = print_pieces(tokenizer, ids.items, ids.n);
-    } else if (dm_tokenizer_decode(tokenizer, ids.items, ids.n, 1, &decoded, &n_byte, &error)) {
-        fine = fail("%s", error.message);
-    } else {
-        fwrite(decoded, 1, n_byte, stdout);
-        dm_free(decoded);
+    while (fine && !(status = token_source_next(source, &ids, &n_id, &error)) && n_id) {
+        if (settings->count)
+            continue;
+        if (settings->pieces)
+            fine = print_pieces(tokenizer, ids, n_id);
+        else if (settings->decode)
+            fine = print_text(decoder, ids, n_id);
+        else
+            print_ids(ids, n_id, source->n_id == n_id);
     }
-    free(ids.items);
-    return fine;
+    if (!fine)
+        return false;
+    return status ? fail("%s", error.message) : print_end(settings, source->n_id, decoder);
 }
 
 static int run(int n_argument, char **arguments) {
@@ -108,12 +122,19 @@ static int run(int n_argument, char **arguments) {
         return options_status(result);
 
     dm_tokenizer *tokenizer = NULL;
-    struct text text = {0};
-    const char *what = settings.decode ? "list of ids" : "text";
-    bool fine = load_tokenizer(operands[0], &tokenizer) &&
-                read_text(what, operands[1], settings.file, &text) &&
-                (settings.decode ? decode : encode)(&settings, tokenizer, &text);
-    free(text.bytes);
+    dm_decoder *decoder = NULL;
+    struct token_source source = {0};
+    dm_error error;
+    bool fine = load_tokenizer(operands[0], &tokenizer);
+    if (fine && settings.decode)
+        fine = token_source_open_ids(&source, "list of ids", operands[1], settings.file,
+                                     dm_tokenizer_vocab_size(tokenizer)) &&
+               (!dm_decoder_new(tokenizer, 1, &decoder, &error) || fail("%s", error.message));
+    else if (fine)
+        fine = token_source_open_text(&source, "text", operands[1], settings.file, tokenizer);
+    fine = fine && print_all(&settings, tokenizer, &source, decoder);
+    token_source_close(&source);
+    dm_decoder_free(decoder);
     dm_tokenizer_free(tokenizer);
     return fine ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -17,7 +17,11 @@ void evaluate_data_free(struct evaluate_data *data) {
     free(data->text);
     free(data->text_name);
     free(data->keys_name);
-    dm_free(data->ids);
+    for (size_t i = 0; i < data->n_store; i++) {
+        id_store_free(data->stores[i]);
+        free(data->stores[i]);
+    }
+    free(data->stores);
     json_decref(data->settings);
     *data = (struct evaluate_data){0};
 }
@@ -60,6 +64,38 @@ bool evaluate_note_text(struct evaluate_data *data, const struct text *text) {
     char hash[hash_size];
     bytes_hash(text->bytes, text->n_byte, hash);
     return note_hash(data, text->name, hash);
+}
+
+static void add_to_hash(const char *bytes, size_t n_byte, void *user) {
+    running_hash_add(user, bytes, n_byte);
+}
+
+static bool fill_store(struct evaluate_data *data, const char *path, struct id_store *store) {
+    char hash[hash_size];
+    struct token_source source = {0};
+    struct running_hash *running = running_hash_new();
+    dm_error error;
+    bool fine = running && token_source_open_text(&source, "text", NULL, path, data->tokenizer);
+    source.watch = add_to_hash;
+    source.user = running;
+    fine = fine && (!id_store_fill(store, &source, &error) || fail("%s", error.message));
+    running_hash_finish(running, hash);
+    fine = fine && note_hash(data, source.input.name, hash);
+    token_source_close(&source);
+    return fine;
+}
+
+const struct id_store *evaluate_read_ids(struct evaluate_data *data, const char *path) {
+    struct id_store **larger = realloc(data->stores, (data->n_store + 1) * sizeof *larger);
+    if (larger)
+        data->stores = larger;
+    struct id_store *store = larger ? calloc(1, sizeof *store) : NULL;
+    if (!store) {
+        fail_memory();
+        return NULL;
+    }
+    data->stores[data->n_store++] = store;
+    return fill_store(data, path, store) ? store : NULL;
 }
 
 /* Mixes in what an answer is judged by. */

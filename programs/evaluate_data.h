@@ -6,8 +6,8 @@
 #include <jansson.h>
 
 #include "documents/squad.h"
+#include "id_store.h"
 #include "options.h"
-#include "read_input.h"
 #include "task.h"
 
 /* What a task borrows, and what says where it came from. */
@@ -15,7 +15,8 @@ struct evaluate_data {
     const dm_tokenizer *tokenizer;
     char *text, *text_name, *keys_name; /* of files */
     size_t n_byte;                      /* of the text */
-    int32_t *ids;                       /* that it makes */
+    struct id_store **stores;           /* [n_store]: texts as ids */
+    size_t n_store;
     struct squad *squad;
     struct task *task;
     bool recorded;    /* somebody wants the settings: a journal that a later call goes on with */
@@ -31,6 +32,9 @@ bool evaluate_note_sizes(struct evaluate_data *data, const char *key, const stru
 bool evaluate_note_file(struct evaluate_data *data, const char *path);
 /* The same of a text that was read. */
 bool evaluate_note_text(struct evaluate_data *data, const struct text *text);
+/* The same of a file's text ("-": standard input) that is read as ids, which the data then hold; NULL
+ * after a fault. */
+const struct id_store *evaluate_read_ids(struct evaluate_data *data, const char *path);
 /* Notes data->task's prompts as they are built, and what their answers are judged by. */
 bool evaluate_note_prompts(struct evaluate_data *data);
 

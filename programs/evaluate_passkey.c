@@ -39,31 +39,20 @@ static void passkey_flags(struct evaluate_settings *settings,
     memcpy(table, options, sizeof options);
 }
 
-static bool read_the_text(const struct evaluate_settings *settings, struct evaluate_data *data) {
-    struct text text;
-    if (settings->texts.n > 1)
-        return fail("evaluate passkey: --text is given twice");
-    if (!read_text("text", NULL, settings->texts.items[0], &text))
-        return false;
-    data->text = text.bytes;
-    data->n_byte = text.n_byte;
-    return evaluate_note_text(data, &text);
-}
-
 static bool make_passage_task(const struct evaluate_settings *settings,
                               struct evaluate_data *data) {
     dm_error error;
-    size_t n_id;
     if (!settings->texts.n)
         return fail("evaluate passkey: --text is missing");
     if (settings->data)
         return fail("evaluate passkey: --data is for --prompt official");
-    if (!read_the_text(settings, data))
+    if (settings->texts.n > 1)
+        return fail("evaluate passkey: --text is given twice");
+    const struct id_store *text = evaluate_read_ids(data, settings->texts.items[0]);
+    if (!text)
         return false;
-    if (dm_tokenizer_encode(data->tokenizer, data->text, data->n_byte, &data->ids, &n_id, &error))
-        return fail("%s: %s", settings->texts.items[0], error.message);
     const struct passkey_task_options options = {
-        .source = {data->tokenizer, data->ids, n_id, settings->seed},
+        .source = {data->tokenizer, id_store_text(text), settings->seed},
         .lengths = settings->lengths.items,
         .n_length = settings->lengths.n,
         .n_depth = settings->n_depth,

@@ -6,7 +6,6 @@
 #include "fail.h"
 #include "file_list.h"
 #include "perplexity/perplexity_task.h"
-#include "read_input.h"
 
 static void perplexity_flags(struct evaluate_settings *settings,
                              struct option table[most_task_option]) {
@@ -37,8 +36,6 @@ struct books {
 
 static bool add_book(const char *path, void *user) {
     struct books *books = user;
-    struct text text;
-    dm_error error;
     if (books->n == books->capacity) {
         size_t capacity = 2 * books->capacity + 8;
         struct perplexity_book *larger = realloc(books->items, capacity * sizeof *larger);
@@ -47,18 +44,15 @@ static bool add_book(const char *path, void *user) {
         books->items = larger;
         books->capacity = capacity;
     }
-    if (!read_text("text", NULL, path, &text))
+    const struct id_store *store = evaluate_read_ids(books->data, path);
+    if (!store)
         return false;
     const char *slash = strrchr(path, '/');
-    struct perplexity_book book = {.name = strdup(slash ? slash + 1 : path)};
-    bool fine = (book.name || fail_memory()) && evaluate_note_text(books->data, &text);
+    struct perplexity_book book = {strdup(slash ? slash + 1 : path), id_store_text(store)};
+    bool fine = book.name || fail_memory();
     for (size_t i = 0; fine && i < books->n; i++)
         if (!strcmp(books->items[i].name, book.name))
             fine = fail("%s: another text is called %s too", path, book.name);
-    if (fine && dm_tokenizer_encode(books->data->tokenizer, text.bytes, text.n_byte, &book.ids,
-                                    &book.n_id, &error))
-        fine = fail("%s: %s", path, error.message);
-    free(text.bytes);
     if (fine)
         books->items[books->n++] = book;
     else
@@ -96,10 +90,8 @@ static bool make_perplexity(const struct evaluate_settings *settings, struct eva
     fine = fine && evaluate_check(perplexity_task_new(&options, &data->task, &error), &error);
     if (fine)
         return true;
-    for (size_t i = 0; i < books.n; i++) {
+    for (size_t i = 0; i < books.n; i++)
         free(books.items[i].name);
-        dm_free(books.items[i].ids);
-    }
     free(books.items);
     return false;
 }

@@ -12,14 +12,41 @@
 
 enum { piece_size = 1 << 16 };
 
-static bool add_file(XXH3_state_t *state, const char *path) {
+struct running_hash {
+    XXH3_state_t *state;
+};
+
+struct running_hash *running_hash_new(void) {
+    struct running_hash *made = calloc(1, sizeof *made);
+    if (made && (made->state = XXH3_createState())) {
+        XXH3_64bits_reset(made->state);
+        return made;
+    }
+    free(made);
+    fail_memory();
+    return NULL;
+}
+
+void running_hash_add(struct running_hash *running, const void *bytes, size_t n_byte) {
+    XXH3_64bits_update(running->state, bytes, n_byte);
+}
+
+void running_hash_finish(struct running_hash *running, char hash[hash_size]) {
+    unsigned long long digest = running ? XXH3_64bits_digest(running->state) : 0;
+    snprintf(hash, hash_size, "%016llx", digest);
+    if (running)
+        XXH3_freeState(running->state);
+    free(running);
+}
+
+static bool add_file(struct running_hash *running, const char *path) {
     FILE *file = fopen(path, "rb");
     if (!file)
         return fail("%s: cannot read: %s", path, strerror(errno));
     char *piece = malloc(piece_size);
     size_t n;
     while (piece && (n = fread(piece, 1, piece_size, file)))
-        XXH3_64bits_update(state, piece, n);
+        running_hash_add(running, piece, n);
     bool fine = (piece || fail_memory()) &&
                 (!ferror(file) || fail("%s: cannot read: %s", path, strerror(errno)));
     free(piece);
@@ -27,22 +54,14 @@ static bool add_file(XXH3_state_t *state, const char *path) {
     return fine;
 }
 
-static void write_hash(const XXH3_state_t *state, char hash[hash_size]) {
-    snprintf(hash, hash_size, "%016llx", (unsigned long long)XXH3_64bits_digest(state));
-}
-
 void bytes_hash(const void *bytes, size_t n_byte, char hash[hash_size]) {
     snprintf(hash, hash_size, "%016llx", (unsigned long long)XXH3_64bits(bytes, n_byte));
 }
 
 bool file_hash(const char *path, char hash[hash_size]) {
-    XXH3_state_t *state = XXH3_createState();
-    if (!state)
-        return fail_memory();
-    XXH3_64bits_reset(state);
-    bool fine = add_file(state, path);
-    write_hash(state, hash);
-    XXH3_freeState(state);
+    struct running_hash *running = running_hash_new();
+    bool fine = running && add_file(running, path);
+    running_hash_finish(running, hash);
     return fine;
 }
 
@@ -69,21 +88,17 @@ bool model_hash(const char *directory, const char *settings, char hash[hash_size
     int n = scandir(directory, &entries, is_of_model, alphasort);
     if (n < 0)
         return fail("%s: cannot read: %s", directory, strerror(errno));
-    XXH3_state_t *state = XXH3_createState();
-    bool fine = state || fail_memory();
-    if (state)
-        XXH3_64bits_reset(state);
+    struct running_hash *running = running_hash_new();
+    bool fine = running != NULL;
     for (int i = 0; i < n; i++) {
         bool replaced = settings && !strcmp(entries[i]->d_name, "decimamba.json");
         char *path = fine && !replaced ? path_join(directory, entries[i]->d_name) : NULL;
-        fine = fine && (replaced || ((path || fail_memory()) && add_file(state, path)));
+        fine = fine && (replaced || ((path || fail_memory()) && add_file(running, path)));
         free(path);
         free(entries[i]);
     }
     free(entries);
-    fine = fine && (!settings || add_file(state, settings));
-    if (fine)
-        write_hash(state, hash);
-    XXH3_freeState(state);
+    fine = fine && (!settings || add_file(running, settings));
+    running_hash_finish(running, hash);
     return fine;
 }

@@ -9,6 +9,12 @@ enum { hash_size = 17 }; /* 16 hexadecimal digits and a NUL */
 
 /* XXH3 of bytes, */
 void bytes_hash(const void *bytes, size_t n_byte, char hash[hash_size]);
+/* of bytes that come in pieces, */
+struct running_hash;
+struct running_hash *running_hash_new(void); /* NULL after a fault */
+void running_hash_add(struct running_hash *running, const void *bytes, size_t n_byte);
+void running_hash_finish(struct running_hash *running,
+                         char hash[hash_size]); /* and frees; of NULL: 0 */
 /* of a file's bytes. Faults print their line. */
 bool file_hash(const char *path, char hash[hash_size]);
 /* The same of what makes a model in `directory`: config, weights, tokenizer and decimamba.json, or

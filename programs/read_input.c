@@ -1,18 +1,72 @@
 #include "read_input.h"
 
 #include <errno.h>
-#include <stdio.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "fail.h"
-#include "options.h"
 
-static bool read_stream(FILE *stream, struct text *text) {
+bool input_open(struct input *input, const char *what, const char *operand, const char *file) {
+    struct stat info;
+    *input = (struct input){0};
+    if (operand && file)
+        return fail("the %s is given twice: as an argument and with --file", what);
+    if (operand) {
+        *input =
+            (struct input){.name = "the argument", .n_byte = strlen(operand), .operand = operand};
+        return true;
+    }
+    if (!file && isatty(STDIN_FILENO))
+        return fail("no %s: give it as an argument, with --file, or on standard input", what);
+    bool piped = !file || !strcmp(file, "-");
+    input->name = piped ? "standard input" : file;
+    input->stream = piped ? stdin : fopen(file, "rb");
+    if (!input->stream)
+        return fail("%s: cannot read: %s", file, strerror(errno));
+    if (!fstat(fileno(input->stream), &info) && S_ISREG(info.st_mode) && info.st_size > 0)
+        input->n_byte = (size_t)info.st_size;
+    return true;
+}
+
+void input_close(struct input *input) {
+    if (input->stream && input->stream != stdin)
+        fclose(input->stream);
+    *input = (struct input){0};
+}
+
+dm_status input_next(struct input *input, char *bytes, size_t size, size_t *n_byte,
+                     dm_error *error) {
+    if (input->stream) {
+        *n_byte = fread(bytes, 1, size, input->stream);
+        if (ferror(input->stream) && errno != EINTR) {
+            error->status = DM_ERROR_IO;
+            snprintf(error->message, sizeof error->message, "%s: cannot read: %s", input->name,
+                     strerror(errno));
+            return error->status;
+        }
+        input->ended = feof(input->stream);
+        if (ferror(input->stream))
+            clearerr(input->stream);
+    } else {
+        size_t left = input->n_byte - input->n_read;
+        *n_byte = left < size ? left : size;
+        memcpy(bytes, input->operand + input->n_read, *n_byte);
+        input->ended = *n_byte == left;
+    }
+    input->n_read += *n_byte;
+    return DM_OK;
+}
+
+static bool read_all(struct input *input, struct text *text) {
     size_t capacity = 1 << 16, n = 0, got;
     char *bytes = malloc(capacity);
-    while (bytes && (got = fread(bytes + n, 1, capacity - 1 - n, stream)) > 0) {
+    dm_error error;
+    dm_status status = DM_OK;
+    while (bytes && !input->ended &&
+           !(status = input_next(input, bytes + n, capacity - 1 - n, &got, &error))) {
         n += got;
         if (n < capacity - 1)
             continue;
@@ -23,76 +77,20 @@ static bool read_stream(FILE *stream, struct text *text) {
     }
     if (!bytes)
         return fail_memory();
-    if (ferror(stream)) {
-        complain("%s: cannot read: %s", text->name, strerror(errno));
+    if (status) {
         free(bytes);
-        return false;
+        return fail("%s", error.message);
     }
     bytes[n] = 0;
-    text->bytes = bytes;
-    text->n_byte = n;
+    *text = (struct text){bytes, n, input->name};
     return true;
-}
-
-static bool read_path(const char *path, struct text *text) {
-    if (!strcmp(path, "-")) {
-        text->name = "standard input";
-        return read_stream(stdin, text);
-    }
-    text->name = path;
-    FILE *stream = fopen(path, "rb");
-    if (!stream)
-        return fail("%s: cannot read: %s", path, strerror(errno));
-    bool fine = read_stream(stream, text);
-    fclose(stream);
-    return fine;
 }
 
 bool read_text(const char *what, const char *operand, const char *file, struct text *text) {
-    if (operand && file)
-        return fail("the %s is given twice: as an argument and with --file", what);
-    if (operand) {
-        *text = (struct text){strdup(operand), strlen(operand), "the argument"};
-        return text->bytes || fail_memory();
-    }
-    if (!file && isatty(STDIN_FILENO))
-        return fail("no %s: give it as an argument, with --file, or on standard input", what);
-    return read_path(file ? file : "-", text);
-}
-
-bool parse_ids(const struct text *text, size_t limit, struct token_ids *ids) {
-    const char *space = " \t\r\n\f\v", *end = text->bytes + text->n_byte;
-    size_t capacity = text->n_byte / 2 + 1, n = 0;
-    int32_t *items = malloc(capacity * sizeof *items);
-    if (!items)
-        return fail_memory();
-    for (const char *c = text->bytes + strspn(text->bytes, space); c < end; c += strspn(c, space)) {
-        size_t length = strcspn(c, space);
-        uint64_t id = 0;
-        bool whole = length && read_whole(c, length, &id);
-        if (!whole || id >= limit) {
-            free(items);
-            if (!length)
-                return fail("%s: byte %zu is 0, which no list of ids holds", text->name,
-                            (size_t)(c - text->bytes));
-            int shown = (int)(length < 40 ? length : 40);
-            return whole ? fail("%s: id %zu is %.*s: the vocabulary ends at %zu", text->name, n + 1,
-                                shown, c, limit - 1)
-                         : fail("%s: id %zu, '%.*s', is not a whole number", text->name, n + 1,
-                                shown, c);
-        }
-        items[n++] = (int32_t)id;
-        c += length;
-    }
-    *ids = (struct token_ids){items, n};
-    return true;
-}
-
-bool read_ids(const char *path, size_t limit, struct token_ids *ids) {
-    struct text text;
-    if (!read_path(path, &text))
+    struct input input;
+    if (!input_open(&input, what, operand, file))
         return false;
-    bool fine = parse_ids(&text, limit, ids);
-    free(text.bytes);
+    bool fine = read_all(&input, text);
+    input_close(&input);
     return fine;
 }

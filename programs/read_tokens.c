@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "fail.h"
+#include "progress.h"
 
 static volatile sig_atomic_t was_interrupted;
 /* What Ctrl-C says; made beforehand, as a signal handler may not print. */
@@ -49,16 +50,33 @@ bool interrupted(void) {
     return was_interrupted;
 }
 
-bool read_tokens(dm_session *session, const int32_t *ids, size_t n_id, struct progress *progress,
-                 size_t done) {
+/* How far the source has come: in bytes, as a text's tokens are not known beforehand. */
+static void show(struct progress *progress, const struct token_source *source, size_t n_read) {
+    snprintf(progress->detail, sizeof progress->detail, "%zu tokens  %.0f/s", n_read,
+             (double)n_read / (seconds_now() - progress->started));
+    progress_update(progress, source->input.n_read);
+}
+
+bool read_tokens(dm_session *session, dm_sampler *sampler, struct token_source *source) {
+    struct progress progress;
+    const int32_t *ids;
+    size_t n_id, n_read = 0;
     dm_error error;
-    for (size_t i = 0; i < n_id && !interrupted(); i += tokens_per_piece) {
-        size_t n = n_id - i < tokens_per_piece ? n_id - i : tokens_per_piece;
-        if (dm_session_append(session, ids + i, n, &error)) {
-            progress_clear(progress);
-            return fail("%s", error.message);
+    dm_status status = DM_OK;
+    progress_start(&progress, "reading", source->input.n_byte);
+    progress.unit = "bytes";
+    while (!interrupted() && !(status = token_source_next(source, &ids, &n_id, &error)) && n_id) {
+        if (sampler)
+            status = dm_sampler_accept(sampler, ids, n_id, &error);
+        for (size_t i = 0, n; i < n_id && !status && !interrupted(); i += n) {
+            n = n_id - i < tokens_per_piece ? n_id - i : tokens_per_piece;
+            status = dm_session_append(session, ids + i, n, &error);
+            n_read += n;
+            show(&progress, source, n_read);
         }
-        progress_update(progress, done + i + n);
+        if (status)
+            break;
     }
-    return true;
+    progress_clear(&progress);
+    return !status || fail("%s", error.message);
 }

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 
 #include "decimamba.h"
-#include "progress.h"
+#include "token_source.h"
 
 enum { tokens_per_piece = 4096 };
 
@@ -18,9 +18,8 @@ void catch_termination(void);
 void catch_no_more(void);
 bool interrupted(void);
 
-/* Appends the ids; `done` tokens of the progress came before them. Ends early, without a fault,
- * when interrupted. */
-bool read_tokens(dm_session *session, const int32_t *ids, size_t n_id, struct progress *progress,
-                 size_t done);
+/* Appends all that the source gives, and tells the sampler (NULL: none) of it. Ends early, without a
+ * fault, when interrupted. Faults print their line. */
+bool read_tokens(dm_session *session, dm_sampler *sampler, struct token_source *source);
 
 #endif

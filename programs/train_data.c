@@ -71,10 +71,10 @@ static bool check_prompts(const struct train_data *data) {
 }
 
 static bool read_passkey(struct train_data *data, const dm_tokenizer *tokenizer, uint64_t seed) {
-    data->passkey = (struct passkey_source){.tokenizer = tokenizer,
-                                            .text = data->corpus.ids,
-                                            .n_text = data->corpus.n_id,
-                                            .seed = seed};
+    data->passkey =
+        (struct passkey_source){.tokenizer = tokenizer,
+                                .text = token_text_of(data->corpus.ids, data->corpus.n_id),
+                                .seed = seed};
     return check_prompts(data);
 }
 

@@ -64,9 +64,9 @@ dm_status passkey_draw(const struct passkey_source *source, size_t length, doubl
     size_t n_noise = length - n_fixed;
     if (length < n_fixed)
         return refuse(error, length, "question, fact and answer alone take", n_fixed);
-    if (n_noise > source->n_text)
-        return refuse(error, length, "the text is too short, with", source->n_text);
-    prompt->start = (size_t)(draw_bits(&state, 2) % (source->n_text - n_noise + 1));
+    if (n_noise > source->text.n_id)
+        return refuse(error, length, "the text is too short, with", source->text.n_id);
+    prompt->start = (size_t)(draw_bits(&state, 2) % (source->text.n_id - n_noise + 1));
     return DM_OK;
 }
 
@@ -79,20 +79,24 @@ dm_status passkey_build(const struct passkey_source *source, const struct passke
     size_t n_noise = prompt->length - count_parts(&parts);
     size_t n_before = (size_t)(prompt->depth * (double)n_noise + 0.5);
     *fact = (struct passkey_fact){parts.n_id[part_question] + n_before, parts.n_id[part_fact]};
-    const int32_t *noise = source->text + prompt->start;
     const struct {
-        const int32_t *ids;
+        const int32_t *ids; /* NULL: of the noise */
         size_t n;
     } runs[] = {{parts.ids[part_question], parts.n_id[part_question]},
-                {noise, n_before},
+                {NULL, n_before},
                 {parts.ids[part_fact], parts.n_id[part_fact]},
-                {noise + n_before, n_noise - n_before},
+                {NULL, n_noise - n_before},
                 {parts.ids[part_answer], parts.n_id[part_answer]}};
-    for (size_t i = 0; i < sizeof runs / sizeof *runs; i++) {
-        if (runs[i].n)
+    size_t noise = prompt->start;
+    for (size_t i = 0; i < sizeof runs / sizeof *runs && !status; i++) {
+        if (runs[i].ids) {
             memcpy(ids, runs[i].ids, runs[i].n * sizeof *ids);
+        } else {
+            status = source->text.read(source->text.user, noise, runs[i].n, ids, error);
+            noise += runs[i].n;
+        }
         ids += runs[i].n;
     }
     free_parts(&parts);
-    return DM_OK;
+    return status;
 }

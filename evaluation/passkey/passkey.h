@@ -9,7 +9,7 @@
 #ifndef DECIMAMBA_EVALUATION_PASSKEY_H
 #define DECIMAMBA_EVALUATION_PASSKEY_H
 
-#include "decimamba.h"
+#include "token_text.h"
 
 enum { passkey_key_length = 5 };
 
@@ -23,8 +23,7 @@ struct passkey_prompt {
 
 struct passkey_source {
     const dm_tokenizer *tokenizer;
-    const int32_t *text; /* [n_text] */
-    size_t n_text;
+    struct token_text text;
     uint64_t seed;
 };
 

@@ -40,7 +40,7 @@ static void make_noise(int32_t *noise, size_t n) {
 }
 
 static int32_t noise[20000];
-static const struct passkey_source source = {.text = noise, .n_text = 20000, .seed = 5};
+static const struct passkey_source source = {.text = {20000, token_text_copy, noise}, .seed = 5};
 
 static void check_prompt(const struct passkey_prompt *prompt, const char *text) {
     char fact[100];

@@ -4,7 +4,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { piece_length = 4096 };
+enum {
+    piece_length = 4096,
+    lead = 3 /* tokens before one that may hold a part of its first character, of 4 bytes at most */
+};
+
+/* A text under way. */
+struct reading {
+    const struct perplexity *task;
+    dm_session *session;
+    dm_decoder *decoder; /* NULL: bytes are not counted */
+    int32_t *ids;        /* [n_id] room for ids, */
+    float *logits;       /* [n_row, vocab_size] and for what predicts them */
+    struct perplexity_result sums;
+};
 
 static dm_status fail_memory(dm_error *error) {
     error->status = DM_ERROR_MEMORY;
@@ -12,48 +25,126 @@ static dm_status fail_memory(dm_error *error) {
     return error->status;
 }
 
-static float *new_logits(const struct perplexity *task, size_t n) {
+static void close_reading(struct reading *reading) {
+    dm_session_free(reading->session);
+    dm_decoder_free(reading->decoder);
+    free(reading->ids);
+    free(reading->logits);
+}
+
+static dm_status open_reading(struct reading *reading, const struct perplexity *task, size_t n_id,
+                              size_t n_row, dm_error *error) {
     size_t n_value;
-    if (__builtin_mul_overflow(n, task->vocab_size, &n_value) || n_value > SIZE_MAX / sizeof(float))
-        return NULL;
-    return malloc(n_value * sizeof(float));
-}
-
-/* Adds the losses of ids[first .. first + n), whose logits are the rows of `logits`. */
-static void add_losses(const struct perplexity *task, const float *logits, size_t first, size_t n,
-                       struct perplexity_result *result) {
-    for (size_t i = 0; i < n; i++)
-        result->sum += dm_negative_log_likelihood(logits + i * task->vocab_size, task->vocab_size,
-                                                  task->ids[first + i]);
-    result->n_loss += n;
-    if (task->byte_ends)
-        result->n_byte += task->byte_ends[first + n - 1] - task->byte_ends[first - 1];
-}
-
-dm_status perplexity_stream(const struct perplexity *task, struct perplexity_result *result,
-                            dm_error *error) {
-    struct perplexity_result sums = {0};
-    dm_session *session = NULL;
-    float *logits = new_logits(task, task->target);
-    dm_status status =
-        logits ? dm_session_new(task->model, task->context, &session, error) : fail_memory(error);
-    /* the text's last token is never read: nothing follows that it could predict */
-    for (size_t read = 0, n; !status && read < task->n_id - 1; read += n) {
-        n = task->n_id - 1 - read < task->target ? task->n_id - 1 - read : task->target;
-        status = dm_session_append(session, task->ids + read, n, error);
-        if (!status)
-            status = dm_session_logits(session, n, logits, error);
-        if (!status) {
-            add_losses(task, logits, read + 1, n, &sums);
-            task->progress(read + n, task->user);
-        }
-    }
-    dm_session_free(session);
-    free(logits);
-    if (!status)
-        *result = sums;
+    *reading = (struct reading){.task = task};
+    if (__builtin_mul_overflow(n_row, task->vocab_size, &n_value))
+        return fail_memory(error);
+    reading->logits = calloc(n_value, sizeof *reading->logits);
+    reading->ids = calloc(n_id, sizeof *reading->ids);
+    if (!reading->logits || !reading->ids)
+        return fail_memory(error);
+    dm_status status = dm_session_new(task->model, task->context, &reading->session, error);
+    if (!status && task->tokenizer)
+        status = dm_decoder_new(task->tokenizer, 1, &reading->decoder, error);
     return status;
 }
+
+/* Of the text that ids[n_id] end, the part that they make. */
+static dm_status count_bytes(struct reading *reading, const int32_t *ids, size_t n_id,
+                             size_t *n_byte, dm_error *error) {
+    dm_status status = DM_OK;
+    *n_byte = 0;
+    for (size_t i = 0; reading->decoder && !status && i < n_id; i++) {
+        const char *text;
+        size_t n = 0;
+        status = dm_decoder_push(reading->decoder, ids[i], &text, &n, error);
+        *n_byte += n;
+    }
+    return status;
+}
+
+/* Adds the losses of ids[n], whose logits are the first rows. */
+static void add_losses(struct reading *reading, const int32_t *ids, size_t n) {
+    size_t vocab_size = reading->task->vocab_size;
+    for (size_t i = 0; i < n; i++)
+        reading->sums.sum +=
+            dm_negative_log_likelihood(reading->logits + i * vocab_size, vocab_size, ids[i]);
+    reading->sums.n_loss += n;
+}
+
+/* ---- One session through the whole text ---- */
+
+/* What a stream gives, in other pieces. */
+struct queue {
+    struct token_stream stream;
+    const int32_t *ids; /* [n_id] of its last piece that were not taken */
+    size_t n_id;
+};
+
+/* `*n` more ids, fewer where the text ends. */
+static dm_status take(struct queue *queue, int32_t *ids, size_t *n, dm_error *error) {
+    size_t n_taken = 0;
+    while (n_taken < *n) {
+        if (!queue->n_id) {
+            dm_status status =
+                queue->stream.next(queue->stream.user, &queue->ids, &queue->n_id, error);
+            if (status)
+                return status;
+            if (!queue->n_id)
+                break;
+        }
+        size_t n_now = *n - n_taken < queue->n_id ? *n - n_taken : queue->n_id;
+        memcpy(ids + n_taken, queue->ids, n_now * sizeof *ids);
+        queue->ids += n_now;
+        queue->n_id -= n_now;
+        n_taken += n_now;
+    }
+    *n = n_taken;
+    return DM_OK;
+}
+
+/* Reads ids[0 .. n), each of which predicts the next of ids[0 .. n + 1). */
+static dm_status score_next(struct reading *reading, size_t n, dm_error *error) {
+    size_t n_byte;
+    dm_status status = dm_session_append(reading->session, reading->ids, n, error);
+    if (!status)
+        status = dm_session_logits(reading->session, n, reading->logits, error);
+    if (!status)
+        status = count_bytes(reading, reading->ids + 1, n, &n_byte, error);
+    if (status)
+        return status;
+    add_losses(reading, reading->ids + 1, n);
+    reading->sums.n_byte += n_byte;
+    reading->task->progress(reading->sums.n_loss, reading->task->user);
+    return DM_OK;
+}
+
+dm_status perplexity_stream(const struct perplexity *task, struct token_stream stream,
+                            struct perplexity_result *result, dm_error *error) {
+    struct reading reading;
+    struct queue queue = {stream, NULL, 0};
+    size_t n = 1, n_byte;
+    dm_status status = open_reading(&reading, task, task->target + 1, task->target, error);
+    if (!status)
+        status = take(&queue, reading.ids, &n, error);
+    if (!status)
+        status = count_bytes(&reading, reading.ids, n, &n_byte, error);
+    reading.sums.n_id = n;
+    /* the text's last token is never read: nothing follows that it could predict */
+    while (!status && n) {
+        n = task->target;
+        status = take(&queue, reading.ids + 1, &n, error);
+        if (!status && n)
+            status = score_next(&reading, n, error);
+        reading.ids[0] = reading.ids[n];
+        reading.sums.n_id += n;
+    }
+    if (!status)
+        *result = reading.sums;
+    close_reading(&reading);
+    return status;
+}
+
+/* ---- Windows ---- */
 
 size_t perplexity_stride(size_t n_id, size_t window) {
     size_t stride = (n_id - window) / 10;
@@ -65,56 +156,57 @@ size_t perplexity_window_count(size_t n_id, size_t window, size_t stride) {
     return room ? (room - 1) / stride + 1 : 1;
 }
 
-static dm_status read_window(const struct perplexity *task, dm_session *session, size_t start,
+static dm_status read_window(struct reading *reading, const struct token_text *text, size_t start,
                              size_t window, size_t n_read, dm_error *error) {
-    for (size_t i = 0; i < window; i += piece_length) {
-        size_t n = window - i < piece_length ? window - i : piece_length;
-        dm_status status = dm_session_append(session, task->ids + start + i, n, error);
+    for (size_t i = 0, n; i < window; i += n) {
+        n = window - i < piece_length ? window - i : piece_length;
+        dm_status status = text->read(text->user, start + i, n, reading->ids, error);
+        if (!status)
+            status = dm_session_append(reading->session, reading->ids, n, error);
         if (status)
             return status;
-        task->progress(n_read + i + n, task->user);
+        reading->task->progress(n_read + i + n, reading->task->user);
     }
     return DM_OK;
 }
 
-dm_status perplexity_windows(const struct perplexity *task, size_t window, size_t stride,
-                             struct perplexity_result *result, dm_error *error) {
-    struct perplexity_result sums = {0};
-    dm_session *session = NULL;
-    size_t n_window = perplexity_window_count(task->n_id, window, stride);
-    float *logits = new_logits(task, task->target + 1);
-    dm_status status =
-        logits ? dm_session_new(task->model, task->context, &session, error) : fail_memory(error);
-    for (; !status && sums.n_window < n_window; sums.n_window++) {
-        size_t start = sums.n_window * stride;
-        dm_session_reset(session);
-        status = read_window(task, session, start, window, sums.n_window * window, error);
-        if (!status)
-            status = dm_session_logits(session, task->target + 1, logits, error);
-        if (!status)
-            add_losses(task, logits, start + window - task->target, task->target, &sums);
-    }
-    dm_session_free(session);
-    free(logits);
+/* Adds the losses of the `target` tokens before `end`. */
+static dm_status score_window(struct reading *reading, const struct token_text *text, size_t end,
+                              dm_error *error) {
+    size_t target = reading->task->target, first = end - target, n_byte;
+    size_t n_lead = first < lead ? first : lead;
+    dm_status status = dm_session_logits(reading->session, target + 1, reading->logits, error);
     if (!status)
-        *result = sums;
-    return status;
-}
-
-dm_status perplexity_byte_ends(const dm_tokenizer *tokenizer, const int32_t *ids, size_t n_id,
-                               size_t *byte_ends, dm_error *error) {
-    dm_decoder *decoder;
-    dm_status status = dm_decoder_new(tokenizer, 1, &decoder, error);
+        status = text->read(text->user, first - n_lead, n_lead + target, reading->ids, error);
+    if (!status)
+        status = count_bytes(reading, reading->ids, n_lead, &n_byte, error);
+    if (!status)
+        status = count_bytes(reading, reading->ids + n_lead, target, &n_byte, error);
     if (status)
         return status;
-    size_t end = 0;
-    for (size_t i = 0; !status && i < n_id; i++) {
-        const char *text;
-        size_t n_byte = 0;
-        status = dm_decoder_push(decoder, ids[i], &text, &n_byte, error);
-        end += n_byte;
-        byte_ends[i] = end;
+    add_losses(reading, reading->ids + n_lead, target);
+    reading->sums.n_byte += n_byte;
+    return DM_OK;
+}
+
+dm_status perplexity_windows(const struct perplexity *task, const struct token_text *text,
+                             size_t window, size_t stride, struct perplexity_result *result,
+                             dm_error *error) {
+    struct reading reading;
+    size_t n_window = perplexity_window_count(text->n_id, window, stride);
+    size_t n_scored = task->target + lead;
+    dm_status status = open_reading(
+        &reading, task, n_scored > piece_length ? n_scored : piece_length, task->target + 1, error);
+    for (size_t w = 0; !status && w < n_window; w++) {
+        dm_session_reset(reading.session);
+        status = read_window(&reading, text, w * stride, window, w * window, error);
+        if (!status)
+            status = score_window(&reading, text, w * stride + window, error);
     }
-    dm_decoder_free(decoder);
+    reading.sums.n_id = text->n_id;
+    reading.sums.n_window = n_window;
+    if (!status)
+        *result = reading.sums;
+    close_reading(&reading);
     return status;
 }

@@ -25,9 +25,10 @@ static dm_status fail_memory(dm_error *error) {
 /* Windows of `length` tokens of a book. */
 static size_t count_windows(const struct state *state, const struct perplexity_book *book,
                             size_t length) {
-    if (book->n_id < length)
+    if (book->text.n_id < length)
         return 0;
-    size_t n = perplexity_window_count(book->n_id, length, perplexity_stride(book->n_id, length));
+    size_t n = perplexity_window_count(book->text.n_id, length,
+                                       perplexity_stride(book->text.n_id, length));
     return state->windows && state->windows < n ? state->windows : n;
 }
 
@@ -57,7 +58,7 @@ static size_t window_start(const struct task *task, size_t i) {
     const struct state *state = task->data;
     size_t cell = find_cell(task, i), index = i - state->first[cell];
     size_t length = state->lengths[cell / state->n_book];
-    size_t n_id = state->books[cell % state->n_book].n_id;
+    size_t n_id = state->books[cell % state->n_book].text.n_id;
     size_t stride = perplexity_stride(n_id, length);
     size_t n_all = perplexity_window_count(n_id, length, stride);
     size_t n = state->first[cell + 1] - state->first[cell];
@@ -73,7 +74,12 @@ static dm_status build(const struct task *task, size_t i, struct task_prompt *pr
     int32_t *ids = calloc(n, sizeof *ids);
     if (!ids)
         return fail_memory(error);
-    memcpy(ids, state->books[row].ids + window_start(task, i), n * sizeof *ids);
+    const struct token_text *text = &state->books[row].text;
+    dm_status status = text->read(text->user, window_start(task, i), n, ids, error);
+    if (status) {
+        free(ids);
+        return status;
+    }
     *prompt = (struct task_prompt){
         .ids = ids, .n_id = n, .n_scored = state->target, .keep_tail = state->target + 1};
     return DM_OK;
@@ -85,10 +91,8 @@ static bool describe(const struct task *task, size_t i, json_t *object) {
 
 static void free_task(struct task *task) {
     struct state *state = task->data;
-    for (size_t i = 0; i < state->n_book; i++) {
+    for (size_t i = 0; i < state->n_book; i++)
         free(state->books[i].name);
-        dm_free(state->books[i].ids);
-    }
     task_axis_free(&task->columns);
     free(state->books);
     free(state->names);
@@ -110,7 +114,7 @@ static dm_status count(struct task *task, dm_error *error) {
     struct state *state = task->data;
     size_t longest = 0, *first = state->first;
     for (size_t b = 0; b < state->n_book; b++)
-        longest = state->books[b].n_id > longest ? state->books[b].n_id : longest;
+        longest = state->books[b].text.n_id > longest ? state->books[b].text.n_id : longest;
     for (size_t c = 0; c < task->columns.n; c++) {
         size_t length = state->lengths[c];
         if (length <= state->target)

@@ -6,16 +6,16 @@
 #define DECIMAMBA_EVALUATION_PERPLEXITY_TASK_H
 
 #include "task.h"
+#include "token_text.h"
 
 struct perplexity_book {
-    char *name;   /* allocated */
-    int32_t *ids; /* [n_id]; allocated by the library */
-    size_t n_id;
+    char *name;             /* allocated */
+    struct token_text text; /* borrowed */
 };
 
 struct perplexity_task_options {
-    struct perplexity_book *books; /* [n_book]; the task takes them, and what they hold, when it is
-                                      made */
+    struct perplexity_book
+        *books; /* [n_book]; the task takes them and their names when it is made */
     size_t n_book;
     const size_t *lengths; /* [n_length] tokens in a window */
     size_t n_length;

@@ -6,33 +6,35 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static char *read_file(const char *path, size_t *n_byte) {
-    FILE *file = fopen(path, "rb");
-    char *text = NULL;
-    long size;
-    if (file && fseek(file, 0, SEEK_END) == 0 && (size = ftell(file)) >= 0) {
-        rewind(file);
-        text = malloc((size_t)size + 1);
-        *n_byte = text ? fread(text, 1, (size_t)size, file) : 0;
-    }
-    if (file)
-        fclose(file);
-    return text;
+/* Reads the file piece by piece, so that memory does not grow with it. */
+static dm_status read_file(FILE *file, dm_encoder *encoder, dm_session *session, dm_error *error) {
+    char text[1 << 14];
+    const int32_t *ids;
+    size_t n_byte, n_id;
+    do {
+        n_byte = fread(text, 1, sizeof text, file);
+        dm_status status = n_byte ? dm_encoder_push(encoder, text, n_byte, &ids, &n_id, error)
+                                  : dm_encoder_finish(encoder, &ids, &n_id, error);
+        if (!status)
+            status = dm_session_append(session, ids, n_id, error);
+        if (status)
+            return status;
+    } while (n_byte);
+    return DM_OK;
 }
 
 int main(int n_argument, char **arguments) {
     dm_error error = {DM_OK, ""};
     dm_model *model = NULL;
     dm_tokenizer *tokenizer = NULL;
+    dm_encoder *encoder = NULL;
     dm_session *session = NULL;
-    int32_t *ids = NULL;
-    size_t n_id, n_byte = 0;
     if (n_argument != 3) {
         fprintf(stderr, "usage: read_long_text MODEL FILE\n");
         return 1;
     }
-    char *text = read_file(arguments[2], &n_byte);
-    if (!text) {
+    FILE *file = fopen(arguments[2], "rb");
+    if (!file) {
         perror(arguments[2]);
         return 1;
     }
@@ -41,11 +43,11 @@ int main(int n_argument, char **arguments) {
     if (!status)
         status = dm_tokenizer_load(arguments[1], &tokenizer, &error);
     if (!status)
-        status = dm_tokenizer_encode(tokenizer, text, n_byte, &ids, &n_id, &error);
+        status = dm_encoder_new(tokenizer, &encoder, &error);
     if (!status)
         status = dm_session_new(model, NULL, &session, &error);
     if (!status)
-        status = dm_session_append(session, ids, n_id, &error);
+        status = read_file(file, encoder, session, &error);
     dm_model_info info = DM_MODEL_INFO_INIT;
     if (!status)
         status = dm_model_get_info(model, &info, &error);
@@ -60,13 +62,13 @@ int main(int n_argument, char **arguments) {
         size_t best = 0;
         for (size_t v = 1; v < info.vocab_size; v++)
             best = logits[v] > logits[best] ? v : best;
-        printf("%zu tokens read; most likely next: %zu\n", n_id, best);
+        printf("%zu tokens read; most likely next: %zu\n", dm_session_n_token(session), best);
     }
     if (status)
         fprintf(stderr, "read_long_text: %s\n", error.message);
     free(logits);
-    free(text);
-    dm_free(ids);
+    fclose(file);
+    dm_encoder_free(encoder);
     dm_session_free(session);
     dm_tokenizer_free(tokenizer);
     dm_model_free(model);

@@ -9,17 +9,22 @@
 
 enum { most_recent = 1 << 20 };
 
-static dm_status fail_store(dm_error *error, dm_status status, const char *what) {
-    error->status = status;
-    snprintf(error->message, sizeof error->message, "the ids of the text: %s", what);
-    return status;
+static const char *folder(void) {
+    const char *named = getenv("TMPDIR");
+    return named && *named ? named : "/tmp";
 }
 
-/* A file in TMPDIR that is gone when it is closed. */
+static dm_status fail_file(dm_error *error, const char *reason) {
+    error->status = DM_ERROR_IO;
+    snprintf(error->message, sizeof error->message, "%.300s: cannot keep a text's ids here: %s",
+             folder(), reason);
+    return error->status;
+}
+
+/* A file that is gone when it is closed. */
 static FILE *open_nameless(void) {
-    const char *folder = getenv("TMPDIR");
     char path[4096];
-    snprintf(path, sizeof path, "%s/decimamba-ids-XXXXXX", folder && *folder ? folder : "/tmp");
+    snprintf(path, sizeof path, "%s/decimamba-ids-XXXXXX", folder());
     int file = mkstemp(path);
     if (file >= 0)
         unlink(path);
@@ -29,11 +34,11 @@ static FILE *open_nameless(void) {
 /* Moves the recent ones to the file. */
 static dm_status spill(struct id_store *store, dm_error *error) {
     if (!store->file && !(store->file = open_nameless()))
-        return fail_store(error, DM_ERROR_IO, strerror(errno));
+        return fail_file(error, strerror(errno));
     if (fwrite(store->recent, sizeof *store->recent, store->n_recent, store->file) !=
             store->n_recent ||
         fflush(store->file))
-        return fail_store(error, DM_ERROR_IO, strerror(errno));
+        return fail_file(error, strerror(errno));
     store->n_recent = 0;
     return DM_OK;
 }
@@ -60,8 +65,12 @@ dm_status id_store_fill(struct id_store *store, struct token_source *source, dm_
     const int32_t *ids;
     size_t n;
     *store = (struct id_store){.recent = malloc(most_recent * sizeof *store->recent)};
-    dm_status status =
-        store->recent ? DM_OK : fail_store(error, DM_ERROR_MEMORY, "memory is short");
+    if (!store->recent) {
+        error->status = DM_ERROR_MEMORY;
+        snprintf(error->message, sizeof error->message, "memory is short for the text");
+        return error->status;
+    }
+    dm_status status = DM_OK;
     while (!status && !(status = token_source_next(source, &ids, &n, error)) && n)
         status = append(store, ids, n, error);
     return status;
@@ -84,7 +93,7 @@ static dm_status read_file(FILE *file, size_t first, size_t n, int32_t *ids, dm_
         if (got < 0 && errno == EINTR)
             continue;
         if (got <= 0)
-            return fail_store(error, DM_ERROR_IO, got ? strerror(errno) : "their file is cut");
+            return fail_file(error, got ? strerror(errno) : "their file is cut");
         done += (size_t)got;
     }
     return DM_OK;

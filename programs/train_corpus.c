@@ -7,7 +7,7 @@
 #include "fail.h"
 #include "file_list.h"
 #include "json_lines.h"
-#include "read_input.h"
+#include "token_source.h"
 
 /* Makes room for `more` items beyond `n`; NULL, and `items` as it was, when memory is short. */
 static void *grown(void *items, size_t n, size_t more, size_t *capacity, size_t item_size) {
@@ -60,14 +60,17 @@ static bool close_document(struct corpus *corpus, size_t first, size_t n_prompt,
 }
 
 static bool read_document(struct corpus *corpus, const dm_tokenizer *tokenizer, const char *path) {
-    struct text text;
-    size_t first = corpus->n_id;
-    if (!read_text("text", NULL, path, &text))
-        return false;
-    bool fine = append_text(corpus, tokenizer, text.bytes, text.n_byte, path) &&
-                close_document(corpus, first, 0, false);
-    free(text.bytes);
-    return fine;
+    struct token_source source;
+    const int32_t *ids;
+    size_t first = corpus->n_id, n;
+    dm_error error;
+    dm_status status = DM_OK;
+    bool fine = token_source_open_text(&source, "text", NULL, path, tokenizer);
+    while (fine && !(status = token_source_next(&source, &ids, &n, &error)) && n)
+        fine = append_ids(corpus, ids, n);
+    token_source_close(&source);
+    return fine && (!status || fail("%s", error.message)) &&
+           close_document(corpus, first, 0, false);
 }
 
 static bool append_value(struct corpus *corpus, const dm_tokenizer *tokenizer, const json_t *text,

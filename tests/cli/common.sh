@@ -12,6 +12,8 @@
 #   absent PATH...            nothing is there
 #   is_png NAME               NAME.png is a whole picture, and more than an empty page
 #   is_figure NAME            ... and so is NAME.svg
+#   works KIB arguments...    runs decimamba under a limit on its addresses
+#   least KIB arguments...    the least such limit from KIB on, 2 MiB apart, under which it works
 set -u
 program=$(realpath "$1")
 root=$(realpath "$2")
@@ -132,6 +134,21 @@ golden_ids() {
 # The generated ids of a --json output.
 json_ids() {
     sed 's/.*"ids":\[\([^]]*\)\].*/\1/' "$work/out"
+}
+
+works() {
+    limit=$1
+    shift
+    (ulimit -v "$limit" && exec "$program" "$@") > out 2> err < /dev/null
+}
+least() {
+    limit=$1
+    shift
+    until works "$limit" "$@" || [ "$limit" -gt 4000000 ]; do
+        limit=$((limit + 2048))
+        rm -rf new
+    done
+    echo "$limit"
 }
 
 finish() {

@@ -11,21 +11,6 @@ fi
 make_model
 head -c 3000 "$root/include/decimamba.h" > text
 
-works() { # limit in KiB, command...
-    limit=$1
-    shift
-    (ulimit -v "$limit" && exec "$program" "$@") > out 2> err < /dev/null
-}
-# The least limit of these, 2 MiB apart, under which a command works.
-least() { # from, command...
-    limit=$1
-    shift
-    until works "$limit" "$@" || [ "$limit" -gt 4000000 ]; do
-        limit=$((limit + 2048))
-        rm -rf new
-    done
-    echo "$limit"
-}
 ends_well() { # command...
     last="$* (ulimit -v)"
     enough=$(least "$start" "$@")

@@ -12,6 +12,7 @@
 #include "model_flags.h"
 #include "perplexity/perplexity.h"
 #include "progress.h"
+#include "read_tokens.h"
 
 struct settings {
     const char *directory, *file, *ids;
@@ -21,15 +22,18 @@ struct settings {
     struct context_flags context;
 };
 
-/* How far it has come: in tokens, or, of a stream, in bytes. */
+/* How far it has come. */
 struct shown {
     struct progress progress;
-    const struct token_source *source; /* NULL: tokens */
+    const struct token_source *source; /* NULL: in windows */
 };
 
 static void show_progress(size_t n_read, void *user) {
     struct shown *shown = user;
-    progress_update(&shown->progress, shown->source ? shown->source->input.n_read : n_read);
+    if (shown->source)
+        reading_update(&shown->progress, shown->source, n_read);
+    else
+        progress_update(&shown->progress, n_read);
 }
 
 static bool print_result(const struct settings *settings, const dm_context_options *context,
@@ -109,8 +113,7 @@ static bool measure(const struct settings *settings, const dm_model *model,
             status = measure_windows(settings, &task, &store, &shown, &result, &error);
     } else {
         shown.source = source;
-        progress_start(&shown.progress, "reading", source->input.n_byte);
-        shown.progress.unit = "bytes";
+        reading_start(&shown.progress, source);
         status = perplexity_stream(&task, token_source_stream(source), &result, &error);
         fine = status || check_lengths(settings, source->input.name, result.n_id);
     }

@@ -19,7 +19,7 @@ void progress_start(struct progress *progress, const char *label, size_t total) 
                                   .total = total,
                                   .started = now,
                                   .shown_at = now,
-                                  .on = total && isatty(STDERR_FILENO)};
+                                  .on = isatty(STDERR_FILENO)};
 }
 
 /* Columns to fill: some are left for the "^C" of a terminal. */
@@ -57,16 +57,20 @@ void progress_update(struct progress *progress, size_t done) {
     double now = seconds_now();
     if (!progress->on || now - progress->shown_at < (progress->shown ? 0.1 : 0.4))
         return;
-    double share = (double)done / (double)progress->total;
+    double share = progress->total ? (double)done / (double)progress->total : 0;
     char numbers[240], left[32], rate[32];
+    const char *blank = *progress->unit ? " " : "";
     progress_time_left(progress, done, left, sizeof left);
     snprintf(rate, sizeof rate, "%.0f/s", speed(progress, done));
-    snprintf(numbers, sizeof numbers, " %3.0f%%  %zu/%zu%s%s  %s  %s left", 100 * share, done,
-             progress->total, *progress->unit ? " " : "", progress->unit,
-             *progress->detail ? progress->detail : rate, left);
+    const char *detail = *progress->detail ? progress->detail : rate;
+    if (progress->total)
+        snprintf(numbers, sizeof numbers, " %3.0f%%  %zu/%zu%s%s  %s  %s left", 100 * share, done,
+                 progress->total, blank, progress->unit, detail, left);
+    else
+        snprintf(numbers, sizeof numbers, "  %zu%s%s  %s", done, blank, progress->unit, detail);
     size_t used = strlen(progress->label) + strlen(numbers) + 4, width = usable_width();
     fprintf(stderr, "\r\033[K%s", progress->label);
-    if (used + 8 <= width) {
+    if (progress->total && used + 8 <= width) {
         size_t bar = width - used < 40 ? width - used : 40;
         size_t full = (size_t)(share * (double)bar);
         fputs(" [", stderr);

@@ -7,9 +7,9 @@
 
 struct progress {
     const char *label, *unit; /* of total: "tokens", unless it is set after progress_start */
-    size_t total;
-    size_t before;   /* how much of it was done earlier, and says nothing of the speed */
-    char detail[80]; /* shown instead of the units per second, where it is not empty */
+    size_t total;             /* 0: nobody knows, and neither share nor time left is shown */
+    size_t before;            /* how much of it was done earlier, and says nothing of the speed */
+    char detail[80];          /* shown instead of the units per second, where it is not empty */
     double started, shown_at;
     bool on, shown;
 };

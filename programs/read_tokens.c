@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include "fail.h"
-#include "progress.h"
 
 static volatile sig_atomic_t was_interrupted;
 /* What Ctrl-C says; made beforehand, as a signal handler may not print. */
@@ -50,8 +49,12 @@ bool interrupted(void) {
     return was_interrupted;
 }
 
-/* How far the source has come: in bytes, as a text's tokens are not known beforehand. */
-static void show(struct progress *progress, const struct token_source *source, size_t n_read) {
+void reading_start(struct progress *progress, const struct token_source *source) {
+    progress_start(progress, "reading", source->input.n_byte);
+    progress->unit = "bytes";
+}
+
+void reading_update(struct progress *progress, const struct token_source *source, size_t n_read) {
     snprintf(progress->detail, sizeof progress->detail, "%zu tokens  %.0f/s", n_read,
              (double)n_read / (seconds_now() - progress->started));
     progress_update(progress, source->input.n_read);
@@ -63,8 +66,7 @@ bool read_tokens(dm_session *session, dm_sampler *sampler, struct token_source *
     size_t n_id, n_read = 0;
     dm_error error;
     dm_status status = DM_OK;
-    progress_start(&progress, "reading", source->input.n_byte);
-    progress.unit = "bytes";
+    reading_start(&progress, source);
     while (!interrupted() && !(status = token_source_next(source, &ids, &n_id, &error)) && n_id) {
         if (sampler)
             status = dm_sampler_accept(sampler, ids, n_id, &error);
@@ -72,7 +74,7 @@ bool read_tokens(dm_session *session, dm_sampler *sampler, struct token_source *
             n = n_id - i < tokens_per_piece ? n_id - i : tokens_per_piece;
             status = dm_session_append(session, ids + i, n, &error);
             n_read += n;
-            show(&progress, source, n_read);
+            reading_update(&progress, source, n_read);
         }
         if (status)
             break;

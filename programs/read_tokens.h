@@ -5,6 +5,7 @@
 #include <stdbool.h>
 
 #include "decimamba.h"
+#include "progress.h"
 #include "token_source.h"
 
 enum { tokens_per_piece = 4096 };
@@ -17,6 +18,11 @@ void catch_termination(void);
 /* Both end the program at once again. */
 void catch_no_more(void);
 bool interrupted(void);
+
+/* How far a source has come: in bytes, as the number of a text's tokens is not known beforehand; and
+ * how many tokens it has given. */
+void reading_start(struct progress *progress, const struct token_source *source);
+void reading_update(struct progress *progress, const struct token_source *source, size_t n_read);
 
 /* Appends all that the source gives, and tells the sampler (NULL: none) of it. Ends early, without a
  * fault, when interrupted. Faults print their line. */

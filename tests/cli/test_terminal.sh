@@ -59,13 +59,20 @@ wait_for 'out.d: interrupted after step [0-9]*; the same command goes on'
 ends 130
 for i in 1 2 3 4 5 6 7 8 9 10 11 12; do cat "$text"; done > long
 start generate model --file long
-wait_for '/4486176 tokens  '
+wait_for '/4486176 bytes  [0-9]* tokens  '
 press '\003'
 wait_for 'decimamba: waiting for the tokens at hand; Ctrl-C again ends this at once'
 ends 130
 start perplexity model --file long
 wait_for 'tokens  '
 press '\003'
+ends 130
+mkfifo pipe # whose length nobody knows
+cat long > pipe &
+start generate model --file pipe
+wait_for 'reading  [0-9]* bytes  [0-9]* tokens  [0-9]*/s$'
+press '\003'
+wait_for 'decimamba: waiting for the tokens at hand'
 ends 130
 
 # ---- a model that has no settings ----

@@ -36,7 +36,7 @@ static void take(char *said, size_t size, char c) {
     said[n + 1] = 0;
 }
 
-static void listen(int from, struct run *run) {
+static void hear(int from, struct run *run) {
     char part[512];
     ssize_t n;
     while ((n = read(from, part, sizeof part)) != 0) {
@@ -78,7 +78,7 @@ static int run_gnuplot(struct run *run) {
     int fault = start(run, ends[1], &child);
     close(ends[1]);
     if (!fault)
-        listen(ends[0], run);
+        hear(ends[0], run);
     close(ends[0]);
     while (!fault && waitpid(child, &run->status, 0) < 0)
         if (errno != EINTR)

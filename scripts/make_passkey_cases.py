@@ -7,10 +7,18 @@ ROWS is data/wikitext2/wiki.test.raw, KEYS data/babilong/codes_test.txt, TOKENIZ
 tests/data/tokenizer. Sentences are nltk's, tokens those of Hugging Face `tokenizers`; only the
 draws are this project's. LENGTHs are of further prompts, for a check by hand. Needs nltk 3.10.4 and
 tokenizers 0.23.3. The same inputs give the same file.
+
+    make_passkey_cases.py --check OFFICIAL ROWS KEYS TOKENIZERS OUTPUT
+
+Has the official code, the folder of babilong_utils.py (github.com/assafbk/babilong, branch
+niah_mamba), build every prompt of the file from the same row and key: one of the places that it may
+draw must give the same tokens, and where it gives up, the file must say so. Needs pandas as well.
 """
+import itertools
 import json
 import pathlib
 import sys
+import types
 
 from nltk.tokenize.punkt import PunktSentenceTokenizer
 from tokenizers import Tokenizer
@@ -128,7 +136,73 @@ def make_group(tokenizers, rows, keys, name, seed, lengths, n_depth, n_key):
             "n_key": n_key, "prompts": prompts}
 
 
+def official_prompts(module, rows, fact, row, length, depth, encode):
+    """What the official code can make of a row and a key, a prompt for each place; its IndexError
+    where there is none."""
+    class Tokenizer:
+        eos_token_id = 0
+
+        def encode(self, text, add_special_tokens=True):
+            return encode(text)
+
+        def __call__(self, texts):
+            return {"input_ids": encode(texts) if isinstance(texts, str) else
+                    [encode(text) for text in texts]}
+
+    class Draws:
+        def choice(self, places, n):
+            self.places = places
+            return module.np.array([places[self.number]])
+
+    sampler = module.SentenceSampler([{"text": text} for text in rows], tokenizer=Tokenizer())
+    data = module.NoiseInjectionDataset([fact], sampler, Tokenizer(), sample_size=length,
+                                        task_start_pct=max(0, depth - 0.1),
+                                        task_end_pct=min(1, depth + 0.1))
+    data.gen = Draws()
+    for number in itertools.count():
+        data.gen.number, sampler.sample_ind, sampler.sentences = number, row, []
+        sample = data[0]
+        yield sample["question_tokens"] + sample["input_tokens"] + encode(ENDING)
+        if number + 1 == len(data.gen.places):
+            return
+
+
+def check(official, rows, keys_path, tokenizers, output):
+    sys.modules["torch.utils.data"] = types.SimpleNamespace(Dataset=object)
+    for name in ("torch", "torch.utils"):
+        sys.modules[name] = types.ModuleType(name)
+    sys.path.insert(0, official)
+    import babilong_utils as module
+
+    task = module.TaskDatasetCustom(keys_path)
+    facts = {task[i]["answer"]: task[i] for i in range(len(task))}
+    n = n_without = 0
+    for line in open(pathlib.Path(output) / "official.jsonl", encoding="utf-8"):
+        group = json.loads(line)
+        noise = Noise(Tokenizer.from_file(f"{tokenizers}/{group['tokenizer']}/tokenizer.json"), rows)
+        depths = [d / (group["n_depth"] - 1) if group["n_depth"] > 1 else 0.5
+                  for d in range(group["n_depth"])]
+        wanted = itertools.product(group["lengths"], depths, range(group["n_key"]))
+        for (length, depth, _), prompt in zip(wanted, group["prompts"], strict=True):
+            made = official_prompts(module, rows, dict(facts[prompt["key"]]), prompt["first_row"],
+                                    length, depth, noise.encode)
+            if prompt["fits"]:
+                assert any(fnv(ids) == prompt["hash"] for ids in made), prompt
+            else:
+                try:
+                    next(made)
+                    sys.exit(f"the official code finds a place: {prompt}")
+                except IndexError:
+                    n_without += 1
+            n += 1
+    print(f"{n} prompts as the official code's, {n_without} of them ones that it gives up")
+
+
 def main():
+    if sys.argv[1:2] == ["--check"]:
+        with open(sys.argv[3], encoding="utf-8", newline="\n") as file:
+            check(sys.argv[2], file.readlines(), *sys.argv[4:7])
+        return
     if len(sys.argv) < 5:
         sys.exit(__doc__)
     with open(sys.argv[1], encoding="utf-8", newline="\n") as file:

@@ -2,6 +2,9 @@
 
 #include <stdio.h>
 #include <string.h>
+#ifdef __GLIBC__
+#include <execinfo.h>
+#endif
 
 #include "base/memory.h"
 
@@ -281,11 +284,23 @@ static void be_silent(void) {
     dnnl_set_verbose(0);
 }
 
+/* libgomp, which oneDNN brings, ends its threads by pthread_exit. glibc loads what that takes when it
+ * is first needed, and ends the process where memory is too short then: load it while a failure can
+ * still be told. */
+static bool load_unwinder(void) {
+#ifdef __GLIBC__
+    void *frame;
+    return backtrace(&frame, 1) > 0;
+#else
+    return true;
+#endif
+}
+
 dm_status dm_onednn_open(struct dm_onednn *onednn, dm_error *error) {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, be_silent);
     *onednn = (struct dm_onednn){0};
-    if (!dm_memory_lend())
+    if (!load_unwinder() || !dm_memory_lend())
         return dm_fail_memory(error, "the matrix products");
     dnnl_status_t status = dnnl_engine_create(&onednn->engine, dnnl_cpu, 0);
     dm_memory_take_back();

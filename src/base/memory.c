@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-enum { alignment = 64, large_page = 1 << 21, room_bytes = 1 << 23 };
+enum { alignment = 64, large_page = 1 << 21, room_bytes = 1 << 25 };
 
 static atomic_size_t live;
 static atomic_size_t until_failure; /* 0: never; 1: from now on */

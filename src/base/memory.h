@@ -29,7 +29,7 @@ void dm_memory_free(void *pointer);
 void *dm_memory_large(size_t n_byte);
 void dm_memory_large_free(void *pointer, size_t n_byte);
 
-/* For a library that allocates on its own, and ends the process where it cannot: is there room now, 8 MB?
+/* For a library that allocates on its own, and ends the process where it cannot: is there room now, 32 MB?
  * If so, until dm_memory_take_back what other threads want from here waits, and the caller allocates
  * nothing from here. false: memory is short, and there is nothing to take back. */
 bool dm_memory_lend(void);

@@ -4,6 +4,7 @@
 
 #include "analyze_delta.h"
 #include "fail.h"
+#include "gnuplot.h"
 #include "json_output.h"
 
 /* ---- delta.tsv ---- */
@@ -106,9 +107,10 @@ static void fill_script(const void *what, FILE *stream) {
 bool delta_write(const struct delta *delta, const char *folder) {
     bool fine = analyze_json(folder, "delta.json", describe(delta)) && /* it marks the folder */
                 analyze_file(folder, "delta.tsv", fill_map, delta) &&
-                analyze_file(folder, "delta-tokens.tsv", fill_tokens, delta);
+                analyze_file(folder, "delta-tokens.tsv", fill_tokens, delta) &&
+                analyze_file(folder, "delta.gp", fill_script, delta);
     if (!fine)
         return false;
-    bool drawn = analyze_picture(folder, "delta", fill_script, delta);
+    bool drawn = gnuplot_draw(folder, "delta", true);
     return delta_write_page(delta, folder) && drawn; /* a page without its picture is one, too */
 }

@@ -9,6 +9,7 @@
 
 #include "commands.h"
 #include "fail.h"
+#include "gnuplot.h"
 #include "model_flags.h"
 #include "options_json.h"
 #include "output_file.h"
@@ -247,7 +248,10 @@ static bool finish(struct work *work) {
     const struct train_state *state = &work->loop.state;
     size_t step = dm_trainer_step_count(work->loop.trainer);
     train_metrics_close(&work->loop.metrics);
-    bool drawn = train_plot(&work->folder); /* without a picture the model is one, too */
+    if (!train_plot_write(&work->folder))
+        return false;
+    /* without a picture the model is one, too */
+    bool drawn = gnuplot_draw(work->folder.path, "loss", false);
     if (!go_back_to_best(work) || !set_final_context(&work->loop) ||
         !train_export(&work->folder, work->loop.trainer))
         return false;

@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "fail.h"
-#include "gnuplot.h"
 #include "output_file.h"
 
 /* What the picture needs to know of the numbers. */
@@ -112,12 +111,11 @@ static bool write_script(const char *path, const struct course *course) {
     return output_commit(&script);
 }
 
-bool train_plot(const struct train_folder *folder) {
+bool train_plot_write(const struct train_folder *folder) {
     struct course course = {.least = INFINITY};
     char *table = train_folder_at(folder, "loss.tsv");
     char *script = table ? train_folder_at(folder, "loss.gp") : NULL;
-    bool fine = script && write_table(folder, table, &course) && write_script(script, &course) &&
-                gnuplot_draw(folder->path, "loss", false);
+    bool fine = script && write_table(folder, table, &course) && write_script(script, &course);
     free(script);
     free(table);
     return fine;

@@ -4,8 +4,7 @@
 
 #include "train_folder.h"
 
-/* Draws loss.png from metrics.jsonl: writes loss.tsv and loss.gp beside it, and has gnuplot run
- * the latter (gnuplot.h). */
-bool train_plot(const struct train_folder *folder);
+/* Writes loss.tsv from metrics.jsonl, and loss.gp, by which gnuplot draws loss.png. */
+bool train_plot_write(const struct train_folder *folder);
 
 #endif

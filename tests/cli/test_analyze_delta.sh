@@ -68,6 +68,15 @@ run 0 analyze delta "$root/models/passkey-bytes-512" --text bytes --context none
 grep -q 'token 6 (1 of 4): &quot;' bytes.d/delta.html || failed 'the parts of a character'
 [ "$(cut -f 3 bytes.d/delta-tokens.tsv | tail -n +2 | tr -d '\n')" = "$(cat bytes)" ] ||
     failed 'the text in delta-tokens.tsv'
+# where it fails, too
+mkdir fails
+printf '#!/bin/sh\necho "no such terminal" >&2\nexit 1\n' > fails/gnuplot
+chmod +x fails/gnuplot
+PATH=$work/fails:$PATH "$program" analyze delta model --text text --length 30 --output undrawn \
+    > out 2> err
+check_streams $? 1
+complains 'undrawn/delta.gp: gnuplot: no such terminal'
+grep -q '</html>' undrawn/delta.html || failed 'no page where gnuplot fails'
 # without gnuplot there is a page without a picture
 PATH=$work/nowhere "$program" analyze delta model --text text --length 20 --layers 1 \
     --output bare > out 2> err

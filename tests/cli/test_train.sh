@@ -77,6 +77,15 @@ PATH=$work/nowhere "$program" train run.json --output plain --steps 4 > out 2> e
 check_streams $? 0
 prints 'no loss.png: gnuplot: No such file'
 absent plain/loss.png
+# where gnuplot fails there is a model all the same
+mkdir fails
+printf '#!/bin/sh\necho half > "$3/loss.png"\necho "no such terminal" >&2\nexit 1\n' > fails/gnuplot
+chmod +x fails/gnuplot
+PATH=$work/fails:$PATH "$program" train run.json --output undrawn --steps 4 > out 2> err
+check_streams $? 1
+complains 'undrawn/loss.gp: gnuplot: no such terminal'
+absent undrawn/loss.png
+[ -s undrawn/model/model.safetensors ] || failed 'no model where gnuplot fails'
 
 # ---- stopped, and gone on ----
 for signal in INT TERM; do

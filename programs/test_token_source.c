@@ -91,18 +91,23 @@ static void expect_fault(const char *bytes, size_t n_byte, const char *message) 
     token_source_close(&source);
 }
 
+static void put(char *at, const char *bytes, size_t n_byte) {
+    for (size_t i = 0; i < n_byte; i++)
+        at[i] = bytes[i];
+}
+
 /* Faults are named by their place in the whole, far beyond the first piece. */
 static void test_faults(void **state) {
     (void)state;
     enum { n_far = 200000 };
     char *far = malloc(n_far);
     memset(far, ' ', n_far);
-    memcpy(far, "7 8", 3);
-    memcpy(far + 150000, "99 100", 6);
+    put(far, "7 8", 3);
+    put(far + 150000, "99 100", 6);
     expect_fault(far, n_far, "ids: id 4 is 100: the vocabulary ends at 99");
-    memcpy(far + 150000, "99 1x9", 6);
+    put(far + 150000, "99 1x9", 6);
     expect_fault(far, n_far, "ids: id 4, '1x9', is not a whole number");
-    memcpy(far + 150000, "99 1\0 ", 6);
+    put(far + 150000, "99 1\0 ", 6);
     expect_fault(far, n_far, "ids: byte 150004 is 0");
     memset(far + 10, '1', n_far - 10); /* a word longer than a piece */
     expect_fault(far, n_far, "ids: id 3, '1111111111111111111111111111111111111111', is not");

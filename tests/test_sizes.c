@@ -237,7 +237,8 @@ static void test_far_words(void **state) {
     require(dm_word_scan_open(&words, &pretokenizer, &error), &error);
     size_t at = first;
     for (size_t i = 0; at < n_byte; i++) {
-        require(dm_word_scan_next(&words, &pretokenizer, text, n_byte, false, at, &at, &error), &error);
+        require(dm_word_scan_next(&words, &pretokenizer, text, n_byte, false, at, &at, &error),
+                &error);
         assert_int_equal(at - first, ends[i]);
     }
     dm_word_scan_close(&words);

@@ -22,7 +22,7 @@ struct reading {
 static dm_status fail_memory(dm_error *error) {
     error->status = DM_ERROR_MEMORY;
     snprintf(error->message, sizeof error->message, "memory is short for the logits");
-    return error->status;
+    return DM_ERROR_MEMORY;
 }
 
 static void close_reading(struct reading *reading) {

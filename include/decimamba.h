@@ -216,6 +216,7 @@ DM_API void dm_encoder_free(dm_encoder *encoder);
  * grows with the longest run of text that has to be seen whole: a word (with merges, some 60 bytes
  * for each of its own), marks on one letter, white space beside an added token that takes it, or all
  * between two added tokens where a tokenizer with merges does not split text into words.
+ * A piece is copied while it is encoded: 64 KB are a good size.
  * Text that is not UTF-8 is DM_ERROR_FORMAT, naming the byte of the whole text. After an error the
  * encoder is as it was before the call. */
 DM_API dm_status dm_encoder_push(dm_encoder *encoder, const char *text, size_t n_byte,

@@ -48,9 +48,6 @@ bool calibrate_measure(struct calibrate_work *work, dm_calibration_options *opti
     size_t room = work->text.n_id - length;
     const struct token_text text = id_store_text(&work->text);
     dm_error error;
-    if (work->text.n_id < length)
-        return fail("the text has %zu tokens, fewer than the %zu of a passage", work->text.n_id,
-                    length);
     if (__builtin_mul_overflow(length, n_passage, &n_id))
         return fail_memory();
     int32_t *ids = calloc(n_id, sizeof *ids);

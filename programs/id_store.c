@@ -26,9 +26,13 @@ static FILE *open_nameless(void) {
     char path[4096];
     snprintf(path, sizeof path, "%s/decimamba-ids-XXXXXX", folder());
     int file = mkstemp(path);
-    if (file >= 0)
-        unlink(path);
-    return file >= 0 ? fdopen(file, "w+b") : NULL;
+    if (file < 0)
+        return NULL;
+    unlink(path);
+    FILE *stream = fdopen(file, "w+b");
+    if (!stream)
+        close(file);
+    return stream;
 }
 
 /* Moves the recent ones to the file. */

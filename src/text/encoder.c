@@ -5,6 +5,8 @@
 #include "base/memory.h"
 #include "text/utf8.h"
 
+enum { lone_bytes = 4096 }; /* that never merge, and are encoded at a time */
+
 static dm_status fail_memory(const struct dm_encoder *encoder) {
     return dm_fail_memory(encoder->error, "encoded text");
 }
@@ -57,9 +59,12 @@ static bool is_enough(const struct dm_encoder *encoder, enum dm_encoder_stage st
 static dm_status find_word(struct dm_encoder *encoder, size_t begin, bool last, size_t *end) {
     const struct dm_tokenizer *tokenizer = encoder->tokenizer;
     size_t n_byte = n_held(encoder, DM_STAGE_WORDS);
-    if (!tokenizer->split_words || !tokenizer->bpe.any_merge) {
-        /* where bytes never merge, it is all the same where words end */
-        *end = last || !tokenizer->bpe.any_merge ? n_byte : begin;
+    if (!tokenizer->bpe.any_merge) { /* then it is all the same where words end */
+        *end = n_byte - begin < lone_bytes ? n_byte : begin + lone_bytes;
+        return DM_OK;
+    }
+    if (!tokenizer->split_words) {
+        *end = last ? n_byte : begin;
         return DM_OK;
     }
     return dm_word_scan_next(&encoder->words, &tokenizer->pretokenizer,

@@ -35,14 +35,16 @@ static const char *make_directory(const char *input) {
 }
 
 static void check_adapter(struct dm_adapter *adapter) {
-    const struct dm_model_config config = {
-        .n_layer = 1, .d_inner = d_inner, .d_state = 1, .dt_rank = 1};
+    static const char x_proj[] = "backbone.layers.0.mixer.x_proj.weight";
+    struct dm_parameter parameter = {.shape = dm_matrix_shape(n_row, d_inner)};
     dm_error error = fuzz_error_new();
     float weight[n_row * d_inner] = {0};
     double scale = adapter->alpha / (adapter->rank_stabilized ? 2 : rank);
     MUST(adapter->base && isfinite(adapter->alpha));
-    MUST(dm_adapter_has(adapter, DM_X_PROJ, 0) && !dm_adapter_has(adapter, DM_IN_PROJ, 0));
-    MUST(dm_adapter_add(adapter, DM_X_PROJ, 0, &config, weight, &error) == DM_OK);
+    snprintf(parameter.name, sizeof parameter.name, "%s", x_proj);
+    MUST(dm_adapter_has(adapter, x_proj));
+    MUST(!dm_adapter_has(adapter, "backbone.layers.0.mixer.in_proj.weight"));
+    MUST(dm_adapter_add(adapter, &parameter, weight, &error) == DM_OK);
     for (size_t i = 0; i < n_row * d_inner; i++)
         MUST(fabs(weight[i] - (float)scale) <= 1e-6 * fabs(scale) || !isfinite((float)scale));
     MUST(dm_adapter_check_used(adapter, &error) == DM_OK);

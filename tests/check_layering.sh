@@ -12,7 +12,7 @@ check() {
     cd "$1" || exit 2
     find src programs evaluation analysis -name '*.[ch]' | LC_ALL=C sort | xargs awk '
     BEGIN {
-        n = split("base 0 text 1 checkpoint 1 ops 1 backends 2 context 2 gguf 2 model 3 session 4 training 4 api 5",
+        n = split("base 0 text 1 ops 1 backends 2 context 2 layers 2 checkpoint 3 gguf 4 model 4 session 5 training 5 api 6",
                   list, " ")
         for (i = 1; i < n; i += 2)
             level[list[i]] = list[i + 1]
@@ -69,7 +69,7 @@ check() {
 expect() {
     tree=$(mktemp -d) || exit 2
     mkdir -p "$tree/programs" "$tree/evaluation" "$tree/analysis"
-    for folder in base text checkpoint ops backends context model session api; do
+    for folder in base text checkpoint ops layers backends context model session api; do
         mkdir -p "$tree/src/$folder"
         : >"$tree/src/$folder/a.h"
     done
@@ -96,6 +96,8 @@ check_itself() {
     expect 0 src/model/x.c '#include "a.h"'
     expect 0 src/base/x.h '#include "decimamba.h"'
     expect 0 src/session/x.c '#include "checkpoint/a.h"'
+    expect 0 src/checkpoint/x.c '#include "layers/a.h"'
+    expect 0 src/layers/x.c '#include "ops/a.h"'
     expect 0 src/backends/onednn_matmul.c '#include <oneapi/dnnl/dnnl.h>'
     expect 0 programs/x.c '#include "decimamba.h"'
     expect 0 programs/x.c '#include "e.h"'
@@ -111,6 +113,8 @@ check_itself() {
     expect 1 src/base/x.c '#include "test_warnings.h"'
     expect 1 src/base/x.c '#include "ops/a.h"'
     expect 1 src/model/x.c '#include "session/a.h"'
+    expect 1 src/layers/x.c '#include "checkpoint/a.h"'
+    expect 1 src/layers/x.c '#include "model/a.h"'
     expect 1 src/session/x.c '  #  include "api/a.h"'
     expect 1 src/text/x.c '#include "checkpoint/a.h"'
     expect 1 src/ops/x.c '#include "text/a.h"'

@@ -13,6 +13,7 @@
 #include "base/random.h"
 #include "checkpoint/safetensors.h"
 #include "decimamba.h"
+#include "layers/kinds.h"
 
 struct shape {
     const char *name;
@@ -41,18 +42,32 @@ static inline void *some(size_t n, size_t size) {
     return pointer;
 }
 
+/* "layer_types" of a network that takes the kinds of layers in turn; nothing where there is one. */
+static inline const char *mixed_layers(unsigned n_layer) {
+    static char text[512];
+    size_t n = 0;
+    text[0] = '\0';
+    for (unsigned i = 0; i < n_layer && dm_n_layer_kind > 1; i++)
+        n += (size_t)snprintf(text + n, sizeof text - n, "%s\"%s\"",
+                              i ? ", " : ", \"layer_types\": [",
+                              dm_layer_kinds[i % dm_n_layer_kind]->name);
+    if (n)
+        snprintf(text + n, sizeof text - n, "]");
+    return text;
+}
+
 static inline const char *make_checkpoint(const char *parent, const struct shape *shape,
                                           uint64_t seed) {
-    char config[512], config_path[TEST_MAX_PATH];
+    char config[1024], config_path[TEST_MAX_PATH];
     dm_error error;
     int n = snprintf(config, sizeof config,
                      "{\"model_type\": \"mamba\", \"hidden_size\": %u, \"num_hidden_layers\": %u, "
                      "\"state_size\": %u, \"conv_kernel\": %u, \"expand\": %u, "
                      "\"intermediate_size\": %u, \"time_step_rank\": %u, \"vocab_size\": %u, "
-                     "\"use_bias\": false, \"use_conv_bias\": true, \"tie_word_embeddings\": %s}",
+                     "\"use_bias\": false, \"use_conv_bias\": true, \"tie_word_embeddings\": %s%s}",
                      shape->d_model, shape->n_layer, shape->d_state, shape->d_conv, shape->expand,
                      shape->d_model * shape->expand, shape->dt_rank, shape->vocab_size,
-                     shape->tied ? "true" : "false");
+                     shape->tied ? "true" : "false", mixed_layers(shape->n_layer));
     snprintf(config_path, sizeof config_path, "%s.json", test_join(parent, shape->name));
     test_write_file(config_path, config, (size_t)n);
     const char *path = test_join(parent, shape->name);

@@ -81,10 +81,10 @@ static size_t write_vast(const char *path) {
     return n;
 }
 
-static void expect_end(const struct dm_checkpoint *checkpoint, enum dm_parameter parameter,
+static void expect_end(const struct dm_checkpoint *checkpoint, size_t layer, size_t place,
                        size_t n_element, const float *expected, size_t n) {
     float values[4];
-    struct dm_weight weight = dm_checkpoint_weight(checkpoint, parameter, 0);
+    struct dm_weight weight = dm_checkpoint_weight(checkpoint, layer, place);
     assert_int_equal(weight.n_element, n_element);
     dm_weight_to_float(weight, n_element - n, n, values);
     assert_memory_equal(values, expected, n * sizeof *values);
@@ -112,13 +112,13 @@ static void test_vast_tensors(void **state) {
     write_at(path, head_end + 8192 - sizeof floats, floats, sizeof floats);
     require(dm_checkpoint_open(directory, &checkpoint, &error), &error);
     size_t n = (size_t)vast_vocabulary * vast_model;
-    expect_end(checkpoint, DM_EMBEDDING, n, of_halves, 3);
-    expect_end(checkpoint, DM_HEAD, n, floats, 4);
-    expect_end(checkpoint, DM_NORM, vast_model, floats, 4);
+    expect_end(checkpoint, DM_NO_LAYER, DM_EMBEDDING, n, of_halves, 3);
+    expect_end(checkpoint, DM_NO_LAYER, DM_HEAD, n, floats, 4);
+    expect_end(checkpoint, 0, 0 /* the norm */, vast_model, floats, 4);
 
     float row[vast_model];
     const int32_t last = vast_vocabulary - 1;
-    struct dm_weight embedding = dm_checkpoint_weight(checkpoint, DM_EMBEDDING, 0);
+    struct dm_weight embedding = dm_checkpoint_weight(checkpoint, DM_NO_LAYER, DM_EMBEDDING);
     const struct dm_embedding op = {vast_model, embedding.data, embedding.dtype, &last, row};
     dm_embedding_forward(&op, 0, 1);
     assert_memory_equal(row + vast_model - 3, of_halves, sizeof of_halves);

@@ -13,22 +13,19 @@ struct decay {
     double *slowest; /* [n_layer, d_inner]: min_n |A[c,n]| */
 };
 
-static void find_slowest(const struct dm_model *model, double *slowest) {
-    size_t E = model->network.config.d_inner;
-    for (size_t layer = 0; layer < model->network.config.n_layer; layer++)
-        for (size_t c = 0; c < E; c++) {
-            double least = INFINITY;
-            for (size_t n = 0; n < model->network.config.d_state; n++)
-                least = fmin(least, fabs((double)model->network.layers[layer].A[n * E + c]));
-            slowest[layer * E + c] = least;
-        }
+static void find_slowest(const struct dm_model *model, size_t d_inner, double *slowest) {
+    const struct dm_network *network = &model->network;
+    for (size_t layer = 0; layer < network->config.n_layer; layer++)
+        if (dm_layer_kind_of(network, layer)->slowest_decay)
+            dm_layer_kind_of(network, layer)
+                ->slowest_decay(&network->layers[layer], slowest + layer * d_inner);
 }
 
 static void add_up(const dm_probe_view *view, void *user) {
     struct decay *decay = user;
     for (size_t t = 0; t < view->n_token; t++)
         for (size_t c = 0; c < view->d_inner; c++) {
-            size_t at = view->layer * view->d_inner + c;
+            size_t at = view->layer * decay->d_inner + c;
             decay->sum[at] += view->delta[t * view->d_inner + c] * decay->slowest[at];
         }
 }
@@ -60,9 +57,12 @@ static dm_status fill(struct dm_calibration *calibration, const struct dm_model 
     calibration->n_passage = options->n_passage;
     calibration->share = options->share;
     dm_status status = DM_OK;
-    for (size_t layer = 0; layer < model->network.config.n_layer && !status; layer++)
-        status = dm_calibration_choose(calibration, layer, decay->sum + layer * decay->d_inner,
-                                       decay->d_inner, options->share, error);
+    for (size_t layer = 0; layer < model->network.config.n_layer && !status; layer++) {
+        const struct dm_layer_config *own = model->network.layers[layer].config;
+        if (own->kind->slowest_decay)
+            status = dm_calibration_choose(calibration, layer, decay->sum + layer * decay->d_inner,
+                                           dm_layer_size(own, "d_inner"), options->share, error);
+    }
     size_t middle = model->network.config.n_layer / 2;
     dm_context_options context = DM_CONTEXT_OPTIONS_INIT;
     context.method = DM_CONTEXT_DECIMATE;
@@ -99,7 +99,7 @@ static dm_status calibrate(const struct dm_model *model, const int32_t *ids, siz
     dm_status status = dm_calibration_new(model->network.config.n_layer, &calibration, error);
     if (status)
         return status;
-    find_slowest(model, decay->slowest);
+    find_slowest(model, decay->d_inner, decay->slowest);
     status = measure(model, ids, n_id, options, decay, error);
     if (!status)
         status = fill(calibration, model, options, decay, error);
@@ -144,8 +144,9 @@ dm_status dm_calibrate(const dm_model *model, const int32_t *ids, size_t n_id,
         status = check_settings(model, own.context, error);
     if (status)
         return status;
-    size_t n = model->network.config.n_layer * model->network.config.d_inner;
-    struct decay decay = {model->network.config.d_inner, dm_memory_zeroed(n, sizeof(double)),
+    size_t d_inner = dm_model_size(&model->network.config, "d_inner");
+    size_t n = model->network.config.n_layer * d_inner;
+    struct decay decay = {d_inner, dm_memory_zeroed(n, sizeof(double)),
                           dm_memory_array(n, sizeof(double))};
     char *path = own.path ? dm_memory_text(own.path) : dm_path_join(directory, "decimamba.json");
     status = decay.sum && decay.slowest && path

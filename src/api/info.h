@@ -2,7 +2,7 @@
 #ifndef DM_API_INFO_H
 #define DM_API_INFO_H
 
-#include "model/network.h"
+#include "layers/network.h"
 
 static inline dm_model_info dm_network_info(const struct dm_network *network) {
     const struct dm_model_config *config = &network->config;
@@ -10,10 +10,10 @@ static inline dm_model_info dm_network_info(const struct dm_network *network) {
         .struct_size = sizeof(dm_model_info),
         .n_layer = config->n_layer,
         .d_model = config->d_model,
-        .d_inner = config->d_inner,
-        .d_state = config->d_state,
-        .d_conv = config->d_conv,
-        .dt_rank = config->dt_rank,
+        .d_inner = dm_model_size(config, "d_inner"),
+        .d_state = dm_model_size(config, "d_state"),
+        .d_conv = dm_model_size(config, "d_conv"),
+        .dt_rank = dm_model_size(config, "dt_rank"),
         .vocab_size = config->vocab_size,
         .n_thread = dm_threads_count(network->threads),
         .cpu = network->ops.cpu,

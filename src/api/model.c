@@ -56,7 +56,7 @@ dm_status dm_model_get_info(const dm_model *model, dm_model_info *info, dm_error
     if (status)
         return status;
     size_t workspace = 0;
-    dm_activations_bytes(&model->network.config, &model->network.walk, model->chunk, &workspace);
+    dm_buffers_bytes(&model->network.config, &model->network.slices, model->chunk, &workspace);
     dm_model_info own = dm_network_info(&model->network);
     own.n_parameter = model->n_parameter;
     own.weight_bytes = model->weight_bytes;

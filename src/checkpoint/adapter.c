@@ -102,17 +102,19 @@ void dm_adapter_close(struct dm_adapter *adapter) {
 
 /* ---- Its tensors ---- */
 
+static bool is_embedding(const char *name) {
+    return !strcmp(name, dm_network_parameter_name(DM_EMBEDDING));
+}
+
 /* The tensor of a weight's product: `side` 'A' or 'B'. Those of x.weight are x.lora_A.weight, and of
  * the embedding x.lora_embedding_A. NULL: there is none. */
-static struct dm_weight_entry *find(const struct dm_adapter *adapter, enum dm_parameter parameter,
-                                    size_t layer, char side) {
+static struct dm_weight_entry *find(const struct dm_adapter *adapter, const char *name, char side) {
     static const char weight[] = ".weight";
-    char name[DM_MAX_NAME], full[DM_MAX_NAME + 32];
-    dm_parameter_name(parameter, layer, false, name);
+    char full[DM_MAX_NAME + 32];
     size_t n = strlen(name), n_weight = strlen(weight);
     if (n < n_weight || strcmp(name + n - n_weight, weight) != 0)
         return NULL;
-    if (parameter == DM_EMBEDDING)
+    if (is_embedding(name))
         snprintf(full, sizeof full, "%.*s.lora_embedding_%c", (int)(n - n_weight), name, side);
     else
         snprintf(full, sizeof full, "%.*s.lora_%c.weight", (int)(n - n_weight), name, side);
@@ -129,8 +131,8 @@ struct dm_weight_entry *dm_adapter_find(const struct dm_adapter *adapter, const 
     return dm_weight_files_find(&adapter->files, inside);
 }
 
-bool dm_adapter_has(const struct dm_adapter *adapter, enum dm_parameter parameter, size_t layer) {
-    return find(adapter, parameter, layer, 'A') || find(adapter, parameter, layer, 'B');
+bool dm_adapter_has(const struct dm_adapter *adapter, const char *name) {
+    return find(adapter, name, 'A') || find(adapter, name, 'B');
 }
 
 /* A factor of a product, its rows and columns exchanged where the embedding's are. */
@@ -167,17 +169,17 @@ static bool is_matrix(const struct dm_weight_entry *entry, size_t n_row, size_t 
     return tensor->n_dim == 2 && tensor->shape[0] == n_row && tensor->shape[1] == n_column;
 }
 
-dm_status dm_adapter_add(struct dm_adapter *adapter, enum dm_parameter parameter, size_t layer,
-                         const struct dm_model_config *config, float *weight, dm_error *error) {
-    struct dm_weight_entry *a = find(adapter, parameter, layer, 'A'),
-                           *b = find(adapter, parameter, layer, 'B');
+dm_status dm_adapter_add(struct dm_adapter *adapter, const struct dm_parameter *parameter,
+                         float *weight, dm_error *error) {
+    struct dm_weight_entry *a = find(adapter, parameter->name, 'A'),
+                           *b = find(adapter, parameter->name, 'B');
     if (!a && !b)
         return DM_OK;
     if (!a || !b)
         return dm_fail(error, DM_ERROR_FORMAT, "%s: tensor %s has no lora_%c beside it",
                        adapter->files.path, (a ? a : b)->tensor->name, a ? 'B' : 'A');
-    struct dm_shape shape = dm_parameter_shape(parameter, config);
-    bool exchanged = parameter == DM_EMBEDDING;
+    struct dm_shape shape = parameter->shape;
+    bool exchanged = is_embedding(parameter->name);
     size_t n_out = shape.size[exchanged ? 1 : 0], n_in = shape.size[exchanged ? 0 : 1],
            rank = a->tensor->n_dim ? a->tensor->shape[0] : 0;
     if (shape.n_dim != 2 || !rank || !is_matrix(a, rank, n_in) || !is_matrix(b, n_out, rank))

@@ -24,10 +24,10 @@ void dm_adapter_close(struct dm_adapter *adapter); /* a zeroed struct is fine */
 /* What replaces the weight of this name; NULL: nothing does. */
 struct dm_weight_entry *dm_adapter_find(const struct dm_adapter *adapter, const char *name);
 /* Does it add to this weight? */
-bool dm_adapter_has(const struct dm_adapter *adapter, enum dm_parameter parameter, size_t layer);
+bool dm_adapter_has(const struct dm_adapter *adapter, const char *name);
 /* Adds s B A to the weight, if it has any. */
-dm_status dm_adapter_add(struct dm_adapter *adapter, enum dm_parameter parameter, size_t layer,
-                         const struct dm_model_config *config, float *weight, dm_error *error);
+dm_status dm_adapter_add(struct dm_adapter *adapter, const struct dm_parameter *parameter,
+                         float *weight, dm_error *error);
 /* Every tensor of it must have been used. */
 dm_status dm_adapter_check_used(const struct dm_adapter *adapter, dm_error *error);
 

@@ -10,13 +10,15 @@
 #include "base/half.h"
 #include "base/memory.h"
 #include "checkpoint/adapter.h"
+#include "checkpoint/config_file.h"
 
 struct dm_checkpoint {
     struct dm_model_config config;
     struct dm_weight_files files;
     struct dm_adapter adapter; /* all zero: there is none */
-    struct dm_weight *weights; /* [n_layer, DM_N_PARAMETER]; row 0 also holds what has no layer */
-    float **copies;            /* the same: those of weights that are not as a file holds them */
+    struct dm_parameters parameters;
+    struct dm_weight *weights; /* [parameters.n] */
+    float **copies;            /* [parameters.n]: of those that are not as a file holds them */
 };
 
 enum { max_shape_text = 24 * DM_TENSOR_MAX_DIM };
@@ -34,17 +36,20 @@ static struct dm_weight_entry *find_name(const struct dm_checkpoint *checkpoint,
     return entry ? entry : dm_weight_files_find(&checkpoint->files, name);
 }
 
+static const char *embedding_name(void) {
+    return dm_network_parameter_name(DM_EMBEDDING);
+}
+
+static const char *head_name(void) {
+    return dm_network_parameter_name(DM_HEAD);
+}
+
 /* The tensor of a parameter; NULL: there is none. The embedding has two spellings. */
-static struct dm_weight_entry *find(const struct dm_checkpoint *checkpoint,
-                                    enum dm_parameter parameter, size_t layer) {
-    char name[DM_MAX_NAME];
-    dm_parameter_name(parameter, layer, false, name);
+static struct dm_weight_entry *find(const struct dm_checkpoint *checkpoint, const char *name) {
     struct dm_weight_entry *entry = find_name(checkpoint, name);
-    if (!entry && parameter == DM_EMBEDDING) {
-        dm_parameter_name(parameter, layer, true, name);
-        entry = find_name(checkpoint, name);
-    }
-    return entry;
+    return entry || strcmp(name, embedding_name()) != 0
+               ? entry
+               : find_name(checkpoint, dm_official_embedding);
 }
 
 static dm_status check_shape(const struct dm_weight_entry *entry, struct dm_shape wanted,
@@ -60,19 +65,17 @@ static dm_status check_shape(const struct dm_weight_entry *entry, struct dm_shap
                    entry->path, tensor->name, is, should_be);
 }
 
-static dm_status fail_missing(const struct dm_checkpoint *checkpoint, enum dm_parameter parameter,
-                              size_t layer, dm_error *error) {
-    char name[DM_MAX_NAME];
-    dm_parameter_name(parameter, layer, false, name);
+static dm_status fail_missing(const struct dm_checkpoint *checkpoint,
+                              const struct dm_parameter *parameter, dm_error *error) {
+    bool is_head = parameter->layer == DM_NO_LAYER && parameter->place == DM_HEAD;
     return dm_fail(error, DM_ERROR_FORMAT, "%s: tensor %s is missing%s", checkpoint->files.path,
-                   name,
-                   parameter == DM_HEAD ? ", and config.json says that the head is not tied" : "");
+                   parameter->name,
+                   is_head ? ", and config.json says that the head is not tied" : "");
 }
 
 /* A weight of 64 bits, or one that an adapter adds to, is held in memory as float32. */
-static dm_status bind_copy(struct dm_checkpoint *checkpoint, enum dm_parameter parameter,
-                           size_t layer, const struct dm_weight_entry *entry, dm_error *error) {
-    size_t i = layer * DM_N_PARAMETER + parameter;
+static dm_status bind_copy(struct dm_checkpoint *checkpoint, size_t i,
+                           const struct dm_weight_entry *entry, dm_error *error) {
     struct dm_weight *weight = &checkpoint->weights[i];
     float *copy = checkpoint->copies[i] = dm_memory_array(weight->n_element, sizeof *copy);
     if (!copy)
@@ -80,34 +83,32 @@ static dm_status bind_copy(struct dm_checkpoint *checkpoint, enum dm_parameter p
     weight->data = copy;
     weight->dtype = DM_DTYPE_F32;
     dm_status status = dm_weight_entry_read(entry, copy, error);
-    return status ? status
-                  : dm_adapter_add(&checkpoint->adapter, parameter, layer, &checkpoint->config,
-                                   copy, error);
+    return status
+               ? status
+               : dm_adapter_add(&checkpoint->adapter, &checkpoint->parameters.list[i], copy, error);
 }
 
-static dm_status bind(struct dm_checkpoint *checkpoint, enum dm_parameter parameter, size_t layer,
-                      dm_error *error) {
-    struct dm_weight_entry *entry = find(checkpoint, parameter, layer);
+static dm_status bind(struct dm_checkpoint *checkpoint, size_t i, dm_error *error) {
+    const struct dm_parameter *parameter = &checkpoint->parameters.list[i];
+    struct dm_weight_entry *entry = find(checkpoint, parameter->name);
     if (!entry)
-        return fail_missing(checkpoint, parameter, layer, error);
-    struct dm_shape shape = dm_parameter_shape(parameter, &checkpoint->config);
-    dm_status status = check_shape(entry, shape, error);
+        return fail_missing(checkpoint, parameter, error);
+    dm_status status = check_shape(entry, parameter->shape, error);
     if (status)
         return status;
     entry->used = true;
     dm_dtype dtype = dm_weight_entry_dtype(entry);
-    checkpoint->weights[layer * DM_N_PARAMETER + parameter] =
-        (struct dm_weight){entry->tensor->data, dtype, dm_shape_n_element(shape)};
-    return dtype == DM_DTYPE_AUTO || dm_adapter_has(&checkpoint->adapter, parameter, layer)
-               ? bind_copy(checkpoint, parameter, layer, entry, error)
+    checkpoint->weights[i] = (struct dm_weight){entry->tensor->data, dtype, parameter->n_element};
+    return dtype == DM_DTYPE_AUTO || dm_adapter_has(&checkpoint->adapter, parameter->name)
+               ? bind_copy(checkpoint, i, entry, error)
                : DM_OK;
 }
 
 /* A head of its own counts if it differs from the embedding, whatever config.json says: some
  * fine-tuned models have one and do not say so. */
 static void decide_head(struct dm_checkpoint *checkpoint) {
-    struct dm_weight_entry *head = find(checkpoint, DM_HEAD, 0);
-    const struct dm_weight_entry *embedding = find(checkpoint, DM_EMBEDDING, 0);
+    struct dm_weight_entry *head = find(checkpoint, head_name());
+    const struct dm_weight_entry *embedding = find(checkpoint, embedding_name());
     if (!head || !embedding)
         return;
     const struct dm_named_tensor *a = head->tensor, *b = embedding->tensor;
@@ -121,10 +122,10 @@ static void decide_head(struct dm_checkpoint *checkpoint) {
  * that are not merged do not agree about it. */
 static dm_status check_tied_head(const struct dm_checkpoint *checkpoint, dm_error *error) {
     const struct dm_adapter *adapter = &checkpoint->adapter;
-    const struct dm_weight_entry *embedding = find(checkpoint, DM_EMBEDDING, 0);
+    const struct dm_weight_entry *embedding = find(checkpoint, embedding_name());
     bool replaced = embedding && dm_adapter_find(adapter, embedding->name) == embedding;
-    if (checkpoint->config.tied_head && (replaced || dm_adapter_has(adapter, DM_EMBEDDING, 0) ||
-                                         dm_adapter_has(adapter, DM_HEAD, 0)))
+    if (checkpoint->config.tied_head && (replaced || dm_adapter_has(adapter, embedding_name()) ||
+                                         dm_adapter_has(adapter, head_name())))
         return dm_fail(error, DM_ERROR_UNSUPPORTED,
                        "%s: changes the embedding or the head, which are tied in %s",
                        adapter->files.path, adapter->base);
@@ -168,29 +169,45 @@ static dm_status check_others(const struct dm_checkpoint *checkpoint, dm_error *
     return dm_adapter_check_used(&checkpoint->adapter, error);
 }
 
-static dm_status bind_all(struct dm_checkpoint *checkpoint, dm_error *error) {
+/* Switches that config.json is silent about: a layer has what there is a tensor for. */
+static void decide_switches(struct dm_checkpoint *checkpoint) {
     struct dm_model_config *config = &checkpoint->config;
+    for (size_t layer = 0; layer < config->n_layer; layer++) {
+        struct dm_layer_config *sort = &config->sorts[dm_sort_of(config, layer)];
+        const struct dm_layer_kind *kind = sort->kind;
+        for (size_t place = 0; place < kind->n_parameter; place++) {
+            size_t only_where = kind->parameters[place].only_where;
+            if (!only_where || sort->size[only_where - 1] != DM_UNSAID)
+                continue;
+            char name[DM_MAX_NAME];
+            dm_parameter_name(sort, layer, place, name);
+            sort->size[only_where - 1] = find_name(checkpoint, name) != NULL;
+        }
+        if (config->n_sort == 1)
+            return; /* the first layer tells */
+    }
+}
+
+static dm_status bind_all(struct dm_checkpoint *checkpoint, dm_error *error) {
+    const struct dm_model_config *config = &checkpoint->config;
     /* A damaged n_layer must not size an array: every layer has at least one tensor. */
     if (config->n_layer > checkpoint->files.n_entry)
         return dm_fail(error, DM_ERROR_FORMAT, "%s: %zu tensors, but config.json says %zu layers",
                        checkpoint->files.path, checkpoint->files.n_entry, config->n_layer);
-    checkpoint->weights =
-        dm_memory_zeroed(config->n_layer, DM_N_PARAMETER * sizeof *checkpoint->weights);
-    checkpoint->copies =
-        dm_memory_zeroed(config->n_layer, DM_N_PARAMETER * sizeof *checkpoint->copies);
-    if (!checkpoint->weights || !checkpoint->copies)
-        return dm_fail_memory(error, checkpoint->files.path);
-    if (config->projection_bias_unsaid)
-        config->projection_bias = find(checkpoint, DM_IN_PROJ_BIAS, 0) != NULL;
-    config->projection_bias_unsaid = false;
+    decide_switches(checkpoint);
     decide_head(checkpoint);
     dm_status status = check_tied_head(checkpoint, error);
-    for (enum dm_parameter p = 0; p < DM_N_PARAMETER && !status; p++) {
-        size_t n_layer = dm_parameter_is_per_layer(p) ? config->n_layer : 1;
-        for (size_t layer = 0; dm_parameter_exists(p, config) && layer < n_layer && !status;
-             layer++)
-            status = bind(checkpoint, p, layer, error);
-    }
+    if (!status)
+        status = dm_parameters_new(config, &checkpoint->parameters, error);
+    if (status)
+        return status;
+    size_t n = checkpoint->parameters.n;
+    checkpoint->weights = dm_memory_zeroed(n, sizeof *checkpoint->weights);
+    checkpoint->copies = dm_memory_zeroed(n, sizeof *checkpoint->copies);
+    if (!checkpoint->weights || !checkpoint->copies)
+        return dm_fail_memory(error, checkpoint->files.path);
+    for (size_t i = 0; i < n && !status; i++)
+        status = bind(checkpoint, i, error);
     return status ? status : check_others(checkpoint, error);
 }
 
@@ -247,11 +264,12 @@ dm_status dm_checkpoint_check(const struct dm_checkpoint *checkpoint, dm_error *
 void dm_checkpoint_close(struct dm_checkpoint *checkpoint) {
     if (!checkpoint)
         return;
-    for (size_t i = 0; checkpoint->copies && i < checkpoint->config.n_layer * DM_N_PARAMETER; i++)
+    for (size_t i = 0; checkpoint->copies && i < checkpoint->parameters.n; i++)
         dm_memory_free(checkpoint->copies[i]);
     dm_memory_free(checkpoint->copies);
     dm_weight_files_close(&checkpoint->files);
     dm_adapter_close(&checkpoint->adapter);
+    dm_parameters_free(&checkpoint->parameters);
     dm_memory_free(checkpoint->weights);
     dm_memory_free(checkpoint);
 }
@@ -260,9 +278,15 @@ const struct dm_model_config *dm_checkpoint_config(const struct dm_checkpoint *c
     return &checkpoint->config;
 }
 
-struct dm_weight dm_checkpoint_weight(const struct dm_checkpoint *checkpoint,
-                                      enum dm_parameter parameter, size_t layer) {
-    return checkpoint->weights[layer * DM_N_PARAMETER + parameter];
+const struct dm_parameters *dm_checkpoint_parameters(const struct dm_checkpoint *checkpoint) {
+    return &checkpoint->parameters;
+}
+
+struct dm_weight dm_checkpoint_weight(const struct dm_checkpoint *checkpoint, size_t layer,
+                                      size_t place) {
+    const struct dm_weight none = {0};
+    size_t i = dm_parameters_find(&checkpoint->parameters, layer, place);
+    return i == DM_NO_PARAMETER ? none : checkpoint->weights[i];
 }
 
 void dm_checkpoint_forget_pages(const struct dm_checkpoint *checkpoint) {
@@ -273,45 +297,45 @@ void dm_weight_to_float(struct dm_weight weight, size_t first, size_t n, float *
     dm_floats_from(weight.data, weight.dtype, first, n, out);
 }
 
-static dm_status fail_not_finite(const struct dm_checkpoint *checkpoint,
-                                 enum dm_parameter parameter, size_t layer, size_t place,
+static dm_status fail_not_finite(const struct dm_checkpoint *checkpoint, size_t i, size_t place,
                                  float value, dm_error *error) {
-    const struct dm_weight_entry *entry = find(checkpoint, parameter, layer);
+    const struct dm_weight_entry *entry = find(checkpoint, checkpoint->parameters.list[i].name);
     const struct dm_named_tensor *tensor = entry->tensor;
     size_t index[DM_TENSOR_MAX_DIM];
     char text[max_shape_text];
-    for (size_t i = tensor->n_dim; i-- > 0; place /= tensor->shape[i])
-        index[i] = place % tensor->shape[i];
+    for (size_t k = tensor->n_dim; k-- > 0; place /= tensor->shape[k])
+        index[k] = place % tensor->shape[k];
     print_shape(index, tensor->n_dim, text);
     return dm_fail(error, DM_ERROR_NUMBER, "%s: tensor %s is %s at %s", entry->path, tensor->name,
                    dm_not_finite_name(value), text);
 }
 
-static dm_status check_weight(const struct dm_checkpoint *checkpoint, enum dm_parameter parameter,
-                              size_t layer, dm_error *error) {
+static dm_status check_weight(const struct dm_checkpoint *checkpoint, size_t layer, size_t place,
+                              dm_error *error) {
     enum { PIECE = 1024 };
     float values[PIECE];
-    struct dm_weight weight = dm_checkpoint_weight(checkpoint, parameter, layer);
+    size_t at = dm_parameters_find(&checkpoint->parameters, layer, place);
+    struct dm_weight weight = dm_checkpoint_weight(checkpoint, layer, place);
     for (size_t first = 0, n; first < weight.n_element; first += n) {
         n = weight.n_element - first < PIECE ? weight.n_element - first : PIECE;
         dm_weight_to_float(weight, first, n, values);
         size_t i = dm_find_not_finite(values, n);
         if (i < n)
-            return fail_not_finite(checkpoint, parameter, layer, first + i, values[i], error);
+            return fail_not_finite(checkpoint, at, first + i, values[i], error);
     }
     return DM_OK;
 }
 
 dm_status dm_checkpoint_check_finite(const struct dm_checkpoint *checkpoint, dm_error *error) {
-    dm_status status = check_weight(checkpoint, DM_EMBEDDING, 0, error);
+    dm_status status = check_weight(checkpoint, DM_NO_LAYER, DM_EMBEDDING, error);
     for (size_t layer = 0; layer < checkpoint->config.n_layer && !status; layer++) {
-        for (enum dm_parameter p = DM_NORM; p <= DM_OUT_PROJ_BIAS && !status; p++)
-            status = check_weight(checkpoint, p, layer, error);
+        for (size_t place = 0; place < DM_MAX_PARAMETER && !status; place++)
+            status = check_weight(checkpoint, layer, place, error);
         dm_checkpoint_forget_pages(checkpoint);
     }
     if (!status)
-        status = check_weight(checkpoint, DM_FINAL_NORM, 0, error);
-    return status ? status : check_weight(checkpoint, DM_HEAD, 0, error);
+        status = check_weight(checkpoint, DM_NO_LAYER, DM_FINAL_NORM, error);
+    return status ? status : check_weight(checkpoint, DM_NO_LAYER, DM_HEAD, error);
 }
 
 /* Numbers enter the hash as 8 bytes, little-endian. */
@@ -328,15 +352,37 @@ static void hash_real(XXH3_state_t *state, double real) {
     hash_number(state, bits);
 }
 
+/* Whole sizes before the vocabulary's, switches after it: as the hash was when all layers were
+ * Mamba's, so that older session files still belong to their checkpoints. */
+static void hash_sizes(XXH3_state_t *state, const struct dm_layer_config *layer, bool switches) {
+    for (size_t i = 0; i < layer->kind->n_size; i++)
+        if (layer->kind->sizes[i].is_switch == switches)
+            hash_number(state, layer->size[i]);
+}
+
+static void hash_reals(XXH3_state_t *state, const struct dm_layer_config *layer) {
+    for (size_t i = 0; i < layer->kind->n_real; i++) {
+        size_t only_where = layer->kind->reals[i].only_where;
+        hash_real(state, !only_where || layer->size[only_where - 1] == 1 ? layer->real[i] : 0);
+    }
+}
+
 static void hash_config(XXH3_state_t *state, const struct dm_model_config *config) {
-    const size_t numbers[] = {config->n_layer,         config->d_model,    config->d_inner,
-                              config->d_state,         config->d_conv,     config->dt_rank,
-                              config->vocab_size,      config->tied_head,  config->conv_bias,
-                              config->projection_bias, config->mixer_norms};
-    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
-        hash_number(state, numbers[i]);
+    hash_number(state, config->n_layer);
+    hash_number(state, config->d_model);
+    for (size_t sort = 0; sort < config->n_sort; sort++)
+        hash_sizes(state, &config->sorts[sort], false);
+    hash_number(state, config->vocab_size);
+    hash_number(state, config->tied_head);
+    for (size_t sort = 0; sort < config->n_sort; sort++)
+        hash_sizes(state, &config->sorts[sort], true);
     hash_real(state, config->norm_epsilon);
-    hash_real(state, config->mixer_norms ? config->mixer_norm_epsilon : 0);
+    for (size_t sort = 0; sort < config->n_sort; sort++)
+        hash_reals(state, &config->sorts[sort]);
+    for (size_t layer = 0; layer < config->n_layer && config->n_sort > 1; layer++) {
+        const char *kind = dm_layer_config_of(config, layer)->kind->name;
+        XXH3_128bits_update(state, kind, strlen(kind));
+    }
 }
 
 void dm_checkpoint_hash(const struct dm_checkpoint *checkpoint, char hex[33]) {
@@ -344,16 +390,10 @@ void dm_checkpoint_hash(const struct dm_checkpoint *checkpoint, char hex[33]) {
     XXH3_INITSTATE(&state);
     XXH3_128bits_reset(&state);
     hash_config(&state, &checkpoint->config);
-    for (enum dm_parameter p = 0; p < DM_N_PARAMETER; p++) {
-        size_t n_layer = dm_parameter_is_per_layer(p) ? checkpoint->config.n_layer : 1;
-        for (size_t layer = 0; layer < n_layer; layer++) {
-            struct dm_weight weight = dm_checkpoint_weight(checkpoint, p, layer);
-            if (!weight.data)
-                continue;
-            hash_number(&state, weight.dtype);
-            XXH3_128bits_update(&state, weight.data,
-                                weight.n_element * dm_dtype_size(weight.dtype));
-        }
+    for (size_t i = 0; i < checkpoint->parameters.n; i++) {
+        struct dm_weight weight = checkpoint->weights[i];
+        hash_number(&state, weight.dtype);
+        XXH3_128bits_update(&state, weight.data, weight.n_element * dm_dtype_size(weight.dtype));
     }
     XXH128_hash_t hash = XXH3_128bits_digest(&state);
     snprintf(hex, 33, "%016llx%016llx", (unsigned long long)hash.high64,

@@ -26,8 +26,10 @@ dm_status dm_checkpoint_read(const char *directory, struct dm_checkpoint **check
                              dm_error *error);
 void dm_checkpoint_close(struct dm_checkpoint *checkpoint);
 const struct dm_model_config *dm_checkpoint_config(const struct dm_checkpoint *checkpoint);
-struct dm_weight dm_checkpoint_weight(const struct dm_checkpoint *checkpoint,
-                                      enum dm_parameter parameter, size_t layer);
+const struct dm_parameters *dm_checkpoint_parameters(const struct dm_checkpoint *checkpoint);
+/* As dm_parameters_find names them. */
+struct dm_weight dm_checkpoint_weight(const struct dm_checkpoint *checkpoint, size_t layer,
+                                      size_t place);
 /* DM_ERROR_IO where a mapped file has been written to, or cut, since it was opened: what was read of
  * it may be neither the old nor the new. */
 dm_status dm_checkpoint_check(const struct dm_checkpoint *checkpoint, dm_error *error);

@@ -8,9 +8,10 @@
 #include "checkpoint/model_writer.h"
 #include "checkpoint/output_directory.h"
 
-static void read_weight(void *context, enum dm_parameter parameter, size_t layer, size_t first,
-                        size_t n, float *out) {
-    dm_weight_to_float(dm_checkpoint_weight(context, parameter, layer), first, n, out);
+static void read_weight(void *context, const struct dm_parameter *parameter, size_t first, size_t n,
+                        float *out) {
+    dm_weight_to_float(dm_checkpoint_weight(context, parameter->layer, parameter->place), first, n,
+                       out);
 }
 
 static dm_status copy_file(const char *from, const char *to, dm_error *error) {
@@ -56,7 +57,7 @@ dm_status dm_checkpoint_write_converted(const char *input, const char *output, d
     if (status)
         return status;
     if (dtype == DM_DTYPE_AUTO)
-        dtype = dm_checkpoint_weight(checkpoint, DM_EMBEDDING, 0).dtype;
+        dtype = dm_checkpoint_weight(checkpoint, DM_NO_LAYER, DM_EMBEDDING).dtype;
     status = dm_output_directory_open(&directory, output, error);
     if (!status) {
         struct dm_weight_source source = {read_weight, checkpoint};

@@ -1,13 +1,11 @@
-/* dm_checkpoint_write_random: weights as state-spaces/mamba draws them (Mamba.__init__ in
- * mamba_simple.py, _init_weights in mixer_seq_simple.py, and PyTorch's defaults for nn.Linear and
- * nn.Conv1d, which are uniform in +-1 / sqrt(fan_in)). Where config.json has an initializer_range,
- * the embedding, the head, in_proj and x_proj are normal with that deviation, as transformers draws
- * them (MambaPreTrainedModel._init_weights). */
+/* dm_checkpoint_write_random: the kinds of layers draw their weights, as state-spaces/mamba or, where
+ * config.json has an initializer_range, transformers draws them; so do the embedding and the head. */
 #include <math.h>
 
 #include "base/memory.h"
 #include "base/random.h"
 #include "checkpoint/checkpoint.h"
+#include "checkpoint/config_file.h"
 #include "checkpoint/model_writer.h"
 #include "checkpoint/output_directory.h"
 
@@ -17,74 +15,44 @@ struct drawing {
     struct dm_random random; /* of the weight that is being drawn */
 };
 
-/* Each weight has a stream of its own: it does not depend on the order in the file. */
-static void start_stream(struct drawing *drawing, enum dm_parameter parameter, size_t layer) {
+/* Each weight has a stream of its own: it does not depend on the order in the file. Numbers as in
+ * Mamba-1's list of all parameters, the embedding, a layer's twelve, the last norm and the head. */
+static void start_stream(struct drawing *drawing, const struct dm_parameter *parameter) {
+    enum { EMBEDDING = 0, FINAL_NORM = 13, HEAD = 14, N_STREAM = 15 };
+    static const uint64_t own[DM_N_NETWORK_PARAMETER] = {EMBEDDING, FINAL_NORM, HEAD};
     dm_random_seed(&drawing->random, drawing->seed);
     uint64_t base = dm_random_bits(&drawing->random);
-    dm_random_seed(&drawing->random, base + layer * DM_N_PARAMETER + parameter);
+    uint64_t stream = parameter->layer == DM_NO_LAYER
+                          ? own[parameter->place]
+                          : parameter->layer * N_STREAM + 1 + parameter->place;
+    dm_random_seed(&drawing->random, base + stream);
 }
 
-static double draw_uniform(struct drawing *drawing, double low, double high) {
-    return low + (high - low) * dm_random_uniform(&drawing->random);
-}
-
-/* Uniform in +-1 / sqrt(fan_in). */
-static double draw_linear(struct drawing *drawing, size_t fan_in) {
-    double bound = 1 / sqrt((double)fan_in);
-    return draw_uniform(drawing, -bound, bound);
-}
-
-/* Softplus of the bias is log-uniform in [0.001, 0.1], and at least 1e-4. */
-static double draw_dt_bias(struct drawing *drawing) {
-    double dt = fmax(exp(draw_uniform(drawing, log(0.001), log(0.1))), 1e-4);
-    return dt + log(-expm1(-dt));
-}
-
-static bool has_initializer_range(const struct drawing *drawing, enum dm_parameter parameter) {
-    return drawing->config->initializer_range > 0 &&
-           (parameter == DM_EMBEDDING || parameter == DM_HEAD || parameter == DM_IN_PROJ ||
-            parameter == DM_X_PROJ);
-}
-
-static double draw(struct drawing *drawing, enum dm_parameter parameter, size_t i) {
+static double draw_own(struct drawing *drawing, enum dm_network_parameter place) {
     const struct dm_model_config *config = drawing->config;
-    if (has_initializer_range(drawing, parameter))
-        return config->initializer_range * dm_random_normal(&drawing->random);
-    switch (parameter) {
-    case DM_EMBEDDING:
-        return 0.02 * dm_random_normal(&drawing->random);
-    case DM_IN_PROJ:
-    case DM_HEAD:
-        return draw_linear(drawing, config->d_model);
-    case DM_X_PROJ:
-        return draw_linear(drawing, config->d_inner);
-    case DM_DT_PROJ:
-        return draw_linear(drawing, config->dt_rank);
-    case DM_OUT_PROJ: /* one residual branch per layer */
-        return draw_linear(drawing, config->d_inner) / sqrt((double)config->n_layer);
-    case DM_CONV_WEIGHT:
-    case DM_CONV_BIAS:
-        return draw_linear(drawing, config->d_conv);
-    case DM_DT_BIAS:
-        return draw_dt_bias(drawing);
-    case DM_A_LOG:
-        return log((double)(i % config->d_state + 1));
-    case DM_D:
-    case DM_NORM:
-    case DM_FINAL_NORM:
+    double range = config->initializer_range, bound = 1 / sqrt((double)config->d_model);
+    if (place == DM_FINAL_NORM)
         return 1;
-    default: /* biases of the projections */
-        return 0;
-    }
+    if (range > 0 || place == DM_EMBEDDING)
+        return (range > 0 ? range : 0.02) * dm_random_normal(&drawing->random);
+    return -bound + (bound - -bound) * dm_random_uniform(&drawing->random); /* nn.Linear's */
 }
 
-static void read_weight(void *context, enum dm_parameter parameter, size_t layer, size_t first,
-                        size_t n, float *out) {
+static void read_weight(void *context, const struct dm_parameter *parameter, size_t first, size_t n,
+                        float *out) {
     struct drawing *drawing = context;
+    const struct dm_model_config *config = drawing->config;
     if (!first)
-        start_stream(drawing, parameter, layer);
+        start_stream(drawing, parameter);
+    if (parameter->layer == DM_NO_LAYER) {
+        for (size_t i = 0; i < n; i++)
+            out[i] = (float)draw_own(drawing, (enum dm_network_parameter)parameter->place);
+        return;
+    }
+    const struct dm_layer_config *layer = dm_layer_config_of(config, parameter->layer);
     for (size_t i = 0; i < n; i++)
-        out[i] = (float)draw(drawing, parameter, first + i);
+        out[i] = (float)layer->kind->draw(layer, config->initializer_range, parameter->place,
+                                          first + i, &drawing->random);
 }
 
 dm_status dm_checkpoint_write_random(const char *config_path, const char *output, dm_dtype dtype,

@@ -1,7 +1,10 @@
 #include "checkpoint/model_writer.h"
 
+#include <stdio.h>
+
 #include "base/half.h"
 #include "base/memory.h"
+#include "checkpoint/config_file.h"
 #include "checkpoint/safetensors.h"
 
 struct listing {
@@ -17,39 +20,34 @@ static enum dm_element element_of(dm_dtype dtype) {
 }
 
 /* false: the file would have more bytes than a size can count. */
-static bool add_member(struct listing *listing, enum dm_parameter parameter, size_t layer,
-                       const struct dm_model_config *config, dm_dtype dtype) {
+static bool add_member(struct listing *listing, const struct dm_parameter *parameter,
+                       dm_dtype dtype) {
     struct dm_stored_weight *member = &listing->members[listing->n];
     struct dm_named_tensor *tensor = &listing->tensors[listing->n++];
-    struct dm_shape shape = dm_parameter_shape(parameter, config);
-    *member = (struct dm_stored_weight){parameter, layer, dtype, dm_shape_n_element(shape), ""};
-    dm_parameter_name(parameter, layer, false, member->name);
+    *member = (struct dm_stored_weight){.parameter = parameter, .dtype = dtype};
     *tensor = (struct dm_named_tensor){
-        .name = member->name, .element = element_of(dtype), .n_dim = shape.n_dim};
-    memcpy(tensor->shape, shape.size, shape.n_dim * sizeof *shape.size);
-    return dm_size_mul(member->n_element, dm_dtype_size(dtype), &tensor->n_byte) &&
+        .name = parameter->name, .element = element_of(dtype), .n_dim = parameter->shape.n_dim};
+    snprintf(member->name, sizeof member->name, "%s", parameter->name);
+    memcpy(tensor->shape, parameter->shape.size, tensor->n_dim * sizeof *tensor->shape);
+    return dm_size_mul(parameter->n_element, dm_dtype_size(dtype), &tensor->n_byte) &&
            dm_size_add(listing->n_byte, tensor->n_byte, &listing->n_byte) &&
            listing->n_byte <= INT64_MAX;
 }
 
 /* All weights, the 4-byte ones first: so each begins at a multiple of its element size, which
  * PyTorch asks for. */
-static dm_status list_members(struct listing *listing, const struct dm_model_config *config,
+static dm_status list_members(struct listing *listing, const struct dm_parameters *parameters,
                               dm_dtype dtype, dm_error *error) {
-    size_t n_max = config->n_layer * DM_N_PARAMETER;
-    listing->members = dm_memory_array(n_max, sizeof *listing->members);
-    listing->tensors = dm_memory_array(n_max, sizeof *listing->tensors);
+    listing->members = dm_memory_array(parameters->n, sizeof *listing->members);
+    listing->tensors = dm_memory_array(parameters->n, sizeof *listing->tensors);
     if (!listing->members || !listing->tensors)
         return dm_fail_memory(error, "the list of weights");
     for (size_t size = sizeof(float); size >= sizeof(uint16_t); size /= 2)
-        for (enum dm_parameter p = 0; p < DM_N_PARAMETER; p++) {
-            dm_dtype stored = dm_parameter_is_matrix(p) ? dtype : DM_DTYPE_F32;
-            size_t n_layer = dm_parameter_is_per_layer(p) ? config->n_layer : 1;
-            if (!dm_parameter_exists(p, config) || dm_dtype_size(stored) != size)
-                continue;
-            for (size_t layer = 0; layer < n_layer; layer++)
-                if (!add_member(listing, p, layer, config, stored))
-                    return dm_fail(error, DM_ERROR_ARGUMENT, "the model is too large for a file");
+        for (size_t i = 0; i < parameters->n; i++) {
+            const struct dm_parameter *parameter = &parameters->list[i];
+            dm_dtype stored = parameter->row->is_matrix ? dtype : DM_DTYPE_F32;
+            if (dm_dtype_size(stored) == size && !add_member(listing, parameter, stored))
+                return dm_fail(error, DM_ERROR_ARGUMENT, "the model is too large for a file");
         }
     return DM_OK;
 }
@@ -79,13 +77,17 @@ static dm_status write_weights(const char *directory, const struct dm_model_conf
                                dm_dtype dtype, const struct dm_weight_source *source,
                                dm_error *error) {
     struct listing listing = {0};
+    struct dm_parameters parameters = {0};
     char *path = dm_path_join(directory, "model.safetensors");
     dm_status status =
-        path ? list_members(&listing, config, dtype, error) : dm_fail_memory(error, "a file name");
+        path ? dm_parameters_new(config, &parameters, error) : dm_fail_memory(error, "a file name");
+    if (!status)
+        status = list_members(&listing, &parameters, dtype, error);
     if (!status)
         status = write_members(path, &listing, source, error);
     dm_memory_free(listing.members);
     dm_memory_free(listing.tensors);
+    dm_parameters_free(&parameters);
     dm_memory_free(path);
     return status;
 }

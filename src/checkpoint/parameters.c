@@ -2,102 +2,103 @@
 
 #include <stdio.h>
 
-/* In the order of enum dm_parameter. */
-static const struct {
-    const char *name; /* below backbone.layers.<i>. where per_layer */
-    bool per_layer, is_matrix;
-} table[DM_N_PARAMETER] = {
-    {"backbone.embeddings.weight", false, true},
-    {"norm.weight", true, false},
-    {"mixer.in_proj.weight", true, true},
-    {"mixer.in_proj.bias", true, false},
-    {"mixer.conv1d.weight", true, false},
-    {"mixer.conv1d.bias", true, false},
-    {"mixer.x_proj.weight", true, true},
-    {"mixer.dt_proj.weight", true, true},
-    {"mixer.dt_proj.bias", true, false},
-    {"mixer.A_log", true, false},
-    {"mixer.D", true, false},
-    {"mixer.out_proj.weight", true, true},
-    {"mixer.out_proj.bias", true, false},
-    {"backbone.norm_f.weight", false, false},
-    {"lm_head.weight", false, true},
+#include "base/memory.h"
+
+static const struct dm_parameter_row network_rows[DM_N_NETWORK_PARAMETER] = {
+    [DM_EMBEDDING] = {.name = "backbone.embeddings.weight",
+                      .gguf = "token_embd.weight",
+                      .is_matrix = true},
+    [DM_FINAL_NORM] = {.name = "backbone.norm_f.weight", .gguf = "output_norm.weight"},
+    [DM_HEAD] = {.name = "lm_head.weight", .gguf = "output.weight", .is_matrix = true},
 };
 
-bool dm_parameter_is_per_layer(enum dm_parameter parameter) {
-    return table[parameter].per_layer;
+const char dm_official_embedding[] = "backbone.embedding.weight";
+
+const char *dm_network_parameter_name(enum dm_network_parameter place) {
+    return network_rows[place].name;
 }
 
-bool dm_parameter_is_matrix(enum dm_parameter parameter) {
-    return table[parameter].is_matrix;
-}
-
-bool dm_parameter_exists(enum dm_parameter parameter, const struct dm_model_config *config) {
-    switch (parameter) {
-    case DM_IN_PROJ_BIAS:
-    case DM_OUT_PROJ_BIAS:
-        return config->projection_bias;
-    case DM_CONV_BIAS:
-        return config->conv_bias;
-    case DM_HEAD:
-        return !config->tied_head;
-    default:
-        return true;
-    }
-}
-
-static struct dm_shape vector(size_t n) {
-    return (struct dm_shape){1, {n}};
-}
-
-static struct dm_shape matrix(size_t n_row, size_t n_column) {
-    return (struct dm_shape){2, {n_row, n_column}};
-}
-
-struct dm_shape dm_parameter_shape(enum dm_parameter parameter,
-                                   const struct dm_model_config *config) {
-    switch (parameter) {
-    case DM_EMBEDDING:
-    case DM_HEAD:
-        return matrix(config->vocab_size, config->d_model);
-    case DM_IN_PROJ:
-        return matrix(2 * config->d_inner, config->d_model);
-    case DM_IN_PROJ_BIAS:
-        return vector(2 * config->d_inner);
-    case DM_CONV_WEIGHT:
-        return (struct dm_shape){3, {config->d_inner, 1, config->d_conv}};
-    case DM_X_PROJ:
-        return matrix(config->dt_rank + 2 * config->d_state, config->d_inner);
-    case DM_DT_PROJ:
-        return matrix(config->d_inner, config->dt_rank);
-    case DM_CONV_BIAS:
-    case DM_DT_BIAS:
-    case DM_D:
-        return vector(config->d_inner);
-    case DM_A_LOG:
-        return matrix(config->d_inner, config->d_state);
-    case DM_OUT_PROJ:
-        return matrix(config->d_model, config->d_inner);
-    default: /* the norms and DM_OUT_PROJ_BIAS */
-        return vector(config->d_model);
-    }
-}
-
-size_t dm_shape_n_element(struct dm_shape shape) {
-    size_t n = 1;
-    for (size_t i = 0; i < shape.n_dim; i++)
-        n *=
-            shape.size
-                [i]; /* fits: two sizes at most differ from 1, the larger below 2^33, the other below 2^31 */
-    return n;
-}
-
-void dm_parameter_name(enum dm_parameter parameter, size_t layer, bool official,
+void dm_parameter_name(const struct dm_layer_config *config, size_t layer, size_t place,
                        char name[DM_MAX_NAME]) {
-    if (table[parameter].per_layer)
-        snprintf(name, DM_MAX_NAME, "backbone.layers.%zu.%s", layer, table[parameter].name);
-    else if (parameter == DM_EMBEDDING && official)
-        snprintf(name, DM_MAX_NAME, "backbone.embedding.weight");
-    else
-        snprintf(name, DM_MAX_NAME, "%s", table[parameter].name);
+    snprintf(name, DM_MAX_NAME, "backbone.layers.%zu.%s", layer,
+             config->kind->parameters[place].name);
+}
+
+/* ---- Listing ---- */
+
+static struct dm_parameter *add(struct dm_parameters *parameters,
+                                const struct dm_parameter_row *row, size_t layer, size_t place,
+                                struct dm_shape shape) {
+    struct dm_parameter *parameter = &parameters->list[parameters->n++];
+    *parameter = (struct dm_parameter){.row = row,
+                                       .layer = layer,
+                                       .place = place,
+                                       .shape = shape,
+                                       .n_element = dm_shape_n_element(shape)};
+    return parameter;
+}
+
+static void add_own(struct dm_parameters *parameters, const struct dm_model_config *config,
+                    enum dm_network_parameter place) {
+    struct dm_shape shape = place == DM_FINAL_NORM
+                                ? dm_vector_shape(config->d_model)
+                                : dm_matrix_shape(config->vocab_size, config->d_model);
+    parameters->own[place] = DM_NO_PARAMETER;
+    if (place == DM_HEAD && config->tied_head)
+        return;
+    parameters->own[place] = parameters->n;
+    struct dm_parameter *parameter =
+        add(parameters, &network_rows[place], DM_NO_LAYER, place, shape);
+    snprintf(parameter->name, sizeof parameter->name, "%s", network_rows[place].name);
+}
+
+static void add_of_layer(struct dm_parameters *parameters, const struct dm_model_config *config,
+                         size_t layer, size_t place) {
+    const struct dm_layer_config *own = dm_layer_config_of(config, layer);
+    size_t *at = &parameters->of_layer[layer * DM_MAX_PARAMETER + place];
+    *at = DM_NO_PARAMETER;
+    if (place >= own->kind->n_parameter || !dm_layer_has(own, place))
+        return;
+    *at = parameters->n;
+    struct dm_parameter *parameter =
+        add(parameters, &own->kind->parameters[place], layer, place, own->kind->shape(own, place));
+    dm_parameter_name(own, layer, place, parameter->name);
+}
+
+dm_status dm_parameters_new(const struct dm_model_config *config, struct dm_parameters *parameters,
+                            dm_error *error) {
+    size_t n_layer = config->n_layer, most;
+    *parameters = (struct dm_parameters){.n_layer = n_layer};
+    if (dm_size_mul(n_layer, DM_MAX_PARAMETER, &most) &&
+        dm_size_add(most, DM_N_NETWORK_PARAMETER, &most)) {
+        parameters->list = dm_memory_array(most, sizeof *parameters->list);
+        parameters->of_layer = dm_memory_array(most, sizeof *parameters->of_layer);
+    }
+    if (!parameters->list || !parameters->of_layer) {
+        dm_parameters_free(parameters);
+        return dm_fail_memory(error, "the list of weights");
+    }
+    add_own(parameters, config, DM_EMBEDDING);
+    for (size_t place = 0; place < DM_MAX_PARAMETER; place++)
+        for (size_t layer = 0; layer < n_layer; layer++)
+            add_of_layer(parameters, config, layer, place);
+    add_own(parameters, config, DM_FINAL_NORM);
+    add_own(parameters, config, DM_HEAD);
+    return DM_OK;
+}
+
+void dm_parameters_free(struct dm_parameters *parameters) {
+    dm_memory_free(parameters->list);
+    dm_memory_free(parameters->of_layer);
+    *parameters = (struct dm_parameters){0};
+}
+
+size_t dm_parameters_find(const struct dm_parameters *parameters, size_t layer, size_t place) {
+    return layer == DM_NO_LAYER ? parameters->own[place]
+                                : parameters->of_layer[layer * DM_MAX_PARAMETER + place];
+}
+
+size_t dm_parameters_head(const struct dm_parameters *parameters) {
+    size_t head = parameters->own[DM_HEAD];
+    return head == DM_NO_PARAMETER ? parameters->own[DM_EMBEDDING] : head;
 }

@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "base/model_folder.h"
 #include "checkpoint/safetensors.h"
+#include "layers/mamba/mamba.h"
 
 #define BASE "\"base_model_name_or_path\": \"mamba-tied-bf16\""
 
@@ -42,10 +43,10 @@ static void adds_the_product(void **state) {
     float a[rank * n_in], b[n_out * rank], given[n_out * n_in], own[n_out * n_in];
     memcpy(a, dm_safetensors_find(&adapter, names[0])->data, sizeof a);
     memcpy(b, dm_safetensors_find(&adapter, names[1])->data, sizeof b);
-    struct dm_weight weight = dm_checkpoint_weight(merged, DM_X_PROJ, 1);
+    struct dm_weight weight = dm_checkpoint_weight(merged, 1, X_PROJ);
     assert_int_equal(weight.dtype, DM_DTYPE_F32);
     dm_weight_to_float(weight, 0, n_out * n_in, given);
-    dm_weight_to_float(dm_checkpoint_weight(base, DM_X_PROJ, 1), 0, n_out * n_in, own);
+    dm_weight_to_float(dm_checkpoint_weight(base, 1, X_PROJ), 0, n_out * n_in, own);
     for (size_t i = 0; i < n_out * n_in; i++) {
         double expected = own[i];
         for (size_t k = 0; k < rank; k++)
@@ -53,7 +54,7 @@ static void adds_the_product(void **state) {
         assert_true(given[i] - expected < 1e-6 && expected - given[i] < 1e-6);
     }
     /* the rest is the model's own, as it is stored */
-    assert_int_equal(dm_checkpoint_weight(merged, DM_OUT_PROJ, 1).dtype, DM_DTYPE_BF16);
+    assert_int_equal(dm_checkpoint_weight(merged, 1, OUT_PROJ).dtype, DM_DTYPE_BF16);
     assert_true(dm_checkpoint_config(merged)->tied_head);
     dm_safetensors_close(&adapter);
     dm_checkpoint_close(merged);

@@ -10,6 +10,7 @@
 #include "base/half.h"
 #include "base/memory.h"
 #include "checkpoint/safetensors.h"
+#include "layers/mamba/mamba.h"
 
 static const char *inside(const char *name) {
     return test_join(test_directory, name);
@@ -46,30 +47,32 @@ static void expect_converted(const char *input, const char *output, dm_dtype dty
     struct dm_checkpoint *from = test_open_checkpoint(input), *to = test_open_checkpoint(output);
     const struct dm_model_config *config = dm_checkpoint_config(from);
     assert_int_equal(dm_checkpoint_config(to)->tied_head, config->tied_head);
-    assert_int_equal(dm_checkpoint_config(to)->mixer_norms, config->mixer_norms);
-    assert_true(dm_checkpoint_config(to)->mixer_norm_epsilon == config->mixer_norm_epsilon);
+    const struct dm_layer_config *layer = &config->sorts[0];
+    assert_memory_equal(dm_checkpoint_config(to)->sorts[0].size, layer->size, sizeof layer->size);
+    assert_memory_equal(dm_checkpoint_config(to)->sorts[0].real, layer->real, sizeof layer->real);
     assert_memory_equal(&dm_checkpoint_config(to)->eos, &config->eos, sizeof config->eos);
     assert_memory_equal(&dm_checkpoint_config(to)->pad, &config->pad, sizeof config->pad);
-    for (enum dm_parameter p = 0; p < DM_N_PARAMETER; p++)
-        for (size_t layer = 0; layer < config->n_layer; layer++) {
-            struct dm_weight a = dm_checkpoint_weight(from, p, layer),
-                             b = dm_checkpoint_weight(to, p, layer);
-            assert_int_equal(a.data != NULL, b.data != NULL);
-            if (!a.data)
-                continue;
-            assert_int_equal(b.dtype, dm_parameter_is_matrix(p) ? dtype : DM_DTYPE_F32);
-            assert_int_equal(a.n_element, b.n_element);
-            for (size_t i = 0; i < a.n_element; i++) {
-                float x, y;
-                dm_weight_to_float(a, i, 1, &x);
-                dm_weight_to_float(b, i, 1, &y);
-                if (b.dtype == DM_DTYPE_BF16)
-                    x = dm_bf16_to_float(dm_bf16_from_float(x));
-                else if (b.dtype == DM_DTYPE_F16)
-                    x = dm_f16_to_float(dm_f16_from_float(x));
-                assert_true(x == y);
-            }
+    const struct dm_parameters *parameters = dm_checkpoint_parameters(from);
+    assert_int_equal(dm_checkpoint_parameters(to)->n, parameters->n);
+    for (size_t p = 0; p < parameters->n; p++) {
+        const struct dm_parameter *parameter = &parameters->list[p];
+        struct dm_weight a = dm_checkpoint_weight(from, parameter->layer, parameter->place),
+                         b = dm_checkpoint_weight(to, parameter->layer, parameter->place);
+        assert_non_null(a.data);
+        assert_non_null(b.data);
+        assert_int_equal(b.dtype, parameter->row->is_matrix ? dtype : DM_DTYPE_F32);
+        assert_int_equal(a.n_element, b.n_element);
+        for (size_t i = 0; i < a.n_element; i++) {
+            float x, y;
+            dm_weight_to_float(a, i, 1, &x);
+            dm_weight_to_float(b, i, 1, &y);
+            if (b.dtype == DM_DTYPE_BF16)
+                x = dm_bf16_to_float(dm_bf16_from_float(x));
+            else if (b.dtype == DM_DTYPE_F16)
+                x = dm_f16_to_float(dm_f16_from_float(x));
+            assert_true(x == y);
         }
+    }
     dm_checkpoint_close(from);
     dm_checkpoint_close(to);
 }
@@ -192,8 +195,8 @@ static void survives_a_full_disk(void **state) {
 
 static void refuses_values_beyond_the_range(void **state) {
     struct dm_checkpoint *checkpoint = test_open_checkpoint(test_data("golden/tiny-a"));
-    struct dm_weight weight = dm_checkpoint_weight(checkpoint, DM_OUT_PROJ, 2);
-    struct dm_weight d = dm_checkpoint_weight(checkpoint, DM_D, 1);
+    struct dm_weight weight = dm_checkpoint_weight(checkpoint, 2, OUT_PROJ);
+    struct dm_weight d = dm_checkpoint_weight(checkpoint, 1, D_VALUES);
     mkdir(inside("in"), 0777);
     test_copy_file(test_data("golden/tiny-a/config.json"), inside("in/config.json"));
     size_t n;
@@ -255,11 +258,12 @@ struct statistics {
     double mean, deviation, low, high;
 };
 
-static struct statistics measure(const struct dm_checkpoint *checkpoint, enum dm_parameter p) {
+/* Of a parameter in all four layers, or of one of the network's own. */
+static struct statistics measure(const struct dm_checkpoint *checkpoint, bool own, size_t p) {
     struct statistics s = {0, 0, INFINITY, -INFINITY};
     size_t n = 0;
-    for (size_t layer = 0; layer < (dm_parameter_is_per_layer(p) ? 4 : 1); layer++) {
-        struct dm_weight weight = dm_checkpoint_weight(checkpoint, p, layer);
+    for (size_t layer = 0; layer < (own ? 1 : 4); layer++) {
+        struct dm_weight weight = dm_checkpoint_weight(checkpoint, own ? DM_NO_LAYER : layer, p);
         for (size_t i = 0; i < weight.n_element; i++, n++) {
             float x;
             dm_weight_to_float(weight, i, 1, &x);
@@ -274,9 +278,9 @@ static struct statistics measure(const struct dm_checkpoint *checkpoint, enum dm
     return s;
 }
 
-static void expect_uniform(const struct dm_checkpoint *checkpoint, enum dm_parameter p,
+static void expect_uniform(const struct dm_checkpoint *checkpoint, enum mamba_parameter p,
                            double bound) {
-    struct statistics s = measure(checkpoint, p);
+    struct statistics s = measure(checkpoint, false, p);
     assert_true(s.high <= bound && s.high > 0.95 * bound);
     assert_true(s.low >= -bound && s.low < -0.95 * bound);
     assert_true(fabs(s.mean) < 0.1 * bound);
@@ -289,26 +293,26 @@ static void draws_as_the_official_code(void **state) {
     const struct dm_model_config *config = dm_checkpoint_config(checkpoint);
     assert_int_equal(config->vocab_size, 256);
     assert_true(config->tied_head);
-    struct statistics s = measure(checkpoint, DM_EMBEDDING);
+    struct statistics s = measure(checkpoint, true, DM_EMBEDDING);
     assert_true(fabs(s.mean) < 0.001 && fabs(s.deviation / 0.02 - 1) < 0.03);
     assert_true(s.high > 0.06 && s.high < 0.12);
-    expect_uniform(checkpoint, DM_IN_PROJ, 1 / sqrt(48));
-    expect_uniform(checkpoint, DM_CONV_WEIGHT, 0.5);
-    expect_uniform(checkpoint, DM_CONV_BIAS, 0.5);
-    expect_uniform(checkpoint, DM_X_PROJ, 1 / sqrt(96));
-    expect_uniform(checkpoint, DM_DT_PROJ, 1 / sqrt(3));
-    expect_uniform(checkpoint, DM_OUT_PROJ, 1 / sqrt(96) / 2);
-    s = measure(checkpoint, DM_DT_BIAS);
+    expect_uniform(checkpoint, IN_PROJ, 1 / sqrt(48));
+    expect_uniform(checkpoint, CONV_WEIGHT, 0.5);
+    expect_uniform(checkpoint, CONV_BIAS_VALUES, 0.5);
+    expect_uniform(checkpoint, X_PROJ, 1 / sqrt(96));
+    expect_uniform(checkpoint, DT_PROJ, 1 / sqrt(3));
+    expect_uniform(checkpoint, OUT_PROJ, 1 / sqrt(96) / 2);
+    s = measure(checkpoint, false, DT_BIAS);
     assert_true(log1p(exp(s.low)) >= 0.00099 && log1p(exp(s.low)) < 0.0012);
     assert_true(log1p(exp(s.high)) <= 0.1001 && log1p(exp(s.high)) > 0.09);
-    static const enum dm_parameter ones[] = {DM_D, DM_NORM, DM_FINAL_NORM};
+    static const size_t ones[] = {D_VALUES, NORM, DM_FINAL_NORM};
     for (size_t i = 0; i < 3; i++) {
-        s = measure(checkpoint, ones[i]);
+        s = measure(checkpoint, i == 2, ones[i]);
         assert_true(s.low == 1 && s.high == 1);
     }
     for (size_t i = 0; i < 96 * 16; i++) {
         float x;
-        dm_weight_to_float(dm_checkpoint_weight(checkpoint, DM_A_LOG, 3), i, 1, &x);
+        dm_weight_to_float(dm_checkpoint_weight(checkpoint, 3, A_LOG), i, 1, &x);
         assert_true(x == (float)log((double)(i % 16 + 1)));
     }
     dm_checkpoint_close(checkpoint);
@@ -318,7 +322,7 @@ static void draws_as_the_official_code(void **state) {
 /* A config.json may say how wide its weights start. */
 static void check_range(const char *text) {
     const char *output = inside(strstr(text, "d_model") ? "official" : "transformers");
-    static const enum dm_parameter normal[] = {DM_EMBEDDING, DM_IN_PROJ, DM_X_PROJ};
+    static const size_t normal[] = {DM_EMBEDDING, IN_PROJ, X_PROJ};
     dm_error error;
     test_write_text(inside("shape.json"), text);
     if (dm_checkpoint_write_random(inside("shape.json"), output, DM_DTYPE_F32, 1, &error))
@@ -326,11 +330,11 @@ static void check_range(const char *text) {
     struct dm_checkpoint *checkpoint = test_open_checkpoint(output);
     assert_true(dm_checkpoint_config(checkpoint)->initializer_range == 0.1);
     for (size_t i = 0; i < 3; i++) {
-        struct statistics s = measure(checkpoint, normal[i]);
+        struct statistics s = measure(checkpoint, i == 0, normal[i]);
         assert_true(fabs(s.mean) < 0.005 && fabs(s.deviation / 0.1 - 1) < 0.03);
         assert_true(s.high > 0.3 && s.high < 0.6);
     }
-    expect_uniform(checkpoint, DM_OUT_PROJ, 1 / sqrt(96) / 2);
+    expect_uniform(checkpoint, OUT_PROJ, 1 / sqrt(96) / 2);
     dm_checkpoint_close(checkpoint);
 }
 

@@ -3,7 +3,9 @@
 
 #include "test_support.h"
 
+#include "checkpoint/config_file.h"
 #include "checkpoint/parameters.h"
+#include "layers/mamba/mamba.h"
 
 static dm_status parse(const char *text, struct dm_model_config *config, dm_error *error) {
     json_t *object;
@@ -23,12 +25,12 @@ static void reads_the_official_dialect(void **state) {
     assert_int_equal(c.d_model, 40);
     assert_int_equal(c.n_layer, 3);
     assert_int_equal(c.vocab_size, 104);
-    assert_int_equal(c.d_inner, 80);
-    assert_int_equal(c.d_state, 16);
-    assert_int_equal(c.d_conv, 4);
-    assert_int_equal(c.dt_rank, 3); /* ceil(40 / 16) */
-    assert_true(c.tied_head && c.conv_bias);
-    assert_false(c.projection_bias || c.projection_bias_unsaid || c.mixer_norms);
+    assert_int_equal(c.sorts[0].size[D_INNER], 80);
+    assert_int_equal(c.sorts[0].size[D_STATE], 16);
+    assert_int_equal(c.sorts[0].size[D_CONV], 4);
+    assert_int_equal(c.sorts[0].size[DT_RANK], 3); /* ceil(40 / 16) */
+    assert_true(c.tied_head && c.sorts[0].size[CONV_BIAS]);
+    assert_false(c.sorts[0].size[PROJECTION_BIAS] || c.sorts[0].size[DT_B_C_RMS]);
     assert_int_equal(c.eos.n, 0);
     assert_true(c.norm_epsilon == 1e-5);
     assert_int_equal(parse("{" OFFICIAL ", \"ssm_cfg\": {\"d_state\": 8, \"expand\": 1.5, "
@@ -38,12 +40,12 @@ static void reads_the_official_dialect(void **state) {
                            &c, NULL),
                      DM_OK);
     assert_int_equal(c.vocab_size, 101);
-    assert_int_equal(c.d_inner, 60);
-    assert_int_equal(c.d_state, 8);
-    assert_int_equal(c.d_conv, 3);
-    assert_int_equal(c.dt_rank, 5);
-    assert_true(c.projection_bias);
-    assert_false(c.tied_head || c.conv_bias);
+    assert_int_equal(c.sorts[0].size[D_INNER], 60);
+    assert_int_equal(c.sorts[0].size[D_STATE], 8);
+    assert_int_equal(c.sorts[0].size[D_CONV], 3);
+    assert_int_equal(c.sorts[0].size[DT_RANK], 5);
+    assert_true(c.sorts[0].size[PROJECTION_BIAS]);
+    assert_false(c.tied_head || c.sorts[0].size[CONV_BIAS]);
     (void)state;
 }
 
@@ -52,29 +54,30 @@ static void reads_transformers_dialect(void **state) {
     assert_int_equal(
         parse("{" MAMBA ", \"time_step_rank\": \"auto\", \"eos_token_id\": [5, 6]}", &c, NULL),
         DM_OK);
-    assert_int_equal(c.d_inner, 16);
-    assert_int_equal(c.dt_rank, 1);
+    assert_int_equal(c.sorts[0].size[D_INNER], 16);
+    assert_int_equal(c.sorts[0].size[DT_RANK], 1);
     assert_int_equal(c.vocab_size, 16);
     assert_int_equal(c.eos.n, 2);
     assert_int_equal(c.eos.ids[0], 5);
     assert_int_equal(c.eos.ids[1], 6);
     assert_int_equal(c.bos.n, 0);
-    assert_true(c.projection_bias_unsaid && c.tied_head && c.conv_bias);
+    assert_true(c.sorts[0].size[PROJECTION_BIAS] == DM_UNSAID && c.tied_head &&
+                c.sorts[0].size[CONV_BIAS]);
     assert_int_equal(parse("{\"model_type\": \"falcon_mamba\", " HF ", \"expand\": 16, "
                            "\"intermediate_size\": 24, \"mixer_rms_eps\": 1e-3, \"use_bias\": true,"
                            "\"tie_word_embeddings\": false, \"layer_norm_epsilon\": 1e-4, "
                            "\"bos_token_id\": 0, \"eos_token_id\": null}",
                            &c, NULL),
                      DM_OK);
-    assert_int_equal(c.d_inner, 24);
-    assert_true(c.mixer_norms && c.projection_bias);
-    assert_false(c.tied_head || c.projection_bias_unsaid);
-    assert_true(c.mixer_norm_epsilon == 1e-3 && c.norm_epsilon == 1e-4);
+    assert_int_equal(c.sorts[0].size[D_INNER], 24);
+    assert_true(c.sorts[0].size[DT_B_C_RMS] && c.sorts[0].size[PROJECTION_BIAS]);
+    assert_false(c.tied_head || c.sorts[0].size[PROJECTION_BIAS] == DM_UNSAID);
+    assert_true(c.sorts[0].real[RMS_EPSILON] == 1e-3 && c.norm_epsilon == 1e-4);
     assert_int_equal(c.bos.n, 1);
     assert_int_equal(c.bos.ids[0], 0);
     assert_int_equal(c.eos.n, 0);
     assert_int_equal(parse("{\"model_type\": \"falcon_mamba\", " HF "}", &c, NULL), DM_OK);
-    assert_true(c.mixer_norm_epsilon == 1e-6);
+    assert_true(c.sorts[0].real[RMS_EPSILON] == 1e-6);
     (void)state;
 }
 
@@ -92,7 +95,7 @@ static void reads_what_changes_nothing(void **state) {
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         snprintf(text, sizeof text, "{" MAMBA ", %s}", cases[i]);
         assert_int_equal(parse(text, &c, NULL), DM_OK);
-        assert_int_equal(c.d_inner, plain.d_inner);
+        assert_int_equal(c.sorts[0].size[D_INNER], plain.sorts[0].size[D_INNER]);
         assert_int_equal(c.n_layer, plain.n_layer);
         assert_true(c.norm_epsilon == plain.norm_epsilon);
     }
@@ -159,21 +162,22 @@ static void writes_what_it_reads(void **state) {
     struct dm_model_config config = {
         .n_layer = 2,
         .d_model = 8,
-        .d_inner = 20, /* no multiple of d_model */
-        .d_state = 4,
-        .d_conv = 3,
-        .dt_rank = 2,
         .vocab_size = 17,
         .norm_epsilon = 3e-5,
-        .mixer_norm_epsilon = 1e-6,
+        .n_sort = 1,
+        .sorts = {{.kind = &dm_mamba,
+                   .d_model = 8,
+                   /* d_inner is no multiple of d_model */
+                   .size = {[D_INNER] = 20, [D_STATE] = 4, [D_CONV] = 3, [DT_RANK] = 2},
+                   .real = {[RMS_EPSILON] = 1e-6}}},
         .eos = {1, {0}},
         .pad = {2, {7, 3}},
     };
     for (unsigned flags = 0; flags < 16; flags++) {
         config.tied_head = flags & 1;
-        config.conv_bias = flags & 2;
-        config.projection_bias = flags & 4;
-        config.mixer_norms = flags & 8;
+        config.sorts[0].size[CONV_BIAS] = (flags & 2) != 0;
+        config.sorts[0].size[PROJECTION_BIAS] = (flags & 4) != 0;
+        config.sorts[0].size[DT_B_C_RMS] = (flags & 8) != 0;
         struct dm_model_config again;
         memset(&again, 0, sizeof again);
         json_t *object = dm_model_config_to_json(&config, DM_DTYPE_BF16);
@@ -181,19 +185,17 @@ static void writes_what_it_reads(void **state) {
         assert_true(json_is_integer(json_object_get(object, "eos_token_id"))); /* not a list */
         assert_int_equal(dm_model_config_from_json(object, "c", &again, NULL), DM_OK);
         json_decref(object);
-        assert_int_equal(again.d_inner, 20);
+        assert_int_equal(again.sorts[0].size[D_INNER], 20);
         assert_int_equal(again.n_layer, 2);
         assert_int_equal(again.d_model, 8);
-        assert_int_equal(again.d_state, 4);
-        assert_int_equal(again.d_conv, 3);
-        assert_int_equal(again.dt_rank, 2);
+        assert_int_equal(again.sorts[0].size[D_STATE], 4);
+        assert_int_equal(again.sorts[0].size[D_CONV], 3);
+        assert_int_equal(again.sorts[0].size[DT_RANK], 2);
         assert_int_equal(again.vocab_size, 17);
         assert_true(again.norm_epsilon == config.norm_epsilon);
-        assert_true(again.mixer_norm_epsilon == config.mixer_norm_epsilon);
+        assert_true(again.sorts[0].real[RMS_EPSILON] == config.sorts[0].real[RMS_EPSILON]);
         assert_int_equal(again.tied_head, config.tied_head);
-        assert_int_equal(again.conv_bias, config.conv_bias);
-        assert_int_equal(again.projection_bias, config.projection_bias);
-        assert_int_equal(again.mixer_norms, config.mixer_norms);
+        assert_memory_equal(again.sorts[0].size, config.sorts[0].size, sizeof config.sorts[0].size);
         assert_int_equal(again.bos.n, 0);
         assert_int_equal(again.eos.n, 1);
         assert_int_equal(again.eos.ids[0], 0);
@@ -204,14 +206,13 @@ static void writes_what_it_reads(void **state) {
 }
 
 static void names_parameters(void **state) {
+    const struct dm_layer_config layer = {.kind = &dm_mamba};
     char name[DM_MAX_NAME];
-    dm_parameter_name(DM_EMBEDDING, 0, true, name);
-    assert_string_equal(name, "backbone.embedding.weight");
-    dm_parameter_name(DM_EMBEDDING, 0, false, name);
-    assert_string_equal(name, "backbone.embeddings.weight");
-    dm_parameter_name(DM_X_PROJ, 12, true, name);
+    assert_string_equal(dm_official_embedding, "backbone.embedding.weight");
+    assert_string_equal(dm_network_parameter_name(DM_EMBEDDING), "backbone.embeddings.weight");
+    dm_parameter_name(&layer, 12, X_PROJ, name);
     assert_string_equal(name, "backbone.layers.12.mixer.x_proj.weight");
-    dm_parameter_name(DM_NORM, SIZE_MAX, false, name);
+    dm_parameter_name(&layer, SIZE_MAX, NORM, name);
     assert_string_equal(name, "backbone.layers.18446744073709551615.norm.weight");
     (void)state;
 }

@@ -27,26 +27,24 @@ void test_refuse_checkpoint(const char *path, dm_status status, const char *part
 
 void test_same_weights(const char *a, const char *b) {
     struct dm_checkpoint *x = test_open_checkpoint(a), *y = test_open_checkpoint(b);
-    const struct dm_model_config *config = dm_checkpoint_config(x);
     char hash_x[33], hash_y[33];
     dm_checkpoint_hash(x, hash_x);
     dm_checkpoint_hash(y, hash_y);
     assert_string_equal(hash_x, hash_y);
     assert_int_equal(strlen(hash_x), 32);
-    for (enum dm_parameter p = 0; p < DM_N_PARAMETER; p++)
-        for (size_t layer = 0; layer < config->n_layer; layer++) {
-            struct dm_weight u = dm_checkpoint_weight(x, p, layer),
-                             v = dm_checkpoint_weight(y, p, layer);
-            bool there = dm_parameter_exists(p, config) && (!layer || dm_parameter_is_per_layer(p));
-            assert_int_equal(u.data != NULL, there);
-            assert_int_equal(v.data != NULL, there);
-            if (!there)
-                continue;
-            assert_int_equal(u.dtype, v.dtype);
-            assert_int_equal(u.n_element, v.n_element);
-            assert_int_equal(u.n_element, dm_shape_n_element(dm_parameter_shape(p, config)));
-            assert_memory_equal(u.data, v.data, u.n_element * dm_dtype_size(u.dtype));
-        }
+    const struct dm_parameters *parameters = dm_checkpoint_parameters(x);
+    assert_int_equal(dm_checkpoint_parameters(y)->n, parameters->n);
+    for (size_t p = 0; p < parameters->n; p++) {
+        const struct dm_parameter *parameter = &parameters->list[p];
+        struct dm_weight u = dm_checkpoint_weight(x, parameter->layer, parameter->place),
+                         v = dm_checkpoint_weight(y, parameter->layer, parameter->place);
+        assert_non_null(u.data);
+        assert_non_null(v.data);
+        assert_int_equal(u.dtype, v.dtype);
+        assert_int_equal(u.n_element, v.n_element);
+        assert_int_equal(u.n_element, parameter->n_element);
+        assert_memory_equal(u.data, v.data, u.n_element * dm_dtype_size(u.dtype));
+    }
     dm_checkpoint_close(x);
     dm_checkpoint_close(y);
 }

@@ -20,11 +20,10 @@ static bool narrow(const float *values, size_t n, dm_dtype dtype, uint16_t *out)
 dm_status dm_weight_write(struct dm_file_writer *writer, const struct dm_stored_weight *weight,
                           const struct dm_weight_source *source, struct dm_weight_blocks *blocks,
                           dm_error *error) {
-    size_t size = dm_dtype_size(weight->dtype);
-    for (size_t first = 0, n; first < weight->n_element; first += n) {
-        n = weight->n_element - first < DM_WEIGHT_BLOCK ? weight->n_element - first
-                                                        : DM_WEIGHT_BLOCK;
-        source->read(source->context, weight->parameter, weight->layer, first, n, blocks->wide);
+    size_t size = dm_dtype_size(weight->dtype), n_element = weight->parameter->n_element;
+    for (size_t first = 0, n; first < n_element; first += n) {
+        n = n_element - first < DM_WEIGHT_BLOCK ? n_element - first : DM_WEIGHT_BLOCK;
+        source->read(source->context, weight->parameter, first, n, blocks->wide);
         const void *bytes = blocks->wide;
         if (weight->dtype != DM_DTYPE_F32) {
             if (!narrow(blocks->wide, n, weight->dtype, blocks->narrow))

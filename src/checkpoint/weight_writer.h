@@ -7,18 +7,16 @@
 
 /* Gives elements [first, first + n) of a weight. Of each weight, all are asked for in order. */
 struct dm_weight_source {
-    void (*read)(void *context, enum dm_parameter parameter, size_t layer, size_t first, size_t n,
+    void (*read)(void *context, const struct dm_parameter *parameter, size_t first, size_t n,
                  float *out);
     void *context;
 };
 
 /* A weight as a file stores it. */
 struct dm_stored_weight {
-    enum dm_parameter parameter;
-    size_t layer;
-    dm_dtype dtype; /* not DM_DTYPE_AUTO */
-    size_t n_element;
-    char name[DM_MAX_NAME];
+    const struct dm_parameter *parameter;
+    dm_dtype dtype;         /* not DM_DTYPE_AUTO */
+    char name[DM_MAX_NAME]; /* in the file */
 };
 
 enum { DM_WEIGHT_BLOCK = 1 << 14 }; /* elements converted at a time */

@@ -23,9 +23,9 @@ struct dm_stage_input {
     const size_t *start;          /* [n_sequence + 1] */
     const size_t *first_position; /* [n_sequence] of their first rows, in the layer's own input;
                                      NULL: 0 */
-    size_t d_model, d_inner;
-    const dm_real *residual; /* [n_token, d_model] as it enters the layer */
-    const dm_real *delta;    /* [n_token, d_inner] */
+    size_t d_model, n_step;       /* n_step: of a token, by which it is scored */
+    const dm_real *residual;      /* [n_token, d_model] as it enters the layer */
+    const dm_real *delta;         /* [n_token, n_step] */
 };
 
 struct dm_context_hooks {

@@ -14,7 +14,7 @@ static void score_tokens(const struct dm_context *context, const struct dm_stage
                          dm_real *score) {
     bool by_token = context->score == DM_SCORE_TOKEN_NORM;
     const struct dm_token_score op = {
-        .width = by_token ? input->d_model : input->d_inner,
+        .width = by_token ? input->d_model : input->n_step,
         .squared = context->score != DM_SCORE_MEAN,
         .values = by_token ? input->residual : input->delta,
         .channels = context->score == DM_SCORE_GLOBAL ? stage->channels : NULL,

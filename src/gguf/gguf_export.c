@@ -1,5 +1,6 @@
 #include "gguf/gguf_export.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/mapped_file.h"
@@ -20,22 +21,34 @@ static uint32_t file_type(dm_dtype dtype) {
     return dtype == DM_DTYPE_BF16 ? 32 : dtype == DM_DTYPE_F16 ? 1 : 0; /* enum llama_ftype */
 }
 
+/* llama.cpp has no place for some switches of a layer; and reads networks of one kind only. */
+static dm_status check_layers(const struct dm_layer_config *layer, const char *directory,
+                              dm_error *error) {
+    const struct dm_parameter_row *rows = layer->kind->parameters;
+    for (size_t place = 0; place < layer->kind->n_parameter; place++)
+        if (!rows[place].gguf && dm_layer_has(layer, place))
+            return dm_fail(error, DM_ERROR_UNSUPPORTED,
+                           "%s: llama.cpp has no place for the biases of in_proj and out_proj",
+                           directory);
+    return DM_OK;
+}
+
 static dm_status check(const struct dm_model_config *config, const char *directory,
                        dm_error *error) {
-    if (config->projection_bias)
-        return dm_fail(error, DM_ERROR_UNSUPPORTED,
-                       "%s: llama.cpp has no place for the biases of in_proj and out_proj",
-                       directory);
-    if (config->d_inner != 2 * config->d_model)
+    size_t d_inner = dm_model_size(config, "d_inner");
+    if (config->n_sort > 1)
+        return dm_fail(error, DM_ERROR_UNSUPPORTED, "%s: layers of several kinds", directory);
+    dm_status status = check_layers(&config->sorts[0], directory, error);
+    if (status)
+        return status;
+    if (d_inner != 2 * config->d_model)
         return dm_fail(error, DM_ERROR_UNSUPPORTED,
                        "%s: llama.cpp reads only models whose d_inner is twice d_model: here they "
                        "are %zu and %zu",
-                       directory, config->d_inner, config->d_model);
-    if (!dm_gguf_norms_fit(config))
-        return dm_fail(error, DM_ERROR_UNSUPPORTED,
-                       "%s: llama.cpp has one epsilon for all norms, and \"mixer_rms_eps\", %g, is "
-                       "too far from \"layer_norm_epsilon\", %g",
-                       directory, config->mixer_norm_epsilon, config->norm_epsilon);
+                       directory, d_inner, config->d_model);
+    const struct dm_layer_config *layer = &config->sorts[0];
+    if (layer->kind->check_gguf)
+        return layer->kind->check_gguf(layer, directory, error);
     return DM_OK;
 }
 
@@ -59,7 +72,18 @@ static void put_name(struct dm_gguf_bytes *keys, const char *directory) {
     dm_gguf_key_text(keys, "general.name", directory + begin, end - begin);
 }
 
+/* A size of the layers, below the architecture's name. */
+static void put_layer_size(struct dm_gguf_bytes *keys, const struct dm_size_row *row, size_t size) {
+    char key[64];
+    snprintf(key, sizeof key, "mamba.%s", row->gguf);
+    if (row->is_switch)
+        dm_gguf_key_bool(keys, key, size == 1);
+    else
+        dm_gguf_key_u32(keys, key, (uint32_t)size);
+}
+
 static void put_sizes(struct dm_gguf_bytes *keys, const struct dm_model_config *config) {
+    const struct dm_layer_config *layer = &config->sorts[0];
     const struct {
         const char *key;
         size_t value;
@@ -67,13 +91,13 @@ static void put_sizes(struct dm_gguf_bytes *keys, const struct dm_model_config *
         {"mamba.context_length", context_length}, /* of no weight: the converter's own */
         {"mamba.embedding_length", config->d_model}, {"mamba.feed_forward_length", 0},
         {"mamba.attention.head_count", 0},           {"mamba.block_count", config->n_layer},
-        {"mamba.ssm.conv_kernel", config->d_conv},   {"mamba.ssm.inner_size", config->d_inner},
-        {"mamba.ssm.state_size", config->d_state},   {"mamba.ssm.time_step_rank", config->dt_rank},
     };
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
         dm_gguf_key_u32(keys, sizes[i].key, (uint32_t)sizes[i].value);
+    for (size_t i = 0; i < layer->kind->n_size; i++)
+        if (layer->kind->sizes[i].gguf)
+            put_layer_size(keys, &layer->kind->sizes[i], layer->size[i]);
     dm_gguf_key_f32(keys, "mamba.attention.layer_norm_rms_epsilon", (float)config->norm_epsilon);
-    dm_gguf_key_bool(keys, "mamba.ssm.dt_b_c_rms", config->mixer_norms);
 }
 
 static dm_status put_keys(struct dm_gguf_bytes *keys, const char *directory,
@@ -100,7 +124,7 @@ static dm_status fill(struct contents *contents, const char *directory,
     dm_gguf_put_u64(head, contents->tensors.n);
     dm_gguf_put_u64(head, keys->n_key);
     dm_gguf_put(head, keys->bytes.bytes, keys->bytes.n_byte);
-    dm_gguf_put_tensors(head, &contents->tensors, config);
+    dm_gguf_put_tensors(head, &contents->tensors);
     return keys->is_short || head->is_short ? dm_fail_memory(error, "the head of a GGUF file")
                                             : DM_OK;
 }
@@ -131,7 +155,7 @@ dm_status dm_gguf_export(const char *directory, const char *path, dm_dtype dtype
         return status;
     const struct dm_model_config *config = dm_checkpoint_config(checkpoint);
     if (dtype == DM_DTYPE_AUTO)
-        dtype = dm_checkpoint_weight(checkpoint, DM_EMBEDDING, 0).dtype;
+        dtype = dm_checkpoint_weight(checkpoint, DM_NO_LAYER, DM_EMBEDDING).dtype;
     status = check(config, directory, error);
     if (!status)
         status = warn(directory, error);

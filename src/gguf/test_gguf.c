@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "checkpoint/checkpoint.h"
 #include "gguf/gguf_export.h"
+#include "layers/mamba/mamba.h"
 
 static const char *inside(const char *name) {
     return test_join(test_directory, name);
@@ -127,8 +128,8 @@ static void holds_two_epsilons(void **state) {
             for (size_t r = 0; r < n_row; r++) {
                 float x, y;
                 memcpy(&x, tensor->data + (r * n_column + c) * sizeof x, sizeof x);
-                dm_weight_to_float(dm_checkpoint_weight(checkpoint, DM_X_PROJ, 2), r * n_column + c,
-                                   1, &y);
+                dm_weight_to_float(dm_checkpoint_weight(checkpoint, 2, X_PROJ), r * n_column + c, 1,
+                                   &y);
                 theirs[r] = x, ours[r] = y;
             }
             norm(theirs, rank, 1e-5, a);

@@ -3,7 +3,8 @@
 #include "base/first_error.h"
 #include "base/half.h"
 #include "base/memory.h"
-#include "model/walk.h"
+#include "layers/weights.h"
+#include "model/run.h"
 
 /* Enough rows that the products run at full speed, few enough that a layer's activations stay in
  * the processor's caches: measured, see docs/performance.md. */
@@ -11,9 +12,9 @@ enum { chunk_tokens = 512 };
 
 /* ---- Loading weights ---- */
 
-static dm_status load_floats(const struct dm_model *model, enum dm_parameter parameter,
-                             size_t layer, float **floats, dm_error *error) {
-    struct dm_weight weight = dm_checkpoint_weight(model->checkpoint, parameter, layer);
+static dm_status load_floats(const struct dm_model *model, size_t layer, size_t place,
+                             float **floats, dm_error *error) {
+    struct dm_weight weight = dm_checkpoint_weight(model->checkpoint, layer, place);
     if (!weight.data)
         return DM_OK; /* this model does not have it */
     *floats = dm_memory_array(weight.n_element, sizeof **floats);
@@ -24,10 +25,9 @@ static dm_status load_floats(const struct dm_model *model, enum dm_parameter par
 }
 
 /* Rows [row, row + n_out) of a matrix weight, packed. */
-static dm_status load_matrix(const struct dm_model *model, enum dm_parameter parameter,
-                             size_t layer, size_t row, size_t n_out, size_t n_in, dm_dtype compute,
-                             struct dm_matrix **matrix, dm_error *error) {
-    struct dm_weight weight = dm_checkpoint_weight(model->checkpoint, parameter, layer);
+static dm_status load_matrix(const struct dm_model *model, struct dm_weight weight, size_t row,
+                             size_t n_out, size_t n_in, dm_dtype compute, struct dm_matrix **matrix,
+                             dm_error *error) {
     const struct dm_matrix_source source = {(const unsigned char *)weight.data +
                                                 row * n_in * dm_dtype_size(weight.dtype),
                                             weight.dtype, n_out, n_in, false};
@@ -35,57 +35,46 @@ static dm_status load_matrix(const struct dm_model *model, enum dm_parameter par
     return matmul->matrix_new(matmul->state, &source, compute, matrix, error);
 }
 
-static dm_status load_vectors(const struct dm_model *model, struct dm_layer *own, size_t layer,
-                              dm_error *error) {
-    const struct {
-        enum dm_parameter parameter;
-        float **floats;
-    } vectors[] = {
-        {DM_NORM, &own->norm},
-        {DM_IN_PROJ_BIAS, &own->in_bias},
-        {DM_CONV_BIAS, &own->conv_bias},
-        {DM_DT_BIAS, &own->dt_bias},
-        {DM_D, &own->D},
-        {DM_OUT_PROJ_BIAS, &own->out_bias},
-    };
-    dm_status status = DM_OK;
-    for (size_t i = 0; i < sizeof vectors / sizeof *vectors && !status; i++)
-        status = load_floats(model, vectors[i].parameter, layer, vectors[i].floats, error);
-    return status;
+/* What the operations want in another layout than the checkpoint's. */
+static dm_status load_arranged(const struct dm_model *model, size_t layer,
+                               const struct dm_weight_row *row, float **arranged, dm_error *error) {
+    float *stored = NULL;
+    dm_status status = load_floats(model, layer, row->parameter, &stored, error);
+    if (status || !stored)
+        return status;
+    const struct dm_layer_config *config = model->network.layers[layer].config;
+    *arranged = dm_memory_array(dm_weight_n_element(config, row), sizeof **arranged);
+    if (*arranged)
+        row->arrange(config, stored, *arranged);
+    dm_memory_free(stored);
+    return *arranged ? DM_OK : dm_fail_memory(error, "the weights");
 }
 
-/* What the operations want in another layout than the checkpoint's. */
-static dm_status load_layouts(const struct dm_model *model, struct dm_layer *own, size_t layer,
-                              dm_error *error) {
-    const struct dm_model_config *config = &model->network.config;
-    float *conv1d = NULL, *A_log = NULL;
-    dm_status status = load_floats(model, DM_CONV_WEIGHT, layer, &conv1d, error);
-    if (!status)
-        status = load_floats(model, DM_A_LOG, layer, &A_log, error);
-    if (!status) {
-        own->conv_weight = dm_memory_array(config->d_conv * config->d_inner, sizeof(float));
-        own->A = dm_memory_array(config->d_state * config->d_inner, sizeof(float));
-        if (own->conv_weight && own->A)
-            dm_layer_lay_out(config, conv1d, A_log, own);
-        else
-            status = dm_fail_memory(error, "the weights");
+static dm_status load_weight(const struct dm_model *model, size_t layer,
+                             const struct dm_weight_row *row, dm_error *error) {
+    void *weights = model->network.layers[layer].weights;
+    switch (row->use) {
+    case DM_WEIGHT_VECTOR:
+        return load_floats(model, layer, row->parameter, dm_weight_reals(weights, row), error);
+    case DM_WEIGHT_ARRANGED:
+        return load_arranged(model, layer, row, dm_weight_reals(weights, row), error);
+    default:
+        return load_matrix(model, dm_checkpoint_weight(model->checkpoint, layer, row->parameter),
+                           row->row, row->n_out, row->n_in,
+                           row->exact ? DM_DTYPE_F32 : model->compute,
+                           dm_weight_matrix(weights, row), error);
     }
-    dm_memory_free(conv1d);
-    dm_memory_free(A_log);
-    return status;
 }
 
 static dm_status load_layer(const struct dm_model *model, size_t layer, dm_error *error) {
     struct dm_layer *own = &model->network.layers[layer];
-    struct dm_projection list[DM_N_PROJECTION];
-    dm_list_projections(&model->network.config, model->compute, list);
-    dm_status status = load_vectors(model, own, layer, error);
-    if (!status)
-        status = load_layouts(model, own, layer, error);
-    for (int i = 0; i < DM_N_PROJECTION && !status; i++)
-        status =
-            load_matrix(model, list[i].parameter, layer, list[i].row, list[i].n_out, list[i].n_in,
-                        list[i].compute, dm_projection_in(&own->project, &list[i]), error);
+    struct dm_weight_row rows[DM_MAX_WEIGHT];
+    size_t n = own->config->kind->weights(own->config, rows);
+    own->weights = dm_memory_zeroed(1, own->config->kind->weights_size);
+    dm_status status = own->weights ? load_floats(model, layer, 0, &own->norm, error)
+                                    : dm_fail_memory(error, "the weights");
+    for (size_t i = 0; i < n && !status; i++)
+        status = load_weight(model, layer, &rows[i], error);
     return status;
 }
 
@@ -113,40 +102,40 @@ static dm_status load_layers(const struct dm_model *model, dm_error *error) {
 
 static void count_packed(struct dm_model *model) {
     const struct dm_network *network = &model->network;
-    struct dm_projection list[DM_N_PROJECTION];
-    dm_list_projections(&network->config, model->compute, list);
-    model->packed_bytes = network->ops.matmul.matrix_bytes(network->head);
+    const struct dm_matmul_backend *matmul = &network->ops.matmul;
+    model->packed_bytes = matmul->matrix_bytes(network->head);
     for (size_t layer = 0; layer < network->config.n_layer; layer++)
-        for (int i = 0; i < DM_N_PROJECTION; i++)
-            model->packed_bytes += network->ops.matmul.matrix_bytes(
-                *dm_projection_in(&network->layers[layer].project, &list[i]));
+        model->packed_bytes += dm_weights_packed_bytes(network->layers[layer].config,
+                                                       network->layers[layer].weights, matmul);
 }
 
 static void count_weights(struct dm_model *model) {
-    for (int p = 0; p < DM_N_PARAMETER; p++) {
-        size_t n_layer = dm_parameter_is_per_layer(p) ? model->network.config.n_layer : 1;
-        for (size_t layer = 0; layer < n_layer; layer++) {
-            if (!dm_parameter_exists(p, &model->network.config))
-                continue;
-            struct dm_weight weight = dm_checkpoint_weight(model->checkpoint, p, layer);
-            model->n_parameter += weight.n_element;
-            model->weight_bytes += weight.n_element * dm_dtype_size(weight.dtype);
-        }
+    const struct dm_parameters *parameters = dm_checkpoint_parameters(model->checkpoint);
+    for (size_t i = 0; i < parameters->n; i++) {
+        struct dm_weight weight = dm_checkpoint_weight(model->checkpoint, parameters->list[i].layer,
+                                                       parameters->list[i].place);
+        model->n_parameter += weight.n_element;
+        model->weight_bytes += weight.n_element * dm_dtype_size(weight.dtype);
     }
 }
 
 static dm_status load_weights(struct dm_model *model, dm_error *error) {
     const struct dm_model_config *config = &model->network.config;
-    model->network.layers = dm_memory_zeroed(config->n_layer, sizeof *model->network.layers);
-    if (!model->network.layers)
+    struct dm_layer *layers = dm_memory_zeroed(config->n_layer, sizeof *layers);
+    model->network.layers = layers;
+    if (!layers)
         return dm_fail_memory(error, "the layers");
+    for (size_t layer = 0; layer < config->n_layer; layer++)
+        layers[layer].config = dm_layer_config_of(config, layer);
     dm_status status = load_layers(model, error);
     if (!status)
-        status = load_floats(model, DM_FINAL_NORM, 0, &model->network.final_norm, error);
-    if (!status)
-        status =
-            load_matrix(model, config->tied_head ? DM_EMBEDDING : DM_HEAD, 0, 0, config->vocab_size,
-                        config->d_model, model->compute, &model->network.head, error);
+        status = load_floats(model, DM_NO_LAYER, DM_FINAL_NORM, &model->network.final_norm, error);
+    if (!status) {
+        enum dm_network_parameter head = config->tied_head ? DM_EMBEDDING : DM_HEAD;
+        status = load_matrix(model, dm_checkpoint_weight(model->checkpoint, DM_NO_LAYER, head), 0,
+                             config->vocab_size, config->d_model, model->compute,
+                             &model->network.head, error);
+    }
     dm_checkpoint_forget_pages(model->checkpoint);
     return status;
 }
@@ -185,14 +174,16 @@ dm_status dm_language_model_load(const char *directory, const dm_model_options *
         status = dm_checkpoint_check_finite(model->checkpoint, error);
     if (!status) {
         model->network.config = *dm_checkpoint_config(model->checkpoint);
-        struct dm_weight embedding = dm_checkpoint_weight(model->checkpoint, DM_EMBEDDING, 0);
+        struct dm_weight embedding =
+            dm_checkpoint_weight(model->checkpoint, DM_NO_LAYER, DM_EMBEDDING);
         model->network.embedding = embedding.data;
         model->network.embedding_dtype = embedding.dtype;
         status = choose_compute(model, options->dtype, error);
     }
     if (!status)
         status = dm_calibration_find(directory, options->settings, model->network.config.n_layer,
-                                     model->network.config.d_inner, &model->calibration, error);
+                                     dm_model_size(&model->network.config, "d_inner"),
+                                     &model->calibration, error);
     if (!status)
         status = load_weights(model, error);
     if (!status)
@@ -203,20 +194,15 @@ dm_status dm_language_model_load(const char *directory, const dm_model_options *
     }
     count_weights(model);
     count_packed(model);
-    dm_walk_plan(&model->network);
+    dm_plan_slices(&model->network);
     *result = model;
     return DM_OK;
 }
 
 static void free_layer(const struct dm_model *model, struct dm_layer *own) {
-    float *const floats[] = {own->norm,    own->in_bias, own->conv_weight, own->conv_bias,
-                             own->dt_bias, own->A,       own->D,           own->out_bias};
-    for (size_t i = 0; i < sizeof floats / sizeof *floats; i++)
-        dm_memory_free(floats[i]);
-    struct dm_projection list[DM_N_PROJECTION];
-    dm_list_projections(&model->network.config, model->compute, list);
-    for (int i = 0; i < DM_N_PROJECTION; i++)
-        model->network.ops.matmul.matrix_free(*dm_projection_in(&own->project, &list[i]));
+    dm_memory_free(own->norm);
+    dm_weights_free(own->config, own->weights, &model->network.ops.matmul,
+                    1u << DM_WEIGHT_VECTOR | 1u << DM_WEIGHT_ARRANGED);
 }
 
 void dm_language_model_free(struct dm_model *model) {
@@ -226,10 +212,10 @@ void dm_language_model_free(struct dm_model *model) {
         free_layer(model, &model->network.layers[i]);
     if (model->network.head)
         model->network.ops.matmul.matrix_free(model->network.head);
-    while (model->free_activations) {
-        struct dm_activations *activations = model->free_activations;
-        model->free_activations = activations->next;
-        dm_activations_free(activations);
+    while (model->free_buffers) {
+        struct dm_buffers *buffers = model->free_buffers;
+        model->free_buffers = buffers->next;
+        dm_buffers_free(buffers);
     }
     dm_memory_free(model->network.layers);
     dm_memory_free(model->network.final_norm);
@@ -242,26 +228,25 @@ void dm_language_model_free(struct dm_model *model) {
     dm_memory_free(model);
 }
 
-dm_status dm_model_take_activations(const struct dm_model *model, struct dm_activations **result,
-                                    dm_error *error) {
+dm_status dm_model_take_buffers(const struct dm_model *model, struct dm_buffers **result,
+                                dm_error *error) {
     struct dm_model *shared = (struct dm_model *)(uintptr_t)model; /* the mutex guards the list */
     pthread_mutex_lock(&shared->mutex);
-    struct dm_activations *activations = shared->free_activations;
-    if (activations)
-        shared->free_activations = activations->next;
+    struct dm_buffers *buffers = shared->free_buffers;
+    if (buffers)
+        shared->free_buffers = buffers->next;
     pthread_mutex_unlock(&shared->mutex);
-    if (!activations)
-        return dm_activations_new(&model->network.config, &model->network.walk, model->chunk,
-                                  result, error);
-    *result = activations;
+    if (!buffers)
+        return dm_buffers_new(&model->network.config, &model->network.slices, model->chunk, result,
+                              error);
+    *result = buffers;
     return DM_OK;
 }
 
-void dm_model_give_back_activations(const struct dm_model *model,
-                                    struct dm_activations *activations) {
+void dm_model_give_back_buffers(const struct dm_model *model, struct dm_buffers *buffers) {
     struct dm_model *shared = (struct dm_model *)(uintptr_t)model;
     pthread_mutex_lock(&shared->mutex);
-    activations->next = shared->free_activations;
-    shared->free_activations = activations;
+    buffers->next = shared->free_buffers;
+    shared->free_buffers = buffers;
     pthread_mutex_unlock(&shared->mutex);
 }

@@ -7,11 +7,9 @@
 #include "backends/cpu.h"
 #include "checkpoint/checkpoint.h"
 #include "context/calibration.h"
-#include "model/activations.h"
-#include "model/network.h"
-#include "model/state.h"
+#include "layers/network.h"
 
-/* Immutable after loading, but for the list of activations. */
+/* Immutable after loading, but for the list of buffers. */
 struct dm_model {
     struct dm_network network;
     struct dm_checkpoint *checkpoint;
@@ -22,17 +20,16 @@ struct dm_model {
     bool check;   /* sessions look for numbers that are not finite */
     bool no_map;  /* files are read into memory */
     pthread_mutex_t mutex;
-    struct dm_activations *free_activations;
+    struct dm_buffers *free_buffers;
 };
 
 dm_status dm_language_model_load(const char *directory, const dm_model_options *options,
                                  struct dm_model **model, dm_error *error);
 void dm_language_model_free(struct dm_model *model);
 
-/* Activations for `model->chunk` tokens; given back after use. */
-dm_status dm_model_take_activations(const struct dm_model *model,
-                                    struct dm_activations **activations, dm_error *error);
-void dm_model_give_back_activations(const struct dm_model *model,
-                                    struct dm_activations *activations);
+/* Buffers for `model->chunk` tokens; given back after use. */
+dm_status dm_model_take_buffers(const struct dm_model *model, struct dm_buffers **buffers,
+                                dm_error *error);
+void dm_model_give_back_buffers(const struct dm_model *model, struct dm_buffers *buffers);
 
 #endif

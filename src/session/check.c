@@ -22,24 +22,17 @@ static dm_status check_rows(const struct dm_batch *batch, const char *what, size
 }
 
 dm_status dm_check_layer(const struct dm_batch *batch, size_t layer, dm_error *error) {
-    const struct dm_model_config *config = &batch->network->config;
-    const struct dm_activations *at = batch->at;
-    const struct {
-        const char *what;
-        const float *values;
-        size_t width;
-    } buffers[] = {
-        {"the convolution (u) of", at->u, config->d_inner},
-        {"dt of", at->dt, config->dt_rank},
-        {"B and C of", at->BC, 2 * config->d_state},
-        {"Delta of", at->delta, config->d_inner},
-    };
+    const struct dm_layer_config *own = batch->network->layers[layer].config;
+    const struct dm_buffers *at = batch->at;
+    const struct dm_buffer_use use = {.n_token = 1, .n_sequence = 1};
+    struct dm_buffer_row rows[DM_MAX_BUFFER];
+    size_t n = own->kind->buffers(own, &use, rows);
     dm_status status = layer ? check_rows(batch, "the residual after", layer - 1, at->residual,
-                                          config->d_model, error)
+                                          own->d_model, error)
                              : DM_OK; /* the embedding is a weight */
-    for (size_t i = 0; i < sizeof buffers / sizeof *buffers && !status; i++)
-        status =
-            check_rows(batch, buffers[i].what, layer, buffers[i].values, buffers[i].width, error);
+    for (size_t i = 0; i < n && !status; i++)
+        if (rows[i].what)
+            status = check_rows(batch, rows[i].what, layer, at->own[i], rows[i].width, error);
     return status;
 }
 

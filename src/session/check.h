@@ -4,7 +4,7 @@
 #ifndef DM_SESSION_CHECK_H
 #define DM_SESSION_CHECK_H
 
-#include "model/mixer.h"
+#include "model/run.h"
 
 /* What a layer has computed when its Delta is there, and the residual that entered it. */
 dm_status dm_check_layer(const struct dm_batch *batch, size_t layer, dm_error *error);

@@ -39,14 +39,14 @@ static dm_status run_chunk(const struct dm_batch *batch, const struct dm_context
                            const struct passage *passage, dm_error *error) {
     size_t layer = passage->stage->layer;
     size_t end = passage->next ? passage->next->layer : batch->network->config.n_layer;
-    dm_mixer_norm(batch, layer);
+    dm_layer_norm(batch, layer);
     dm_status status = dm_round_look(error);
     if (!status)
-        status = dm_mixer_delta(batch, layer, error);
+        status = dm_layer_delta(batch, layer, error);
     if (!status)
-        status = dm_mixer_outputs(batch, layer, error);
+        status = dm_layer_outputs(batch, layer, error);
     if (!status)
-        status = dm_blocks(batch, layer + 1, end, error);
+        status = dm_layers(batch, layer + 1, end, error);
     return status || !passage->next ? status
                                     : dm_session_score(batch, context, passage->next, error);
 }
@@ -63,18 +63,18 @@ static dm_status run_stage(struct dm_session *session, struct dm_round *round,
         size_t n = passage->kept->n - first;
         n = n < round->batch.at->capacity ? n : round->batch.at->capacity;
         float *parts[DM_POOL_MAX_PART];
-        dm_session_pool_parts(round->batch.at, &session->model->network.config, 0, parts);
-        dm_token_pool_gather(passage->source, slots + first, n, parts);
         session->chunk_first = first;
         session->chunk_kept = passage->kept->positions + first;
         session->chunk_layer = passage->stage->layer;
         dm_round_clear(round);
         dm_round_add(round, session, n);
+        dm_session_pool_parts(&round->batch, passage->stage->layer, 0, parts);
+        dm_token_pool_gather(passage->source, slots + first, n, parts);
         status = run_chunk(&round->batch, session->context, passage, error);
         if (!status && !passage->next && round->model->check)
             status = dm_check_residual(&round->batch, error);
         if (!status)
-            dm_session_hand_on(session, &round->batch, 0, n, passage->next ? passage->sink : NULL);
+            dm_session_hand_on(session, &round->batch, 0, n, passage->next, passage->sink);
         first += n;
     }
     return status;
@@ -82,10 +82,8 @@ static dm_status run_stage(struct dm_session *session, struct dm_round *round,
 
 /* Sequences above stage 0 begin anew. */
 static void clear_upper_state(struct dm_session *session) {
-    const struct dm_model_config *config = &session->model->network.config;
-    size_t layer = session->context->stages[0].layer;
-    dm_state_clear_ssm(config, &session->state, layer, config->n_layer);
-    dm_state_clear_conv(config, &session->state, layer + 1, config->n_layer);
+    dm_state_clear_above(&session->model->network.config, &session->state,
+                         session->context->stages[0].layer);
     dm_row_ring_clear(&session->tail);
 }
 

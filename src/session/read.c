@@ -4,33 +4,39 @@
 #include "session/check.h"
 #include "session/round.h"
 
-void dm_session_pool_parts(const struct dm_activations *at, const struct dm_model_config *config,
-                           size_t row, float *parts[DM_POOL_MAX_PART]) {
-    parts[0] = at->residual + row * config->d_model;
-    parts[1] = at->u + row * config->d_inner;
-    parts[2] = at->dt + row * config->dt_rank;
-    parts[3] = at->BC + row * 2 * config->d_state;
+size_t dm_session_pool_parts(const struct dm_batch *batch, size_t layer, size_t row,
+                             float *parts[DM_POOL_MAX_PART]) {
+    const struct dm_layer_config *own = batch->network->layers[layer].config;
+    const struct dm_buffer_use use = {.n_token = 1, .n_sequence = 1};
+    struct dm_buffer_row rows[DM_MAX_BUFFER];
+    size_t n = own->kind->buffers(own, &use, rows), n_part = 0;
+    dm_batch_use_layer(batch, layer);
+    parts[n_part++] = batch->at->residual + row * own->d_model;
+    for (size_t i = 0; i < n; i++)
+        if (rows[i].carried)
+            parts[n_part++] = batch->at->own[i] + row * rows[i].width;
+    return n_part;
 }
 
 dm_status dm_session_score(const struct dm_batch *batch, const struct dm_context *context,
                            const struct dm_stage *stage, dm_error *error) {
-    dm_status status = dm_block_inputs(batch, stage->layer, error);
+    dm_status status = dm_layer_inputs(batch, stage->layer, error);
     if (!status)
-        status = dm_mixer_delta(batch, stage->layer, error);
+        status = dm_layer_delta(batch, stage->layer, error);
     if (!status)
-        dm_mixer_score(batch, context, stage);
+        dm_layer_score(batch, context, stage);
     return status;
 }
 
 void dm_session_hand_on(struct dm_session *session, const struct dm_batch *batch, size_t row,
-                        size_t n_token, struct dm_token_pool *pool) {
-    const struct dm_activations *at = batch->at;
-    if (!pool) {
+                        size_t n_token, const struct dm_stage *next, struct dm_token_pool *pool) {
+    const struct dm_buffers *at = batch->at;
+    if (!next) {
         dm_row_ring_push(&session->tail, at->residual + row * session->tail.width, n_token);
         return;
     }
     float *parts[DM_POOL_MAX_PART];
-    dm_session_pool_parts(at, &batch->network->config, row, parts);
+    dm_session_pool_parts(batch, next->layer, row, parts);
     dm_token_pool_offer(pool, pool->scored ? at->score + row : NULL, (const float *const *)parts,
                         n_token);
 }
@@ -39,7 +45,9 @@ void dm_session_hand_on(struct dm_session *session, const struct dm_batch *batch
 static void collect(struct dm_session *session, const struct dm_batch *batch, size_t s) {
     size_t row = batch->at->start[s], n = batch->at->start[s + 1] - row;
     session->n_token += n;
-    dm_session_hand_on(session, batch, row, n, session->context->n_stage ? &session->pool : NULL);
+    dm_session_hand_on(session, batch, row, n,
+                       session->context->n_stage ? &session->context->stages[0] : NULL,
+                       &session->pool);
 }
 
 dm_status dm_session_stage_0(struct dm_round *round, const struct dm_context *context,
@@ -48,7 +56,7 @@ dm_status dm_session_stage_0(struct dm_round *round, const struct dm_context *co
     const struct dm_stage *stage = context->n_stage ? &context->stages[0] : NULL;
     size_t end = stage ? stage->layer : batch->network->config.n_layer;
     dm_embed(batch);
-    dm_status status = dm_blocks(batch, 0, end, error);
+    dm_status status = dm_layers(batch, 0, end, error);
     if (!status && stage)
         status = dm_session_score(batch, context, stage, error);
     if (!status && !stage && round->model->check)

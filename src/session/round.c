@@ -5,28 +5,21 @@
 
 /* Tells the probes of the round's sessions what a layer computes. */
 static void show(const struct dm_round *round, const struct dm_batch *batch, size_t layer) {
-    const struct dm_model_config *config = &batch->network->config;
-    const struct dm_activations *at = batch->at;
+    const struct dm_layer_kind *kind = dm_layer_kind_of(batch->network, layer);
+    const struct dm_buffers *at = batch->at;
     for (size_t s = 0; s < batch->n_sequence; s++) {
         const struct dm_session *session = round->active[s];
-        if (!session->probe)
+        if (!session->probe || !kind->show)
             continue;
-        const float *BC = at->BC + at->start[s] * 2 * config->d_state;
         bool kept = session->chunk_kept && session->chunk_layer == layer;
-        const dm_probe_view view = {
+        dm_probe_view view = {
             .struct_size = sizeof view,
             .layer = layer,
             .n_token = at->start[s + 1] - at->start[s],
             .first_position = session->chunk_first,
-            .d_inner = config->d_inner,
-            .d_state = config->d_state,
-            .delta = at->delta + at->start[s] * config->d_inner,
-            .A = batch->network->layers[layer].A,
-            .B = BC,
-            .C = BC + config->d_state,
-            .stride = 2 * config->d_state,
             .kept = kept ? session->chunk_kept : NULL,
         };
+        kind->show(batch, layer, at->start[s], &view);
         session->probe(&view, session->probe_user);
     }
 }
@@ -63,7 +56,7 @@ dm_status dm_round_new(const struct dm_model *model, size_t n_session, struct dm
     dm_status status =
         allocate(round, n_session) ? DM_OK : dm_fail_memory(error, "a batch of sessions");
     if (!status)
-        status = dm_model_take_activations(model, &round->batch.at, error);
+        status = dm_model_take_buffers(model, &round->batch.at, error);
     if (!status)
         status = matmul->begin(matmul->state, dm_threads_count(model->network.threads), error);
     round->began = status == DM_OK;
@@ -84,7 +77,7 @@ void dm_round_free(struct dm_round *round) {
     if (round->began)
         round->batch.network->ops.matmul.end(round->batch.network->ops.matmul.state);
     if (round->batch.at)
-        dm_model_give_back_activations(round->model, round->batch.at);
+        dm_model_give_back_buffers(round->model, round->batch.at);
     dm_memory_free(round->active);
     dm_memory_free(round->states);
     dm_memory_free(round->first_position);

@@ -7,11 +7,17 @@
 void dm_session_pool_init(struct dm_token_pool *pool, const struct dm_session *session,
                           const struct dm_stage *stage) {
     const struct dm_model_config *config = &session->model->network.config;
-    const size_t width[DM_POOL_MAX_PART] = {config->d_model, config->d_inner, config->dt_rank,
-                                            2 * config->d_state};
+    const struct dm_layer_config *layer = dm_layer_config_of(config, stage->layer);
+    const struct dm_buffer_use use = {.n_token = 1, .n_sequence = 1};
+    struct dm_buffer_row rows[DM_MAX_BUFFER];
+    size_t n = layer->kind->buffers(layer, &use, rows), n_part = 1;
+    size_t width[DM_POOL_MAX_PART] = {config->d_model};
+    for (size_t i = 0; i < n; i++)
+        if (rows[i].carried)
+            width[n_part++] = rows[i].width;
     dm_token_pool_init(pool, dm_context_budget(session->context, stage, SIZE_MAX),
                        session->context->keep_tail, session->context->hooks->score != NULL, width,
-                       DM_POOL_MAX_PART);
+                       n_part);
 }
 
 static dm_status build(struct dm_session *session, const dm_context_options *options,
@@ -19,6 +25,8 @@ static dm_status build(struct dm_session *session, const dm_context_options *opt
     const struct dm_model *model = session->model;
     dm_status status = dm_context_new(options, model->network.config.n_layer, model->calibration,
                                       &session->context, error);
+    if (!status)
+        status = dm_check_stages(&model->network.config, session->context, error);
     if (!status)
         status = dm_state_new(&model->network.config, &session->state, error);
     if (!status)
@@ -64,8 +72,7 @@ void dm_session_destroy(struct dm_session *session) {
 
 void dm_session_clear(struct dm_session *session) {
     const struct dm_model_config *config = &session->model->network.config;
-    dm_state_clear_conv(config, &session->state, 0, config->n_layer);
-    dm_state_clear_ssm(config, &session->state, 0, config->n_layer);
+    dm_state_clear(config, &session->state);
     dm_token_pool_clear(&session->pool);
     dm_row_ring_clear(&session->tail);
     for (size_t i = 0; i < session->context->n_stage; i++)
@@ -81,8 +88,7 @@ void dm_session_clear(struct dm_session *session) {
 static size_t fixed_bytes(const struct dm_session *session) {
     const struct dm_model_config *config = &session->model->network.config;
     return sizeof *session + session->tail.capacity * session->tail.width * sizeof(float) +
-           config->n_layer * sizeof(float) *
-               (dm_state_conv_size(config) + dm_state_ssm_size(config));
+           dm_state_size(config) * sizeof(float);
 }
 
 size_t dm_session_bytes(const struct dm_session *session) {

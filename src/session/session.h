@@ -7,9 +7,8 @@
 #define DM_SESSION_SESSION_H
 
 #include "context/context.h"
-#include "model/block.h"
 #include "model/language_model.h"
-#include "model/mixer.h"
+#include "model/run.h"
 #include "session/row_ring.h"
 #include "session/token_pool.h"
 
@@ -80,13 +79,14 @@ dm_status dm_session_load(const struct dm_model *model, const char *path,
 
 /* ---- Shared by reading, stepping and closing ---- */
 
-/* Where the parts of the token in row `row` lie for a pool: residual, u, dt, BC. */
-void dm_session_pool_parts(const struct dm_activations *at, const struct dm_model_config *config,
-                           size_t row, float *parts[DM_POOL_MAX_PART]);
-/* Gives rows [row, row + n_token) of the batch to the next stage's pool (reserved); NULL, after the
- * last layer: to the session's tail. */
+/* Where the parts of the token in row `row` lie for the pool of a layer: the residual, and what the
+ * layer's kind carries. Returns how many. */
+size_t dm_session_pool_parts(const struct dm_batch *batch, size_t layer, size_t row,
+                             float *parts[DM_POOL_MAX_PART]);
+/* Gives rows [row, row + n_token) of the batch to the pool (reserved) of the next stage; NULL, after
+ * the last layer: to the session's tail. */
 void dm_session_hand_on(struct dm_session *session, const struct dm_batch *batch, size_t row,
-                        size_t n_token, struct dm_token_pool *pool);
+                        size_t n_token, const struct dm_stage *next, struct dm_token_pool *pool);
 void dm_session_pool_init(struct dm_token_pool *pool, const struct dm_session *session,
                           const struct dm_stage *stage);
 /* Runs a decimating layer up to its Delta and scores its tokens into at->score. */

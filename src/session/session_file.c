@@ -10,7 +10,7 @@
 #include "base/memory.h"
 #include "checkpoint/safetensors.h"
 
-enum { fixed_tensor = 7, name_size = dm_session_name_size };
+enum { fixed_tensor = 5, name_size = dm_session_name_size };
 
 /* ---- What a file holds ---- */
 
@@ -60,13 +60,31 @@ static dm_status add_seen(struct contents *contents, const struct dm_sampler *sa
     return DM_OK;
 }
 
+struct dm_state_tensor dm_state_tensor_of(const struct dm_model_config *config, size_t sort,
+                                          size_t state) {
+    const struct dm_layer_config *layer = &config->sorts[sort];
+    struct dm_shape own = layer->kind->state_shape(layer, state);
+    struct dm_state_tensor tensor = {.shape = {.n_dim = 1 + own.n_dim},
+                                     .place = dm_state_sort_place(config, sort, state)};
+    tensor.shape.size[0] = dm_sort_count(config, sort);
+    for (size_t i = 0; i < own.n_dim; i++)
+        tensor.shape.size[1 + i] = own.size[i];
+    if (config->n_sort > 1)
+        snprintf(tensor.name, name_size, "%s.%s", layer->kind->name,
+                 layer->kind->states[state].name);
+    else
+        snprintf(tensor.name, name_size, "%s", layer->kind->states[state].name);
+    return tensor;
+}
+
 /* Lists the session's tensors; they point into it. */
 static dm_status describe(const struct dm_session *session, struct contents *contents,
                           dm_error *error) {
     const struct dm_model_config *config = &session->model->network.config;
     const struct dm_token_pool *pool = &session->pool;
     const struct dm_row_ring *tail = &session->tail;
-    size_t n_stage = session->context->n_stage, most = fixed_tensor + 2 * n_stage;
+    size_t n_stage = session->context->n_stage;
+    size_t most = fixed_tensor + config->n_sort * DM_MAX_STATE + 2 * n_stage;
     *contents = (struct contents){
         .list = dm_memory_zeroed(most, sizeof *contents->list),
         .names = dm_memory_zeroed(most, sizeof *contents->names),
@@ -77,11 +95,13 @@ static dm_status describe(const struct dm_session *session, struct contents *con
         return dm_fail_memory(error, "a session file");
     }
     dm_row_ring_range(tail, tail->n, tail->n, contents->tail);
-    const size_t conv[] = {config->n_layer, config->d_conv - 1, config->d_inner};
-    const size_t ssm[] = {config->n_layer, config->d_state, config->d_inner};
     const size_t last[] = {tail->n, tail->width}, rows[] = {pool->n, pool->row_width};
-    add(contents, "conv_state", DM_ELEMENT_F32, 3, conv, session->state.conv);
-    add(contents, "ssm_state", DM_ELEMENT_F32, 3, ssm, session->state.ssm);
+    for (size_t sort = 0; sort < config->n_sort; sort++)
+        for (size_t i = 0; i < config->sorts[sort].kind->n_state; i++) {
+            struct dm_state_tensor state = dm_state_tensor_of(config, sort, i);
+            add(contents, state.name, DM_ELEMENT_F32, state.shape.n_dim, state.shape.size,
+                session->state.values + state.place);
+        }
     add(contents, "tail", DM_ELEMENT_F32, 2, last, contents->tail);
     if (!n_stage)
         return DM_OK;

@@ -138,17 +138,18 @@ static dm_status find(const struct reader *reader, const char *name, enum dm_ele
 
 static dm_status read_state(const struct reader *reader, struct dm_session *session) {
     const struct dm_model_config *config = &session->model->network.config;
-    const size_t conv[] = {config->n_layer, config->d_conv - 1, config->d_inner};
-    const size_t ssm[] = {config->n_layer, config->d_state, config->d_inner};
     const size_t last[] = {SIZE_MAX, config->d_model};
     const struct dm_named_tensor *tensor;
-    dm_status status = find(reader, "conv_state", DM_ELEMENT_F32, 3, conv, &tensor);
-    if (status)
-        return status;
-    memcpy(session->state.conv, tensor->data, tensor->n_byte);
-    if ((status = find(reader, "ssm_state", DM_ELEMENT_F32, 3, ssm, &tensor)))
-        return status;
-    memcpy(session->state.ssm, tensor->data, tensor->n_byte);
+    dm_status status = DM_OK;
+    for (size_t sort = 0; sort < config->n_sort; sort++)
+        for (size_t i = 0; i < config->sorts[sort].kind->n_state; i++) {
+            struct dm_state_tensor state = dm_state_tensor_of(config, sort, i);
+            status = find(reader, state.name, DM_ELEMENT_F32, state.shape.n_dim, state.shape.size,
+                          &tensor);
+            if (status)
+                return status;
+            memcpy(session->state.values + state.place, tensor->data, tensor->n_byte);
+        }
     if ((status = find(reader, "tail", DM_ELEMENT_F32, 2, last, &tensor)))
         return status;
     struct dm_row_ring *tail = &session->tail;

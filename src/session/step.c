@@ -9,9 +9,9 @@ static dm_status run_above(const struct dm_model *model, const struct dm_batch *
     if (!context->n_stage)
         return DM_OK;
     size_t layer = context->stages[0].layer;
-    dm_status status = dm_mixer_outputs(batch, layer, error);
+    dm_status status = dm_layer_outputs(batch, layer, error);
     if (!status)
-        status = dm_blocks(batch, layer + 1, batch->network->config.n_layer, error);
+        status = dm_layers(batch, layer + 1, batch->network->config.n_layer, error);
     return status || !model->check ? status : dm_check_residual(batch, error);
 }
 
@@ -30,7 +30,7 @@ static dm_status step_round(struct dm_round *round, const struct dm_context *con
     if (!status)
         status = run_above(round->model, &round->batch, context, error);
     for (size_t s = 0; s < round->batch.n_sequence && !status && context->n_stage; s++)
-        dm_session_hand_on(round->active[s], &round->batch, s, 1, NULL);
+        dm_session_hand_on(round->active[s], &round->batch, s, 1, NULL, NULL);
     if (!status && logits)
         status = run_head(round->model, &round->batch, logits, error);
     for (size_t s = 0; s < round->batch.n_sequence; s++) {

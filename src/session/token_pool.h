@@ -12,7 +12,7 @@
 
 #include "base/status.h"
 
-enum { DM_POOL_MAX_PART = 4 };
+enum { DM_POOL_MAX_PART = 8 };
 
 struct dm_token_pool {
     /* settings */

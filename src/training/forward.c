@@ -1,15 +1,20 @@
 /* The forward pass, keeping what the backward pass reads. */
 #include <string.h>
 
-#include "model/split.h"
+#include "layers/rows.h"
 #include "ops/select_tokens/select_tokens.h"
 #include "training/pass.h"
-#include "training/rows.h"
 
-void dm_pass_clear_states(const struct dm_pass *pass) {
-    const struct dm_model_config *config = &pass->trained->network.config;
-    size_t each = dm_state_conv_size(config) + dm_state_ssm_size(config);
-    memset(pass->states, 0, pass->batch->n_sequence * each * sizeof *pass->states);
+void dm_pass_clear_states(const struct dm_pass *pass, size_t layer) {
+    const struct dm_layer_config *config =
+        dm_layer_config_of(&pass->trained->network.config, layer);
+    size_t n = pass->batch->n_sequence, place = 0;
+    for (size_t i = 0; i < config->kind->n_state; i++) {
+        for (size_t s = 0; s < n; s++)
+            pass->state[i][s] = pass->states + s * pass->state_size + place;
+        place += dm_shape_n_element(config->kind->state_shape(config, i));
+    }
+    memset(pass->states, 0, n * pass->state_size * sizeof *pass->states);
 }
 
 /* ---- Choosing ---- */
@@ -35,7 +40,7 @@ static void choose_in(const struct dm_pass *pass, const struct dm_layer_pass *la
 
 static void choose(struct dm_pass *pass, struct dm_layer_pass *layer) {
     const struct dm_batch batch = dm_pass_batch_of(pass, &layer->in, layer->before);
-    dm_mixer_score(&batch, pass->context, layer->stage);
+    dm_layer_score(&batch, pass->context, layer->stage);
     for (size_t s = 0; s < pass->batch->n_sequence; s++)
         choose_in(pass, layer, s);
     for (size_t i = 0; i < layer->after->n_token; i++)
@@ -43,27 +48,20 @@ static void choose(struct dm_pass *pass, struct dm_layer_pass *layer) {
             layer->before->position ? layer->before->position[layer->kept[i]] : layer->kept[i];
 }
 
-/* What the scan reads, cut to the kept tokens. */
-static void hand_on(const struct dm_pass *pass, const struct dm_layer_pass *layer) {
-    const struct dm_model_config *config = &pass->trained->network.config;
-    const struct dm_activations *in = &layer->in, *out = &layer->out;
-    const struct {
-        const dm_real *from;
-        dm_real *to;
-        size_t width;
-    } parts[] = {
-        {in->normed, out->normed, config->d_model},
-        {in->u, out->u, config->d_inner},
-        {in->dt, out->dt, config->dt_rank},
-        {in->BC, out->BC, 2 * config->d_state},
-        {in->delta, out->delta, config->d_inner},
-        {in->raw_dt, out->raw_dt, config->mixer_norms ? config->dt_rank : 0},
-        {in->raw_BC, out->raw_BC, config->mixer_norms ? 2 * config->d_state : 0},
-    };
-    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
-        if (parts[i].width)
-            dm_rows_gather(pass->trained->network.threads, parts[i].from, layer->kept,
-                           layer->after->n_token, parts[i].width, parts[i].to);
+/* What the layer's outputs read, cut to the kept tokens. */
+static void hand_on(const struct dm_pass *pass, size_t layer) {
+    const struct dm_network *network = &pass->trained->network;
+    const struct dm_layer_config *config = network->layers[layer].config;
+    const struct dm_layer_pass *at = &pass->layers[layer];
+    const struct dm_buffer_use use = {.n_token = 1, .n_sequence = 1, .training = true};
+    struct dm_buffer_row rows[DM_MAX_BUFFER];
+    size_t n = config->kind->buffers(config, &use, rows);
+    dm_rows_gather(network->threads, at->in.normed, at->kept, at->after->n_token, config->d_model,
+                   at->out.normed);
+    for (size_t i = 0; i < n; i++)
+        if (rows[i].part == DM_PART_HANDED && rows[i].width)
+            dm_rows_gather(network->threads, at->in.own[i], at->kept, at->after->n_token,
+                           rows[i].width, at->out.own[i]);
 }
 
 /* ---- Layers ---- */
@@ -72,10 +70,9 @@ static void hand_on(const struct dm_pass *pass, const struct dm_layer_pass *laye
 static dm_status inputs(struct dm_pass *pass, size_t layer, dm_error *error) {
     struct dm_layer_pass *at = &pass->layers[layer];
     const struct dm_batch batch = dm_pass_batch_of(pass, &at->in, at->before);
-    dm_pass_clear_states(pass);
-    dm_mixer_norm(&batch, layer);
-    dm_status status = dm_mixer_inputs(&batch, layer, error);
-    return status ? status : dm_mixer_delta(&batch, layer, error);
+    dm_pass_clear_states(pass, layer);
+    dm_status status = dm_layer_inputs(&batch, layer, error);
+    return status ? status : dm_layer_delta(&batch, layer, error);
 }
 
 static dm_status run_layer(struct dm_pass *pass, size_t layer, dm_error *error) {
@@ -86,7 +83,7 @@ static dm_status run_layer(struct dm_pass *pass, size_t layer, dm_error *error) 
         return status;
     if (at->stage) {
         choose(pass, at);
-        hand_on(pass, at);
+        hand_on(pass, layer);
         dm_rows_gather(pass->trained->network.threads, at->in.residual, at->kept,
                        at->after->n_token, d_model, at->out.residual);
     } else {
@@ -94,11 +91,11 @@ static dm_status run_layer(struct dm_pass *pass, size_t layer, dm_error *error) 
                at->after->n_token * d_model * sizeof *at->out.residual);
     }
     const struct dm_batch batch = dm_pass_batch_of(pass, &at->out, at->after);
-    return dm_mixer_outputs(&batch, layer, error);
+    return dm_layer_outputs(&batch, layer, error);
 }
 
 dm_status dm_pass_forward(struct dm_pass *pass, dm_error *error) {
-    struct dm_activations first = pass->layers[0].in;
+    struct dm_buffers first = pass->layers[0].in;
     first.ids = (int32_t *)(uintptr_t)pass->batch->ids; /* only read */
     const struct dm_batch batch = dm_pass_batch_of(pass, &first, &pass->spans[0]);
     dm_embed(&batch);
@@ -112,7 +109,7 @@ dm_status dm_pass_restore(struct dm_pass *pass, size_t layer, dm_error *error) {
     struct dm_layer_pass *at = &pass->layers[layer];
     struct dm_batch batch = dm_pass_batch_of(pass, &at->in, at->before);
     if (!pass->recompute) { /* the norm is cheaper to compute again than to keep */
-        dm_mixer_norm(&batch, layer);
+        dm_layer_norm(&batch, layer);
         if (at->stage)
             dm_rows_gather(pass->trained->network.threads, at->in.normed, at->kept,
                            at->after->n_token, pass->trained->network.config.d_model,
@@ -123,7 +120,7 @@ dm_status dm_pass_restore(struct dm_pass *pass, size_t layer, dm_error *error) {
     if (status)
         return status;
     if (at->stage)
-        hand_on(pass, at);
+        hand_on(pass, layer);
     batch = dm_pass_batch_of(pass, &at->out, at->after);
-    return dm_mixer_scan(&batch, layer, error);
+    return dm_layer_kind_of(batch.network, layer)->restore(&batch, layer, error);
 }

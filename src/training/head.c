@@ -1,9 +1,9 @@
 /* The loss: rows that predict something, some at a time, through the head and back. */
 #include <math.h>
 
-#include "model/split.h"
+#include "layers/rows.h"
+#include "ops/split.h"
 #include "training/pass.h"
-#include "training/rows.h"
 
 /* Some rows of the last span on their way through the head. */
 struct labels {
@@ -74,8 +74,8 @@ static dm_status go_back(struct dm_pass *pass, const struct labels *labels, dm_e
     dm_real *residual = pass->label_rows, *normed = residual + n * D;
     dm_real *dnormed = pass->label_gradients, *dresidual = dnormed + n * D;
     const struct dm_tensor *head = dm_trained_network_head(trained);
-    const struct dm_tensor *weight = dm_tensors_find(&trained->tensors, DM_FINAL_NORM, 0);
-    const struct dm_matmul back = {n, pass->logits, trained->head_back, dnormed, false};
+    const struct dm_tensor *weight = dm_tensors_find(&trained->tensors, DM_NO_LAYER, DM_FINAL_NORM);
+    const struct dm_matmul back = {n, pass->logits, trained->head_transposed, dnormed, false};
     const struct dm_matmul_grad gradient = {
         n, D, network->config.vocab_size, normed, pass->logits, head->gradient, trained->compute};
     dm_status status = matmul->multiply(&back, 1, network->threads, error);
@@ -88,7 +88,7 @@ static dm_status go_back(struct dm_pass *pass, const struct labels *labels, dm_e
     const struct dm_rms_norm_grad grad = {dnormed, dresidual, pass->gradients.rstd,
                                           weight->gradient};
     dm_rows_clear(dresidual, n, D);
-    dm_pass_norm_back(pass, &op, &grad, n);
+    dm_back_norm(network, &op, &grad, n);
     dm_rows_scatter_add(network->threads, dresidual, labels->rows, n, D, pass->gradients.dresidual);
     return DM_OK;
 }
@@ -97,8 +97,8 @@ static dm_status run_labels(struct dm_pass *pass, const struct labels *labels,
                             struct dm_pass_loss *loss, dm_error *error) {
     const struct dm_network *network = &pass->trained->network;
     size_t D = network->config.d_model;
-    struct dm_activations at = {.residual = pass->label_rows,
-                                .normed = pass->label_rows + labels->n * D};
+    struct dm_buffers at = {.residual = pass->label_rows,
+                            .normed = pass->label_rows + labels->n * D};
     const struct dm_span span = {labels->n, NULL, NULL};
     const struct dm_batch batch = dm_pass_batch_of(pass, &at, &span);
     dm_rows_gather(network->threads, pass->top, labels->rows, labels->n, D, at.residual);

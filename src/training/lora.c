@@ -4,8 +4,9 @@
 #include <string.h>
 #include <tgmath.h>
 
-static const enum dm_parameter adapted[] = {DM_IN_PROJ, DM_OUT_PROJ};
-enum { n_adapted = sizeof adapted / sizeof *adapted };
+static size_t n_in_of(const struct dm_tensor *weight) {
+    return weight->parameter->shape.size[1];
+}
 
 /* "x.weight" -> "x.lora_A". */
 static void name_part(const struct dm_tensor *weight, char part, char name[DM_MAX_NAME]) {
@@ -33,14 +34,12 @@ static dm_status add_part(struct dm_tensors *tensors, const struct dm_tensor *we
     return status;
 }
 
-static dm_status adapt(struct dm_tensors *tensors, const struct dm_model_config *config,
-                       enum dm_parameter parameter, size_t layer, size_t rank,
+static dm_status adapt(struct dm_tensors *tensors, size_t layer, size_t place, size_t rank,
                        struct dm_random *random, dm_error *error) {
-    struct dm_shape shape = dm_parameter_shape(parameter, config);
-    size_t n_out = shape.size[0], n_in = shape.size[1];
-    struct dm_tensor weight = *dm_tensors_find(tensors, parameter, layer), *A, *B;
+    struct dm_tensor weight = *dm_tensors_find(tensors, layer, place), *A, *B;
+    size_t n_in = n_in_of(&weight), n_out = weight.n / n_in;
     dm_status status = dm_tensor_reserve_gradient(&weight, error);
-    dm_tensors_find(tensors, parameter, layer)->gradient = weight.gradient;
+    dm_tensors_find(tensors, layer, place)->gradient = weight.gradient;
     if (!status)
         status = add_part(tensors, &weight, 'A', rank * n_in, &A, error);
     if (status)
@@ -50,24 +49,40 @@ static dm_status adapt(struct dm_tensors *tensors, const struct dm_model_config 
     return add_part(tensors, &weight, 'B', n_out * rank, &B, error);
 }
 
-dm_status dm_lora_add(struct dm_tensors *tensors, const struct dm_model_config *config, size_t rank,
-                      struct dm_random *random, dm_error *error) {
+dm_status dm_lora_check_rank(const struct dm_tensors *tensors, size_t rank, dm_error *error) {
+    size_t most = 0;
+    for (size_t i = 0; i < tensors->n_model; i++) {
+        const struct dm_parameter *parameter = tensors->list[i].parameter;
+        const size_t *size = parameter->shape.size;
+        if (!parameter->row->is_adapted)
+            continue;
+        size_t least = size[0] < size[1] ? size[0] : size[1];
+        most = !most || least < most ? least : most;
+    }
+    return rank <= most ? DM_OK
+                        : dm_fail(error, DM_ERROR_ARGUMENT,
+                                  "lora_rank %zu: at most %zu for this model", rank, most);
+}
+
+dm_status dm_lora_add(struct dm_tensors *tensors, size_t rank, struct dm_random *random,
+                      dm_error *error) {
     dm_status status = DM_OK;
-    for (size_t layer = 0; layer < config->n_layer && !status; layer++)
-        for (size_t i = 0; i < n_adapted && !status; i++)
-            status = adapt(tensors, config, adapted[i], layer, rank, random, error);
+    for (size_t layer = 0; layer < tensors->parameters.n_layer; layer++)
+        for (size_t place = 0; place < DM_MAX_PARAMETER && !status; place++) {
+            const struct dm_tensor *tensor = dm_tensors_find(tensors, layer, place);
+            if (tensor && tensor->parameter->row->is_adapted)
+                status = adapt(tensors, layer, place, rank, random, error);
+        }
     return status;
 }
 
-bool dm_lora_has(const struct dm_lora *lora, enum dm_parameter parameter) {
-    for (size_t i = 0; i < n_adapted && lora->rank; i++)
-        if (adapted[i] == parameter)
-            return true;
-    return false;
+bool dm_lora_has(const struct dm_lora *lora, const struct dm_tensor *tensor) {
+    return lora->rank && tensor->parameter && tensor->parameter->row->is_adapted;
 }
 
 void dm_lora_merge(const struct dm_lora *lora, const struct dm_tensors *tensors,
-                   const struct dm_tensor *weight, size_t n_in, dm_real *merged) {
+                   const struct dm_tensor *weight, dm_real *merged) {
+    size_t n_in = n_in_of(weight);
     const dm_real *A = find_part(tensors, weight, 'A')->value;
     const dm_real *B = find_part(tensors, weight, 'B')->value;
     memcpy(merged, weight->value, weight->n * sizeof *merged);
@@ -81,7 +96,8 @@ void dm_lora_merge(const struct dm_lora *lora, const struct dm_tensors *tensors,
 
 /* dB[o,r] += scale * sum_i dW[o,i] A[r,i];   dA[r,i] += scale * sum_o B[o,r] dW[o,i] */
 static void collect(const struct dm_lora *lora, const struct dm_tensors *tensors,
-                    const struct dm_tensor *weight, size_t n_in) {
+                    const struct dm_tensor *weight) {
+    size_t n_in = n_in_of(weight);
     struct dm_tensor *A = find_part(tensors, weight, 'A'), *B = find_part(tensors, weight, 'B');
     for (size_t o = 0; o < weight->n / n_in; o++)
         for (size_t r = 0; r < lora->rank; r++) {
@@ -96,11 +112,8 @@ static void collect(const struct dm_lora *lora, const struct dm_tensors *tensors
     memset(weight->gradient, 0, weight->n * sizeof *weight->gradient);
 }
 
-void dm_lora_collect(const struct dm_lora *lora, const struct dm_tensors *tensors,
-                     const struct dm_model_config *config) {
-    for (size_t i = 0; i < tensors->n_model && lora->rank; i++) {
-        const struct dm_tensor *weight = &tensors->list[i];
-        if (dm_lora_has(lora, weight->parameter))
-            collect(lora, tensors, weight, dm_parameter_shape(weight->parameter, config).size[1]);
-    }
+void dm_lora_collect(const struct dm_lora *lora, const struct dm_tensors *tensors) {
+    for (size_t i = 0; i < tensors->n_model; i++)
+        if (dm_lora_has(lora, &tensors->list[i]))
+            collect(lora, tensors, &tensors->list[i]);
 }

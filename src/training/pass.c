@@ -1,7 +1,7 @@
 #include "training/pass.h"
 
-#include "model/split.h"
 #include "ops/embedding/embedding.h"
+#include "ops/split.h"
 
 struct embedding {
     struct dm_embedding op;
@@ -17,7 +17,8 @@ static void run_embedding_back(const void *opaque, size_t first, size_t n) {
 
 static void embedding_back(const struct dm_pass *pass) {
     const struct dm_network *network = &pass->trained->network;
-    const struct dm_tensor *tensor = dm_tensors_find(&pass->trained->tensors, DM_EMBEDDING, 0);
+    const struct dm_tensor *tensor =
+        dm_tensors_find(&pass->trained->tensors, DM_NO_LAYER, DM_EMBEDDING);
     size_t n = pass->spans[0].n_token, d_model = network->config.d_model;
     const struct embedding back = {{d_model, NULL, DM_DTYPE_AUTO, pass->batch->ids, NULL},
                                    pass->gradients.dresidual,

@@ -8,7 +8,8 @@
 #define DM_TRAINING_PASS_H
 
 #include "context/context.h"
-#include "model/mixer.h"
+#include "layers/backward.h"
+#include "model/run.h"
 #include "training/trained_network.h"
 
 /* See dm_training_batch in decimamba.h. */
@@ -36,19 +37,15 @@ struct dm_layer_pass {
     const struct dm_stage *stage;         /* NULL: drops nothing */
     const struct dm_span *before, *after; /* the same where nothing is dropped */
     size_t *kept;                         /* [after->n_token], rows of `before`; or NULL */
-    struct dm_activations in, out;        /* rows of before; of after, from the scan on */
+    struct dm_buffers in, out;            /* rows of before; of after, from the outputs on */
 };
 
 /* Gradients on their way, for the layer at work. */
 struct dm_pass_gradients {
-    dm_real *dresidual, *dresidual_below; /* [n_token, d_model] */
-    dm_real *dnormed, *dnormed_cut;       /* [n_token, d_model] */
-    dm_real *wide[3];                     /* [n_token, d_inner] */
-    dm_real *dt, *BC;                     /* [n_token, dt_rank]; [n_token, 2 * d_state] */
-    dm_real *dt_raw, *BC_raw;             /* the same, where norms lie between */
-    dm_real *BC_parts;                    /* see struct dm_selective_scan_grad */
-    dm_real *rstd;                        /* [n_token] */
-    dm_real *conv_weight, *A;             /* as the operations lay them out */
+    dm_real *dresidual, *dresidual_below;     /* [n_token, d_model] */
+    dm_real *dnormed, *dnormed_cut;           /* [n_token, d_model] */
+    dm_real *rstd;                            /* [n_token] */
+    dm_real *own[DM_MAX_SORT][DM_MAX_BUFFER]; /* of the layers' kinds, for each sort */
 };
 
 struct dm_pass {
@@ -68,11 +65,12 @@ struct dm_pass {
     struct dm_pass_gradients gradients;
     const dm_real
         *input_gradient; /* [n_token, d_model] of the embeddings as read; NULL: not made */
-    dm_real **conv_state, **ssm_state; /* [n_sequence]: of one layer, 0 before the first token */
+    dm_real **state[DM_MAX_STATE]; /* [n_sequence]: of one layer, 0 before the first token */
     dm_real *states;
-    size_t *scratch;                                /* [n_token], for choosing */
-    size_t *labelled;                               /* [n_token], rows of the last span, ... */
-    dm_real *label_weight;                          /* [n_token], ... and what each counts */
+    size_t state_size;     /* of a sequence in the layer with the largest */
+    size_t *scratch;       /* [n_token], for choosing */
+    size_t *labelled;      /* [n_token], rows of the last span, ... */
+    dm_real *label_weight; /* [n_token], ... and what each counts */
     dm_real *label_rows, *label_gradients, *logits; /* [label_capacity, d_model or vocab_size] */
     double *nll;                                    /* [label_capacity] */
     size_t label_capacity;
@@ -95,10 +93,10 @@ dm_status dm_pass_forward(struct dm_pass *pass, dm_error *error);
 /* What a layer's backward pass reads but was not kept. */
 dm_status dm_pass_restore(struct dm_pass *pass, size_t layer, dm_error *error);
 /* The states of the layer at work are as before the first token. */
-void dm_pass_clear_states(const struct dm_pass *pass);
+void dm_pass_clear_states(const struct dm_pass *pass, size_t layer);
 /* head.c: the loss; with `backward`, the top residual's gradient, in gradients.dresidual. */
 dm_status dm_pass_head(struct dm_pass *pass, struct dm_pass_loss *loss, dm_error *error);
-/* backward.c: gradients.dresidual from above a layer to below it. */
+/* layer_back.c: gradients.dresidual from above a layer to below it. */
 dm_status dm_pass_layer_back(struct dm_pass *pass, size_t layer, dm_error *error);
 
 /* How many of a sequence's last tokens, of n in a span, are always kept. */
@@ -108,11 +106,7 @@ static inline size_t dm_pass_tail(const struct dm_pass *pass, size_t sequence, s
     return tail < n ? tail : n;
 }
 
-/* An RMSNorm over n tokens: dx, and dweight where it is not NULL. */
-void dm_pass_norm_back(const struct dm_pass *pass, const struct dm_rms_norm *op,
-                       const struct dm_rms_norm_grad *grad, size_t n_token);
-
-static inline struct dm_batch dm_pass_batch_of(struct dm_pass *pass, struct dm_activations *at,
+static inline struct dm_batch dm_pass_batch_of(struct dm_pass *pass, struct dm_buffers *at,
                                                const struct dm_span *span) {
     return (struct dm_batch){.network = &pass->trained->network,
                              .at = at,

@@ -55,65 +55,70 @@ static void assign_spans(struct dm_pass *pass) {
     }
 }
 
-static void place_layer(const struct dm_pass *pass, struct dm_layer_pass *layer,
-                        struct dm_arena *kept, struct dm_arena *scratch) {
-    const struct dm_model_config *config = &pass->trained->network.config;
-    const unsigned every = DM_LIFE_SCRATCH | DM_LIFE_PER_LAYER | DM_LIFE_RECOMPUTED;
+static void place_layer(const struct dm_pass *pass, size_t number, struct dm_arena *kept,
+                        struct dm_arena *scratch) {
+    const struct dm_layer_config *config =
+        dm_layer_config_of(&pass->trained->network.config, number);
+    struct dm_layer_pass *layer = &pass->layers[number];
     const unsigned own = pass->recompute || !pass->backward
                              ? DM_LIFE_PER_LAYER
                              : DM_LIFE_PER_LAYER | DM_LIFE_RECOMPUTED;
+    const unsigned others = DM_EVERY_LIFE & ~own;
     size_t n = layer->before->n_token, n_after = layer->after->n_token;
     size_t n_sequence = pass->batch->n_sequence;
     const unsigned in = DM_PART_INPUT, handed = DM_PART_HANDED, from_scan = handed | DM_PART_SCAN;
     if (!layer->stage) {
-        dm_activations_place(config, n, n_sequence, own, in | from_scan, kept, &layer->in);
-        dm_activations_place(config, n, n_sequence, every & ~own, in | from_scan, scratch,
-                             &layer->in);
+        dm_buffers_place(config, n, n_sequence, own, in | from_scan, kept, &layer->in);
+        dm_buffers_place(config, n, n_sequence, others, in | from_scan, scratch, &layer->in);
         layer->out = layer->in;
         return;
     }
-    dm_activations_place(config, n, n_sequence, own, in, kept, &layer->in);
-    dm_activations_place(config, n, n_sequence, every & ~own, in, scratch, &layer->in);
-    dm_activations_place(config, n, n_sequence, every, handed, scratch, &layer->in);
-    dm_activations_place(config, n_after, n_sequence, own, from_scan, kept, &layer->out);
-    dm_activations_place(config, n_after, n_sequence, every & ~own, from_scan, scratch,
-                         &layer->out);
+    dm_buffers_place(config, n, n_sequence, own, in, kept, &layer->in);
+    dm_buffers_place(config, n, n_sequence, others, in, scratch, &layer->in);
+    dm_buffers_place(config, n, n_sequence, DM_EVERY_LIFE, handed, scratch, &layer->in);
+    dm_buffers_place(config, n_after, n_sequence, own, from_scan, kept, &layer->out);
+    dm_buffers_place(config, n_after, n_sequence, others, from_scan, scratch, &layer->out);
     layer->kept = dm_arena_take(kept, n_after, sizeof *layer->kept);
 }
 
+/* Those of all sorts of layers begin at one place: one layer is at work at a time. */
 static void place_gradients(struct dm_pass *pass, struct dm_arena *arena) {
     const struct dm_model_config *config = &pass->trained->network.config;
-    size_t n = pass->spans[0].n_token, D = config->d_model, E = config->d_inner;
-    size_t BC = 2 * config->d_state, n_part = (E + DM_SCAN_BLOCK - 1) / DM_SCAN_BLOCK;
-    size_t real = sizeof(dm_real), n_raw = config->mixer_norms ? n : 0;
+    size_t n = pass->spans[0].n_token, D = config->d_model;
     struct dm_pass_gradients *gradients = &pass->gradients;
-    gradients->dresidual = dm_arena_take(arena, n * D, real);
-    gradients->dresidual_below = dm_arena_take(arena, n * D, real);
-    gradients->dnormed = dm_arena_take(arena, n * D, real);
-    gradients->dnormed_cut = dm_arena_take(arena, n * D, real);
-    for (int i = 0; i < 3; i++)
-        gradients->wide[i] = dm_arena_take(arena, n * E, real);
-    gradients->dt = dm_arena_take(arena, n * config->dt_rank, real);
-    gradients->BC = dm_arena_take(arena, n * BC, real);
-    gradients->dt_raw = dm_arena_take(arena, n_raw * config->dt_rank, real);
-    gradients->BC_raw = dm_arena_take(arena, n_raw * BC, real);
-    gradients->BC_parts = dm_arena_take(arena, n_part * n * BC, real);
-    gradients->rstd = dm_arena_take(arena, n, real);
-    gradients->conv_weight = dm_arena_take(arena, config->d_conv * E, real);
-    gradients->A = dm_arena_take(arena, config->d_state * E, real);
+    gradients->dresidual = dm_arena_take(arena, n * D, sizeof(dm_real));
+    gradients->dresidual_below = dm_arena_take(arena, n * D, sizeof(dm_real));
+    gradients->dnormed = dm_arena_take(arena, n * D, sizeof(dm_real));
+    gradients->dnormed_cut = dm_arena_take(arena, n * D, sizeof(dm_real));
+    gradients->rstd = dm_arena_take(arena, n, sizeof(dm_real));
+    const struct dm_arena start = *arena;
+    for (size_t sort = 0; sort < config->n_sort; sort++) {
+        struct dm_arena own = start;
+        dm_gradients_place(&config->sorts[sort], n, &own, gradients->own[sort]);
+        arena->used = own.used > arena->used ? own.used : arena->used;
+        arena->overflow |= own.overflow;
+    }
+}
+
+/* Reals of a sequence's states in a layer. */
+static size_t state_size(const struct dm_layer_config *layer) {
+    size_t n = 0;
+    for (size_t i = 0; i < layer->kind->n_state; i++)
+        n += dm_shape_n_element(layer->kind->state_shape(layer, i));
+    return n;
 }
 
 static void place_states(struct dm_pass *pass, struct dm_arena *arena) {
     const struct dm_model_config *config = &pass->trained->network.config;
-    size_t n = pass->batch->n_sequence, conv = dm_state_conv_size(config);
-    size_t each = conv + dm_state_ssm_size(config);
-    pass->conv_state = dm_arena_take(arena, n, sizeof *pass->conv_state);
-    pass->ssm_state = dm_arena_take(arena, n, sizeof *pass->ssm_state);
-    pass->states = dm_arena_take(arena, n * each, sizeof *pass->states);
-    for (size_t s = 0; s < n && arena->bytes; s++) {
-        pass->conv_state[s] = pass->states + s * each;
-        pass->ssm_state[s] = pass->states + s * each + conv;
+    size_t n = pass->batch->n_sequence;
+    pass->state_size = 0;
+    for (size_t sort = 0; sort < config->n_sort; sort++) {
+        size_t own = state_size(&config->sorts[sort]);
+        pass->state_size = own > pass->state_size ? own : pass->state_size;
     }
+    for (size_t i = 0; i < DM_MAX_STATE; i++)
+        pass->state[i] = dm_arena_take(arena, n, sizeof *pass->state[i]);
+    pass->states = dm_arena_take(arena, n * pass->state_size, sizeof *pass->states);
 }
 
 static void place_head(struct dm_pass *pass, struct dm_arena *arena) {
@@ -147,14 +152,14 @@ static bool place(struct dm_pass *pass, unsigned char *bytes, size_t *n_byte) {
     /* the layers' own, twice: first to see where the scratch of all of them begins */
     struct dm_arena start = arena, scratch = {NULL, 0, false}, end;
     for (size_t layer = 0; layer < config->n_layer; layer++)
-        place_layer(pass, &pass->layers[layer], &start, &scratch);
+        place_layer(pass, layer, &start, &scratch);
     pass->top = dm_arena_take(&start, pass->spans[pass->n_stage].n_token * config->d_model,
                               sizeof *pass->top);
     assign_spans(pass);
     end = start;
     for (size_t layer = 0; layer < config->n_layer; layer++) {
         scratch = start;
-        place_layer(pass, &pass->layers[layer], &arena, &scratch);
+        place_layer(pass, layer, &arena, &scratch);
         end.used = scratch.used > end.used ? scratch.used : end.used;
         end.overflow |= scratch.overflow;
     }
@@ -169,8 +174,8 @@ static void link_layers(struct dm_pass *pass) {
         layer->in.start = layer->before->start;
         layer->out.start = layer->after->start;
         layer->out.residual = i + 1 < n_layer ? pass->layers[i + 1].in.residual : pass->top;
-        layer->in.conv_state = layer->out.conv_state = pass->conv_state;
-        layer->in.ssm_state = layer->out.ssm_state = pass->ssm_state;
+        for (size_t k = 0; k < DM_MAX_STATE; k++)
+            layer->in.state[k] = layer->out.state[k] = pass->state[k];
     }
 }
 

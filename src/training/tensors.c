@@ -22,7 +22,7 @@ dm_status dm_tensors_add(struct dm_tensors *tensors, const char *name, size_t n,
         tensors->list = list;
         tensors->capacity = capacity;
     }
-    struct dm_tensor tensor = {.parameter = DM_N_PARAMETER, .n = n};
+    struct dm_tensor tensor = {.n = n};
     snprintf(tensor.name, sizeof tensor.name, "%s", name);
     dm_status status = reserve(n, tensor.name, &tensor.value, error);
     if (status)
@@ -32,29 +32,16 @@ dm_status dm_tensors_add(struct dm_tensors *tensors, const char *name, size_t n,
     return DM_OK;
 }
 
-static dm_status add_parameter(const struct dm_model_config *config, enum dm_parameter parameter,
-                               size_t layer, struct dm_tensors *tensors, dm_error *error) {
-    struct dm_tensor *tensor;
-    char name[DM_MAX_NAME];
-    dm_parameter_name(parameter, layer, false, name);
-    dm_status status = dm_tensors_add(
-        tensors, name, dm_shape_n_element(dm_parameter_shape(parameter, config)), &tensor, error);
-    if (status)
-        return status;
-    tensor->parameter = parameter;
-    tensor->layer = layer;
-    return DM_OK;
-}
-
 dm_status dm_tensors_new(const struct dm_model_config *config, struct dm_tensors *tensors,
                          dm_error *error) {
     *tensors = (struct dm_tensors){0};
-    dm_status status = DM_OK;
-    for (int p = 0; p < DM_N_PARAMETER && !status; p++) {
-        size_t n_layer = dm_parameter_is_per_layer(p) ? config->n_layer : 1;
-        for (size_t layer = 0; layer < n_layer && !status; layer++)
-            if (dm_parameter_exists(p, config))
-                status = add_parameter(config, p, layer, tensors, error);
+    dm_status status = dm_parameters_new(config, &tensors->parameters, error);
+    for (size_t i = 0; i < tensors->parameters.n && !status; i++) {
+        const struct dm_parameter *parameter = &tensors->parameters.list[i];
+        struct dm_tensor *tensor;
+        status = dm_tensors_add(tensors, parameter->name, parameter->n_element, &tensor, error);
+        if (!status)
+            tensor->parameter = parameter;
     }
     tensors->n_model = tensors->n;
     if (status)
@@ -70,15 +57,13 @@ void dm_tensors_free(struct dm_tensors *tensors) {
         dm_memory_free(tensors->list[i].v);
     }
     dm_memory_free(tensors->list);
+    dm_parameters_free(&tensors->parameters);
     *tensors = (struct dm_tensors){0};
 }
 
-struct dm_tensor *dm_tensors_find(const struct dm_tensors *tensors, enum dm_parameter parameter,
-                                  size_t layer) {
-    for (size_t i = 0; i < tensors->n; i++)
-        if (tensors->list[i].parameter == parameter && tensors->list[i].layer == layer)
-            return &tensors->list[i];
-    return NULL;
+struct dm_tensor *dm_tensors_find(const struct dm_tensors *tensors, size_t layer, size_t place) {
+    size_t i = dm_parameters_find(&tensors->parameters, layer, place);
+    return i == DM_NO_PARAMETER ? NULL : &tensors->list[i];
 }
 
 struct dm_tensor *dm_tensors_find_name(const struct dm_tensors *tensors, const char *name) {

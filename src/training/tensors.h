@@ -7,9 +7,9 @@
 #include "ops/real.h"
 
 struct dm_tensor {
-    char name[DM_MAX_NAME]; /* in transformers' spelling */
-    enum dm_parameter parameter;
-    size_t layer, n;
+    char name[DM_MAX_NAME];               /* in transformers' spelling */
+    const struct dm_parameter *parameter; /* in the tensors' list; NULL: LoRA's */
+    size_t n;
     bool trained;      /* the optimizer changes it */
     bool decays;       /* and its weight decay applies */
     dm_real *value;    /* [n] */
@@ -18,9 +18,11 @@ struct dm_tensor {
 };
 
 struct dm_tensors {
+    struct dm_parameters parameters;
     size_t n, capacity;
     struct dm_tensor *list;
-    size_t n_model; /* the first so many are the model's own, the rest LoRA's */
+    size_t n_model; /* the first so many are the model's own, as `parameters` has them; the rest
+                       LoRA's */
 };
 
 /* The model's parameters, all values 0, none trained. */
@@ -32,8 +34,7 @@ dm_status dm_tensors_add(struct dm_tensors *tensors, const char *name, size_t n,
                          struct dm_tensor **tensor, dm_error *error);
 
 /* NULL: the model does not have it. */
-struct dm_tensor *dm_tensors_find(const struct dm_tensors *tensors, enum dm_parameter parameter,
-                                  size_t layer);
+struct dm_tensor *dm_tensors_find(const struct dm_tensors *tensors, size_t layer, size_t place);
 struct dm_tensor *dm_tensors_find_name(const struct dm_tensors *tensors, const char *name);
 
 /* Room for the gradient, and for the moments of what is trained; zeros. */

@@ -1,63 +1,92 @@
 /* The gradient of a whole network, in double, against central differences: two layers that both
  * decimate, ragged sequences, weights of every kind on the labels. */
 #include "ops/gradient_check.h"
+
+#include <stdio.h>
+
+#include "checkpoint/config_file.h"
+#include "layers/kinds.h"
 #include "training/lora.h"
 #include "training/pass.h"
 
 enum { N_SEQUENCE = 4, N_TOKEN = 50, N_LAYER = 2, VOCAB = 11 };
+/* such that no choice of tokens turns within the differences' steps */
+enum { SEED = 37 };
 
 static const size_t start[N_SEQUENCE + 1] = {0, 20, 21, 21, N_TOKEN};
 static const size_t both_layers[] = {0, 1};
 
+#define UNTIED ", \"tie_word_embeddings\": false"
+
 struct setting {
     const char *name;
-    struct dm_model_config config;
+    const char *model_type, *more; /* of config.json */
     dm_context_method method;
     dm_score score;
     bool recompute, given_tails;
     size_t lora_rank;
 };
 
-#define SHAPE                                                                                \
-    .n_layer = N_LAYER, .d_model = 6, .d_inner = 9, .d_state = 3, .d_conv = 4, .dt_rank = 2, \
-    .vocab_size = VOCAB, .norm_epsilon = 1e-5
-
 static const struct setting settings[] = {
-    {"plain", {SHAPE, .conv_bias = true}, DM_CONTEXT_NONE, 0, false, false, 0},
-    {"plain, recomputed", {SHAPE, .tied_head = true}, DM_CONTEXT_NONE, 0, true, false, 0},
-    {"norm",
-     {SHAPE, .conv_bias = true, .tied_head = true},
-     DM_CONTEXT_DECIMATE,
-     DM_SCORE_NORM,
-     false,
-     true,
-     0},
-    {"mean, recomputed",
-     {SHAPE, .conv_bias = true, .projection_bias = true},
-     DM_CONTEXT_DECIMATE,
-     DM_SCORE_MEAN,
-     true,
-     false,
-     0},
-    {"keep-last", {SHAPE, .conv_bias = true}, DM_CONTEXT_KEEP_LAST, 0, false, false, 0},
-    {"falcon",
-     {SHAPE, .conv_bias = true, .mixer_norms = true, .mixer_norm_epsilon = 1e-6},
-     DM_CONTEXT_DECIMATE,
-     DM_SCORE_NORM,
-     false,
-     false,
-     0},
-    {"falcon, recomputed",
-     {SHAPE, .conv_bias = true, .mixer_norms = true, .mixer_norm_epsilon = 1e-6},
-     DM_CONTEXT_DECIMATE,
-     DM_SCORE_NORM,
-     true,
-     false,
-     0},
-    {"lora", {SHAPE, .conv_bias = true}, DM_CONTEXT_DECIMATE, DM_SCORE_NORM, false, false, 2},
+    {.name = "plain", .model_type = "mamba", .more = UNTIED},
+    {.name = "plain, recomputed",
+     .model_type = "mamba",
+     .more = ", \"use_conv_bias\": false",
+     .recompute = true},
+    {.name = "norm",
+     .model_type = "mamba",
+     .more = "",
+     .method = DM_CONTEXT_DECIMATE,
+     .score = DM_SCORE_NORM,
+     .given_tails = true},
+    {.name = "mean, recomputed",
+     .model_type = "mamba",
+     .more = UNTIED ", \"use_bias\": true",
+     .method = DM_CONTEXT_DECIMATE,
+     .score = DM_SCORE_MEAN,
+     .recompute = true},
+    {.name = "keep-last", .model_type = "mamba", .more = UNTIED, .method = DM_CONTEXT_KEEP_LAST},
+    {.name = "falcon",
+     .model_type = "falcon_mamba",
+     .more = UNTIED,
+     .method = DM_CONTEXT_DECIMATE,
+     .score = DM_SCORE_NORM},
+    {.name = "falcon, recomputed",
+     .model_type = "falcon_mamba",
+     .more = UNTIED,
+     .method = DM_CONTEXT_DECIMATE,
+     .score = DM_SCORE_NORM,
+     .recompute = true},
+    {.name = "lora",
+     .model_type = "mamba",
+     .more = UNTIED,
+     .method = DM_CONTEXT_DECIMATE,
+     .score = DM_SCORE_NORM,
+     .lora_rank = 2},
 };
 
+/* The setting's config; layer i is of kind number `first` + i of those there are. */
+static struct dm_model_config config_of(const struct setting *setting, size_t first) {
+    struct dm_model_config config;
+    char text[512];
+    json_t *object;
+    dm_error error;
+    int n = snprintf(
+        text, sizeof text,
+        "{\"model_type\": \"%s\", \"layer_types\": [\"%s\", \"%s\"], \"hidden_size\": "
+        "6, \"num_hidden_layers\": %d, \"intermediate_size\": 9, \"expand\": 1.5, "
+        "\"state_size\": 3, \"conv_kernel\": 4, \"time_step_rank\": 2, \"vocab_size\": "
+        "%d%s}",
+        setting->model_type, dm_layer_kinds[first % dm_n_layer_kind]->name,
+        dm_layer_kinds[(first + 1) % dm_n_layer_kind]->name, N_LAYER, VOCAB, setting->more);
+    assert_int_equal(dm_json_parse(text, (size_t)n, setting->name, &object, &error), DM_OK);
+    assert_int_equal(dm_model_config_from_json(object, setting->name, &config, &error), DM_OK);
+    json_decref(object);
+    return config;
+}
+
 struct scene {
+    struct dm_model_config config;
     struct dm_ops ops;
     struct dm_trained_network trained;
     struct dm_context *context;
@@ -95,26 +124,27 @@ static void fill_tensors(struct dm_tensors *tensors, bool train, struct dm_rando
     }
 }
 
-static void scene_new(struct scene *scene, const struct setting *setting, uint64_t seed) {
+static void scene_new(struct scene *scene, const struct setting *setting,
+                      const struct dm_model_config *config, uint64_t seed) {
     struct dm_random random;
     struct dm_tensors tensors;
     dm_error error;
     dm_random_seed(&random, seed);
-    *scene = (struct scene){0};
+    *scene = (struct scene){.config = *config};
     dm_reference_ops(&scene->ops);
     fill_batch(scene, &random);
     if (setting->given_tails)
         scene->batch.keep_tail = scene->tails;
-    require(dm_tensors_new(&setting->config, &tensors, &error), &error);
+    require(dm_tensors_new(config, &tensors, &error), &error);
     fill_tensors(&tensors, !setting->lora_rank, &random);
     const struct dm_lora lora = {setting->lora_rank, 0.7};
     if (lora.rank)
-        require(dm_lora_add(&tensors, &setting->config, lora.rank, &random, &error), &error);
+        require(dm_lora_add(&tensors, lora.rank, &random, &error), &error);
     for (size_t i = tensors.n_model; i < tensors.n; i++) /* B is 0 at first: nothing would show */
         for (size_t j = 0; j < tensors.list[i].n; j++)
             tensors.list[i].value[j] = (dm_real)dm_random_normal(&random);
-    require(dm_trained_network_new(&setting->config, &scene->ops, NULL, DM_DTYPE_F32, &lora,
-                                   &tensors, &scene->trained, &error),
+    require(dm_trained_network_new(config, &scene->ops, NULL, DM_DTYPE_F32, &lora, &tensors,
+                                   &scene->trained, &error),
             &error);
     dm_context_options options = DM_CONTEXT_OPTIONS_INIT;
     options.method = setting->method, options.score = setting->score;
@@ -141,22 +171,24 @@ static double loss_of(void *context) {
     return loss.sum;
 }
 
-static void check_setting(const struct setting *setting) {
+static void check_setting(const struct setting *setting, size_t first_kind) {
+    const struct dm_model_config config = config_of(setting, first_kind);
     size_t live = dm_memory_live();
     struct scene scene;
     struct dm_pass_loss loss;
     dm_error error;
     char name[160];
-    scene_new(&scene, setting, 7);
+    scene_new(&scene, setting, &config, SEED);
     require(dm_pass_run(&scene.pass, &scene.batch, true, &loss, &error), &error);
-    dm_lora_collect(&scene.trained.lora, &scene.trained.tensors, &setting->config);
+    dm_lora_collect(&scene.trained.lora, &scene.trained.tensors);
     assert_true(loss.n_prediction > 0 && loss.weight > 0);
     assert_true(setting->method == DM_CONTEXT_NONE ||
                 scene.pass.spans[N_LAYER].n_token < scene.pass.spans[0].n_token);
     assert_true(fabs(loss_of(&scene) - loss.sum) < 1e-12 * loss.sum);
     for (size_t i = 0; i < scene.trained.tensors.n; i++) {
         struct dm_tensor *tensor = &scene.trained.tensors.list[i];
-        snprintf(name, sizeof name, "%s: %s", setting->name, tensor->name);
+        snprintf(name, sizeof name, "%s, from %s: %s", setting->name,
+                 dm_layer_kinds[first_kind]->name, tensor->name);
         if (tensor->trained)
             check_gradient(name, tensor->value, tensor->gradient, tensor->n, loss_of, &scene);
     }
@@ -167,29 +199,31 @@ static void check_setting(const struct setting *setting) {
 static void test_gradients(void **state) {
     (void)state;
     for (size_t i = 0; i < sizeof settings / sizeof *settings; i++)
-        check_setting(&settings[i]);
+        for (size_t first = 0; first < dm_n_layer_kind; first++)
+            check_setting(&settings[i], first);
 }
 
 /* A vocabulary in which each token of the batch has a row of its own, that of its place: the rows'
  * derivatives are those of the tokens as they are read. */
 static void check_input_gradient(const struct setting *setting) {
-    struct setting own_rows = *setting;
+    struct dm_model_config config = config_of(setting, 0);
     struct scene scene;
     struct dm_pass_loss loss;
     dm_error error;
-    own_rows.config.vocab_size = N_TOKEN;
-    own_rows.config.tied_head = false;
-    scene_new(&scene, &own_rows, 5);
+    config.vocab_size = N_TOKEN;
+    config.tied_head = false;
+    scene_new(&scene, setting, &config, SEED);
     for (size_t t = 0; t < N_TOKEN; t++)
         scene.ids[t] = (int32_t)t;
     require(dm_pass_run(&scene.pass, &scene.batch, true, &loss, &error), &error);
-    size_t n = N_TOKEN * own_rows.config.d_model;
+    size_t n = N_TOKEN * config.d_model;
     dm_real *gradient = zero_reals(n);
     assert_non_null(scene.pass.input_gradient);
     memcpy(gradient, scene.pass.input_gradient, n * sizeof *gradient);
     loss_of(&scene);
     assert_null(scene.pass.input_gradient);
-    struct dm_tensor *embedding = dm_tensors_find(&scene.trained.tensors, DM_EMBEDDING, 0);
+    struct dm_tensor *embedding =
+        dm_tensors_find(&scene.trained.tensors, DM_NO_LAYER, DM_EMBEDDING);
     check_gradient(setting->name, embedding->value, gradient, n, loss_of, &scene);
     dm_memory_free(gradient);
     scene_free(&scene);
@@ -207,7 +241,8 @@ static void test_accumulates(void **state) {
     struct scene scene;
     struct dm_pass_loss loss;
     dm_error error;
-    scene_new(&scene, &settings[2], 4);
+    const struct dm_model_config config = config_of(&settings[2], 0);
+    scene_new(&scene, &settings[2], &config, 4);
     const struct dm_tensors *tensors = &scene.trained.tensors;
     require(dm_pass_run(&scene.pass, &scene.batch, true, &loss, &error), &error);
     dm_real *once[64];

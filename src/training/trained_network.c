@@ -1,37 +1,39 @@
 #include "training/trained_network.h"
 
 #include "base/memory.h"
+#include "layers/weights.h"
 #include "training/lora.h"
 
 /* ---- Matrices ---- */
 
-/* A part of a parameter as a product's weight: forwards, and back. */
+/* Rows [row, row + n_out) of a tensor as a product's weight: forwards, and transposed. */
 struct product {
-    struct dm_projection part;
-    size_t layer;
-    struct dm_matrix **forward, **back;
+    const struct dm_tensor *tensor;
+    size_t row, n_out, n_in;
+    dm_dtype compute;
+    struct dm_matrix **forward, **transposed;
 };
 
-static void list_products(const struct dm_trained_network *trained, size_t layer,
-                          struct product products[DM_N_PROJECTION]) {
-    struct dm_projection list[DM_N_PROJECTION];
-    dm_list_projections(&trained->network.config, trained->compute, list);
-    for (int i = 0; i < DM_N_PROJECTION; i++)
-        products[i] = (struct product){
-            list[i],
-            layer,
-            dm_projection_in(&trained->network.layers[layer].project, &list[i]),
-            dm_projection_in(&trained->back[layer], &list[i]),
-        };
+static struct product layer_product(const struct dm_trained_network *trained, size_t layer,
+                                    const struct dm_weight_row *row) {
+    return (struct product){
+        .tensor = dm_tensors_find(&trained->tensors, layer, row->parameter),
+        .row = row->row,
+        .n_out = row->n_out,
+        .n_in = row->n_in,
+        .compute = row->exact ? DM_DTYPE_F32 : trained->compute,
+        .forward = dm_weight_matrix(trained->network.layers[layer].weights, row),
+        .transposed = dm_weight_matrix(trained->transposed[layer], row),
+    };
 }
 
 static struct product head_product(struct dm_trained_network *trained) {
-    const struct dm_model_config *config = &trained->network.config;
-    return (struct product){{config->tied_head ? DM_EMBEDDING : DM_HEAD, 0, config->vocab_size,
-                             config->d_model, trained->compute, 0},
-                            0,
-                            &trained->network.head,
-                            &trained->head_back};
+    return (struct product){.tensor = dm_trained_network_head(trained),
+                            .n_out = trained->network.config.vocab_size,
+                            .n_in = trained->network.config.d_model,
+                            .compute = trained->compute,
+                            .forward = &trained->network.head,
+                            .transposed = &trained->head_transposed};
 }
 
 static dm_status set_or_make(const struct dm_matmul_backend *matmul,
@@ -45,14 +47,13 @@ static dm_status set_or_make(const struct dm_matmul_backend *matmul,
 static dm_status pack(const struct dm_trained_network *trained, const struct product *product,
                       const dm_real *values, dm_error *error) {
     const struct dm_matmul_backend *matmul = &trained->network.ops.matmul;
-    const struct dm_matrix_source forward = {values, DM_DTYPE_AUTO, product->part.n_out,
-                                             product->part.n_in, false};
-    const struct dm_matrix_source back = {values, DM_DTYPE_AUTO, product->part.n_in,
-                                          product->part.n_out, true};
-    dm_status status =
-        set_or_make(matmul, &forward, product->part.compute, product->forward, error);
+    const struct dm_matrix_source forward = {values, DM_DTYPE_AUTO, product->n_out, product->n_in,
+                                             false};
+    const struct dm_matrix_source transposed = {values, DM_DTYPE_AUTO, product->n_in,
+                                                product->n_out, true};
+    dm_status status = set_or_make(matmul, &forward, product->compute, product->forward, error);
     return status ? status
-                  : set_or_make(matmul, &back, product->part.compute, product->back, error);
+                  : set_or_make(matmul, &transposed, product->compute, product->transposed, error);
 }
 
 /* A parameter as the products see it: `merged`, which is filled for a parameter's first part and
@@ -63,59 +64,54 @@ struct merged {
 };
 
 static dm_status merge(const struct dm_trained_network *trained, const struct dm_tensor *tensor,
-                       size_t n_in, struct merged *merged, const dm_real **values,
-                       dm_error *error) {
+                       struct merged *merged, const dm_real **values, dm_error *error) {
     *values = tensor->value;
-    if (!dm_lora_has(&trained->lora, tensor->parameter))
+    if (!dm_lora_has(&trained->lora, tensor))
         return DM_OK;
     if (merged->tensor != tensor) {
         dm_memory_free(merged->values);
         *merged = (struct merged){dm_memory_array(tensor->n, sizeof **values), tensor};
         if (!merged->values)
             return dm_fail_memory(error, "a weight");
-        dm_lora_merge(&trained->lora, &trained->tensors, tensor, n_in, merged->values);
+        dm_lora_merge(&trained->lora, &trained->tensors, tensor, merged->values);
     }
     *values = merged->values;
     return DM_OK;
 }
 
-static dm_status update_products(const struct dm_trained_network *trained,
-                                 const struct product *products, int n, dm_error *error) {
-    struct merged merged = {NULL, NULL};
-    dm_status status = DM_OK;
-    for (int i = 0; i < n && !status; i++) {
-        const struct dm_projection *part = &products[i].part;
-        const dm_real *values;
-        status =
-            merge(trained, dm_tensors_find(&trained->tensors, part->parameter, products[i].layer),
-                  part->n_in, &merged, &values, error);
-        if (!status)
-            status = pack(trained, &products[i], values + part->row * part->n_in, error);
-    }
-    dm_memory_free(merged.values);
-    return status;
+static dm_status update_product(const struct dm_trained_network *trained,
+                                const struct product *product, struct merged *merged,
+                                dm_error *error) {
+    const dm_real *values;
+    dm_status status = merge(trained, product->tensor, merged, &values, error);
+    return status ? status : pack(trained, product, values + product->row * product->n_in, error);
 }
 
-static dm_real *values(const struct dm_trained_network *trained, enum dm_parameter parameter,
-                       size_t layer) {
-    const struct dm_tensor *tensor = dm_tensors_find(&trained->tensors, parameter, layer);
+/* ---- Layers ---- */
+
+static dm_real *values(const struct dm_trained_network *trained, size_t layer, size_t place) {
+    const struct dm_tensor *tensor = dm_tensors_find(&trained->tensors, layer, place);
     return tensor ? tensor->value : NULL;
 }
 
 static dm_status make_layer(struct dm_trained_network *trained, size_t layer, dm_error *error) {
-    const struct dm_model_config *config = &trained->network.config;
     struct dm_layer *own = &trained->network.layers[layer];
-    *own = (struct dm_layer){
-        .norm = values(trained, DM_NORM, layer),
-        .in_bias = values(trained, DM_IN_PROJ_BIAS, layer),
-        .conv_bias = values(trained, DM_CONV_BIAS, layer),
-        .dt_bias = values(trained, DM_DT_BIAS, layer),
-        .D = values(trained, DM_D, layer),
-        .out_bias = values(trained, DM_OUT_PROJ_BIAS, layer),
-        .conv_weight = dm_memory_array(config->d_conv * config->d_inner, sizeof(dm_real)),
-        .A = dm_memory_array(config->d_state * config->d_inner, sizeof(dm_real)),
-    };
-    return own->conv_weight && own->A ? DM_OK : dm_fail_memory(error, "a layer");
+    struct dm_weight_row rows[DM_MAX_WEIGHT];
+    own->config = dm_layer_config_of(&trained->network.config, layer);
+    own->norm = values(trained, layer, 0);
+    own->weights = dm_memory_zeroed(1, own->config->kind->weights_size);
+    trained->transposed[layer] = dm_memory_zeroed(1, own->config->kind->weights_size);
+    bool fine = own->weights && trained->transposed[layer];
+    size_t n = own->config->kind->weights(own->config, rows);
+    for (size_t i = 0; i < n && fine; i++) {
+        dm_real **reals = dm_weight_reals(own->weights, &rows[i]);
+        size_t n_element = dm_weight_n_element(own->config, &rows[i]);
+        if (rows[i].use == DM_WEIGHT_VECTOR)
+            *reals = values(trained, layer, rows[i].parameter);
+        else if (rows[i].use == DM_WEIGHT_ARRANGED && n_element)
+            fine = (*reals = dm_memory_array(n_element, sizeof **reals)) != NULL;
+    }
+    return fine ? DM_OK : dm_fail_memory(error, "a layer");
 }
 
 /* ---- The network ---- */
@@ -128,11 +124,22 @@ struct refresh {
 
 static dm_status update_layer(const struct dm_trained_network *trained, size_t layer,
                               dm_error *error) {
-    struct product products[DM_N_PROJECTION];
-    dm_layer_lay_out(&trained->network.config, values(trained, DM_CONV_WEIGHT, layer),
-                     values(trained, DM_A_LOG, layer), &trained->network.layers[layer]);
-    list_products(trained, layer, products);
-    return update_products(trained, products, DM_N_PROJECTION, error);
+    const struct dm_layer *own = &trained->network.layers[layer];
+    struct dm_weight_row rows[DM_MAX_WEIGHT];
+    struct merged merged = {NULL, NULL};
+    size_t n = own->config->kind->weights(own->config, rows);
+    dm_status status = DM_OK;
+    for (size_t i = 0; i < n && !status; i++) {
+        const dm_real *stored = values(trained, layer, rows[i].parameter);
+        if (rows[i].use == DM_WEIGHT_ARRANGED && stored)
+            rows[i].arrange(own->config, stored, *dm_weight_reals(own->weights, &rows[i]));
+        if (rows[i].use != DM_WEIGHT_MATRIX)
+            continue;
+        const struct product product = layer_product(trained, layer, &rows[i]);
+        status = update_product(trained, &product, &merged, error);
+    }
+    dm_memory_free(merged.values);
+    return status;
 }
 
 static void refresh_layer(void *context, size_t layer) {
@@ -159,8 +166,9 @@ static dm_status refresh_layers(const struct dm_trained_network *trained, dm_err
 
 dm_status dm_trained_network_refresh(struct dm_trained_network *trained, dm_error *error) {
     const struct product head = head_product(trained);
+    struct merged none = {NULL, NULL};
     dm_status status = refresh_layers(trained, error);
-    return status ? status : update_products(trained, &head, 1, error);
+    return status ? status : update_product(trained, &head, &none, error);
 }
 
 dm_status dm_trained_network_new(const struct dm_model_config *config, const struct dm_ops *ops,
@@ -176,12 +184,12 @@ dm_status dm_trained_network_new(const struct dm_model_config *config, const str
     *tensors = (struct dm_tensors){0};
     struct dm_network *network = &trained->network;
     network->layers = dm_memory_zeroed(config->n_layer, sizeof *network->layers);
-    trained->back = dm_memory_zeroed(config->n_layer, sizeof *trained->back);
+    trained->transposed = dm_memory_zeroed(config->n_layer, sizeof *trained->transposed);
     dm_status status =
-        network->layers && trained->back ? DM_OK : dm_fail_memory(error, "the layers");
-    network->embedding = values(trained, DM_EMBEDDING, 0);
+        network->layers && trained->transposed ? DM_OK : dm_fail_memory(error, "the layers");
+    network->embedding = values(trained, DM_NO_LAYER, DM_EMBEDDING);
     network->embedding_dtype = DM_DTYPE_AUTO;
-    network->final_norm = values(trained, DM_FINAL_NORM, 0);
+    network->final_norm = values(trained, DM_NO_LAYER, DM_FINAL_NORM);
     for (size_t layer = 0; layer < config->n_layer && !status; layer++)
         status = make_layer(trained, layer, error);
     if (!status)
@@ -192,57 +200,51 @@ dm_status dm_trained_network_new(const struct dm_model_config *config, const str
 }
 
 void dm_trained_network_free(struct dm_trained_network *trained) {
-    const struct dm_matmul_backend *matmul = &trained->network.ops.matmul;
-    struct product products[DM_N_PROJECTION];
-    bool whole = trained->network.layers && trained->back;
-    for (size_t layer = 0; layer < trained->network.config.n_layer && whole; layer++) {
-        list_products(trained, layer, products);
-        for (int i = 0; i < DM_N_PROJECTION; i++) {
-            matmul->matrix_free(*products[i].forward);
-            matmul->matrix_free(*products[i].back);
-        }
-        dm_memory_free(trained->network.layers[layer].conv_weight);
-        dm_memory_free(trained->network.layers[layer].A);
+    const struct dm_network *network = &trained->network;
+    const struct dm_matmul_backend *matmul = &network->ops.matmul;
+    bool whole = network->layers && trained->transposed;
+    for (size_t layer = 0; layer < network->config.n_layer && whole; layer++) {
+        const struct dm_layer_config *config = network->layers[layer].config;
+        dm_weights_free(config, network->layers[layer].weights, matmul, 1u << DM_WEIGHT_ARRANGED);
+        dm_weights_free(config, trained->transposed[layer], matmul, 0);
     }
     if (matmul->matrix_free) {
-        matmul->matrix_free(trained->network.head);
-        matmul->matrix_free(trained->head_back);
+        matmul->matrix_free(network->head);
+        matmul->matrix_free(trained->head_transposed);
     }
     dm_memory_free(trained->network.layers);
-    dm_memory_free(trained->back);
+    dm_memory_free(trained->transposed);
     dm_tensors_free(&trained->tensors);
     *trained = (struct dm_trained_network){0};
 }
 
 struct dm_tensor *dm_trained_network_head(const struct dm_trained_network *trained) {
-    bool tied = trained->network.config.tied_head;
-    return dm_tensors_find(&trained->tensors, tied ? DM_EMBEDDING : DM_HEAD, 0);
+    return &trained->tensors.list[dm_parameters_head(&trained->tensors.parameters)];
 }
 
 size_t dm_trained_network_first_layer(const struct dm_trained_network *trained) {
     size_t first = trained->network.config.n_layer;
     for (size_t i = 0; i < trained->tensors.n_model; i++) {
         const struct dm_tensor *tensor = &trained->tensors.list[i];
-        bool below = tensor->parameter == DM_EMBEDDING;
-        if (!tensor->gradient || !(below || dm_parameter_is_per_layer(tensor->parameter)))
+        if (!tensor->gradient)
             continue;
-        if (below || tensor->layer < first)
-            first = below ? 0 : tensor->layer;
+        if (tensor->parameter->layer < first)
+            first = tensor->parameter->layer;
+        if (i == trained->tensors.parameters.own[DM_EMBEDDING])
+            return 0;
     }
     return first;
 }
 
 size_t dm_trained_network_packed_bytes(const struct dm_trained_network *trained) {
-    const struct dm_matmul_backend *matmul = &trained->network.ops.matmul;
-    struct product products[DM_N_PROJECTION];
-    size_t n_byte = matmul->matrix_bytes(trained->network.head);
-    n_byte += matmul->matrix_bytes(trained->head_back);
-    for (size_t layer = 0; layer < trained->network.config.n_layer; layer++) {
-        list_products(trained, layer, products);
-        for (int i = 0; i < DM_N_PROJECTION; i++) {
-            n_byte += matmul->matrix_bytes(*products[i].forward);
-            n_byte += matmul->matrix_bytes(*products[i].back);
-        }
+    const struct dm_network *network = &trained->network;
+    const struct dm_matmul_backend *matmul = &network->ops.matmul;
+    size_t n_byte = matmul->matrix_bytes(network->head);
+    n_byte += matmul->matrix_bytes(trained->head_transposed);
+    for (size_t layer = 0; layer < network->config.n_layer; layer++) {
+        const struct dm_layer_config *config = network->layers[layer].config;
+        n_byte += dm_weights_packed_bytes(config, network->layers[layer].weights, matmul);
+        n_byte += dm_weights_packed_bytes(config, trained->transposed[layer], matmul);
     }
     return n_byte;
 }

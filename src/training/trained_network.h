@@ -3,7 +3,7 @@
 #ifndef DM_TRAINING_TRAINED_NETWORK_H
 #define DM_TRAINING_TRAINED_NETWORK_H
 
-#include "model/network.h"
+#include "layers/network.h"
 #include "training/tensors.h"
 
 /* W + scale * B A instead of in_proj and out_proj; rank 0: not. */
@@ -16,9 +16,10 @@ struct dm_trained_network {
     struct dm_network network;
     struct dm_tensors tensors;
     struct dm_lora lora;
-    dm_dtype compute;            /* of in_proj, out_proj and the head, as in reading */
-    struct dm_projections *back; /* [n_layer]: each transposed, [n_in, n_out], for dx = dy W */
-    struct dm_matrix *head_back;
+    dm_dtype compute; /* of the products that are not exact, as in reading */
+    void *
+        *transposed; /* [n_layer] of the kind's weights, each matrix [n_in, n_out], for dx = dy W */
+    struct dm_matrix *head_transposed;
 };
 
 /* Takes over `tensors`, filled; `ops` and `threads` are borrowed. */

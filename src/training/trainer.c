@@ -48,7 +48,7 @@ static dm_status choose_trained(struct dm_tensors *tensors, const dm_trainer_opt
     dm_status status = find_frozen(tensors, options, frozen, error);
     for (size_t i = 0; i < tensors->n && !status; i++) {
         struct dm_tensor *tensor = &tensors->list[i];
-        tensor->decays = options->decay_all || dm_parameter_is_matrix(tensor->parameter);
+        tensor->decays = options->decay_all || tensor->parameter->row->is_matrix;
         if (!frozen[i]) {
             status = dm_tensor_train(tensor, error);
             any = true;
@@ -63,8 +63,9 @@ static dm_status choose_trained(struct dm_tensors *tensors, const dm_trainer_opt
 static void load_values(const struct dm_checkpoint *checkpoint, struct dm_tensors *tensors) {
     for (size_t i = 0; i < tensors->n; i++) {
         struct dm_tensor *tensor = &tensors->list[i];
-        dm_weight_to_float(dm_checkpoint_weight(checkpoint, tensor->parameter, tensor->layer), 0,
-                           tensor->n, tensor->value);
+        dm_weight_to_float(
+            dm_checkpoint_weight(checkpoint, tensor->parameter->layer, tensor->parameter->place), 0,
+            tensor->n, tensor->value);
     }
 }
 
@@ -74,11 +75,7 @@ static dm_status make_network(struct dm_trainer *trainer, const struct dm_checkp
                               dm_error *error) {
     const struct dm_model_config *config = dm_checkpoint_config(checkpoint);
     const dm_trainer_options *options = &trainer->options;
-    size_t rank = options->lora_rank, most = config->d_inner;
-    most = config->d_model < most ? config->d_model : most;
-    if (rank > most)
-        return dm_fail(error, DM_ERROR_ARGUMENT, "lora_rank %zu: at most %zu for this model", rank,
-                       most);
+    size_t rank = options->lora_rank;
     struct dm_lora lora = {rank, rank ? (dm_real)(options->lora_alpha / (double)rank) : 0};
     struct dm_tensors tensors;
     dm_dtype compute = options->dtype == DM_DTYPE_BF16 ? DM_DTYPE_BF16 : DM_DTYPE_F32;
@@ -87,13 +84,14 @@ static dm_status make_network(struct dm_trainer *trainer, const struct dm_checkp
         status = dm_tensors_new(config, &tensors, error);
     if (status)
         return status;
+    status = dm_lora_check_rank(&tensors, rank, error);
     load_values(checkpoint, &tensors);
-    if (!rank)
+    if (!status && !rank)
         status = choose_trained(&tensors, options, error);
-    if (rank) {
+    if (!status && rank) {
         struct dm_random random;
         dm_random_seed(&random, options->seed);
-        status = dm_lora_add(&tensors, config, rank, &random, error);
+        status = dm_lora_add(&tensors, rank, &random, error);
     }
     if (!status)
         status = dm_trained_network_new(config, &trainer->ops, trainer->threads, compute, &lora,
@@ -132,7 +130,9 @@ dm_status dm_trainer_use_context(struct dm_trainer *trainer, const dm_context_op
                                       trainer->calibration, &context, error);
     if (status)
         return status;
-    status = keep_as_default(trainer, options, error);
+    status = dm_check_stages(&trainer->trained.network.config, context, error);
+    if (!status)
+        status = keep_as_default(trainer, options, error);
     if (status) {
         dm_context_free(context);
         return status;
@@ -157,8 +157,9 @@ dm_status dm_trainer_start(const char *directory, const dm_trainer_options *opti
         status = dm_checkpoint_open(directory, &checkpoint, error);
     if (!status) {
         const struct dm_model_config *config = dm_checkpoint_config(checkpoint);
-        status = dm_calibration_find(directory, options->settings, config->n_layer, config->d_inner,
-                                     &trainer->calibration, error);
+        status =
+            dm_calibration_find(directory, options->settings, config->n_layer,
+                                dm_model_size(config, "d_inner"), &trainer->calibration, error);
     }
     if (!status)
         status = dm_companions_read(&trainer->companions, directory, options->tokenizer, error);
@@ -239,7 +240,7 @@ dm_status dm_trainer_apply(struct dm_trainer *trainer, dm_step_stats *stats, dm_
         return dm_fail(error, DM_ERROR_ARGUMENT,
                        "dm_trainer_step: no label was accumulated, or decimation dropped them all: "
                        "a longer keep_tail keeps them");
-    dm_lora_collect(&trainer->trained.lora, tensors, &trainer->trained.network.config);
+    dm_lora_collect(&trainer->trained.lora, tensors);
     double scale = 1 / trainer->loss_weight;
     double norm = dm_gradient_norm(tensors, &trainer->ops, trainer->threads) * scale;
     /* torch.nn.utils.clip_grad_norm_ */

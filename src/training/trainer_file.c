@@ -28,16 +28,16 @@ struct model_source {
     const struct dm_tensor *held; /* the one that is there */
 };
 
-static void read_weight(void *context, enum dm_parameter parameter, size_t layer, size_t first,
-                        size_t n, float *out) {
+static void read_weight(void *context, const struct dm_parameter *parameter, size_t first, size_t n,
+                        float *out) {
     struct model_source *source = context;
     const struct dm_trained_network *trained = source->trained;
-    const struct dm_tensor *tensor = dm_tensors_find(&trained->tensors, parameter, layer);
+    const struct dm_tensor *tensor =
+        dm_tensors_find(&trained->tensors, parameter->layer, parameter->place);
     const dm_real *values = tensor->value;
-    if (dm_lora_has(&trained->lora, parameter)) {
-        size_t n_in = dm_parameter_shape(parameter, &trained->network.config).size[1];
+    if (dm_lora_has(&trained->lora, tensor)) {
         if (source->held != tensor)
-            dm_lora_merge(&trained->lora, &trained->tensors, tensor, n_in, source->merged);
+            dm_lora_merge(&trained->lora, &trained->tensors, tensor, source->merged);
         source->held = tensor;
         values = source->merged;
     }
@@ -61,7 +61,7 @@ static dm_status write_model(const struct dm_trainer *trainer, const char *direc
     const struct dm_trained_network *trained = &trainer->trained;
     size_t most = 0;
     for (size_t i = 0; i < trained->tensors.n; i++)
-        if (dm_lora_has(&trained->lora, trained->tensors.list[i].parameter) &&
+        if (dm_lora_has(&trained->lora, &trained->tensors.list[i]) &&
             trained->tensors.list[i].n > most)
             most = trained->tensors.list[i].n;
     struct model_source source = {trained, dm_memory_array(most, sizeof *source.merged), NULL};
@@ -103,7 +103,7 @@ static dm_status list_entries(const struct dm_trainer *trainer, struct entries *
         return dm_fail_memory(error, "the optimizer's state");
     for (size_t i = 0; i < tensors->n; i++) {
         const struct dm_tensor *tensor = &tensors->list[i];
-        if (i >= tensors->n_model || dm_lora_has(&trainer->trained.lora, tensor->parameter))
+        if (i >= tensors->n_model || dm_lora_has(&trainer->trained.lora, tensor))
             add_entry(entries, "value", tensor, tensor->value);
         if (tensor->trained) {
             add_entry(entries, "m", tensor, tensor->m);

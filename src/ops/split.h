@@ -1,8 +1,8 @@
 /* Splitting an operation's rows, or channels, over threads. */
-#ifndef DM_MODEL_SPLIT_H
-#define DM_MODEL_SPLIT_H
+#ifndef DM_OPS_SPLIT_H
+#define DM_OPS_SPLIT_H
 
-#include "model/network.h"
+#include "base/threads.h"
 
 enum { DM_CHANNEL_BLOCK = 64 }; /* ranges of channels are multiples of it */
 

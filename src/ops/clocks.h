@@ -1,6 +1,6 @@
 /* Where the time goes: thread-seconds by operation, for those who ask for a profile. */
-#ifndef DM_MODEL_CLOCKS_H
-#define DM_MODEL_CLOCKS_H
+#ifndef DM_OPS_CLOCKS_H
+#define DM_OPS_CLOCKS_H
 
 #include <stdatomic.h>
 #include <stdint.h>

@@ -1,4 +1,4 @@
-#include "model/split.h"
+#include "ops/split.h"
 
 enum { min_elements = 1 << 14 };
 

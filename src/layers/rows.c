@@ -1,8 +1,8 @@
-#include "training/rows.h"
+#include "layers/rows.h"
 
 #include <string.h>
 
-#include "model/split.h"
+#include "ops/split.h"
 
 struct rows {
     const dm_real *from;

@@ -1,0 +1,62 @@
+/* The buffers that tokens pass through: one table, in which each buffer has a life.
+ *
+ * Reading points every layer at the same buffers. Training gives each layer its own of those that
+ * its backward pass reads, and the scratch to all of them; with recomputing, it keeps a layer's
+ * residual alone, and what is RECOMPUTED is scratch too. */
+#ifndef DM_LAYERS_BUFFERS_H
+#define DM_LAYERS_BUFFERS_H
+
+#include "layers/state.h"
+
+/* What reading by slices of channels works with: see layers/slices.h. */
+struct dm_slice_plan {
+    size_t n_worker;  /* threads that take slices at the same time, at most */
+    size_t width;     /* channels of the widest slice; 0: layers are not cut into slices */
+    size_t row_bytes; /* of a row as the products take it; 0: rows are taken as they are */
+};
+
+struct dm_buffers {
+    struct dm_buffers *next; /* in the model's list of those that nobody uses */
+    size_t capacity;         /* tokens, and sequences, at most */
+    unsigned char *bytes;
+    dm_real *residual;           /* [n_token, d_model] */
+    dm_real *normed;             /* [n_token, d_model] */
+    dm_real *score;              /* [n_token] */
+    dm_real *own[DM_MAX_BUFFER]; /* of the kind of the layer at work, by its own enum */
+    unsigned char *prepared; /* [n_token] of the slices' row_bytes: what products take of rows */
+    dm_real *strips;         /* [n_worker, 2, n_token, width], of slices; training: NULL */
+    size_t *start;           /* [n_sequence + 1] */
+    int32_t *ids;            /* [n_token] */
+    dm_real **state[DM_MAX_STATE];              /* [n_sequence] each, of the layer at work */
+    dm_real *sorts[DM_MAX_SORT][DM_MAX_BUFFER]; /* reading: `own` for each sort of layer */
+};
+
+/* Bytes of the buffers for `capacity` tokens that are only read; false when they overflow. */
+bool dm_buffers_bytes(const struct dm_model_config *config, const struct dm_slice_plan *slices,
+                      size_t capacity, size_t *n_byte);
+dm_status dm_buffers_new(const struct dm_model_config *config, const struct dm_slice_plan *slices,
+                         size_t capacity, struct dm_buffers **buffers, dm_error *error);
+void dm_buffers_free(struct dm_buffers *buffers);
+
+/* ---- Placing buffers, for training ---- */
+
+/* Memory given out from its beginning; `bytes` NULL only counts. */
+struct dm_arena {
+    unsigned char *bytes;
+    size_t used;
+    bool overflow; /* more than a size_t counts */
+};
+
+enum { DM_EVERY_LIFE = DM_LIFE_SCRATCH | DM_LIFE_PER_LAYER | DM_LIFE_RECOMPUTED };
+
+/* `count` elements of `size` bytes, aligned to 64 bytes; NULL when only counting. */
+void *dm_arena_take(struct dm_arena *arena, size_t count, size_t size);
+/* Gives `at` a layer's buffers of these lives and parts. */
+void dm_buffers_place(const struct dm_layer_config *layer, size_t n_token, size_t n_sequence,
+                      unsigned lives, unsigned parts, struct dm_arena *arena,
+                      struct dm_buffers *at);
+/* Gives `own` what the layer's way back writes into. */
+void dm_gradients_place(const struct dm_layer_config *layer, size_t n_token, struct dm_arena *arena,
+                        dm_real *own[DM_MAX_BUFFER]);
+
+#endif

@@ -1,0 +1,163 @@
+/* A layer, one operation after the other over the whole batch. */
+#include "layers/mamba/mamba.h"
+#include "layers/products.h"
+#include "ops/split.h"
+
+/* ---- Operations along a sequence, over threads ---- */
+
+struct dm_causal_conv1d dm_mamba_conv(const struct dm_batch *batch, size_t layer,
+                                      struct dm_strip x) {
+    const struct mamba_weights *own = mamba_weights_of(batch, layer);
+    const size_t *size = mamba_sizes_of(batch, layer);
+    return (struct dm_causal_conv1d){
+        .n_sequence = batch->n_sequence,
+        .d_inner = size[D_INNER],
+        .d_conv = size[D_CONV],
+        .start = batch->at->start,
+        .x = x,
+        .weight = own->conv_weight,
+        .bias = own->conv_bias,
+        .conv_state = batch->at->state[CONV_STATE],
+        .y = batch->at->own[U],
+    };
+}
+
+struct dm_selective_scan dm_mamba_scan(const struct dm_batch *batch, size_t layer,
+                                       struct dm_strip delta, struct dm_strip z) {
+    const struct mamba_weights *own = mamba_weights_of(batch, layer);
+    const size_t *size = mamba_sizes_of(batch, layer);
+    dm_real *const *buffers = batch->at->own;
+    return (struct dm_selective_scan){
+        .n_sequence = batch->n_sequence,
+        .d_inner = size[D_INNER],
+        .d_state = size[D_STATE],
+        .start = batch->at->start,
+        .u = buffers[U],
+        .delta = delta,
+        .A = own->A,
+        .BC = buffers[BC],
+        .D = own->D,
+        .z = z,
+        .ssm_state = batch->at->state[SSM_STATE],
+        .y = buffers[Y],
+        .checkpoints = buffers[CHECKPOINTS],
+    };
+}
+
+/* An operation and the network whose table runs it, in the shape that a split calls. */
+#define SPLIT_OP(name, operation)                                        \
+    struct name##_call {                                                 \
+        const struct dm_network *network;                                \
+        struct dm_##name op;                                             \
+    };                                                                   \
+    static void run_##name(const void *opaque, size_t first, size_t n) { \
+        const struct name##_call *call = opaque;                         \
+        uint64_t begin = dm_clock_begin(call->network->clocks);          \
+        call->network->ops.name(&call->op, first, n);                    \
+        dm_clock_end(call->network->clocks, operation, begin, 1);        \
+    }
+SPLIT_OP(softplus, DM_OPERATION_SOFTPLUS)
+SPLIT_OP(causal_conv1d, DM_OPERATION_CONV)
+SPLIT_OP(selective_scan, DM_OPERATION_SCAN)
+
+/* ---- Inputs ---- */
+
+static dm_status convolve(const struct dm_batch *batch, size_t layer, dm_error *error) {
+    const struct mamba_weights *own = mamba_weights_of(batch, layer);
+    const size_t *size = mamba_sizes_of(batch, layer);
+    dm_real *x = batch->at->own[X];
+    size_t E = size[D_INNER];
+    dm_status status =
+        dm_multiply(batch, own->in_x, batch->at->normed, false, x, DM_OPERATION_IN_PROJ, error);
+    if (status)
+        return status;
+    dm_add_bias(own->in_bias, batch->n_token, E, E, x);
+    const struct causal_conv1d_call call = {
+        batch->network, dm_mamba_conv(batch, layer, (struct dm_strip){x, 0, E})};
+    dm_split(batch->network->threads, &call, run_causal_conv1d, E, DM_CHANNEL_BLOCK,
+             batch->n_token * size[D_CONV]);
+    return DM_OK;
+}
+
+/* FalconMamba: one of the norms without weight. */
+static void norm_part(const struct dm_batch *batch, size_t layer, size_t width, size_t stride,
+                      const dm_real *x, dm_real *y) {
+    const struct dm_layer_config *config = batch->network->layers[layer].config;
+    const struct dm_rms_norm op = {.width = width,
+                                   .stride = stride,
+                                   .epsilon = (dm_real)config->real[RMS_EPSILON],
+                                   .x = x,
+                                   .y = y};
+    dm_norm_rows(batch, &op);
+}
+
+/* u -> dt, BC. */
+static dm_status project(const struct dm_batch *batch, size_t layer, dm_error *error) {
+    const struct mamba_weights *own = mamba_weights_of(batch, layer);
+    const size_t *size = mamba_sizes_of(batch, layer);
+    dm_real *const *at = batch->at->own;
+    const struct dm_matmul x_proj[] = {
+        {.n_token = batch->n_token, .x = at[U], .weight = own->x_dt, .y = at[RAW_DT]},
+        {.n_token = batch->n_token, .x = at[U], .weight = own->x_BC, .y = at[RAW_BC]}};
+    dm_status status = dm_multiply_all(batch, x_proj, 2, DM_OPERATION_X_PROJ, error);
+    if (status || !size[DT_B_C_RMS])
+        return status;
+    size_t R = size[DT_RANK], N = size[D_STATE];
+    norm_part(batch, layer, R, R, at[RAW_DT], at[DT]);
+    norm_part(batch, layer, N, 2 * N, at[RAW_BC], at[BC]);
+    norm_part(batch, layer, N, 2 * N, at[RAW_BC] + N, at[BC] + N);
+    return DM_OK;
+}
+
+dm_status dm_mamba_inputs(const struct dm_batch *batch, size_t layer, dm_error *error) {
+    dm_status status = dm_batch_is_sliced(batch) ? dm_mamba_sliced_inputs(batch, layer, error)
+                                                 : convolve(batch, layer, error);
+    return status ? status : project(batch, layer, error);
+}
+
+/* ---- Delta ---- */
+
+dm_status dm_mamba_delta(const struct dm_batch *batch, size_t layer, dm_error *error) {
+    const struct mamba_weights *own = mamba_weights_of(batch, layer);
+    size_t E = mamba_sizes_of(batch, layer)[D_INNER];
+    dm_real *delta = batch->at->own[DELTA];
+    dm_status status = dm_multiply(batch, own->dt_proj, batch->at->own[DT], false, delta,
+                                   DM_OPERATION_DT_PROJ, error);
+    if (status)
+        return status;
+    const struct softplus_call call = {batch->network, {E, own->dt_bias, delta}};
+    dm_split(batch->network->threads, &call, run_softplus, batch->n_token, 1, E);
+    return DM_OK;
+}
+
+/* ---- Outputs ---- */
+
+dm_status dm_mamba_gated_scan(const struct dm_batch *batch, size_t layer, dm_error *error) {
+    const struct mamba_weights *own = mamba_weights_of(batch, layer);
+    const size_t *size = mamba_sizes_of(batch, layer);
+    dm_real *const *at = batch->at->own;
+    size_t E = size[D_INNER];
+    dm_status status =
+        dm_multiply(batch, own->in_z, batch->at->normed, false, at[Z], DM_OPERATION_IN_PROJ, error);
+    if (status)
+        return status;
+    dm_add_bias(own->in_bias ? own->in_bias + E : NULL, batch->n_token, E, E, at[Z]);
+    const struct selective_scan_call call = {
+        batch->network, dm_mamba_scan(batch, layer, (struct dm_strip){at[DELTA], 0, E},
+                                      (struct dm_strip){at[Z], 0, E})};
+    dm_split(batch->network->threads, &call, run_selective_scan, E, DM_CHANNEL_BLOCK,
+             batch->n_token * size[D_STATE]);
+    return DM_OK;
+}
+
+dm_status dm_mamba_outputs(const struct dm_batch *batch, size_t layer, dm_error *error) {
+    const struct mamba_weights *own = mamba_weights_of(batch, layer);
+    size_t d_model = batch->network->config.d_model;
+    dm_status status = dm_mamba_gated_scan(batch, layer, error);
+    if (!status)
+        status = dm_multiply(batch, own->out_proj, batch->at->own[Y], true, batch->at->residual,
+                             DM_OPERATION_OUT_PROJ, error);
+    if (!status)
+        dm_add_bias(own->out_bias, batch->n_token, d_model, d_model, batch->at->residual);
+    return status;
+}

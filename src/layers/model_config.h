@@ -1,0 +1,36 @@
+/* The sizes of a model: its own, and those of each sort of layer in it. */
+#ifndef DM_LAYERS_MODEL_CONFIG_H
+#define DM_LAYERS_MODEL_CONFIG_H
+
+#include "base/token_list.h"
+#include "layers/layer.h"
+
+enum { DM_MAX_SORT = 4, DM_MAX_MIXED = 512 };
+
+struct dm_model_config {
+    size_t n_layer, d_model;
+    size_t vocab_size;        /* rows of the embedding, padding included */
+    double norm_epsilon;      /* of every RMSNorm over d_model */
+    bool tied_head;           /* the head is the embedding */
+    double initializer_range; /* transformers' deviation of initial weights; 0: not said */
+    /* No part of the network, but kept: transformers takes 0 for what config.json does not name. */
+    struct dm_token_list bos, eos, pad;
+    size_t n_sort; /* layers of one kind and size are of one sort */
+    struct dm_layer_config sorts[DM_MAX_SORT];
+    unsigned char sort_of[DM_MAX_MIXED]; /* [n_layer], where n_sort > 1 */
+};
+
+static inline size_t dm_sort_of(const struct dm_model_config *config, size_t layer) {
+    return config->n_sort > 1 ? config->sort_of[layer] : 0;
+}
+static inline const struct dm_layer_config *dm_layer_config_of(const struct dm_model_config *config,
+                                                               size_t layer) {
+    return &config->sorts[dm_sort_of(config, layer)];
+}
+/* Layers of a sort; and how many of them lie below `layer`. */
+size_t dm_sort_count(const struct dm_model_config *config, size_t sort);
+size_t dm_sort_place(const struct dm_model_config *config, size_t layer);
+/* The largest size of this name among the sorts; 0: none has it. */
+size_t dm_model_size(const struct dm_model_config *config, const char *name);
+
+#endif

@@ -1,0 +1,168 @@
+#include "model/run.h"
+
+#include <string.h>
+
+#include "layers/products.h"
+#include "ops/embedding/embedding.h"
+#include "ops/split.h"
+
+/* ---- Around the layers ---- */
+
+struct embedding_call {
+    const struct dm_network *network;
+    struct dm_embedding op;
+};
+
+static void run_embedding(const void *opaque, size_t first, size_t n) {
+    const struct embedding_call *call = opaque;
+    uint64_t begin = dm_clock_begin(call->network->clocks);
+    dm_embedding_forward(&call->op, first, n);
+    dm_clock_end(call->network->clocks, DM_OPERATION_EMBEDDING, begin, 1);
+}
+
+void dm_embed(const struct dm_batch *batch) {
+    const struct dm_network *network = batch->network;
+    const struct embedding_call call = {network,
+                                        {network->config.d_model, network->embedding,
+                                         network->embedding_dtype, batch->at->ids,
+                                         batch->at->residual}};
+    dm_split(network->threads, &call, run_embedding, batch->n_token, 1, network->config.d_model);
+}
+
+static void norm_residual(const struct dm_batch *batch, const dm_real *weight) {
+    const struct dm_model_config *config = &batch->network->config;
+    const struct dm_rms_norm op = {.width = config->d_model,
+                                   .stride = config->d_model,
+                                   .epsilon = (dm_real)config->norm_epsilon,
+                                   .x = batch->at->residual,
+                                   .weight = weight,
+                                   .y = batch->at->normed};
+    dm_norm_rows(batch, &op);
+}
+
+dm_status dm_head(const struct dm_batch *batch, dm_real *logits, dm_error *error) {
+    const struct dm_network *network = batch->network;
+    norm_residual(batch, network->final_norm);
+    return dm_multiply(batch, network->head, batch->at->normed, false, logits, DM_OPERATION_HEAD,
+                       error);
+}
+
+/* ---- Layers ---- */
+
+void dm_batch_use_layer(const struct dm_batch *batch, size_t layer) {
+    const struct dm_model_config *config = &batch->network->config;
+    struct dm_buffers *at = batch->at;
+    size_t sort = dm_sort_of(config, layer);
+    if (!batch->states)
+        return;
+    memcpy(at->own, at->sorts[sort], sizeof at->own);
+    for (size_t i = 0; i < config->sorts[sort].kind->n_state; i++) {
+        size_t place = dm_state_place(config, layer, i);
+        for (size_t s = 0; s < batch->n_sequence; s++)
+            at->state[i][s] = batch->states[s]->values + place;
+    }
+}
+
+void dm_layer_norm(const struct dm_batch *batch, size_t layer) {
+    norm_residual(batch, batch->network->layers[layer].norm);
+}
+
+dm_status dm_layer_inputs(const struct dm_batch *batch, size_t layer, dm_error *error) {
+    dm_batch_use_layer(batch, layer);
+    dm_layer_norm(batch, layer);
+    return dm_layer_kind_of(batch->network, layer)->inputs(batch, layer, error);
+}
+
+dm_status dm_layer_delta(const struct dm_batch *batch, size_t layer, dm_error *error) {
+    const struct dm_layer_kind *kind = dm_layer_kind_of(batch->network, layer);
+    dm_batch_use_layer(batch, layer);
+    dm_status status = kind->delta ? kind->delta(batch, layer, error) : DM_OK;
+    return status || !batch->observe ? status
+                                     : batch->observe(batch->observer, batch, layer, error);
+}
+
+dm_status dm_layer_outputs(const struct dm_batch *batch, size_t layer, dm_error *error) {
+    dm_batch_use_layer(batch, layer);
+    return dm_layer_kind_of(batch->network, layer)->outputs(batch, layer, error);
+}
+
+static dm_status run_layer(const struct dm_batch *batch, size_t layer, dm_error *error) {
+    const struct dm_layer_kind *kind = dm_layer_kind_of(batch->network, layer);
+    dm_status status = dm_layer_inputs(batch, layer, error);
+    if (!status && kind->rest && dm_batch_is_sliced(batch) && !batch->observe)
+        return kind->rest(batch, layer, error);
+    if (!status)
+        status = dm_layer_delta(batch, layer, error);
+    return status ? status : dm_layer_outputs(batch, layer, error);
+}
+
+dm_status dm_layers(const struct dm_batch *batch, size_t first, size_t end, dm_error *error) {
+    dm_status status = DM_OK;
+    for (size_t layer = first; layer < end && !status; layer++)
+        status = run_layer(batch, layer, error);
+    return status;
+}
+
+void dm_layer_score(const struct dm_batch *batch, const struct dm_context *context,
+                    const struct dm_stage *stage) {
+    const struct dm_layer_kind *kind = dm_layer_kind_of(batch->network, stage->layer);
+    struct dm_stage_input input = {.n_token = batch->n_token,
+                                   .n_sequence = batch->n_sequence,
+                                   .start = batch->at->start,
+                                   .first_position = batch->first_position,
+                                   .d_model = batch->network->config.d_model,
+                                   .residual = batch->at->residual};
+    if (!context->hooks->score)
+        return;
+    if (kind->steps)
+        input.delta = kind->steps(batch, stage->layer, &input.n_step);
+    context->hooks->score(context, stage, &input, &batch->network->ops, batch->at->score);
+}
+
+/* Scores by Delta need a layer that has one, and channels that are there. */
+static dm_status check_stage(const struct dm_layer_config *layer, const struct dm_context *context,
+                             const struct dm_stage *stage, dm_error *error) {
+    size_t n_step = layer->kind->steps ? dm_layer_size(layer, "d_inner") : 0;
+    bool by_step = context->score == DM_SCORE_NORM || context->score == DM_SCORE_MEAN ||
+                   context->score == DM_SCORE_GLOBAL;
+    if (by_step && !n_step)
+        return dm_fail(error, DM_ERROR_ARGUMENT,
+                       "score %s: layer %zu is of kind %s, whose tokens have no Delta",
+                       dm_score_name(context->score), stage->layer, layer->kind->name);
+    if (stage->channels && stage->channels[stage->n_channel - 1] >= n_step)
+        return dm_fail(error, DM_ERROR_ARGUMENT, "layer %zu: channel %u of %zu", stage->layer,
+                       (unsigned)stage->channels[stage->n_channel - 1], n_step);
+    return DM_OK;
+}
+
+dm_status dm_check_stages(const struct dm_model_config *config, const struct dm_context *context,
+                          dm_error *error) {
+    dm_status status = DM_OK;
+    for (size_t i = 0; i < context->n_stage && context->hooks->score && !status; i++)
+        status = check_stage(dm_layer_config_of(config, context->stages[i].layer), context,
+                             &context->stages[i], error);
+    return status;
+}
+
+/* ---- Slices ---- */
+
+void dm_plan_slices(struct dm_network *network) {
+    const struct dm_model_config *config = &network->config;
+    struct dm_slice_plan all = {.n_worker = dm_threads_count(network->threads)};
+    bool can = true;
+    for (size_t layer = 0; layer < config->n_layer && can; layer++) {
+        const struct dm_layer_kind *kind = dm_layer_kind_of(network, layer);
+        struct dm_slice_plan own = {.n_worker = all.n_worker};
+        if (!kind->plan_slices)
+            continue;
+        can = kind->plan_slices(&network->layers[layer], &network->ops.matmul, &own);
+        all.n_worker = own.n_worker;
+        all.width = own.width > all.width ? own.width : all.width;
+        all.row_bytes = own.row_bytes > all.row_bytes ? own.row_bytes : all.row_bytes;
+        if (config->n_sort == 1)
+            break; /* the first layer tells */
+    }
+    if (!can)
+        all.width = all.row_bytes = 0;
+    network->slices = all;
+}

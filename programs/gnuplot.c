@@ -27,12 +27,13 @@ struct run {
  * gnuplot stopped at comes last. */
 static void take(char *said, size_t size, char c) {
     size_t n = strlen(said);
-    bool blank = isspace((unsigned char)c);
-    if (blank && (!n || said[n - 1] == ' '))
+    if (isspace((unsigned char)c))
+        c = ' ';
+    if (c == ' ' && (!n || said[n - 1] == ' '))
         return;
     if (n + 1 == size)
         memmove(said, said + 1, n--);
-    said[n] = blank ? ' ' : c;
+    said[n] = c;
     said[n + 1] = 0;
 }
 

@@ -40,6 +40,7 @@ for command in generate tokenize perplexity info bench logits 'evaluate passkey'
         done
     done
 done
+! note=$(grep -n '^#' "$root/docs/man/decimamba.1") || failed "the man page prints a note: $note"
 [ $n_word -gt 100 ] || failed "only $n_word words were looked for"
 run 0 generate --help
 prints '(default 128)'

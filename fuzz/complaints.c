@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "fail.h"
+#include "cli/fail.h"
 
 static size_t n_complaint;
 

@@ -1,4 +1,4 @@
-/* Stands in for programs/fail.c, so that a target sees what the program would have printed. */
+/* Stands in for programs/cli/fail.c, so that a target sees what the program would have printed. */
 #ifndef DM_FUZZ_COMPLAINTS_H
 #define DM_FUZZ_COMPLAINTS_H
 

@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fail.h"
+#include "cli/fail.h"
+#include "cli/output_folder.h"
+#include "cli/progress.h"
 #include "map_bins.h"
-#include "output_folder.h"
-#include "progress.h"
 #include "scan_inputs.h"
 
 struct settings {

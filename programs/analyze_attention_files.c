@@ -7,10 +7,10 @@
 #include <unistd.h>
 
 #include "analyze_attention.h"
-#include "fail.h"
-#include "json_output.h"
-#include "paths.h"
-#include "write_safetensors.h"
+#include "cli/fail.h"
+#include "cli/json_output.h"
+#include "cli/paths.h"
+#include "cli/write_safetensors.h"
 
 static json_t *describe_layers(const struct attention *attention) {
     json_t *layers = json_array();

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 
 #include "analyze_attention.h"
-#include "report_script.h"
+#include "cli/gnuplot.h"
 
 /* Distance between ticks: 1, 2 or 5 times a power of ten, so that there are at most `most`; where the
  * length is a multiple of 1024, a quarter or an eighth of it. */

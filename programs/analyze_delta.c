@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fail.h"
-#include "output_folder.h"
-#include "progress.h"
+#include "cli/fail.h"
+#include "cli/output_folder.h"
+#include "cli/progress.h"
 
 struct settings {
     struct analyze_input input;

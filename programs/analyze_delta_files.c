@@ -3,9 +3,9 @@
 #include <stdlib.h>
 
 #include "analyze_delta.h"
-#include "fail.h"
-#include "gnuplot.h"
-#include "json_output.h"
+#include "cli/fail.h"
+#include "cli/gnuplot.h"
+#include "cli/json_output.h"
 
 /* ---- delta.tsv ---- */
 

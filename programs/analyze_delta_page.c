@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "analyze_delta.h"
-#include "fail.h"
-#include "paths.h"
+#include "cli/fail.h"
+#include "cli/paths.h"
 
 struct page {
     const struct delta *delta;

@@ -2,7 +2,7 @@
 #include <math.h>
 
 #include "analyze_delta.h"
-#include "report_script.h"
+#include "cli/gnuplot.h"
 
 static void write_titles(const struct delta *delta, FILE *stream) {
     char reading[reading_size], text[2 * reading_size];

@@ -1,7 +1,7 @@
 /* The text in the terminal, with the kept tokens marked. */
 
 #include "analyze_delta.h"
-#include "terminal.h"
+#include "cli/terminal.h"
 
 enum { shown_at_end = 400 }; /* tokens of each end of a long text */
 

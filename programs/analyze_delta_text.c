@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fail.h"
+#include "cli/fail.h"
 
 /* Writes UTF-8 text with what would move a cursor or end a document made visible. Control
  * characters of two bytes, C2 80 to C2 9F, have no pictures. */

@@ -4,11 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fail.h"
-#include "json_output.h"
+#include "cli/fail.h"
+#include "cli/json_output.h"
+#include "cli/output_folder.h"
+#include "cli/progress.h"
 #include "mean_distance.h"
-#include "output_folder.h"
-#include "progress.h"
 
 struct settings {
     struct analyze_input input;

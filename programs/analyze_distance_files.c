@@ -3,13 +3,13 @@
 #include <stdlib.h>
 
 #include "analyze_distance.h"
-#include "fail.h"
-#include "json_output.h"
-#include "paths.h"
+#include "cli/fail.h"
+#include "cli/json_output.h"
+#include "cli/paths.h"
+#include "cli/sheet.h"
+#include "cli/terminal.h"
+#include "cli/write_safetensors.h"
 #include "receptive_field.h"
-#include "report_sheet.h"
-#include "terminal.h"
-#include "write_safetensors.h"
 
 size_t distances_end(const struct distances *distances, size_t layer) {
     double lengths[list_capacity], values[list_capacity];

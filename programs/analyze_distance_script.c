@@ -2,7 +2,7 @@
 #include <math.h>
 
 #include "analyze_distance.h"
-#include "report_script.h"
+#include "cli/gnuplot.h"
 
 static void write_texts(const struct distances *distances, FILE *stream) {
     char reading[reading_size], text[2 * reading_size];

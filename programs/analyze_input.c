@@ -3,12 +3,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fail.h"
-#include "gnuplot.h"
-#include "json_output.h"
-#include "output_file.h"
-#include "paths.h"
-#include "read_input.h"
+#include "cli/fail.h"
+#include "cli/gnuplot.h"
+#include "cli/json_output.h"
+#include "cli/output_file.h"
+#include "cli/paths.h"
+#include "cli/read_input.h"
 
 static bool encode(struct analyze_input *input, const dm_tokenizer *tokenizer) {
     struct text text;

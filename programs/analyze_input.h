@@ -5,8 +5,8 @@
 
 #include <stdio.h>
 
-#include "context_flags.h"
-#include "model_flags.h"
+#include "cli/context_flags.h"
+#include "cli/model_flags.h"
 
 extern const struct command analyze_attention_command, analyze_distance_command;
 

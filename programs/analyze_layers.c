@@ -3,9 +3,9 @@
 
 #include <stdlib.h>
 
+#include "cli/fail.h"
+#include "cli/sub_command.h"
 #include "commands.h"
-#include "fail.h"
-#include "sub_command.h"
 
 static bool show(const struct sweep *sweep, const struct report *report) {
     struct report_cells cells;

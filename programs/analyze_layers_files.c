@@ -5,7 +5,7 @@
 
 #include "analyze_input.h"
 #include "analyze_layers.h"
-#include "fail.h"
+#include "cli/fail.h"
 #include "report_script.h"
 
 const char *curve_column_name(const struct curve *curve, size_t i) {

@@ -3,6 +3,7 @@
 
 #include "analyze_input.h"
 #include "analyze_layers.h"
+#include "cli/gnuplot.h"
 #include "report_script.h"
 
 enum { most_ticks = 12, most_across = 3 };

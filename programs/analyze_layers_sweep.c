@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "analyze_layers.h"
-#include "fail.h"
+#include "cli/fail.h"
 
 static const struct {
     const char *name, *key, *label;

@@ -1,7 +1,7 @@
 /* The table and the files of receptive fields. */
 #include "analyze_receptive.h"
-#include "fail.h"
-#include "json_output.h"
+#include "cli/fail.h"
+#include "cli/json_output.h"
 
 /* ---- The table ---- */
 

@@ -2,11 +2,11 @@
 #include <stdlib.h>
 
 #include "calibrate_work.h"
-#include "fail.h"
+#include "cli/fail.h"
+#include "cli/paths.h"
+#include "cli/scratch_folder.h"
 #include "mean_distance.h"
-#include "paths.h"
 #include "proposal.h"
-#include "scratch_folder.h"
 
 enum { n_query = 16 };
 

@@ -2,8 +2,8 @@
 #include <stdlib.h>
 
 #include "calibrate_work.h"
-#include "fail.h"
-#include "progress.h"
+#include "cli/fail.h"
+#include "cli/progress.h"
 
 bool window_fits(const struct calibrate_work *work, size_t length) {
     return length <= work->text.n_id && work->text.n_id - length >= most_window * n_target;

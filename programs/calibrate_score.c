@@ -2,7 +2,7 @@
 #include <stdlib.h>
 
 #include "calibrate_work.h"
-#include "fail.h"
+#include "cli/fail.h"
 #include "proposal.h"
 
 enum { least_sample = 4096, n_kind = 8, least_kind = 3 };

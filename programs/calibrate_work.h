@@ -3,11 +3,11 @@
 #ifndef DECIMAMBA_PROGRAMS_CALIBRATE_WORK_H
 #define DECIMAMBA_PROGRAMS_CALIBRATE_WORK_H
 
-#include "context_flags.h"
+#include "cli/context_flags.h"
+#include "cli/id_store.h"
+#include "cli/model_flags.h"
 #include "delta_map.h"
-#include "id_store.h"
 #include "interval.h"
-#include "model_flags.h"
 
 struct calibrate_settings {
     const char *directory, *text, *output;

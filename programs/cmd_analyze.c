@@ -6,9 +6,9 @@
 #include "analyze_input.h"
 #include "analyze_layers.h"
 #include "analyze_receptive.h"
+#include "cli/fail.h"
+#include "cli/sub_command.h"
 #include "commands.h"
-#include "fail.h"
-#include "sub_command.h"
 
 static const struct command *const views[] = {
     &analyze_attention_command,       &analyze_distance_command, &analyze_layers_command,

@@ -4,12 +4,12 @@
 #include <sys/resource.h>
 #include <time.h>
 
+#include "cli/context_flags.h"
+#include "cli/fail.h"
+#include "cli/json_output.h"
+#include "cli/model_flags.h"
 #include "commands.h"
-#include "context_flags.h"
 #include "decimamba.h"
-#include "fail.h"
-#include "json_output.h"
-#include "model_flags.h"
 
 enum { most_repeats = 99, append_tokens = 4096 };
 

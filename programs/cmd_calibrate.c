@@ -2,10 +2,10 @@
 #include <stdlib.h>
 
 #include "calibrate_work.h"
+#include "cli/fail.h"
+#include "cli/output_file.h"
+#include "cli/paths.h"
 #include "commands.h"
-#include "fail.h"
-#include "output_file.h"
-#include "paths.h"
 
 bool calibrate_context(const struct calibrate_work *work, size_t *layer,
                        dm_context_options *context) {

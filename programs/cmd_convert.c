@@ -1,9 +1,9 @@
 /* decimamba convert: a checkpoint in another format, with its weights in another type. */
 #include <stdlib.h>
 
+#include "cli/fail.h"
 #include "commands.h"
 #include "decimamba.h"
-#include "fail.h"
 
 static int run(int n_argument, char **arguments) {
     static const char *const dtype_names[] = {"auto", "f32", "bf16", "f16", NULL};

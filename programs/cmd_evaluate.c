@@ -3,10 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/fail.h"
+#include "cli/sub_command.h"
 #include "commands.h"
 #include "evaluate_run.h"
-#include "fail.h"
-#include "sub_command.h"
 
 /* Without a method and without settings to go by, all was read by plain Mamba. */
 static void tell(const struct evaluate_run *run, bool chosen) {

@@ -4,16 +4,16 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/context_flags.h"
+#include "cli/fail.h"
+#include "cli/generation.h"
+#include "cli/json_output.h"
+#include "cli/model_flags.h"
+#include "cli/output_file.h"
+#include "cli/progress.h"
+#include "cli/read_tokens.h"
 #include "commands.h"
-#include "context_flags.h"
 #include "decimamba.h"
-#include "fail.h"
-#include "generation.h"
-#include "json_output.h"
-#include "model_flags.h"
-#include "output_file.h"
-#include "progress.h"
-#include "read_tokens.h"
 
 struct settings {
     const char *directory, *prompt, *file, *ids, *save_session, *load_session;

@@ -2,12 +2,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "cli/context_flags.h"
+#include "cli/fail.h"
+#include "cli/json_output.h"
+#include "cli/model_flags.h"
 #include "commands.h"
-#include "context_flags.h"
 #include "decimamba.h"
-#include "fail.h"
-#include "json_output.h"
-#include "model_flags.h"
 
 struct report {
     const dm_model_info *info;

@@ -1,9 +1,9 @@
 /* decimamba init: a checkpoint with random weights. */
 #include <stdlib.h>
 
+#include "cli/fail.h"
 #include "commands.h"
 #include "decimamba.h"
-#include "fail.h"
 
 static int run(int n_argument, char **arguments) {
     static const char *const dtype_names[] = {"f32", "bf16", "f16", NULL};

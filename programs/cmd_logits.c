@@ -3,14 +3,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "cli/context_flags.h"
+#include "cli/fail.h"
+#include "cli/model_flags.h"
+#include "cli/output_file.h"
+#include "cli/read_tokens.h"
+#include "cli/write_safetensors.h"
 #include "commands.h"
-#include "context_flags.h"
 #include "decimamba.h"
-#include "fail.h"
-#include "model_flags.h"
-#include "output_file.h"
-#include "read_tokens.h"
-#include "write_safetensors.h"
 
 struct settings {
     const char *directory, *ids, *output;

@@ -3,16 +3,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "cli/context_flags.h"
+#include "cli/fail.h"
+#include "cli/id_store.h"
+#include "cli/json_output.h"
+#include "cli/model_flags.h"
+#include "cli/progress.h"
+#include "cli/read_tokens.h"
 #include "commands.h"
-#include "context_flags.h"
 #include "decimamba.h"
-#include "fail.h"
-#include "id_store.h"
-#include "json_output.h"
-#include "model_flags.h"
 #include "perplexity/perplexity.h"
-#include "progress.h"
-#include "read_tokens.h"
 
 struct settings {
     const char *directory, *file, *ids;

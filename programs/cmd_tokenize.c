@@ -2,11 +2,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "cli/fail.h"
+#include "cli/model_flags.h"
+#include "cli/token_source.h"
 #include "commands.h"
 #include "decimamba.h"
-#include "fail.h"
-#include "model_flags.h"
-#include "token_source.h"
 
 struct settings {
     const char *file;

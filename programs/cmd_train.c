@@ -7,14 +7,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cli/fail.h"
+#include "cli/gnuplot.h"
+#include "cli/model_flags.h"
+#include "cli/options_json.h"
+#include "cli/output_file.h"
+#include "cli/paths.h"
+#include "cli/read_tokens.h"
 #include "commands.h"
-#include "fail.h"
-#include "gnuplot.h"
-#include "model_flags.h"
-#include "options_json.h"
-#include "output_file.h"
-#include "paths.h"
-#include "read_tokens.h"
 #include "train_checkpoint.h"
 #include "train_loop.h"
 #include "train_plot.h"

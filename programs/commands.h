@@ -2,7 +2,7 @@
 #ifndef DECIMAMBA_PROGRAMS_COMMANDS_H
 #define DECIMAMBA_PROGRAMS_COMMANDS_H
 
-#include "options.h"
+#include "cli/options.h"
 
 extern const struct command generate_command, tokenize_command, perplexity_command, info_command,
     convert_command, init_command, calibrate_command, logits_command, evaluate_command,

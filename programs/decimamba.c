@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/fail.h"
 #include "commands.h"
 #include "decimamba.h"
-#include "fail.h"
 
 static const struct command *const commands[] = {
     &generate_command, &tokenize_command, &perplexity_command, &info_command,

@@ -5,11 +5,11 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "cli/fail.h"
+#include "cli/file_hash.h"
+#include "cli/json_output.h"
+#include "cli/paths.h"
 #include "draw.h"
-#include "fail.h"
-#include "file_hash.h"
-#include "json_output.h"
-#include "paths.h"
 
 void evaluate_data_free(struct evaluate_data *data) {
     task_free(data->task);

@@ -5,9 +5,9 @@
 
 #include <jansson.h>
 
+#include "cli/id_store.h"
+#include "cli/options.h"
 #include "documents/squad.h"
-#include "id_store.h"
-#include "options.h"
 #include "task.h"
 
 /* What a task borrows, and what says where it came from. */

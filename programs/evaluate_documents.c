@@ -2,9 +2,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/fail.h"
 #include "documents/documents.h"
 #include "evaluate_tasks.h"
-#include "fail.h"
 
 static void documents_flags(struct evaluate_settings *settings,
                             struct option table[most_task_option]) {

@@ -1,8 +1,8 @@
 /* LongBench, as users ask for it. */
 #include <string.h>
 
+#include "cli/fail.h"
 #include "evaluate_tasks.h"
-#include "fail.h"
 #include "longbench/longbench.h"
 
 static void longbench_flags(struct evaluate_settings *settings,

@@ -6,11 +6,11 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "fail.h"
+#include "cli/fail.h"
+#include "cli/progress.h"
+#include "cli/read_tokens.h"
+#include "cli/terminal.h"
 #include "grid.h"
-#include "progress.h"
-#include "read_tokens.h"
-#include "terminal.h"
 
 /* One method while its prompts are asked. */
 struct turn {

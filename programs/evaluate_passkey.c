@@ -2,11 +2,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/fail.h"
+#include "cli/read_input.h"
 #include "evaluate_tasks.h"
-#include "fail.h"
 #include "passkey/official_passkey.h"
 #include "passkey/passkey_task.h"
-#include "read_input.h"
 
 enum { PROMPT_PASSAGE, PROMPT_OFFICIAL };
 static const char *const prompt_choices[] = {"passage", "official", NULL};

@@ -2,9 +2,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/fail.h"
+#include "cli/file_list.h"
 #include "evaluate_tasks.h"
-#include "fail.h"
-#include "file_list.h"
 #include "perplexity/perplexity_task.h"
 
 static void perplexity_flags(struct evaluate_settings *settings,

@@ -3,13 +3,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/fail.h"
+#include "cli/file_hash.h"
+#include "cli/read_tokens.h"
+#include "cli/sub_command.h"
+#include "cli/terminal.h"
 #include "commands.h"
 #include "evaluate_loop.h"
-#include "fail.h"
-#include "file_hash.h"
-#include "read_tokens.h"
-#include "sub_command.h"
-#include "terminal.h"
 
 static const struct evaluate_task *const tasks[] = {
     &evaluate_passkey,    &evaluate_retrieval, &evaluate_multidoc_qa,

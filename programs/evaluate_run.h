@@ -3,9 +3,9 @@
 #ifndef DECIMAMBA_PROGRAMS_EVALUATE_RUN_H
 #define DECIMAMBA_PROGRAMS_EVALUATE_RUN_H
 
+#include "cli/method_list.h"
+#include "cli/model_flags.h"
 #include "evaluate_tasks.h"
-#include "method_list.h"
-#include "model_flags.h"
 #include "report.h"
 
 struct evaluate_flags {

@@ -2,8 +2,8 @@
 #ifndef DECIMAMBA_PROGRAMS_EVALUATE_TASKS_H
 #define DECIMAMBA_PROGRAMS_EVALUATE_TASKS_H
 
+#include "cli/options.h"
 #include "evaluate_data.h"
-#include "options.h"
 
 struct evaluate_settings {
     /* where texts are */

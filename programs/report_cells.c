@@ -3,7 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "fail.h"
+#include "cli/fail.h"
 
 static size_t cell_place(const struct report *report, size_t method, size_t column, size_t row) {
     const struct task *task = report->task;

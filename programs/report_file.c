@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fail.h"
-#include "output_file.h"
-#include "paths.h"
+#include "cli/fail.h"
+#include "cli/output_file.h"
+#include "cli/paths.h"
 
 static bool write_whole(const struct report *report, const char *file, const char *text,
                         size_t n_byte) {

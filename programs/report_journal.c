@@ -6,8 +6,8 @@
 #include <sys/types.h>
 #include <unistd.h>
 
-#include "fail.h"
-#include "paths.h"
+#include "cli/fail.h"
+#include "cli/paths.h"
 
 static const char format[] = "decimamba-evaluation";
 static const char beginning[] = "{\"format\":\"decimamba-evaluation\","; /* of the first line */

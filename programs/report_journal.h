@@ -15,7 +15,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-#include "output_folder.h"
+#include "cli/output_folder.h"
 
 struct report_journal {
     struct output_folder folder;

@@ -3,7 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "gnuplot.h"
+#include "cli/gnuplot.h"
 #include "report_file.h"
 #include "report_script.h"
 #include "report_table.h"

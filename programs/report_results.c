@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fail.h"
-#include "json_output.h"
+#include "cli/fail.h"
+#include "cli/json_output.h"
 #include "report.h"
 
 static struct report_outcome *outcome_at(const struct report *report, size_t method,

@@ -4,8 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fail.h"
-#include "report_sheet.h"
+#include "cli/fail.h"
+#include "cli/gnuplot.h"
+#include "cli/sheet.h"
 #include "report_table.h"
 
 /* Columns of the table: method, name, column, x, row, y, n, sum, figure, low, high. */
@@ -16,34 +17,6 @@ static const char *const colours[] = {"#0072b2", "#d55e00", "#009e73", "#cc79a7"
                                       "#e69f00", "#56b4e9", "#000000"};
 static const int points[] = {7, 5, 9, 13, 11, 4, 6, 8};
 enum { n_colour = sizeof colours / sizeof *colours, n_point = sizeof points / sizeof *points };
-
-/* `doubled`: a character to be written twice, beside the quote. */
-static void write_string(FILE *stream, const char *text, size_t width, bool wrapped, char doubled) {
-    fputc('\'', stream);
-    for (size_t n = 1; *text && n; text += n) {
-        n = sheet_line_length(text, width);
-        for (size_t i = 0; i < n; i++) {
-            fputc((unsigned char)text[i] < ' ' ? '?' : text[i], stream);
-            if (text[i] == '\'' || text[i] == doubled)
-                fputc(text[i], stream);
-        }
-        if (text[n] && !wrapped) {
-            fputs("...", stream);
-            break;
-        }
-        if (text[n])
-            fputs("'.\"\\n\".'", stream);
-    }
-    fputc('\'', stream);
-}
-
-void script_write_text(FILE *stream, const char *text, size_t width, bool wrapped) {
-    write_string(stream, text, width, wrapped, '\'');
-}
-
-void script_write_label(FILE *stream, const char *text, size_t width) {
-    write_string(stream, text, width, false, '%');
-}
 
 /* "128K" for 131072 and "10K" for 10000; else the name. */
 static void shorten(const struct task_axis *axis, size_t i, char text[tick_size]) {

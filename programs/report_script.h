@@ -11,11 +11,6 @@ bool report_script_fill(const struct report_cells *cells, FILE *stream);
  * printing that memory is short. */
 size_t *report_column_order(const struct task *task);
 
-/* A string of gnuplot, quoted so that nothing in it means anything to gnuplot, of at most `width`
- * characters, the rest cut off; or, where `wrapped`, on lines of so many. */
-void script_write_text(FILE *stream, const char *text, size_t width, bool wrapped);
-/* The same of a tick's label on one line, which gnuplot takes for a format: "80%%" shows "80%". */
-void script_write_label(FILE *stream, const char *text, size_t width);
 /* What a vertical axis of figures says (also as y_label), and its range and scale. */
 void script_figure_axis(const struct report_cells *cells, FILE *stream);
 /* What stands at a column's tick: "128K" for 131072 where that is short, and told apart from the

@@ -3,7 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "report_sheet.h"
+#include "cli/sheet.h"
 
 /* Where tables go. */
 struct target {

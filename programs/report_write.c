@@ -2,8 +2,8 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "fail.h"
-#include "json_output.h"
+#include "cli/fail.h"
+#include "cli/json_output.h"
 #include "report_file.h"
 #include "report_picture.h"
 #include "report_table.h"

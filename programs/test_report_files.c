@@ -5,8 +5,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cli/gnuplot.h"
+#include "cli/sheet.h"
 #include "report_script.h"
-#include "report_sheet.h"
 #include "report_table.h"
 
 static json_t *some_settings(void) {

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fail.h"
+#include "cli/fail.h"
 
 static bool save(const struct train_loop *loop, size_t step) {
     char *directory = train_folder_step(loop->folder, step);

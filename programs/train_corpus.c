@@ -4,10 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fail.h"
-#include "file_list.h"
+#include "cli/fail.h"
+#include "cli/file_list.h"
+#include "cli/token_source.h"
 #include "json_lines.h"
-#include "token_source.h"
 
 /* Makes room for `more` items beyond `n`; NULL, and `items` as it was, when memory is short. */
 static void *grown(void *items, size_t n, size_t more, size_t *capacity, size_t item_size) {

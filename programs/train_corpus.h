@@ -6,8 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "cli/options.h"
 #include "decimamba.h"
-#include "options.h"
 
 struct document {
     size_t first, n; /* of the corpus's ids */

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/fail.h"
 #include "draw.h"
-#include "fail.h"
 #include "passkey/passkey_training.h"
 #include "train_curriculum.h"
 

@@ -9,9 +9,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "fail.h"
-#include "options.h"
-#include "paths.h"
+#include "cli/fail.h"
+#include "cli/options.h"
+#include "cli/paths.h"
 
 enum { name_size = 40 };
 

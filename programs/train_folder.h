@@ -15,7 +15,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "output_folder.h"
+#include "cli/output_folder.h"
 
 struct train_folder {
     struct output_folder output;

@@ -4,9 +4,9 @@
 #include <string.h>
 #include <time.h>
 
-#include "fail.h"
-#include "json_output.h"
-#include "read_tokens.h"
+#include "cli/fail.h"
+#include "cli/json_output.h"
+#include "cli/read_tokens.h"
 #include "train_checkpoint.h"
 #include "train_curriculum.h"
 

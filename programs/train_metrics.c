@@ -9,10 +9,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cli/fail.h"
+#include "cli/output_file.h"
+#include "cli/paths.h"
 #include "event_file.h"
-#include "fail.h"
-#include "output_file.h"
-#include "paths.h"
 
 static bool fail_write(const struct train_metrics *metrics, const char *path) {
     int fault = errno;

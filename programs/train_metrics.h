@@ -5,7 +5,7 @@
 
 #include <jansson.h>
 
-#include "progress.h"
+#include "cli/progress.h"
 #include "train_folder.h"
 
 struct train_metrics {

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fail.h"
-#include "output_file.h"
+#include "cli/fail.h"
+#include "cli/output_file.h"
 
 /* What the picture needs to know of the numbers. */
 struct course {

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fail.h"
-#include "options_json.h"
+#include "cli/fail.h"
+#include "cli/options_json.h"
 #include "train_curriculum.h"
 #include "train_table.h"
 

@@ -4,9 +4,9 @@
 
 #include <jansson.h>
 
-#include "context_flags.h"
+#include "cli/context_flags.h"
+#include "cli/options.h"
 #include "decimamba.h"
-#include "options.h"
 
 enum train_task { TASK_NONE, TASK_PASSKEY, TASK_RETRIEVAL };
 enum train_loss { LOSS_COMPLETION, LOSS_ALL, LOSS_LAST };

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fail.h"
-#include "json_output.h"
+#include "cli/fail.h"
+#include "cli/json_output.h"
 
 char *train_state_write(const struct train_state *state) {
     char hash[20];

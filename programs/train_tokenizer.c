@@ -5,8 +5,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "fail.h"
-#include "paths.h"
+#include "cli/fail.h"
+#include "cli/paths.h"
 
 /* The folder of the model, or of the config, that the training starts from; allocated. */
 static char *start_folder(const struct train_settings *settings) {

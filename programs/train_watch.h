@@ -3,7 +3,7 @@
 #ifndef DECIMAMBA_PROGRAMS_TRAIN_WATCH_H
 #define DECIMAMBA_PROGRAMS_TRAIN_WATCH_H
 
-#include "progress.h"
+#include "cli/progress.h"
 
 struct train_watch {
     struct progress progress;

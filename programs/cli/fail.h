@@ -1,6 +1,6 @@
 /* Saying what went wrong: one line on standard error. */
-#ifndef DECIMAMBA_PROGRAMS_FAIL_H
-#define DECIMAMBA_PROGRAMS_FAIL_H
+#ifndef DECIMAMBA_CLI_FAIL_H
+#define DECIMAMBA_CLI_FAIL_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,7 +1,7 @@
 /* File names: joined, taken apart, and seen from elsewhere. What is returned is allocated; NULL
  * where memory is short, or where a comment says more. */
-#ifndef DECIMAMBA_PROGRAMS_PATHS_H
-#define DECIMAMBA_PROGRAMS_PATHS_H
+#ifndef DECIMAMBA_CLI_PATHS_H
+#define DECIMAMBA_CLI_PATHS_H
 
 /* "folder/name"; `name` alone where it is absolute, or the folder is "."; the folder alone where
  * the name is ".". */

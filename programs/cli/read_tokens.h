@@ -1,6 +1,6 @@
 /* Feeding a session in pieces, so that the progress shows and Ctrl-C is heard. */
-#ifndef DECIMAMBA_PROGRAMS_READ_TOKENS_H
-#define DECIMAMBA_PROGRAMS_READ_TOKENS_H
+#ifndef DECIMAMBA_CLI_READ_TOKENS_H
+#define DECIMAMBA_CLI_READ_TOKENS_H
 
 #include <stdbool.h>
 

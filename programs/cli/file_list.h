@@ -1,6 +1,6 @@
 /* The files that a name stands for. */
-#ifndef DECIMAMBA_PROGRAMS_FILE_LIST_H
-#define DECIMAMBA_PROGRAMS_FILE_LIST_H
+#ifndef DECIMAMBA_CLI_FILE_LIST_H
+#define DECIMAMBA_CLI_FILE_LIST_H
 
 #include <stdbool.h>
 

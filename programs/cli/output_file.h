@@ -3,8 +3,8 @@
  * process that was killed left is written anew. What is there already and is no regular file (a
  * pipe, /dev/stdout) is written to as it is. A symbolic link stays: what it leads to is written.
  * Faults print their line. */
-#ifndef DECIMAMBA_PROGRAMS_OUTPUT_FILE_H
-#define DECIMAMBA_PROGRAMS_OUTPUT_FILE_H
+#ifndef DECIMAMBA_CLI_OUTPUT_FILE_H
+#define DECIMAMBA_CLI_OUTPUT_FILE_H
 
 #include <stdbool.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* Knowing files by what is in them. */
-#ifndef DECIMAMBA_PROGRAMS_FILE_HASH_H
-#define DECIMAMBA_PROGRAMS_FILE_HASH_H
+#ifndef DECIMAMBA_CLI_FILE_HASH_H
+#define DECIMAMBA_CLI_FILE_HASH_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,7 +1,7 @@
 /* A small declarative reader of command lines: a command describes its flags in tables, from which
  * both the reading and the --help text are made. */
-#ifndef DECIMAMBA_PROGRAMS_OPTIONS_H
-#define DECIMAMBA_PROGRAMS_OPTIONS_H
+#ifndef DECIMAMBA_CLI_OPTIONS_H
+#define DECIMAMBA_CLI_OPTIONS_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
 /* The flags that say how a long text is kept within a model's reach. */
-#ifndef DECIMAMBA_PROGRAMS_CONTEXT_FLAGS_H
-#define DECIMAMBA_PROGRAMS_CONTEXT_FLAGS_H
+#ifndef DECIMAMBA_CLI_CONTEXT_FLAGS_H
+#define DECIMAMBA_CLI_CONTEXT_FLAGS_H
 
 #include <jansson.h>
 

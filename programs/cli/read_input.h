@@ -1,7 +1,7 @@
 /* Reading what a command works on: bytes from the command line, a file or standard input, in pieces
  * or whole. */
-#ifndef DECIMAMBA_PROGRAMS_READ_INPUT_H
-#define DECIMAMBA_PROGRAMS_READ_INPUT_H
+#ifndef DECIMAMBA_CLI_READ_INPUT_H
+#define DECIMAMBA_CLI_READ_INPUT_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
 /* A folder in TMPDIR for what a command needs only while it runs. Faults print their line. */
-#ifndef DECIMAMBA_PROGRAMS_SCRATCH_FOLDER_H
-#define DECIMAMBA_PROGRAMS_SCRATCH_FOLDER_H
+#ifndef DECIMAMBA_CLI_SCRATCH_FOLDER_H
+#define DECIMAMBA_CLI_SCRATCH_FOLDER_H
 
 #include "output_folder.h"
 

@@ -1,6 +1,6 @@
 /* The flags that say how a model runs, and opening what a command works with. */
-#ifndef DECIMAMBA_PROGRAMS_MODEL_FLAGS_H
-#define DECIMAMBA_PROGRAMS_MODEL_FLAGS_H
+#ifndef DECIMAMBA_CLI_MODEL_FLAGS_H
+#define DECIMAMBA_CLI_MODEL_FLAGS_H
 
 #include "decimamba.h"
 #include "options.h"

@@ -1,6 +1,6 @@
 /* The lock by which a process shows that it still works on a file or folder. */
-#ifndef DECIMAMBA_PROGRAMS_FILE_LOCK_H
-#define DECIMAMBA_PROGRAMS_FILE_LOCK_H
+#ifndef DECIMAMBA_CLI_FILE_LOCK_H
+#define DECIMAMBA_CLI_FILE_LOCK_H
 
 #include <stdbool.h>
 

@@ -1,6 +1,6 @@
 /* A folder that one process writes, and a later one may go on with. Faults print their line. */
-#ifndef DECIMAMBA_PROGRAMS_OUTPUT_FOLDER_H
-#define DECIMAMBA_PROGRAMS_OUTPUT_FOLDER_H
+#ifndef DECIMAMBA_CLI_OUTPUT_FOLDER_H
+#define DECIMAMBA_CLI_OUTPUT_FOLDER_H
 
 #include <stdbool.h>
 

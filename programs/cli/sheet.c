@@ -1,4 +1,4 @@
-#include "report_sheet.h"
+#include "sheet.h"
 
 #include <stdlib.h>
 #include <string.h>

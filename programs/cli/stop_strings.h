@@ -1,7 +1,7 @@
 /* Finding stop strings in text that comes in pieces: what may be the beginning of one is held
  * back until more has come. */
-#ifndef DECIMAMBA_PROGRAMS_STOP_STRINGS_H
-#define DECIMAMBA_PROGRAMS_STOP_STRINGS_H
+#ifndef DECIMAMBA_CLI_STOP_STRINGS_H
+#define DECIMAMBA_CLI_STOP_STRINGS_H
 
 #include "options.h"
 

@@ -12,6 +12,7 @@
 
 #include "fail.h"
 #include "paths.h"
+#include "sheet.h"
 
 extern char **environ;
 
@@ -162,4 +163,34 @@ bool gnuplot_draw(const char *folder, const char *name, bool svg) {
     free(run.script);
     free(run.folder);
     return fine;
+}
+
+/* ---- Texts in scripts ---- */
+
+/* `doubled`: a character to be written twice, beside the quote. */
+static void write_string(FILE *stream, const char *text, size_t width, bool wrapped, char doubled) {
+    fputc('\'', stream);
+    for (size_t n = 1; *text && n; text += n) {
+        n = sheet_line_length(text, width);
+        for (size_t i = 0; i < n; i++) {
+            fputc((unsigned char)text[i] < ' ' ? '?' : text[i], stream);
+            if (text[i] == '\'' || text[i] == doubled)
+                fputc(text[i], stream);
+        }
+        if (text[n] && !wrapped) {
+            fputs("...", stream);
+            break;
+        }
+        if (text[n])
+            fputs("'.\"\\n\".'", stream);
+    }
+    fputc('\'', stream);
+}
+
+void script_write_text(FILE *stream, const char *text, size_t width, bool wrapped) {
+    write_string(stream, text, width, wrapped, '\'');
+}
+
+void script_write_label(FILE *stream, const char *text, size_t width) {
+    write_string(stream, text, width, false, '%');
 }

@@ -1,6 +1,6 @@
 /* What standard output is. */
-#ifndef DECIMAMBA_PROGRAMS_TERMINAL_H
-#define DECIMAMBA_PROGRAMS_TERMINAL_H
+#ifndef DECIMAMBA_CLI_TERMINAL_H
+#define DECIMAMBA_CLI_TERMINAL_H
 
 #include <stdbool.h>
 #include <stddef.h>

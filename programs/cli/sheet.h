@@ -1,6 +1,6 @@
 /* A table of short texts, for a terminal or in Markdown. */
-#ifndef DECIMAMBA_PROGRAMS_REPORT_SHEET_H
-#define DECIMAMBA_PROGRAMS_REPORT_SHEET_H
+#ifndef DECIMAMBA_CLI_SHEET_H
+#define DECIMAMBA_CLI_SHEET_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
 /* The --help text of a command, made from its tables. */
-#ifndef DECIMAMBA_PROGRAMS_OPTIONS_HELP_H
-#define DECIMAMBA_PROGRAMS_OPTIONS_HELP_H
+#ifndef DECIMAMBA_CLI_OPTIONS_HELP_H
+#define DECIMAMBA_CLI_OPTIONS_HELP_H
 
 #include "options.h"
 

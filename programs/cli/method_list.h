@@ -1,6 +1,6 @@
 /* Methods to compare, as a user names them: "keep-last:base-length=512". */
-#ifndef DECIMAMBA_PROGRAMS_METHOD_LIST_H
-#define DECIMAMBA_PROGRAMS_METHOD_LIST_H
+#ifndef DECIMAMBA_CLI_METHOD_LIST_H
+#define DECIMAMBA_CLI_METHOD_LIST_H
 
 #include "context_flags.h"
 

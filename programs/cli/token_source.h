@@ -1,7 +1,7 @@
 /* Token ids in pieces, from text or from a list of ids: what a command reads, in memory that does not
  * grow with it. */
-#ifndef DECIMAMBA_PROGRAMS_TOKEN_SOURCE_H
-#define DECIMAMBA_PROGRAMS_TOKEN_SOURCE_H
+#ifndef DECIMAMBA_CLI_TOKEN_SOURCE_H
+#define DECIMAMBA_CLI_TOKEN_SOURCE_H
 
 #include "read_input.h"
 #include "token_text.h"

@@ -1,6 +1,6 @@
 /* Continuing a text: draw a token, show it, read it, until something ends it. */
-#ifndef DECIMAMBA_PROGRAMS_GENERATION_H
-#define DECIMAMBA_PROGRAMS_GENERATION_H
+#ifndef DECIMAMBA_CLI_GENERATION_H
+#define DECIMAMBA_CLI_GENERATION_H
 
 #include "decimamba.h"
 #include "stop_strings.h"

@@ -1,7 +1,7 @@
 /* All ids of a text, for work that looks here and there in it: a long text's are in a file without a
  * name in TMPDIR (4 bytes each), and memory does not grow with them. */
-#ifndef DECIMAMBA_PROGRAMS_ID_STORE_H
-#define DECIMAMBA_PROGRAMS_ID_STORE_H
+#ifndef DECIMAMBA_CLI_ID_STORE_H
+#define DECIMAMBA_CLI_ID_STORE_H
 
 #include "token_source.h"
 

@@ -1,6 +1,6 @@
 /* Results as JSON. */
-#ifndef DECIMAMBA_PROGRAMS_JSON_OUTPUT_H
-#define DECIMAMBA_PROGRAMS_JSON_OUTPUT_H
+#ifndef DECIMAMBA_CLI_JSON_OUTPUT_H
+#define DECIMAMBA_CLI_JSON_OUTPUT_H
 
 #include <jansson.h>
 #include <stdbool.h>

@@ -1,6 +1,6 @@
 /* The options of a command as a JSON object: a key is a flag's name with '_' for '-'. */
-#ifndef DECIMAMBA_PROGRAMS_OPTIONS_JSON_H
-#define DECIMAMBA_PROGRAMS_OPTIONS_JSON_H
+#ifndef DECIMAMBA_CLI_OPTIONS_JSON_H
+#define DECIMAMBA_CLI_OPTIONS_JSON_H
 
 #include <jansson.h>
 

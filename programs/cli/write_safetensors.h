@@ -1,6 +1,6 @@
 /* A few tensors as a .safetensors file, whole or not at all. */
-#ifndef DECIMAMBA_PROGRAMS_WRITE_SAFETENSORS_H
-#define DECIMAMBA_PROGRAMS_WRITE_SAFETENSORS_H
+#ifndef DECIMAMBA_CLI_WRITE_SAFETENSORS_H
+#define DECIMAMBA_CLI_WRITE_SAFETENSORS_H
 
 #include <jansson.h>
 #include <stdbool.h>

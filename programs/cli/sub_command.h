@@ -1,6 +1,6 @@
 /* Commands that are several: `decimamba evaluate TASK`, `decimamba analyze VIEW`. */
-#ifndef DECIMAMBA_PROGRAMS_SUB_COMMAND_H
-#define DECIMAMBA_PROGRAMS_SUB_COMMAND_H
+#ifndef DECIMAMBA_CLI_SUB_COMMAND_H
+#define DECIMAMBA_CLI_SUB_COMMAND_H
 
 #include <stdbool.h>
 #include <stddef.h>

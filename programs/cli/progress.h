@@ -1,6 +1,6 @@
 /* How far long work has come: one line on standard error, only where that is a terminal. */
-#ifndef DECIMAMBA_PROGRAMS_PROGRESS_H
-#define DECIMAMBA_PROGRAMS_PROGRESS_H
+#ifndef DECIMAMBA_CLI_PROGRESS_H
+#define DECIMAMBA_CLI_PROGRESS_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "complaints.h"
-#include "report.h"
+#include "evaluate/report.h"
 
 enum { n_column = 2, n_row = 2, n_prompt = 4 };
 

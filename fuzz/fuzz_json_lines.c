@@ -6,7 +6,7 @@
 
 #include "complaints.h"
 #include "json_lines.h"
-#include "train_corpus.h"
+#include "train/train_corpus.h"
 
 static const dm_tokenizer *tokenizer;
 

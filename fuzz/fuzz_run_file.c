@@ -4,7 +4,7 @@
 
 #include "complaints.h"
 #include "context/context.h"
-#include "train_settings.h"
+#include "train/train_settings.h"
 
 static const struct command command = {.name = "train", .operands = "[RUN.json]", .max_operand = 1};
 enum { n_layer = 3 };

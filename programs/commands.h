@@ -1,4 +1,4 @@
-/* The sub-commands, one file each. */
+/* The commands: those of one file beside this, those of several in folders. */
 #ifndef DECIMAMBA_PROGRAMS_COMMANDS_H
 #define DECIMAMBA_PROGRAMS_COMMANDS_H
 

@@ -4,6 +4,8 @@
 #   - only src/backends/onednn_* include dnnl.h;
 #   - programs/, evaluation/ and analysis/ include only decimamba.h and files of their own; programs/
 #     those of evaluation/ and analysis/ as well;
+#   - in programs/, cli/ includes only itself of these, and the others only themselves, cli/ and
+#     commands.h; analyze/ includes evaluate/ as well, whose tasks one of its views runs;
 #   - only tests include tests/test_support.h and tests/test_warnings.h.
 # Usage: check_layering.sh ROOT; without ROOT, a check of this script on a made-up tree.
 set -u
@@ -26,6 +28,13 @@ check() {
         close(path)
         return found
     }
+    # In programs/; "": what lies beside its folders.
+    function may_see(folder, other) {
+        if (folder == "cli")
+            return other == "cli/"
+        return other == "" || other == "cli/" || other == folder "/" ||
+               (folder == "analyze" && other == "evaluate/")
+    }
     !/^[ \t]*#[ \t]*include/ { next }
     /dnnl\.h/ && FILENAME !~ /^src\/backends\/onednn_/ { wrong("dnnl.h is for src/backends/onednn_*") }
     {
@@ -41,9 +50,15 @@ check() {
     place[1] != "src" {
         beside = FILENAME
         sub(/[^\/]*$/, "", beside)
-        if (target ~ /\.\./ ||
-            !((!slash && exists(beside target)) || exists(place[1] "/" target) ||
-              (place[1] == "programs" && (exists("evaluation/" target) || exists("analysis/" target)))))
+        if (target ~ /\.\./)
+            wrong("only decimamba.h and files of its own")
+        else if (!slash && exists(beside target))
+            ; # its own
+        else if (exists(place[1] "/" target)) {
+            if (place[1] == "programs" && !may_see(folder, substr(target, 1, slash)))
+                wrong("not for programs/" folder)
+        } else if (place[1] != "programs" ||
+                   !(exists("evaluation/" target) || exists("analysis/" target)))
             wrong("only decimamba.h and files of its own")
         next
     }
@@ -72,6 +87,11 @@ expect() {
     for folder in base text checkpoint ops layers backends context model session api; do
         mkdir -p "$tree/src/$folder"
         : >"$tree/src/$folder/a.h"
+    done
+    for folder in cli train evaluate analyze; do
+        mkdir "$tree/programs/$folder"
+        : >"$tree/programs/$folder/o.h"
+        : >"$tree/programs/$folder/$folder.h"
     done
     : >"$tree/programs/p.h"
     : >"$tree/evaluation/e.h"
@@ -105,6 +125,18 @@ check_itself() {
     expect 0 evaluation/x.c '#include "e.h"'
     expect 0 programs/x.c '#include "n.h"'
     expect 0 analysis/x.c '#include "n.h"'
+    expect 0 programs/x.c '#include "p.h"'
+    expect 0 programs/x.c '#include "cli/o.h"'
+    expect 0 programs/cli/x.c '#include "o.h"'
+    expect 0 programs/cli/x.c '#include "e.h"'
+    expect 0 programs/cli/x.c '#include "decimamba.h"'
+    expect 0 programs/train/x.c '#include "o.h"'
+    expect 0 programs/train/x.c '#include "train/o.h"'
+    expect 0 programs/train/x.c '#include "cli/o.h"'
+    expect 0 programs/train/x.c '#include "p.h"'
+    expect 0 programs/train/x.c '#include "n.h"'
+    expect 0 programs/analyze/x.c '#include "evaluate/o.h"'
+    expect 0 programs/train/test_x.c '#include "test_support.h"'
     expect 0 src/base/test_x.c '#include "test_support.h"'
     expect 0 programs/test_x.c '#include "test_support.h"'
     expect 1 src/base/x.c '#include "test_support.h"'
@@ -126,6 +158,17 @@ check_itself() {
     expect 1 src/backends/cpu.c '#include "oneapi/dnnl/dnnl.h"'
     expect 1 programs/x.c '#include "base/a.h"'
     expect 1 programs/x.c '#include "a.h"'
+    expect 1 programs/x.c '#include "train/o.h"'
+    expect 1 programs/cli/x.c '#include "p.h"'
+    expect 1 programs/cli/x.h '#include "train/o.h"'
+    expect 1 programs/cli/x.c '#include "base/a.h"'
+    expect 1 programs/train/x.c '#include "cli.h"'
+    expect 1 programs/train/x.h '#include "evaluate/o.h"'
+    expect 1 programs/train/x.c '#include "../cli/o.h"'
+    expect 1 programs/train/x.c '#include "test_support.h"'
+    expect 1 programs/evaluate/x.c '#include "analyze/o.h"'
+    expect 1 programs/analyze/x.c '#include "train/o.h"'
+    expect 1 evaluation/x.c '#include "cli/o.h"'
     expect 1 evaluation/x.c '#include "p.h"'
     expect 1 evaluation/x.c '#include "n.h"'
     expect 1 analysis/x.c '#include "e.h"'

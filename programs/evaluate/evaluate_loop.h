@@ -1,0 +1,26 @@
+/* Asking a task's prompts by several methods, and showing how it goes. */
+#ifndef DECIMAMBA_EVALUATE_LOOP_H
+#define DECIMAMBA_EVALUATE_LOOP_H
+
+#include "report.h"
+
+struct evaluation {
+    const struct task *task;
+    const dm_model *model;
+    const dm_tokenizer *tokenizer;
+    size_t vocab_size;    /* the model's */
+    const int32_t *stops; /* [n_stop] tokens that end an answer */
+    size_t n_stop;
+    const struct method_list *methods;
+    size_t batch;   /* prompts that are read together, at most */
+    size_t trained; /* the column of this value is marked; 0: none */
+    struct report *report;
+};
+
+enum evaluation_end { EVALUATION_FAILED, EVALUATION_INTERRUPTED, EVALUATION_DONE };
+
+/* Answers what the report does not know yet. Of counts with rows the grid is shown as it fills, in
+ * colours, where standard output is a terminal. Faults print their line. */
+enum evaluation_end evaluate_methods(const struct evaluation *evaluation);
+
+#endif

@@ -1,0 +1,51 @@
+/* What commands that ask a task's prompts have in common: the tasks, a model, the methods, and the
+ * report of their outcomes. Faults print their line. */
+#ifndef DECIMAMBA_EVALUATE_RUN_H
+#define DECIMAMBA_EVALUATE_RUN_H
+
+#include "cli/method_list.h"
+#include "cli/model_flags.h"
+#include "evaluate_tasks.h"
+#include "report.h"
+
+struct evaluate_flags {
+    const struct evaluate_task *kind;
+    const char *directory, *output; /* of the model; output NULL: nothing is written */
+    size_t batch, trained;
+    struct evaluate_settings task;
+    struct model_flags model;
+};
+
+enum { n_evaluate_option = 5 };
+/* Sets the defaults, and makes the table of the flags but the task's and the model's own. */
+void evaluate_flags_table(struct evaluate_flags *flags, struct option table[n_evaluate_option]);
+
+struct evaluate_run {
+    const struct evaluate_flags *flags;
+    dm_tokenizer *tokenizer;
+    dm_model *model;
+    dm_model_info info;
+    int32_t *stops; /* [n_stop] tokens that end an answer */
+    size_t n_stop;
+    struct method_list methods; /* the caller's to fill, between load and open */
+    struct evaluate_data data;
+    struct report report;
+};
+
+/* The task that arguments[1] names, of `decimamba COMMAND TASK ...`; NULL after a fault. */
+const struct evaluate_task *evaluate_task_find(const char *command, int n_argument,
+                                               char **arguments);
+/* A line for each task. */
+void evaluate_tasks_print(void);
+
+/* The training length in tokens, where a flag gives it; else 0. */
+size_t evaluate_trained_length(const struct evaluate_flags *flags);
+/* Opens the model and its tokenizer. The run can be closed whatever came before. */
+bool evaluate_run_load(struct evaluate_run *run);
+/* Makes the task, checks the methods, and opens the report. */
+bool evaluate_run_open(struct evaluate_run *run);
+/* Answers what the report does not know yet, prints it and writes its files. The exit status. */
+int evaluate_run_answer(struct evaluate_run *run);
+void evaluate_run_close(struct evaluate_run *run);
+
+#endif

@@ -1,0 +1,19 @@
+/* The tables of a report: methods by columns; methods by rows, where these are what figures are
+ * means of; and, in Markdown, each method's rows by columns where both are numbers. */
+#ifndef DECIMAMBA_EVALUATE_REPORT_TABLE_H
+#define DECIMAMBA_EVALUATE_REPORT_TABLE_H
+
+#include "report_cells.h"
+
+/* Whether the outcomes are counts over two sides of numbers, such as depth and length. */
+bool report_is_grid(const struct task *task);
+/* Whether this is a column that the model was trained on. */
+bool report_is_trained(const struct report *report, size_t column);
+/* How tables name the figures. */
+const char *report_figures(const struct task *task);
+
+/* `width`: as report_print has it. A fault prints its line. */
+bool report_tables_print(const struct report_cells *cells, FILE *stream, size_t width);
+bool report_tables_markdown(const struct report_cells *cells, FILE *stream);
+
+#endif

@@ -1,0 +1,15 @@
+/* What changes in the course of a training. */
+#ifndef DECIMAMBA_TRAIN_CURRICULUM_H
+#define DECIMAMBA_TRAIN_CURRICULUM_H
+
+#include "train_settings.h"
+
+/* The longest sequence in step `step` (from 0). */
+size_t train_length_at(const struct train_settings *settings, size_t step);
+/* How large examples are in that step: documents of TASK_RETRIEVAL, else the longest sequence. */
+size_t train_size_at(const struct train_settings *settings, size_t step);
+/* The context's base_length in that step, where a share is asked for; else as it stands. */
+size_t train_base_length_at(const struct train_settings *settings,
+                            const dm_context_options *context, size_t step);
+
+#endif

@@ -1,0 +1,25 @@
+/* The keys of a training, as options. */
+#ifndef DECIMAMBA_TRAIN_TABLE_H
+#define DECIMAMBA_TRAIN_TABLE_H
+
+#include "train_settings.h"
+
+enum train_group {
+    TRAIN_MODEL,
+    TRAIN_SEQUENCES,
+    TRAIN_STEPS,
+    TRAIN_CONTEXT,
+    TRAIN_SHARE,
+    TRAIN_RUN, /* what may change when a training goes on */
+    N_TRAIN_GROUP
+};
+
+struct train_table {
+    struct option options[N_TRAIN_GROUP][20];
+    struct option_group groups[N_TRAIN_GROUP + 1];
+};
+
+/* The table for `settings`, whose context flags are reset. */
+void train_table_make(struct train_settings *settings, struct train_table *table);
+
+#endif

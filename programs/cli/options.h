@@ -7,53 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum option_kind {
-    OPTION_END,    /* closes a table */
-    OPTION_FLAG,   /* bool */
-    OPTION_SIZE,   /* size_t */
-    OPTION_SEED,   /* uint64_t */
-    OPTION_REAL,   /* double */
-    OPTION_TEXT,   /* const char * */
-    OPTION_TEXTS,  /* struct text_list: the flag may be repeated */
-    OPTION_SIZES,  /* struct size_list: numbers with commas between */
-    OPTION_CHOICE, /* int: a place in `choices` */
-};
-
-enum { list_capacity = 64 };
-struct text_list {
-    const char *items[list_capacity];
-    size_t n;
-    bool replaceable; /* what is there is only a default: the next text begins the list anew */
-};
-struct size_list {
-    size_t items[list_capacity];
-    size_t n;
-};
-
-struct option {
-    enum option_kind kind;
-    const char *name;     /* without the dashes */
-    void *value;          /* as `kind` says; it holds the default */
-    const char *argument; /* how --help calls the argument */
-    const char *help;
-    double least, most;         /* range of a number (of each, in a list); both 0: any >= 0 */
-    const char *const *choices; /* ended by NULL */
-    bool *given;                /* set when the flag appears; --help then shows no default */
-    bool path;                  /* the text is a file's name */
-};
-
-struct option_group {
-    const char *title;
-    const struct option *options;
-};
-
-struct command {
-    const char *name, *operands, *summary;
-    const char *notes;   /* paragraphs under the summary, or NULL */
-    const char *example; /* lines, each a command */
-    size_t min_operand, max_operand;
-    int (*run)(int n_argument, char **arguments); /* exit status */
-};
+#include "option_table.h"
 
 enum options_result { OPTIONS_FAILED, OPTIONS_HELP, OPTIONS_READ };
 

@@ -2,7 +2,7 @@
 #ifndef DECIMAMBA_TRAIN_CHECKPOINT_H
 #define DECIMAMBA_TRAIN_CHECKPOINT_H
 
-#include "train_loop.h"
+#include "train_work.h"
 
 /* Writes a checkpoint of now, unless there is one, and lets `last`, and where it `is_best` also
  * `best`, point to it; then removes older ones. */

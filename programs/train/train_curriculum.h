@@ -2,7 +2,7 @@
 #ifndef DECIMAMBA_TRAIN_CURRICULUM_H
 #define DECIMAMBA_TRAIN_CURRICULUM_H
 
-#include "train_settings.h"
+#include "train_keys.h"
 
 /* The longest sequence in step `step` (from 0). */
 size_t train_length_at(const struct train_settings *settings, size_t step);

@@ -1,55 +1,8 @@
-/* What a training is told: one table of keys, which a run file and the command line set. */
+/* Reading, checking and writing the settings of a training. */
 #ifndef DECIMAMBA_TRAIN_SETTINGS_H
 #define DECIMAMBA_TRAIN_SETTINGS_H
 
-#include <jansson.h>
-
-#include "cli/context_flags.h"
-#include "cli/options.h"
-#include "decimamba.h"
-
-enum train_task { TASK_NONE, TASK_PASSKEY, TASK_RETRIEVAL };
-enum train_loss { LOSS_COMPLETION, LOSS_ALL, LOSS_LAST };
-enum train_average { AVERAGE_LABELS, AVERAGE_SEQUENCES };
-enum train_on_nan { ON_NAN_STOP, ON_NAN_SKIP };
-
-struct train_settings {
-    /* model and data */
-    const char *model, *config, *settings, *tokenizer, *output, *squad, *held_out_squad;
-    size_t seed;
-    struct text_list text, jsonl, held_out_text, held_out_jsonl;
-    size_t held_out;
-    int task;
-    /* sequences and loss */
-    size_t length, shortest, length_start, batch_tokens, accumulate, labels, chunks;
-    double length_over, text_weight, mention_weight;
-    bool text_weight_given, shortest_given, length_start_given;
-    size_t documents, documents_start; /* of TASK_RETRIEVAL */
-    double documents_over;
-    bool documents_given, documents_start_given, documents_over_given;
-    int loss, average;
-    bool loss_given, labels_given, average_given;
-    bool chunks_given; /* 1, too, says which labels and tail a text has: see train_data.c */
-    /* steps */
-    size_t steps, warmup;
-    double learning_rate, final_rate, beta1, beta2, epsilon, weight_decay, clip, lora_alpha;
-    int schedule, decay, dtype;
-    struct text_list freeze;
-    size_t lora_rank;
-    /* decimation */
-    struct context_flags context;
-    double kept_share, kept_share_start, kept_share_over;
-    bool kept_share_given, kept_share_start_given;
-    /* the run */
-    size_t n_thread, evaluate_every, save_every, keep, patience;
-    const char *cpu;
-    bool recompute;
-    int on_nan;
-    double spike;
-
-    const char *run_file; /* NULL: none */
-    json_t *file;         /* what is in it; texts above may live there */
-};
+#include "train_keys.h"
 
 /* Reads the command line, and the run file that it names: what the command line says goes before
  * the file. Faults print their line; the settings are freed either way. */

@@ -2,7 +2,7 @@
 #ifndef DECIMAMBA_TRAIN_TABLE_H
 #define DECIMAMBA_TRAIN_TABLE_H
 
-#include "train_settings.h"
+#include "train_keys.h"
 
 enum train_group {
     TRAIN_MODEL,

@@ -2,7 +2,7 @@
 #ifndef DM_BACKENDS_ONEDNN_BYTES_H
 #define DM_BACKENDS_ONEDNN_BYTES_H
 
-#include "backends/onednn_matrix.h"
+#include "backends/onednn_weight.h"
 
 /* Room for the columns of a weight; DM_ERROR_UNSUPPORTED where sums may leave 32 bits. */
 dm_status dm_bytes_new(struct dm_matrix *matrix, dm_error *error);

@@ -11,6 +11,7 @@
 
 #include "backends/onednn_bytes.h"
 #include "backends/onednn_gradient.h"
+#include "backends/onednn_matrix.h"
 #include "base/memory.h"
 
 enum { least_tiles = 4 /* fewer rows than so many tiles are cut by columns */ };

@@ -7,7 +7,13 @@
 #define DM_TRAINING_LORA_H
 
 #include "base/random.h"
-#include "training/trained_network.h"
+#include "training/tensors.h"
+
+/* W + scale * B A instead of in_proj and out_proj; rank 0: not. */
+struct dm_lora {
+    size_t rank;
+    dm_real scale; /* alpha / rank */
+};
 
 /* A rank of more than the smaller side of an adapted matrix, or without any, is
  * DM_ERROR_ARGUMENT. */

@@ -4,13 +4,7 @@
 #define DM_TRAINING_TRAINED_NETWORK_H
 
 #include "layers/network.h"
-#include "training/tensors.h"
-
-/* W + scale * B A instead of in_proj and out_proj; rank 0: not. */
-struct dm_lora {
-    size_t rank;
-    dm_real scale; /* alpha / rank */
-};
+#include "training/lora.h"
 
 struct dm_trained_network {
     struct dm_network network;

@@ -1,0 +1,116 @@
+#!/bin/sh
+# Reads every #include between the project's files and fails on a circle. A file is a .c with the .h
+# of its name here: it sees another when either of them includes the other's header. Tests are left
+# out. Which folders see each other is check_layering.sh's.
+# Usage: check_circles.sh ROOT; without ROOT, a check of this script on made-up trees.
+set -u
+
+check() {
+    cd "$1" || exit 2
+    find src programs evaluation analysis -name '*.[ch]' ! -name 'test_*' | LC_ALL=C sort | xargs awk '
+    function exists(path,   line, found) {
+        found = (getline line < path) >= 0
+        close(path)
+        return found
+    }
+    # The file that an include of this one means, from its own folder or from one of the roots.
+    function find(target,   own, root, roots, i, n) {
+        own = FILENAME
+        sub(/[^\/]*$/, "", own)
+        if (exists(own target))
+            return own target
+        root = FILENAME
+        sub(/\/.*/, "", root)
+        n = split(root == "programs" ? "programs evaluation analysis" : root, roots, " ")
+        for (i = 1; i <= n; i++)
+            if (exists(roots[i] "/" target))
+                return roots[i] "/" target
+        return ""
+    }
+    !/^[ \t]*#[ \t]*include[ \t]*"/ { next }
+    {
+        split($0, part, "\"")
+        other = find(part[2])
+        own = FILENAME
+        sub(/\.[ch]$/, "", own)
+        sub(/\.[ch]$/, "", other)
+        if (other != "" && other != own)
+            sees[own] = sees[own] " " other
+    }
+    function reaches(from, to,   list, n, i) {
+        if (from == to)
+            return 1
+        been[from] = 1
+        n = split(sees[from], list, " ")
+        for (i = 1; i <= n; i++)
+            if (!(list[i] in been) && reaches(list[i], to))
+                return 1
+        return 0
+    }
+    END {
+        for (file in sees) {
+            n = split(sees[file], list, " ")
+            for (i = 1; i <= n; i++) {
+                split("", been)
+                if (reaches(list[i], file)) {
+                    print "in a circle: " file " sees " list[i]
+                    failed = 1
+                }
+            }
+        }
+        exit failed
+    }'
+}
+
+# A made-up tree; $1: expected status; then pairs of a file and what it includes.
+expect() {
+    tree=$(mktemp -d) || exit 2
+    wanted=$1 said=$*
+    shift
+    mkdir -p "$tree/src/base" "$tree/src/text" "$tree/programs/cli" "$tree/evaluation" "$tree/analysis"
+    for file in src/base/m src/text/a src/text/b src/text/c programs/p programs/cli/o \
+        programs/cli/h evaluation/e analysis/n; do
+        : >"$tree/$file.c"
+        : >"$tree/$file.h"
+    done
+    while [ $# -gt 0 ]; do
+        printf '#include "%s"\n' "$2" >>"$tree/$1"
+        shift 2
+    done
+    (check "$tree") >"$tree/report" 2>&1
+    status=$?
+    [ "$status" -ne 0 ] && status=1
+    if [ "$status" -ne "$wanted" ] || { [ "$status" -ne 0 ] && ! grep -q '^in a circle' "$tree/report"; }; then
+        echo "check_circles.sh: expect $said: status $status"
+        cat "$tree/report"
+        n_wrong=$((n_wrong + 1))
+    fi
+    rm -r "$tree"
+}
+
+check_itself() {
+    n_wrong=0
+    expect 0
+    expect 0 src/text/a.c text/a.h
+    expect 0 src/text/a.c text/b.h
+    expect 0 src/text/a.c text/b.h src/text/b.c text/c.h src/text/a.h text/c.h
+    expect 0 src/text/a.c text/b.h src/text/test_b.c text/a.h src/text/test_a.h text/a.h
+    expect 0 programs/p.c cli/o.h programs/cli/o.c h.h programs/cli/h.c e.h
+    expect 1 src/text/a.c text/b.h src/text/b.c text/a.h
+    expect 1 src/text/a.h b.h src/text/b.c text/a.h
+    expect 1 src/text/a.h text/b.h src/text/b.h text/a.h
+    expect 1 src/text/a.c text/b.h src/text/b.h text/c.h src/text/c.c text/a.h
+    expect 1 src/text/a.c text/b.h src/text/b.c text/c.h src/text/c.c text/b.h src/text/c.c base/m.h
+    expect 1 src/base/m.c text/a.h src/text/a.c base/m.h
+    expect 1 programs/cli/o.c h.h programs/cli/h.c o.h
+    expect 1 programs/p.c cli/o.h programs/cli/o.c p.h
+    expect 1 evaluation/e.c n.h analysis/n.c e.h evaluation/e.c e.h programs/p.c p.h \
+        programs/p.c cli/o.h programs/cli/o.h p.h
+    [ "$n_wrong" -eq 0 ]
+}
+
+if [ $# -eq 0 ]; then
+    check_itself
+else
+    check "$1"
+fi

@@ -3,7 +3,7 @@
 . "$(dirname "$0")/common.sh"
 
 run 0 --version
-printed_exactly 'decimamba 0.1.0'
+printed_exactly "decimamba $("$root/scripts/version.sh")"
 run 0 --help
 prints 'Example:'
 n_word=0

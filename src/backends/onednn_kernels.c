@@ -1,5 +1,6 @@
 #include "backends/onednn_kernels.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #ifdef __GLIBC__
@@ -263,6 +264,18 @@ static dnnl_status_t prepare(struct dm_runner *runner, const struct dm_kernel *k
     return dnnl_success;
 }
 
+/* The code that oneDNN makes where there is no AVX-512 keeps numbers below the stack's end, where a
+ * signal's handler would write over them, and over the heap through them: a signal waits so long. */
+static dnnl_status_t execute(const_dnnl_primitive_t primitive, dnnl_stream_t stream, int n,
+                             const dnnl_exec_arg_t *arguments) {
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    dnnl_status_t status = dnnl_primitive_execute(primitive, stream, n, arguments);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return status;
+}
+
 dnnl_status_t dm_runner_run(struct dm_runner *runner, const struct dm_kernel *kernel, int i,
                             const void *x, const void *packed, void *y, void *scratch) {
     static const int names[] = {DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DST, DNNL_ARG_SCRATCHPAD};
@@ -273,8 +286,7 @@ dnnl_status_t dm_runner_run(struct dm_runner *runner, const struct dm_kernel *ke
         arguments[k] = (dnnl_exec_arg_t){names[k], runner->operands[k]};
         status = dnnl_memory_set_data_handle(runner->operands[k], data[k]);
     }
-    return status ? status
-                  : dnnl_primitive_execute(kernel->primitives[i], runner->stream, 4, arguments);
+    return status ? status : execute(kernel->primitives[i], runner->stream, 4, arguments);
 }
 
 /* Where the environment has ONEDNN_VERBOSE or DNNL_VERBOSE, oneDNN tells of each primitive on standard

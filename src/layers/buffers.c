@@ -4,7 +4,13 @@
 
 #include "base/memory.h"
 
-enum { alignment = 64, every_part = DM_PART_BATCH | DM_PART_INPUT | DM_PART_HANDED | DM_PART_SCAN };
+enum { alignment = 64, every_part = DM_PART_INPUT | DM_PART_HANDED | DM_PART_SCAN };
+
+size_t dm_buffers_of_token(const struct dm_layer_config *layer, bool training,
+                           struct dm_buffer_row rows[DM_MAX_BUFFER]) {
+    const struct dm_buffer_use use = {.n_token = 1, .n_sequence = 1, .training = training};
+    return layer->kind->buffers(layer, &use, rows);
+}
 
 void *dm_arena_take(struct dm_arena *arena, size_t count, size_t size) {
     size_t n_byte, begin = arena->used;

@@ -31,6 +31,9 @@ struct dm_buffers {
     dm_real *sorts[DM_MAX_SORT][DM_MAX_BUFFER]; /* reading: `own` for each sort of layer */
 };
 
+/* The rows of a layer's buffers for one token, to read or to train on: how many. */
+size_t dm_buffers_of_token(const struct dm_layer_config *layer, bool training,
+                           struct dm_buffer_row rows[DM_MAX_BUFFER]);
 /* Bytes of the buffers for `capacity` tokens that are only read; false when they overflow. */
 bool dm_buffers_bytes(const struct dm_model_config *config, const struct dm_slice_plan *slices,
                       size_t capacity, size_t *n_byte);

@@ -36,7 +36,6 @@ enum {
     DM_MAX_WEIGHT = 16,    /* what operations read of them */
     DM_MAX_BUFFER = 16,
     DM_MAX_STATE = 2,
-    DM_MAX_CARRIED = 6,
     DM_MAX_DIM = 3
 };
 
@@ -111,10 +110,9 @@ enum dm_life {
 };
 
 enum dm_part {
-    DM_PART_BATCH = 1,  /* ids, sequences, states */
-    DM_PART_INPUT = 2,  /* the residual that enters, and what no later part reads */
-    DM_PART_HANDED = 4, /* what the last part reads: cut to the kept tokens in between */
-    DM_PART_SCAN = 8
+    DM_PART_INPUT = 1,  /* the residual that enters, and what no later part reads */
+    DM_PART_HANDED = 2, /* what the last part reads: cut to the kept tokens in between */
+    DM_PART_SCAN = 4
 };
 
 struct dm_buffer_row {

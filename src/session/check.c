@@ -24,9 +24,8 @@ static dm_status check_rows(const struct dm_batch *batch, const char *what, size
 dm_status dm_check_layer(const struct dm_batch *batch, size_t layer, dm_error *error) {
     const struct dm_layer_config *own = batch->network->layers[layer].config;
     const struct dm_buffers *at = batch->at;
-    const struct dm_buffer_use use = {.n_token = 1, .n_sequence = 1};
     struct dm_buffer_row rows[DM_MAX_BUFFER];
-    size_t n = own->kind->buffers(own, &use, rows);
+    size_t n = dm_buffers_of_token(own, false, rows);
     dm_status status = layer ? check_rows(batch, "the residual after", layer - 1, at->residual,
                                           own->d_model, error)
                              : DM_OK; /* the embedding is a weight */

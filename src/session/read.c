@@ -7,9 +7,8 @@
 size_t dm_session_pool_parts(const struct dm_batch *batch, size_t layer, size_t row,
                              float *parts[DM_POOL_MAX_PART]) {
     const struct dm_layer_config *own = batch->network->layers[layer].config;
-    const struct dm_buffer_use use = {.n_token = 1, .n_sequence = 1};
     struct dm_buffer_row rows[DM_MAX_BUFFER];
-    size_t n = own->kind->buffers(own, &use, rows), n_part = 0;
+    size_t n = dm_buffers_of_token(own, false, rows), n_part = 0;
     dm_batch_use_layer(batch, layer);
     parts[n_part++] = batch->at->residual + row * own->d_model;
     for (size_t i = 0; i < n; i++)

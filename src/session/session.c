@@ -8,9 +8,8 @@ void dm_session_pool_init(struct dm_token_pool *pool, const struct dm_session *s
                           const struct dm_stage *stage) {
     const struct dm_model_config *config = &session->model->network.config;
     const struct dm_layer_config *layer = dm_layer_config_of(config, stage->layer);
-    const struct dm_buffer_use use = {.n_token = 1, .n_sequence = 1};
     struct dm_buffer_row rows[DM_MAX_BUFFER];
-    size_t n = layer->kind->buffers(layer, &use, rows), n_part = 1;
+    size_t n = dm_buffers_of_token(layer, false, rows), n_part = 1;
     size_t width[DM_POOL_MAX_PART] = {config->d_model};
     for (size_t i = 0; i < n; i++)
         if (rows[i].carried)

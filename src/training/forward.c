@@ -53,9 +53,8 @@ static void hand_on(const struct dm_pass *pass, size_t layer) {
     const struct dm_network *network = &pass->trained->network;
     const struct dm_layer_config *config = network->layers[layer].config;
     const struct dm_layer_pass *at = &pass->layers[layer];
-    const struct dm_buffer_use use = {.n_token = 1, .n_sequence = 1, .training = true};
     struct dm_buffer_row rows[DM_MAX_BUFFER];
-    size_t n = config->kind->buffers(config, &use, rows);
+    size_t n = dm_buffers_of_token(config, true, rows);
     dm_rows_gather(network->threads, at->in.normed, at->kept, at->after->n_token, config->d_model,
                    at->out.normed);
     for (size_t i = 0; i < n; i++)

@@ -6,7 +6,7 @@
  * without weight.
  *
  * mamba.c is the table, forward.c one operation after the other, slices.c the same by slices of
- * channels, backward.c the way back. */
+ * channels, backward.c the way back; recurrences.c describes convolution and scan for all three. */
 #ifndef DM_LAYERS_MAMBA_MAMBA_H
 #define DM_LAYERS_MAMBA_MAMBA_H
 
@@ -89,7 +89,7 @@ static inline const size_t *mamba_sizes_of(const struct dm_batch *batch, size_t 
     return batch->network->layers[layer].config->size;
 }
 
-/* ---- The operations along a sequence, as forward and backward pass, whole or by slices, call them:
+/* ---- recurrences.c: the operations along a sequence, as forward and backward pass, whole or by slices, call them:
  * of strips that hold the channels at work ---- */
 
 struct dm_causal_conv1d dm_mamba_conv(const struct dm_batch *batch, size_t layer,

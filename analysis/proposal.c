@@ -82,17 +82,17 @@ static struct ranked *sorted(const float *scores, size_t n) {
 bool score_overlap(const float *a, const float *b, size_t n, size_t k, double *overlap) {
     struct ranked *best_a = sorted(a, n), *best_b = sorted(b, n);
     bool *chosen = calloc(n, sizeof *chosen);
-    bool fine = best_a && best_b && chosen;
+    bool ok = best_a && best_b && chosen;
     size_t n_both = 0;
-    for (size_t i = 0; fine && i < k; i++)
+    for (size_t i = 0; ok && i < k; i++)
         chosen[best_a[i].place] = true;
-    for (size_t i = 0; fine && i < k; i++)
+    for (size_t i = 0; ok && i < k; i++)
         n_both += chosen[best_b[i].place];
     *overlap = (double)n_both / (double)k;
     free(best_a);
     free(best_b);
     free(chosen);
-    return fine;
+    return ok;
 }
 
 /* ranks[i]: of token i, the mean of the places that equal scores take. */
@@ -110,9 +110,9 @@ static bool find_ranks(const float *scores, size_t n, double *ranks) {
 
 bool score_correlation(const float *a, const float *b, size_t n, double *correlation) {
     double *x = calloc(n, sizeof *x), *y = calloc(n, sizeof *y);
-    bool fine = x && y && find_ranks(a, n, x) && find_ranks(b, n, y);
+    bool ok = x && y && find_ranks(a, n, x) && find_ranks(b, n, y);
     double mean = (double)(n - 1) / 2, both = 0, xs = 0, ys = 0;
-    for (size_t i = 0; fine && i < n; i++) {
+    for (size_t i = 0; ok && i < n; i++) {
         both += (x[i] - mean) * (y[i] - mean);
         xs += (x[i] - mean) * (x[i] - mean);
         ys += (y[i] - mean) * (y[i] - mean);
@@ -120,7 +120,7 @@ bool score_correlation(const float *a, const float *b, size_t n, double *correla
     *correlation = xs > 0 && ys > 0 ? both / sqrt(xs * ys) : 0;
     free(x);
     free(y);
-    return fine;
+    return ok;
 }
 
 bool best_kinds(const int *ids, const float *scores, size_t n, size_t n_kind, size_t least,

@@ -22,7 +22,7 @@ bool flush_output(void) {
     return true;
 }
 
-void fuzz_check_complaints(bool fine) {
-    MUST(n_complaint == !fine);
+void fuzz_check_complaints(bool ok) {
+    MUST(n_complaint == !ok);
     n_complaint = 0;
 }

@@ -5,6 +5,6 @@
 #include "fuzz.h"
 
 /* Since the last check, a call that went `fine` said nothing, and one that failed said one line. */
-void fuzz_check_complaints(bool fine);
+void fuzz_check_complaints(bool ok);
 
 #endif

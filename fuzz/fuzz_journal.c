@@ -33,10 +33,10 @@ static size_t layer = 1;
 /* The folder is its own, with no lock left from before. */
 static bool open_report(struct report *report, const struct task *task,
                         const struct method_list *methods) {
-    bool fine = report_open(report, task, methods, fuzz_directory(), "m",
-                            json_pack("{si ss}", "seed", 1, "checkpoint", "00ff"), 512);
-    fuzz_check_complaints(fine);
-    return fine;
+    bool ok = report_open(report, task, methods, fuzz_directory(), "m",
+                          json_pack("{si ss}", "seed", 1, "checkpoint", "00ff"), 512);
+    fuzz_check_complaints(ok);
+    return ok;
 }
 
 static size_t count_done(const struct report *report) {

@@ -39,9 +39,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     tokenizer = fuzz_tokenizer("bytes");
     const struct text_list none = {0}, lines = {{fuzz_file(data, size)}, 1, false};
     struct corpus corpus;
-    bool fine = corpus_read(&corpus, tokenizer, &none, &lines);
-    fuzz_check_complaints(fine);
-    if (fine) {
+    bool ok = corpus_read(&corpus, tokenizer, &none, &lines);
+    fuzz_check_complaints(ok);
+    if (ok) {
         check(&corpus);
         MUST(corpus.n_document == count_lines(data, size));
     }

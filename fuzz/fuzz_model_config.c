@@ -18,7 +18,7 @@ static void check_tokens(const struct dm_token_list *tokens) {
 
 static void check_ranges(const struct dm_model_config *config) {
     MUST(in_range(config->n_layer) && in_range(config->d_model) && in_range(config->vocab_size));
-    MUST(config->norm_epsilon >= 0 && config->norm_epsilon < 1);
+    MUST(config->rms_norm_eps >= 0 && config->rms_norm_eps < 1);
     check_tokens(&config->bos);
     check_tokens(&config->eos);
     check_tokens(&config->pad);
@@ -48,10 +48,10 @@ static bool equal_tokens(const struct dm_token_list *a, const struct dm_token_li
 
 static bool equal(const struct dm_model_config *a, const struct dm_model_config *b) {
     bool same = a->n_layer == b->n_layer && a->d_model == b->d_model &&
-                a->vocab_size == b->vocab_size && a->norm_epsilon == b->norm_epsilon &&
-                a->tied_head == b->tied_head && equal_tokens(&a->bos, &b->bos) &&
-                equal_tokens(&a->eos, &b->eos) && equal_tokens(&a->pad, &b->pad) &&
-                a->n_sort == b->n_sort;
+                a->vocab_size == b->vocab_size && a->rms_norm_eps == b->rms_norm_eps &&
+                a->tie_word_embeddings == b->tie_word_embeddings &&
+                equal_tokens(&a->bos, &b->bos) && equal_tokens(&a->eos, &b->eos) &&
+                equal_tokens(&a->pad, &b->pad) && a->n_sort == b->n_sort;
     for (size_t sort = 0; sort < a->n_sort && same; sort++)
         same = same_layers(&a->sorts[sort], &b->sorts[sort]);
     return same;

@@ -36,9 +36,9 @@ static void check_context(struct train_settings *settings) {
     dm_context_options options;
     struct dm_context *context = NULL;
     dm_error error = fuzz_error_new();
-    bool fine = train_settings_context(settings, n_layer, &options);
-    fuzz_check_complaints(fine);
-    if (!fine)
+    bool ok = train_settings_context(settings, n_layer, &options);
+    fuzz_check_complaints(ok);
+    if (!ok)
         return;
     dm_status status = dm_context_new(&options, n_layer, NULL, &context, &error);
     fuzz_check_error(status, &error);

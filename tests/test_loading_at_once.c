@@ -21,13 +21,13 @@ static bool load_and_read(size_t which, float *logits) {
     dm_model *model = NULL;
     dm_session *session = NULL;
     options.n_thread = 2;
-    bool fine = !dm_model_load(paths[which], &options, &model, NULL) &&
-                !dm_session_new(model, NULL, &session, NULL) &&
-                !dm_session_append(session, ids, n_id, NULL) &&
-                !dm_session_logits(session, 1, logits, NULL);
+    bool ok = !dm_model_load(paths[which], &options, &model, NULL) &&
+              !dm_session_new(model, NULL, &session, NULL) &&
+              !dm_session_append(session, ids, n_id, NULL) &&
+              !dm_session_logits(session, 1, logits, NULL);
     dm_session_free(session);
     dm_model_free(model);
-    return fine;
+    return ok;
 }
 
 static int set_up(void **state) {

@@ -102,10 +102,10 @@ static dm_status judge_qa(const struct task *task, size_t i, const char *answer,
         const char *text = squad_answer(question, k);
         answers[k] = (struct utf8){text, strlen(text)};
     }
-    bool fine = answer_score(METRIC_SQUAD_F1, &(struct utf8){answer, n_byte},
-                             &(struct gold_answers){.answers = answers, .n_answer = n}, score);
+    bool ok = answer_score(METRIC_SQUAD_F1, &(struct utf8){answer, n_byte},
+                           &(struct gold_answers){.answers = answers, .n_answer = n}, score);
     free(answers);
-    return fine ? DM_OK : fail_memory(error);
+    return ok ? DM_OK : fail_memory(error);
 }
 
 /* The golden document's place (from 0) and number, the question, and QA's right answers. */
@@ -116,7 +116,7 @@ static bool describe(const struct task *task, size_t i, json_t *object) {
     json_t *answers = json_array();
     for (size_t k = 0; k < squad_answer_count(question); k++)
         json_array_append_new(answers, json_string(squad_answer(question, k)));
-    bool fine =
+    bool ok =
         json_array_size(answers) == squad_answer_count(question) &&
         !json_object_set_new(object, "question", json_string(question->text)) &&
         (!question->id || !json_object_set_new(object, "question_id", json_string(question->id))) &&
@@ -126,7 +126,7 @@ static bool describe(const struct task *task, size_t i, json_t *object) {
                              json_integer((json_int_t)document_golden_id(&prompt))) &&
         (state->options.kind == DOCUMENT_RETRIEVAL || !json_object_set(object, "answers", answers));
     json_decref(answers);
-    return fine;
+    return ok;
 }
 
 static void free_task(struct task *task) {

@@ -124,18 +124,18 @@ static dm_status judge(const struct task *task, size_t i, const char *answer, si
     const struct longbench_set *set = state->parts[number].set;
     struct utf8 judged = {answer, n_byte}, *classes = NULL;
     struct utf8 *answers = read_texts(json_object_get(row->object, "answers"), &n_answer);
-    bool fine = answers;
-    if (fine && set->metric == METRIC_CLASSIFICATION) {
+    bool ok = answers;
+    if (ok && set->metric == METRIC_CLASSIFICATION) {
         classes = read_texts(json_object_get(row->object, "all_classes"), &n_class);
-        fine = classes;
+        ok = classes;
     }
     if (set->first_line)
         judged = first_line(&judged);
     const struct gold_answers gold = {answers, n_answer, classes, n_class};
-    fine = fine && answer_score(set->metric, &judged, &gold, score);
+    ok = ok && answer_score(set->metric, &judged, &gold, score);
     free(answers);
     free(classes);
-    return fine ? DM_OK : fail_memory(error);
+    return ok ? DM_OK : fail_memory(error);
 }
 
 static bool describe(const struct task *task, size_t i, json_t *object) {

@@ -151,11 +151,11 @@ static bool score_words(enum answer_metric metric, struct words *answer, struct 
 static bool word_score(enum answer_metric metric, const struct utf8 *answer,
                        const struct utf8 *gold, double *score) {
     struct normalised a = {0}, g = {0};
-    bool fine = normalise(answer, &a) && normalise(gold, &g) &&
-                score_words(metric, &a.words, &g.words, score);
+    bool ok = normalise(answer, &a) && normalise(gold, &g) &&
+              score_words(metric, &a.words, &g.words, score);
     free_normalised(&a);
     free_normalised(&g);
-    return fine;
+    return ok;
 }
 
 /* ---- The other metrics ---- */
@@ -239,11 +239,11 @@ static bool point_score(enum answer_metric metric, const struct utf8 *answer,
         size_t skipped = find_paragraph_number(gold);
         beside = (struct utf8){gold->bytes + skipped, gold->n_byte - skipped};
     }
-    bool fine = code_points_new(&judged, &a) && code_points_new(&beside, &g) &&
-                score_points(metric, &a, &g, score);
+    bool ok = code_points_new(&judged, &a) && code_points_new(&beside, &g) &&
+              score_points(metric, &a, &g, score);
     free(a.at);
     free(g.at);
-    return fine;
+    return ok;
 }
 
 /* ---- All of them ---- */
@@ -254,10 +254,10 @@ static bool is_of_squad(enum answer_metric metric) {
 
 static bool has_words(const struct utf8 *text, bool *has) {
     struct normalised made;
-    bool fine = normalise(text, &made);
+    bool ok = normalise(text, &made);
     *has = made.words.n;
     free_normalised(&made);
-    return fine;
+    return ok;
 }
 
 static bool score_one(enum answer_metric metric, const struct utf8 *answer, const struct utf8 *gold,

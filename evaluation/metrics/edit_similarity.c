@@ -119,13 +119,13 @@ bool edit_similarity(const struct code_points *a, const struct code_points *b, d
                               .frequent = calloc(b->n, sizeof *matcher.frequent),
                               .run = calloc(b->n + 1, sizeof *matcher.run)};
     struct part *parts = calloc(a->n + 2, sizeof *parts);
-    bool fine = matcher.frequent && matcher.run && parts && find_frequent(&matcher);
-    if (fine) {
+    bool ok = matcher.frequent && matcher.run && parts && find_frequent(&matcher);
+    if (ok) {
         double ratio = 2.0 * (double)match(&matcher, parts) / ((double)a->n + (double)b->n);
         *similarity = rint(100 * ratio) / 100; /* of two whole percents the even one, as Python */
     }
     free(matcher.frequent);
     free(matcher.run);
     free(parts);
-    return fine;
+    return ok;
 }

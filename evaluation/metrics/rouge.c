@@ -37,13 +37,13 @@ static bool read_summary(const struct code_points *text, struct summary *summary
         .words.items = calloc(text->n + 1, sizeof *summary->words.items),
         .sentences = calloc(text->n + 1, sizeof *summary->sentences),
     };
-    bool fine = summary->words.items && summary->sentences;
-    for (size_t first = 0, i = 0; fine && i <= text->n; i++)
+    bool ok = summary->words.items && summary->sentences;
+    for (size_t first = 0, i = 0; ok && i <= text->n; i++)
         if (i == text->n || text->at[i] == '.') {
-            fine = add_sentence(summary, text->at + first, i - first);
+            ok = add_sentence(summary, text->at + first, i - first);
             first = i + 1;
         }
-    return fine;
+    return ok;
 }
 
 static void free_summary(struct summary *summary) {
@@ -108,27 +108,27 @@ static bool compare(struct summary *answer, struct summary *gold, double *score)
         return false;
     double n_answer = (double)count_distinct(&answer->words, marks, n);
     double n_gold = (double)count_distinct(&gold->words, marks, n);
-    bool fine = true;
-    for (size_t i = 0; fine && i < gold->n_sentence; i++)
-        for (size_t j = 0; fine && j < answer->n_sentence; j++)
-            fine = mark_common(gold->words.items + gold->sentences[i].first, gold->sentences[i].n,
-                               answer->words.items + answer->sentences[j].first,
-                               answer->sentences[j].n, marks);
+    bool ok = true;
+    for (size_t i = 0; ok && i < gold->n_sentence; i++)
+        for (size_t j = 0; ok && j < answer->n_sentence; j++)
+            ok = mark_common(gold->words.items + gold->sentences[i].first, gold->sentences[i].n,
+                             answer->words.items + answer->sentences[j].first,
+                             answer->sentences[j].n, marks);
     double n_common = (double)count_marks(marks, n);
     double precision = n_common / n_answer, recall = n_common / n_gold;
     *score = 2 * (precision * recall / (precision + recall + 1e-8));
     free(marks);
-    return fine;
+    return ok;
 }
 
 bool rouge_l(const struct code_points *answer, const struct code_points *gold, double *score) {
     struct summary a = {0}, g = {0};
-    bool fine = read_summary(answer, &a) && read_summary(gold, &g);
-    if (fine && a.n_sentence && g.n_sentence)
-        fine = compare(&a, &g, score);
+    bool ok = read_summary(answer, &a) && read_summary(gold, &g);
+    if (ok && a.n_sentence && g.n_sentence)
+        ok = compare(&a, &g, score);
     else
         *score = 0;
     free_summary(&a);
     free_summary(&g);
-    return fine;
+    return ok;
 }

@@ -17,7 +17,7 @@ static inline dm_model_info dm_network_info(const struct dm_network *network) {
         .vocab_size = config->vocab_size,
         .n_thread = dm_threads_count(network->threads),
         .cpu = network->ops.cpu,
-        .tied_head = config->tied_head,
+        .tied_head = config->tie_word_embeddings,
     };
 }
 

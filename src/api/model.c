@@ -78,16 +78,16 @@ dm_status dm_model_get_profile(const dm_model *model, dm_operation_time **times,
     if (!model || !times || !n_time)
         return dm_fail(error, DM_ERROR_ARGUMENT,
                        "dm_model_get_profile: model, times and n_time are needed");
-    struct dm_clocks *clocks = model->network.clocks;
-    if (!clocks)
+    struct dm_profile *profile = model->network.profile;
+    if (!profile)
         return dm_fail(error, DM_ERROR_ARGUMENT,
                        "dm_model_get_profile: the model was loaded without options.profile");
     dm_operation_time *list = dm_memory_array(DM_N_OPERATION, sizeof *list);
     if (!list)
         return dm_fail_memory(error, "a profile");
     for (size_t i = 0; i < DM_N_OPERATION; i++)
-        list[i] =
-            (dm_operation_time){names[i], 1e-9 * (double)clocks->nanoseconds[i], clocks->calls[i]};
+        list[i] = (dm_operation_time){names[i], 1e-9 * (double)profile->nanoseconds[i],
+                                      profile->calls[i]};
     *times = list;
     *n_time = DM_N_OPERATION;
     return DM_OK;

@@ -25,7 +25,7 @@ void dm_bytes_free(struct dm_matrix *matrix) {
 /* A column of the weight, signed; zeros fill its last unit. */
 static void round_column(struct dm_matrix *matrix, const float *floats, size_t column,
                          unsigned char *bytes) {
-    const struct dm_convert *convert = &matrix->workshop->convert;
+    const struct dm_convert *convert = &matrix->context->convert;
     int32_t sum = 0;
     matrix->scale[column] = convert->bytes_from_floats(floats, matrix->n_in, bytes);
     for (size_t i = 0; i < matrix->n_in; i++) {
@@ -51,11 +51,11 @@ dm_status dm_bytes_pack(struct dm_matrix *matrix, const struct dm_matrix_source 
                               matrix->n_in, floats);
                 round_column(matrix, floats, column + i, bytes + i * matrix->row);
             }
-            matrix->workshop->convert.transpose(bytes, n_unit, n, n_unit,
-                                                (uint32_t *)(void *)matrix->packed +
-                                                    column / layout->columns * layout->block +
-                                                    column % layout->columns,
-                                                layout->columns);
+            matrix->context->convert.transpose(bytes, n_unit, n, n_unit,
+                                               (uint32_t *)(void *)matrix->packed +
+                                                   column / layout->columns * layout->block +
+                                                   column % layout->columns,
+                                               layout->columns);
         }
     dm_status status = floats && bytes ? DM_OK : dm_fail_memory(error, "a weight");
     dm_memory_free(floats);
@@ -66,7 +66,7 @@ dm_status dm_bytes_pack(struct dm_matrix *matrix, const struct dm_matrix_source 
 void dm_bytes_prepare(const struct dm_matrix *matrix, const float *x, size_t n, unsigned char *rows,
                       float *scales) {
     for (size_t t = 0; t < n; t++, rows += matrix->row, x += matrix->n_in) {
-        scales[t] = matrix->workshop->convert.bytes_from_floats(x, matrix->n_in, rows);
+        scales[t] = matrix->context->convert.bytes_from_floats(x, matrix->n_in, rows);
         memset(rows + matrix->n_in, 0, matrix->row - matrix->n_in);
     }
 }

@@ -23,7 +23,7 @@ enum {
 
 struct gradient {
     const struct dm_matmul_grad *op;
-    struct dm_workshop *workshop;
+    struct dm_matmul_context *context;
     /* of a whole chunk or the last one; of any slice or the last one */
     const struct dm_kernel *kernels[2][2];
     size_t element, chunk_tokens;
@@ -67,7 +67,7 @@ static const struct dm_kernel *kernel_of(const struct gradient *g, const struct 
 /* Columns [column, column + n) of a slice. */
 static void pack_x(const struct gradient *g, const struct chunk *chunk, size_t slice, size_t column,
                    size_t n, unsigned char *packed) {
-    const struct dm_packing packing = {&g->workshop->convert, kernel_of(g, chunk, slice), packed};
+    const struct dm_packing packing = {&g->context->convert, kernel_of(g, chunk, slice), packed};
     const struct dm_part part = {g->op->x + chunk->first * g->op->n_in + slice * g->slice_columns +
                                      column,
                                  g->op->n_in,
@@ -83,7 +83,7 @@ static void pack_x(const struct gradient *g, const struct chunk *chunk, size_t s
 static void transpose_bf16(const struct gradient *g, const struct chunk *chunk, const float *dy,
                            size_t n_row, unsigned char *out) {
     enum { PAIRS = 16 };
-    const struct dm_convert *convert = &g->workshop->convert;
+    const struct dm_convert *convert = &g->context->convert;
     uint32_t pairs[PAIRS][DM_TILE_ROWS], *to = (uint32_t *)(void *)out;
     for (size_t t = 0; t < chunk->n; t += (size_t)2 * PAIRS) {
         size_t n = least(chunk->n - t, (size_t)2 * PAIRS), step = g->op->n_out;
@@ -107,7 +107,7 @@ static void transpose_dy(const struct gradient *g, const struct chunk *chunk, si
     if (g->element == sizeof(uint16_t))
         transpose_bf16(g, chunk, dy, n_row, out);
     else
-        g->workshop->convert.transpose(dy, g->op->n_out, chunk->n, n_row, out, chunk->n_padded);
+        g->context->convert.transpose(dy, g->op->n_out, chunk->n, n_row, out, chunk->n_padded);
 }
 
 static void feed_piece(void *context, size_t piece) {
@@ -142,9 +142,9 @@ static dnnl_status_t add_product(const struct gradient *g, const struct chunk *c
     return status;
 }
 
-/* What a piece takes of a bench: its part of dy; of one tile, its part of x and of dweight; and
+/* What a piece takes of a workspace: its part of dy; of one tile, its part of x and of dweight; and
  * oneDNN's own. */
-static size_t bench_bytes(const struct gradient *g) {
+static size_t workspace_bytes(const struct gradient *g) {
     size_t scratch = 0;
     for (int i = 0; i < 4; i++)
         if (g->kernels[i / 2][i % 2] && g->kernels[i / 2][i % 2]->scratch_bytes > scratch)
@@ -153,13 +153,14 @@ static size_t bench_bytes(const struct gradient *g) {
            dm_round_up(scratch);
 }
 
-static dnnl_status_t multiply_tile(const struct gradient *g, size_t tile, struct dm_bench *bench) {
+static dnnl_status_t multiply_tile(const struct gradient *g, size_t tile,
+                                   struct dm_workspace *workspace) {
     size_t row = tile * g->tile_rows;
-    struct piece piece = {.runner = &bench->runner,
+    struct piece piece = {.runner = &workspace->runner,
                           .n_row = least(g->op->n_out - row, g->tile_rows),
-                          .dy = bench->bytes,
+                          .dy = workspace->bytes,
                           .y = g->op->dweight + row * g->op->n_in,
-                          .scratch = bench->bytes + g->tile_bytes};
+                          .scratch = workspace->bytes + g->tile_bytes};
     dnnl_status_t status = dnnl_success;
     for (size_t c = 0; c < g->n_chunk && !status; c++) {
         const struct chunk chunk = chunk_of(g, c);
@@ -170,13 +171,14 @@ static dnnl_status_t multiply_tile(const struct gradient *g, size_t tile, struct
     return status;
 }
 
-/* Rows of a slice of dweight lie apart: the sum is made at the bench. */
+/* Rows of a slice of dweight lie apart: the sum is made in the workspace. */
 static dnnl_status_t multiply_slice(const struct gradient *g, size_t slice,
-                                    struct dm_bench *bench) {
+                                    struct dm_workspace *workspace) {
     size_t n_in = g->op->n_in, columns = columns_of_slice(g, slice);
-    unsigned char *x = bench->bytes + g->tile_bytes, *y = x + g->slice_bytes;
-    const struct piece piece = {&bench->runner,     slice,         g->op->n_out, bench->bytes, x,
-                                (float *)(void *)y, y + g->y_bytes};
+    unsigned char *x = workspace->bytes + g->tile_bytes, *y = x + g->slice_bytes;
+    const struct piece piece = {&workspace->runner, slice, g->op->n_out,
+                                workspace->bytes,   x,     (float *)(void *)y,
+                                y + g->y_bytes};
     float *dweight = g->op->dweight + slice * g->slice_columns;
     dnnl_status_t status = dnnl_success;
     for (size_t r = 0; r < piece.n_row; r++)
@@ -194,13 +196,14 @@ static dnnl_status_t multiply_slice(const struct gradient *g, size_t slice,
 
 static void multiply_piece(void *context, size_t piece) {
     struct gradient *g = context;
-    struct dm_bench *bench = dm_workshop_take(g->workshop, &g->workshop->benches, bench_bytes(g));
+    struct dm_workspace *workspace =
+        dm_workspace_take(g->context, &g->context->workspaces, workspace_bytes(g));
     dnnl_status_t status = dnnl_out_of_memory;
-    if (bench) {
+    if (workspace) {
         int n_thread = dm_onednn_alone();
-        status = (g->n_tile > 1 ? multiply_tile : multiply_slice)(g, piece, bench);
+        status = (g->n_tile > 1 ? multiply_tile : multiply_slice)(g, piece, workspace);
         dm_onednn_together(n_thread);
-        dm_workshop_give_back(g->workshop, &g->workshop->benches, bench);
+        dm_workspace_give_back(g->context, &g->context->workspaces, workspace);
     }
     if (status)
         __atomic_store_n(&g->failure, status, __ATOMIC_RELAXED);
@@ -235,7 +238,7 @@ static dm_status find_kernels(struct gradient *g, dm_error *error) {
         const struct dm_product product = {n_tokens[i / 2], columns[i % 2], 0, op->compute, true};
         if (product.n_in)
             status =
-                dm_kernel_find(&g->workshop->onednn, &product, &g->kernels[i / 2][i % 2], error);
+                dm_kernel_find(&g->context->onednn, &product, &g->kernels[i / 2][i % 2], error);
     }
     return status;
 }
@@ -251,24 +254,25 @@ static void measure_pieces(struct gradient *g) {
 static dm_status run_tiles(struct gradient *g, struct dm_threads *threads, dm_error *error) {
     size_t most = round_bytes / g->slice_bytes, n_left = divide_up(g->op->n_token, g->chunk_tokens);
     most = least(n_left, most ? most : 1);
-    struct dm_workshop *workshop = g->workshop;
-    struct dm_bench *table = dm_workshop_take(workshop, &workshop->tables, most * g->slice_bytes);
-    if (!table)
+    struct dm_matmul_context *context = g->context;
+    struct dm_workspace *packed =
+        dm_workspace_take(context, &context->shared, most * g->slice_bytes);
+    if (!packed)
         return dm_fail_memory(error, "a weight's gradient");
-    g->x = table->bytes;
+    g->x = packed->bytes;
     for (; n_left && !g->failure; n_left -= g->n_chunk) {
         g->n_chunk = least(n_left, most);
         dm_parallel_for(threads, g->n_chunk * divide_up(g->op->n_in, group_columns), feed_piece, g);
         dm_parallel_for(threads, g->n_tile, multiply_piece, g);
         g->token += g->n_chunk * g->chunk_tokens;
     }
-    dm_workshop_give_back(workshop, &workshop->tables, table);
+    dm_workspace_give_back(context, &context->shared, packed);
     return DM_OK;
 }
 
-dm_status dm_onednn_gradient(struct dm_workshop *workshop, const struct dm_matmul_grad *op,
+dm_status dm_onednn_gradient(struct dm_matmul_context *context, const struct dm_matmul_grad *op,
                              struct dm_threads *threads, dm_error *error) {
-    struct gradient g = {.op = op, .workshop = workshop};
+    struct gradient g = {.op = op, .context = context};
     if (!op->n_token)
         return DM_OK;
     choose_pieces(&g);
@@ -276,8 +280,8 @@ dm_status dm_onednn_gradient(struct dm_workshop *workshop, const struct dm_matmu
     if (status)
         return status;
     measure_pieces(&g);
-    status = dm_workshop_need(workshop, bench_bytes(&g), error);
-    if (!status && !dm_memory_has_room()) /* the benches may have taken it */
+    status = dm_matmul_context_need(context, workspace_bytes(&g), error);
+    if (!status && !dm_memory_has_room()) /* the workspaces may have taken it */
         status = dm_fail_memory(error, "a weight's gradient");
     if (status)
         return status;

@@ -1,5 +1,5 @@
 /* A product is cut into pieces that our own threads take: tiles of rows when there are many rows,
- * slices of columns when there are few, or as a walk over channels asks for them. Every piece is a
+ * slices of columns when there are few, or as layers ask for them that run by slices. Every piece is a
  * single-threaded oneDNN primitive, and no piece depends on the number of threads. oneDNN's packed
  * kernels (AVX-512, AMX) give a row the same bits whatever the rows beside it, as long as the same
  * implementation takes them (struct dm_kernel); its plain ones do so for products of 4, 16 and 64
@@ -28,7 +28,7 @@ static size_t prepared_bytes(const struct dm_matrix *matrix, size_t n_token) {
 }
 
 static void prepare_bf16(const struct dm_matrix *matrix, const float *x, size_t n, uint16_t *rows) {
-    const struct dm_convert *convert = &matrix->workshop->convert;
+    const struct dm_convert *convert = &matrix->context->convert;
     if (matrix->row == matrix->n_in) {
         convert->bf16_from_floats(x, n * matrix->n_in, rows);
         return;
@@ -133,9 +133,9 @@ static void put_rows(const struct piece *piece, const void *from, const float *s
         float *to = piece->y + (row + t) * piece->y_step;
         const float *values = (const float *)from + t * n_column;
         if (matrix->compute == DM_DTYPE_INT8)
-            matrix->workshop->convert.floats_from_sums((const int32_t *)from + t * n_column,
-                                                       &columns, scales[t], n_column,
-                                                       piece->accumulate, to);
+            matrix->context->convert.floats_from_sums((const int32_t *)from + t * n_column,
+                                                      &columns, scales[t], n_column,
+                                                      piece->accumulate, to);
         else if (piece->accumulate)
             add(values, n_column, to);
         else
@@ -144,18 +144,18 @@ static void put_rows(const struct piece *piece, const void *from, const float *s
 }
 
 /* Rows [row, row + n_row), n_row <= 2^i. */
-static dnnl_status_t multiply_rows(const struct piece *piece, struct dm_bench *bench, size_t row,
-                                   size_t n_row, int i) {
+static dnnl_status_t multiply_rows(const struct piece *piece, struct dm_workspace *workspace,
+                                   size_t row, size_t n_row, int i) {
     size_t n_padded = (size_t)1 << i, n_column = piece->kernel->product.n_out;
-    struct rows rows = take_rows(piece, row, n_row, n_padded, bench->bytes);
-    unsigned char *room = bench->bytes + dm_matrix_x_bytes(piece->matrix);
+    struct rows rows = take_rows(piece, row, n_row, n_padded, workspace->bytes);
+    unsigned char *room = workspace->bytes + dm_matrix_x_bytes(piece->matrix);
     void *scratch = room + dm_matrix_y_bytes(piece->matrix);
     /* a slice of several rows is not contiguous in a wider y */
     bool direct = piece->matrix->compute != DM_DTYPE_INT8 && !piece->accumulate &&
                   n_row == n_padded && (n_row == 1 || n_column == piece->y_step);
     float *y = direct ? piece->y + row * piece->y_step : (float *)(void *)room;
     dnnl_status_t status =
-        dm_runner_run(&bench->runner, piece->kernel, i, rows.x, piece->packed, y, scratch);
+        dm_runner_run(&workspace->runner, piece->kernel, i, rows.x, piece->packed, y, scratch);
     if (!status && !direct)
         put_rows(piece, y, rows.scales, row, n_row);
     return status;
@@ -164,10 +164,10 @@ static dnnl_status_t multiply_rows(const struct piece *piece, struct dm_bench *b
 /* By as large products as the kernel has for what is left. */
 static dnnl_status_t multiply_piece(const struct piece *piece) {
     const struct dm_kernel *kernel = piece->kernel;
-    struct dm_workshop *workshop = piece->matrix->workshop;
-    struct dm_bench *bench =
-        dm_workshop_take(workshop, &workshop->benches, dm_matrix_bench_bytes(piece->matrix));
-    if (!bench)
+    struct dm_matmul_context *context = piece->matrix->context;
+    struct dm_workspace *workspace =
+        dm_workspace_take(context, &context->workspaces, dm_matrix_workspace_bytes(piece->matrix));
+    if (!workspace)
         return dnnl_out_of_memory;
     int n_thread = dm_onednn_alone();
     dnnl_status_t status = dnnl_success;
@@ -175,10 +175,10 @@ static dnnl_status_t multiply_piece(const struct piece *piece) {
         size_t left = piece->n_token - row;
         int i = dm_kernel_rows_log2(kernel, left);
         n_row = left < (size_t)1 << i ? left : (size_t)1 << i;
-        status = multiply_rows(piece, bench, row, n_row, i);
+        status = multiply_rows(piece, workspace, row, n_row, i);
     }
     dm_onednn_together(n_thread);
-    dm_workshop_give_back(workshop, &workshop->benches, bench);
+    dm_workspace_give_back(context, &context->workspaces, workspace);
     return status;
 }
 
@@ -252,40 +252,40 @@ static size_t n_slice(const struct dm_matrix *matrix) {
 
 /* ---- The backend ---- */
 
-static dm_status begin(void *workshop, size_t n_thread, dm_error *error) {
-    return dm_workshop_begin(workshop, n_thread, error);
+static dm_status begin(void *context, size_t n_thread, dm_error *error) {
+    return dm_matmul_context_begin(context, n_thread, error);
 }
 
-static void end(void *workshop) {
-    dm_workshop_end(workshop);
+static void end(void *context) {
+    dm_matmul_context_end(context);
 }
 
-static dm_status weight_gradient(void *workshop, const struct dm_matmul_grad *op,
+static dm_status weight_gradient(void *context, const struct dm_matmul_grad *op,
                                  struct dm_threads *threads, dm_error *error) {
-    return dm_onednn_gradient(workshop, op, threads, error);
+    return dm_onednn_gradient(context, op, threads, error);
 }
 
-static bool has(void *workshop, dm_dtype compute) {
-    (void)workshop;
+static bool has(void *context, dm_dtype compute) {
+    (void)context;
     return dm_onednn_has(compute);
 }
 
-static void free_state(void *workshop) {
-    dm_workshop_close(workshop);
-    dm_memory_free(workshop);
+static void free_state(void *context) {
+    dm_matmul_context_close(context);
+    dm_memory_free(context);
 }
 
 dm_status dm_onednn_matmul(struct dm_matmul_backend *backend, const struct dm_convert *convert,
                            dm_error *error) {
-    struct dm_workshop *workshop = dm_memory_zeroed(1, sizeof *workshop);
-    if (!workshop)
+    struct dm_matmul_context *context = dm_memory_zeroed(1, sizeof *context);
+    if (!context)
         return dm_fail_memory(error, "the matrix products");
-    dm_status status = dm_workshop_open(workshop, convert, error);
+    dm_status status = dm_matmul_context_open(context, convert, error);
     if (status) {
-        dm_memory_free(workshop);
+        dm_memory_free(context);
         return status;
     }
-    *backend = (struct dm_matmul_backend){.state = workshop,
+    *backend = (struct dm_matmul_backend){.state = context,
                                           .matrix_new = dm_matrix_new,
                                           .matrix_set = dm_matrix_set,
                                           .matrix_free = dm_matrix_free,

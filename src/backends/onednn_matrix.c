@@ -49,7 +49,7 @@ size_t dm_matrix_first_column(const struct dm_matrix *matrix, size_t slice) {
 
 /* The layout: the whole matrix as oneDNN likes it, and kernels for its slices. */
 static dm_status plan(struct dm_matrix *matrix, dm_error *error) {
-    struct dm_onednn *onednn = &matrix->workshop->onednn;
+    struct dm_onednn *onednn = &matrix->context->onednn;
     struct dm_product product = {matrix->row, matrix->n_out, 0, matrix->compute, false};
     dm_status status = dm_kernel_find(onednn, &product, &matrix->whole, error);
     if (status)
@@ -71,7 +71,7 @@ static dm_status plan(struct dm_matrix *matrix, dm_error *error) {
 
 /* ---- Life ---- */
 
-size_t dm_matrix_bench_bytes(const struct dm_matrix *matrix) {
+size_t dm_matrix_workspace_bytes(const struct dm_matrix *matrix) {
     size_t scratch = matrix->whole->scratch_bytes;
     if (matrix->slice->scratch_bytes > scratch)
         scratch = matrix->slice->scratch_bytes;
@@ -84,7 +84,7 @@ dm_status dm_matrix_set(struct dm_matrix *matrix, const struct dm_matrix_source 
                         dm_error *error) {
     if (matrix->compute == DM_DTYPE_INT8)
         return dm_bytes_pack(matrix, source, error);
-    const struct dm_packing packing = {&matrix->workshop->convert, matrix->whole, matrix->packed};
+    const struct dm_packing packing = {&matrix->context->convert, matrix->whole, matrix->packed};
     dm_pack_matrix(&packing, source);
     return DM_OK;
 }
@@ -96,12 +96,12 @@ void dm_matrix_free(struct dm_matrix *matrix) {
     dm_memory_free(matrix);
 }
 
-dm_status dm_matrix_new(void *workshop, const struct dm_matrix_source *source, dm_dtype compute,
+dm_status dm_matrix_new(void *context, const struct dm_matrix_source *source, dm_dtype compute,
                         struct dm_matrix **result, dm_error *error) {
     struct dm_matrix *matrix = dm_memory_zeroed(1, sizeof *matrix);
     if (!matrix)
         return dm_fail_memory(error, "a weight");
-    matrix->workshop = workshop;
+    matrix->context = context;
     matrix->n_in = source->n_in;
     matrix->n_out = source->n_out;
     size_t unit = dm_inputs_of_unit(compute);
@@ -110,9 +110,10 @@ dm_status dm_matrix_new(void *workshop, const struct dm_matrix_source *source, d
     dm_status status = plan(matrix, error);
     if (!status) {
         matrix->n_byte = dm_kernel_weight_bytes(matrix->whole);
-        matrix->packed = dm_workshop_pack_room(workshop, matrix->n_byte);
-        status = matrix->packed ? dm_workshop_need(workshop, dm_matrix_bench_bytes(matrix), error)
-                                : dm_fail_memory(error, "a weight");
+        matrix->packed = dm_matmul_context_pack_room(context, matrix->n_byte);
+        status = matrix->packed
+                     ? dm_matmul_context_need(context, dm_matrix_workspace_bytes(matrix), error)
+                     : dm_fail_memory(error, "a weight");
     }
     if (!status && compute == DM_DTYPE_INT8)
         status = dm_bytes_new(matrix, error);

@@ -4,7 +4,7 @@
 
 #include "backends/onednn_weight.h"
 
-dm_status dm_matrix_new(void *workshop, const struct dm_matrix_source *source, dm_dtype compute,
+dm_status dm_matrix_new(void *context, const struct dm_matrix_source *source, dm_dtype compute,
                         struct dm_matrix **matrix, dm_error *error);
 dm_status dm_matrix_set(struct dm_matrix *matrix, const struct dm_matrix_source *source,
                         dm_error *error);
@@ -18,7 +18,7 @@ static inline const struct dm_kernel *dm_matrix_kernel(const struct dm_matrix *m
     return slice + 1 < matrix->n_slice ? matrix->slice : matrix->last_slice;
 }
 
-/* Room at a bench: rows of x as a kernel takes them (and zeros that fill them up), rows of y where
+/* Parts of a workspace: rows of x as a kernel takes them (and zeros that fill them up), rows of y where
  * they cannot be written at once, and oneDNN's own. */
 static inline size_t dm_matrix_x_bytes(const struct dm_matrix *matrix) {
     return dm_round_up(DM_TILE_ROWS * (matrix->row * sizeof(uint16_t) + sizeof(float)));
@@ -26,6 +26,6 @@ static inline size_t dm_matrix_x_bytes(const struct dm_matrix *matrix) {
 static inline size_t dm_matrix_y_bytes(const struct dm_matrix *matrix) {
     return dm_round_up(DM_TILE_ROWS * matrix->n_out * sizeof(float));
 }
-size_t dm_matrix_bench_bytes(const struct dm_matrix *matrix);
+size_t dm_matrix_workspace_bytes(const struct dm_matrix *matrix);
 
 #endif

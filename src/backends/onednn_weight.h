@@ -2,11 +2,11 @@
 #ifndef DM_BACKENDS_ONEDNN_WEIGHT_H
 #define DM_BACKENDS_ONEDNN_WEIGHT_H
 
-#include "backends/onednn_workshop.h"
+#include "backends/onednn_context.h"
 #include "ops/matmul/matmul.h"
 
 struct dm_matrix {
-    struct dm_workshop *workshop;
+    struct dm_matmul_context *context;
     size_t n_in, n_out;
     size_t row; /* inputs of a row as a kernel takes it: n_in filled up to whole units. With an odd
                    number of them, oneDNN 2.6.3's bf16 can end in an illegal instruction */

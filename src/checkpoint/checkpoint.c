@@ -115,7 +115,7 @@ static void decide_head(struct dm_checkpoint *checkpoint) {
     bool same = a->element == b->element && a->n_byte == b->n_byte && a->n_dim == b->n_dim &&
                 !memcmp(a->shape, b->shape, a->n_dim * sizeof *a->shape) &&
                 (a->data == b->data || !memcmp(a->data, b->data, a->n_byte));
-    checkpoint->config.tied_head = head->used = same;
+    checkpoint->config.tie_word_embeddings = head->used = same;
 }
 
 /* Is the head, in an adapted model, still the embedding? PEFT's merging and its reading of adapters
@@ -124,8 +124,9 @@ static dm_status check_tied_head(const struct dm_checkpoint *checkpoint, dm_erro
     const struct dm_adapter *adapter = &checkpoint->adapter;
     const struct dm_weight_entry *embedding = find(checkpoint, embedding_name());
     bool replaced = embedding && dm_adapter_find(adapter, embedding->name) == embedding;
-    if (checkpoint->config.tied_head && (replaced || dm_adapter_has(adapter, embedding_name()) ||
-                                         dm_adapter_has(adapter, head_name())))
+    if (checkpoint->config.tie_word_embeddings &&
+        (replaced || dm_adapter_has(adapter, embedding_name()) ||
+         dm_adapter_has(adapter, head_name())))
         return dm_fail(error, DM_ERROR_UNSUPPORTED,
                        "%s: changes the embedding or the head, which are tied in %s",
                        adapter->files.path, adapter->base);
@@ -373,10 +374,10 @@ static void hash_config(XXH3_state_t *state, const struct dm_model_config *confi
     for (size_t sort = 0; sort < config->n_sort; sort++)
         hash_sizes(state, &config->sorts[sort], false);
     hash_number(state, config->vocab_size);
-    hash_number(state, config->tied_head);
+    hash_number(state, config->tie_word_embeddings);
     for (size_t sort = 0; sort < config->n_sort; sort++)
         hash_sizes(state, &config->sorts[sort], true);
-    hash_real(state, config->norm_epsilon);
+    hash_real(state, config->rms_norm_eps);
     for (size_t sort = 0; sort < config->n_sort; sort++)
         hash_reals(state, &config->sorts[sort]);
     for (size_t layer = 0; layer < config->n_layer && config->n_sort > 1; layer++) {

@@ -58,7 +58,7 @@ static dm_status add_sort(const struct dm_config_source *source, const struct dm
     *sort = (struct dm_layer_config){.kind = kind,
                                      .d_model = config->d_model,
                                      .n_layer = config->n_layer,
-                                     .norm_epsilon = config->norm_epsilon};
+                                     .rms_norm_eps = config->rms_norm_eps};
     return kind->configure(source, sort, error);
 }
 
@@ -117,7 +117,8 @@ static dm_status read_official(const json_t *object, const char *name,
     if (!status)
         status = pad_vocabulary(object, name, config, error);
     if (!status)
-        status = dm_json_get_bool(object, "tie_embeddings", name, &config->tied_head, error);
+        status =
+            dm_json_get_bool(object, "tie_embeddings", name, &config->tie_word_embeddings, error);
     return status ? status : read_layers(&source, config, error);
 }
 
@@ -136,9 +137,10 @@ static dm_status read_transformers(const json_t *object, const char *name, const
     if (!status)
         status = dm_get_size(object, "vocab_size", name, &config->vocab_size, error);
     if (!status)
-        status = dm_get_epsilon(object, "layer_norm_epsilon", name, &config->norm_epsilon, error);
+        status = dm_get_epsilon(object, "layer_norm_epsilon", name, &config->rms_norm_eps, error);
     if (!status)
-        status = dm_json_get_bool(object, "tie_word_embeddings", name, &config->tied_head, error);
+        status = dm_json_get_bool(object, "tie_word_embeddings", name, &config->tie_word_embeddings,
+                                  error);
     return status ? status : read_layers(&source, config, error);
 }
 
@@ -157,8 +159,8 @@ static dm_status check_quantization(const json_t *object, const char *name, dm_e
 dm_status dm_model_config_from_json(const json_t *object, const char *name,
                                     struct dm_model_config *config, dm_error *error) {
     struct dm_model_config read = {
-        .norm_epsilon = 1e-5,
-        .tied_head = true,
+        .rms_norm_eps = 1e-5,
+        .tie_word_embeddings = true,
     };
     if (!json_is_object(object))
         return dm_fail(error, DM_ERROR_FORMAT, "%s: not a JSON object", name);
@@ -200,16 +202,16 @@ dm_status dm_model_config_read(const char *path, struct dm_model_config *config,
 
 /* The sizes of every sort, and, where there is more than one, whose layers they are. */
 static bool put_layers(json_t *object, const struct dm_model_config *config) {
-    bool fine = true;
-    for (size_t sort = 0; sort < config->n_sort && fine; sort++)
-        fine = config->sorts[sort].kind->describe(&config->sorts[sort], object);
+    bool ok = true;
+    for (size_t sort = 0; sort < config->n_sort && ok; sort++)
+        ok = config->sorts[sort].kind->describe(&config->sorts[sort], object);
     if (config->n_sort == 1)
-        return fine;
+        return ok;
     json_t *types = json_array();
     for (size_t layer = 0; layer < config->n_layer; layer++)
-        fine &= !json_array_append_new(types,
-                                       json_string(dm_layer_config_of(config, layer)->kind->name));
-    return !json_object_set_new(object, "layer_types", types) && fine;
+        ok &= !json_array_append_new(types,
+                                     json_string(dm_layer_config_of(config, layer)->kind->name));
+    return !json_object_set_new(object, "layer_types", types) && ok;
 }
 
 static bool fill(json_t *object, const struct dm_model_config *config, dm_dtype dtype) {
@@ -224,10 +226,10 @@ static bool fill(json_t *object, const struct dm_model_config *config, dm_dtype 
            dm_put_size(object, "hidden_size", config->d_model) &&
            dm_put_size(object, "num_hidden_layers", config->n_layer) &&
            put_layers(object, config) &&
-           dm_put_real(object, "layer_norm_epsilon", config->norm_epsilon) &&
+           dm_put_real(object, "layer_norm_epsilon", config->rms_norm_eps) &&
            (!(config->initializer_range > 0) ||
             dm_put_real(object, "initializer_range", config->initializer_range)) &&
-           dm_put_bool(object, "tie_word_embeddings", config->tied_head) &&
+           dm_put_bool(object, "tie_word_embeddings", config->tie_word_embeddings) &&
            dm_put_bool(object, "residual_in_fp32", true) &&
            dm_put_text(object, "hidden_act", "silu") &&
            dm_token_list_put(object, "bos_token_id", &config->bos) &&

@@ -43,10 +43,10 @@ static void add_own(struct dm_parameters *parameters, const struct dm_model_conf
     struct dm_shape shape = place == DM_FINAL_NORM
                                 ? dm_vector_shape(config->d_model)
                                 : dm_matrix_shape(config->vocab_size, config->d_model);
-    parameters->own[place] = DM_NO_PARAMETER;
-    if (place == DM_HEAD && config->tied_head)
+    parameters->of_network[place] = DM_NO_PARAMETER;
+    if (place == DM_HEAD && config->tie_word_embeddings)
         return;
-    parameters->own[place] = parameters->n;
+    parameters->of_network[place] = parameters->n;
     struct dm_parameter *parameter =
         add(parameters, &network_rows[place], DM_NO_LAYER, place, shape);
     snprintf(parameter->name, sizeof parameter->name, "%s", network_rows[place].name);
@@ -94,11 +94,11 @@ void dm_parameters_free(struct dm_parameters *parameters) {
 }
 
 size_t dm_parameters_find(const struct dm_parameters *parameters, size_t layer, size_t place) {
-    return layer == DM_NO_LAYER ? parameters->own[place]
+    return layer == DM_NO_LAYER ? parameters->of_network[place]
                                 : parameters->of_layer[layer * DM_MAX_PARAMETER + place];
 }
 
 size_t dm_parameters_head(const struct dm_parameters *parameters) {
-    size_t head = parameters->own[DM_HEAD];
-    return head == DM_NO_PARAMETER ? parameters->own[DM_EMBEDDING] : head;
+    size_t head = parameters->of_network[DM_HEAD];
+    return head == DM_NO_PARAMETER ? parameters->of_network[DM_EMBEDDING] : head;
 }

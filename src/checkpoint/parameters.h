@@ -32,7 +32,7 @@ struct dm_parameters {
     struct dm_parameter *list;
     size_t n_layer;
     size_t *of_layer; /* [n_layer, DM_MAX_PARAMETER]: places in the list, or DM_NO_PARAMETER */
-    size_t own[DM_N_NETWORK_PARAMETER];
+    size_t of_network[DM_N_NETWORK_PARAMETER];
 };
 
 dm_status dm_parameters_new(const struct dm_model_config *config, struct dm_parameters *parameters,

@@ -55,7 +55,7 @@ static void adds_the_product(void **state) {
     }
     /* the rest is the model's own, as it is stored */
     assert_int_equal(dm_checkpoint_weight(merged, 1, OUT_PROJ).dtype, DM_DTYPE_BF16);
-    assert_true(dm_checkpoint_config(merged)->tied_head);
+    assert_true(dm_checkpoint_config(merged)->tie_word_embeddings);
     dm_safetensors_close(&adapter);
     dm_checkpoint_close(merged);
     dm_checkpoint_close(base);

@@ -39,8 +39,8 @@ static void reads_golden_files_alike(void **state) {
     struct dm_checkpoint *a = test_open_checkpoint(test_data(names[0])),
                          *b = test_open_checkpoint(test_data(names[1]));
     const struct dm_model_config *config = dm_checkpoint_config(b);
-    assert_false(dm_checkpoint_config(a)->tied_head);
-    assert_true(config->tied_head);
+    assert_false(dm_checkpoint_config(a)->tie_word_embeddings);
+    assert_true(config->tie_word_embeddings);
     assert_int_equal(dm_model_size(config, "d_inner"), 120);
     assert_int_equal(config->vocab_size, 104);
     char hash_a[33], hash_b[33];
@@ -114,11 +114,12 @@ static void reads_every_kind(void **state) {
     test_same_weights(test_data(sound_cases[3]), test_data(sound_cases[6]));
     struct dm_checkpoint *checkpoint = test_open_checkpoint(test_data("checkpoints/falcon-mamba"));
     const struct dm_model_config *config = dm_checkpoint_config(checkpoint);
-    assert_true(dm_model_size(config, "ssm_dt_b_c_rms") && !config->tied_head &&
+    assert_true(dm_model_size(config, "ssm_dt_b_c_rms") && !config->tie_word_embeddings &&
                 dm_model_size(config, "d_inner") == 16);
     dm_checkpoint_close(checkpoint);
     checkpoint = test_open_checkpoint(test_data("checkpoints/mamba-biases-f16"));
-    assert_false(dm_checkpoint_config(checkpoint)->tied_head); /* whatever config.json says */
+    assert_false(
+        dm_checkpoint_config(checkpoint)->tie_word_embeddings); /* whatever config.json says */
     dm_checkpoint_close(checkpoint);
     (void)state;
 }

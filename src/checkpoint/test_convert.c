@@ -46,7 +46,7 @@ static void expect_same_file(const char *a, const char *b, const char *name) {
 static void expect_converted(const char *input, const char *output, dm_dtype dtype) {
     struct dm_checkpoint *from = test_open_checkpoint(input), *to = test_open_checkpoint(output);
     const struct dm_model_config *config = dm_checkpoint_config(from);
-    assert_int_equal(dm_checkpoint_config(to)->tied_head, config->tied_head);
+    assert_int_equal(dm_checkpoint_config(to)->tie_word_embeddings, config->tie_word_embeddings);
     const struct dm_layer_config *layer = &config->sorts[0];
     assert_memory_equal(dm_checkpoint_config(to)->sorts[0].size, layer->size, sizeof layer->size);
     assert_memory_equal(dm_checkpoint_config(to)->sorts[0].real, layer->real, sizeof layer->real);
@@ -292,7 +292,7 @@ static void draws_as_the_official_code(void **state) {
     struct dm_checkpoint *checkpoint = test_open_checkpoint(inside("out"));
     const struct dm_model_config *config = dm_checkpoint_config(checkpoint);
     assert_int_equal(config->vocab_size, 256);
-    assert_true(config->tied_head);
+    assert_true(config->tie_word_embeddings);
     struct statistics s = measure(checkpoint, true, DM_EMBEDDING);
     assert_true(fabs(s.mean) < 0.001 && fabs(s.deviation / 0.02 - 1) < 0.03);
     assert_true(s.high > 0.06 && s.high < 0.12);

@@ -29,10 +29,10 @@ static void reads_the_official_dialect(void **state) {
     assert_int_equal(c.sorts[0].size[D_STATE], 16);
     assert_int_equal(c.sorts[0].size[D_CONV], 4);
     assert_int_equal(c.sorts[0].size[DT_RANK], 3); /* ceil(40 / 16) */
-    assert_true(c.tied_head && c.sorts[0].size[CONV_BIAS]);
+    assert_true(c.tie_word_embeddings && c.sorts[0].size[CONV_BIAS]);
     assert_false(c.sorts[0].size[PROJECTION_BIAS] || c.sorts[0].size[DT_B_C_RMS]);
     assert_int_equal(c.eos.n, 0);
-    assert_true(c.norm_epsilon == 1e-5);
+    assert_true(c.rms_norm_eps == 1e-5);
     assert_int_equal(parse("{" OFFICIAL ", \"ssm_cfg\": {\"d_state\": 8, \"expand\": 1.5, "
                            "\"d_conv\": 3, \"dt_rank\": 5, \"conv_bias\": false, \"bias\": true, "
                            "\"layer\": \"Mamba1\"}, \"tie_embeddings\": false, "
@@ -45,7 +45,7 @@ static void reads_the_official_dialect(void **state) {
     assert_int_equal(c.sorts[0].size[D_CONV], 3);
     assert_int_equal(c.sorts[0].size[DT_RANK], 5);
     assert_true(c.sorts[0].size[PROJECTION_BIAS]);
-    assert_false(c.tied_head || c.sorts[0].size[CONV_BIAS]);
+    assert_false(c.tie_word_embeddings || c.sorts[0].size[CONV_BIAS]);
     (void)state;
 }
 
@@ -61,7 +61,7 @@ static void reads_transformers_dialect(void **state) {
     assert_int_equal(c.eos.ids[0], 5);
     assert_int_equal(c.eos.ids[1], 6);
     assert_int_equal(c.bos.n, 0);
-    assert_true(c.sorts[0].size[PROJECTION_BIAS] == DM_UNSAID && c.tied_head &&
+    assert_true(c.sorts[0].size[PROJECTION_BIAS] == DM_UNSAID && c.tie_word_embeddings &&
                 c.sorts[0].size[CONV_BIAS]);
     assert_int_equal(parse("{\"model_type\": \"falcon_mamba\", " HF ", \"expand\": 16, "
                            "\"intermediate_size\": 24, \"mixer_rms_eps\": 1e-3, \"use_bias\": true,"
@@ -71,8 +71,8 @@ static void reads_transformers_dialect(void **state) {
                      DM_OK);
     assert_int_equal(c.sorts[0].size[D_INNER], 24);
     assert_true(c.sorts[0].size[DT_B_C_RMS] && c.sorts[0].size[PROJECTION_BIAS]);
-    assert_false(c.tied_head || c.sorts[0].size[PROJECTION_BIAS] == DM_UNSAID);
-    assert_true(c.sorts[0].real[RMS_EPSILON] == 1e-3 && c.norm_epsilon == 1e-4);
+    assert_false(c.tie_word_embeddings || c.sorts[0].size[PROJECTION_BIAS] == DM_UNSAID);
+    assert_true(c.sorts[0].real[RMS_EPSILON] == 1e-3 && c.rms_norm_eps == 1e-4);
     assert_int_equal(c.bos.n, 1);
     assert_int_equal(c.bos.ids[0], 0);
     assert_int_equal(c.eos.n, 0);
@@ -97,7 +97,7 @@ static void reads_what_changes_nothing(void **state) {
         assert_int_equal(parse(text, &c, NULL), DM_OK);
         assert_int_equal(c.sorts[0].size[D_INNER], plain.sorts[0].size[D_INNER]);
         assert_int_equal(c.n_layer, plain.n_layer);
-        assert_true(c.norm_epsilon == plain.norm_epsilon);
+        assert_true(c.rms_norm_eps == plain.rms_norm_eps);
     }
     (void)state;
 }
@@ -163,7 +163,7 @@ static void writes_what_it_reads(void **state) {
         .n_layer = 2,
         .d_model = 8,
         .vocab_size = 17,
-        .norm_epsilon = 3e-5,
+        .rms_norm_eps = 3e-5,
         .n_sort = 1,
         .sorts = {{.kind = &dm_mamba,
                    .d_model = 8,
@@ -174,7 +174,7 @@ static void writes_what_it_reads(void **state) {
         .pad = {2, {7, 3}},
     };
     for (unsigned flags = 0; flags < 16; flags++) {
-        config.tied_head = flags & 1;
+        config.tie_word_embeddings = flags & 1;
         config.sorts[0].size[CONV_BIAS] = (flags & 2) != 0;
         config.sorts[0].size[PROJECTION_BIAS] = (flags & 4) != 0;
         config.sorts[0].size[DT_B_C_RMS] = (flags & 8) != 0;
@@ -192,9 +192,9 @@ static void writes_what_it_reads(void **state) {
         assert_int_equal(again.sorts[0].size[D_CONV], 3);
         assert_int_equal(again.sorts[0].size[DT_RANK], 2);
         assert_int_equal(again.vocab_size, 17);
-        assert_true(again.norm_epsilon == config.norm_epsilon);
+        assert_true(again.rms_norm_eps == config.rms_norm_eps);
         assert_true(again.sorts[0].real[RMS_EPSILON] == config.sorts[0].real[RMS_EPSILON]);
-        assert_int_equal(again.tied_head, config.tied_head);
+        assert_int_equal(again.tie_word_embeddings, config.tie_word_embeddings);
         assert_memory_equal(again.sorts[0].size, config.sorts[0].size, sizeof config.sorts[0].size);
         assert_int_equal(again.bos.n, 0);
         assert_int_equal(again.eos.n, 1);

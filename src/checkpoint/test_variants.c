@@ -124,7 +124,7 @@ static void wants_the_head_where_it_is_not_tied(void **state) {
                                "not tied");
         test_edit("config.json", "\"tie_word_embeddings\": false", "\"tie_word_embeddings\": true");
         struct dm_checkpoint *checkpoint = test_open_checkpoint(test_directory);
-        assert_true(dm_checkpoint_config(checkpoint)->tied_head);
+        assert_true(dm_checkpoint_config(checkpoint)->tie_word_embeddings);
         dm_checkpoint_close(checkpoint);
     }
     (void)state;

@@ -97,7 +97,7 @@ static void put_sizes(struct dm_gguf_bytes *keys, const struct dm_model_config *
     for (size_t i = 0; i < layer->kind->n_size; i++)
         if (layer->kind->sizes[i].gguf)
             put_layer_size(keys, &layer->kind->sizes[i], layer->size[i]);
-    dm_gguf_key_f32(keys, "mamba.attention.layer_norm_rms_epsilon", (float)config->norm_epsilon);
+    dm_gguf_key_f32(keys, "mamba.attention.layer_norm_rms_epsilon", (float)config->rms_norm_eps);
 }
 
 static dm_status put_keys(struct dm_gguf_bytes *keys, const char *directory,

@@ -109,10 +109,10 @@ static json_t *by_name(const json_t *list) {
 
 /* As llama.cpp's converter makes a name a part of a key. */
 static void clean_name(char clean[name_size], const char *name) {
-    static const char fine[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+    static const char ok[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
     snprintf(clean, name_size, "%s", name);
     for (char *c = clean; *c; c++)
-        if (!strchr(fine, *c))
+        if (!strchr(ok, *c))
             *c = '_';
 }
 

@@ -1,6 +1,6 @@
 #include "layers/backward.h"
 
-#include "layers/rows.h"
+#include "layers/gather.h"
 #include "ops/split.h"
 
 dm_status dm_back_weight(const struct dm_layer_back *back, size_t weight, const dm_real *dy,

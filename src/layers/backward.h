@@ -21,7 +21,7 @@ struct dm_layer_back {
     size_t n_sequence, n, n_after;
     const size_t *kept;                  /* [n_after], rows of all tokens; NULL: nothing was cut */
     dm_real *gradient[DM_MAX_PARAMETER]; /* NULL: the layer does not have it, or nobody wants it */
-    dm_real *const *own;                 /* the kind's gradients */
+    dm_real *const *buffer_grad;         /* the kind's gradients */
     const dm_real *dresidual;            /* [n_after, d_model] */
     dm_real *dnormed, *dnormed_cut;      /* [n, d_model], [n_after, d_model] */
     bool adds;                           /* nothing was cut: both are the same rows */

@@ -37,12 +37,12 @@ static void take(const struct placing *placing, unsigned life, unsigned part, si
 }
 
 static void place_rows(const struct placing *placing, const struct dm_buffer_row *rows, size_t n,
-                       dm_real *own[DM_MAX_BUFFER]) {
+                       dm_real *buffers[DM_MAX_BUFFER]) {
     for (size_t i = 0; i < n; i++)
-        take(placing, rows[i].life, rows[i].part, rows[i].n_row, rows[i].width, &own[i]);
+        take(placing, rows[i].life, rows[i].part, rows[i].n_row, rows[i].width, &buffers[i]);
     for (size_t i = 0; i < n; i++)
-        if (!own[i] && rows[i].same_as)
-            own[i] = own[rows[i].same_as - 1];
+        if (!buffers[i] && rows[i].same_as)
+            buffers[i] = buffers[rows[i].same_as - 1];
 }
 
 void dm_buffers_place(const struct dm_layer_config *layer, size_t n_token, size_t n_sequence,
@@ -56,18 +56,18 @@ void dm_buffers_place(const struct dm_layer_config *layer, size_t n_token, size_
     take(&placing, DM_LIFE_PER_LAYER, DM_PART_INPUT, n_token, d_model, &at->residual);
     take(&placing, DM_LIFE_SCRATCH, DM_PART_INPUT, n_token, 1, &at->score);
     take(&placing, DM_LIFE_SCRATCH, DM_PART_HANDED, n_token, d_model, &at->normed);
-    place_rows(&placing, rows, n, at->own);
+    place_rows(&placing, rows, n, at->layer);
 }
 
 void dm_gradients_place(const struct dm_layer_config *layer, size_t n_token, struct dm_arena *arena,
-                        dm_real *own[DM_MAX_BUFFER]) {
+                        dm_real *buffers[DM_MAX_BUFFER]) {
     struct dm_buffer_row rows[DM_MAX_BUFFER];
     size_t n = layer->kind->gradients(layer, n_token, rows);
     for (size_t i = 0; i < n; i++)
-        own[i] = dm_arena_take(arena, rows[i].n_row, rows[i].width * sizeof(dm_real));
+        buffers[i] = dm_arena_take(arena, rows[i].n_row, rows[i].width * sizeof(dm_real));
 }
 
-/* Every sort's own buffers begin at the same place: one layer is at work at a time. */
+/* The buffers of every sort begin at the same address: one layer runs at a time. */
 static void place_sorts(const struct dm_model_config *config, const struct dm_slice_plan *slices,
                         size_t capacity, struct dm_arena *arena, struct dm_buffers *at) {
     struct dm_arena start = *arena;
@@ -76,26 +76,27 @@ static void place_sorts(const struct dm_model_config *config, const struct dm_sl
     for (size_t sort = 0; sort < config->n_sort; sort++) {
         const struct dm_layer_config *layer = &config->sorts[sort];
         struct dm_buffer_row rows[DM_MAX_BUFFER];
-        struct dm_arena own = start;
-        const struct placing placing = {DM_EVERY_LIFE, every_part, &own};
+        struct dm_arena taken = start;
+        const struct placing placing = {DM_EVERY_LIFE, every_part, &taken};
         place_rows(&placing, rows, layer->kind->buffers(layer, &use, rows), at->sorts[sort]);
-        arena->used = own.used > arena->used ? own.used : arena->used;
-        arena->overflow |= own.overflow;
+        arena->used = taken.used > arena->used ? taken.used : arena->used;
+        arena->overflow |= taken.overflow;
     }
-    memcpy(at->own, at->sorts[0], sizeof at->own);
+    memcpy(at->layer, at->sorts[0], sizeof at->layer);
 }
 
 static void place_reading(const struct dm_model_config *config, const struct dm_slice_plan *slices,
                           size_t capacity, struct dm_arena *arena, struct dm_buffers *at) {
-    size_t row = config->d_model * sizeof(dm_real), strips = slices->n_worker * 2 * slices->width;
+    size_t row = config->d_model * sizeof(dm_real);
+    size_t n_scratch = slices->n_worker * 2 * slices->width;
     at->residual = dm_arena_take(arena, capacity, row);
     at->normed = dm_arena_take(arena, capacity, row);
     at->score = dm_arena_take(arena, capacity, sizeof *at->score);
     place_sorts(config, slices, capacity, arena, at);
     if (slices->row_bytes)
         at->prepared = dm_arena_take(arena, capacity, slices->row_bytes);
-    if (strips)
-        at->strips = dm_arena_take(arena, capacity, strips * sizeof *at->strips);
+    if (n_scratch)
+        at->scratch = dm_arena_take(arena, capacity, n_scratch * sizeof *at->scratch);
     at->start = dm_arena_take(arena, capacity + 1, sizeof *at->start);
     at->ids = dm_arena_take(arena, capacity, sizeof *at->ids);
     for (size_t i = 0; i < DM_MAX_STATE; i++)
@@ -105,7 +106,7 @@ static void place_reading(const struct dm_model_config *config, const struct dm_
 bool dm_buffers_bytes(const struct dm_model_config *config, const struct dm_slice_plan *slices,
                       size_t capacity, size_t *n_byte) {
     struct dm_buffers nowhere = {0};
-    struct dm_arena arena = {NULL, 0, false};
+    struct dm_arena arena = {0};
     place_reading(config, slices, capacity, &arena, &nowhere);
     *n_byte = arena.used;
     return !arena.overflow;
@@ -121,7 +122,7 @@ dm_status dm_buffers_new(const struct dm_model_config *config, const struct dm_s
         dm_buffers_free(buffers);
         return dm_fail_memory(error, "the activations");
     }
-    struct dm_arena arena = {buffers->bytes, 0, false};
+    struct dm_arena arena = {.bytes = buffers->bytes};
     place_reading(config, slices, capacity, &arena, buffers);
     buffers->capacity = capacity;
     *result = buffers;

@@ -19,16 +19,16 @@ struct dm_buffers {
     struct dm_buffers *next; /* in the model's list of those that nobody uses */
     size_t capacity;         /* tokens, and sequences, at most */
     unsigned char *bytes;
-    dm_real *residual;           /* [n_token, d_model] */
-    dm_real *normed;             /* [n_token, d_model] */
-    dm_real *score;              /* [n_token] */
-    dm_real *own[DM_MAX_BUFFER]; /* of the kind of the layer at work, by its own enum */
+    dm_real *residual;             /* [n_token, d_model] */
+    dm_real *normed;               /* [n_token, d_model] */
+    dm_real *score;                /* [n_token] */
+    dm_real *layer[DM_MAX_BUFFER]; /* of the layer that runs, by its kind's enum */
     unsigned char *prepared; /* [n_token] of the slices' row_bytes: what products take of rows */
-    dm_real *strips;         /* [n_worker, 2, n_token, width], of slices; training: NULL */
+    dm_real *scratch;        /* [n_worker, 2, n_token, width], of slices; training: NULL */
     size_t *start;           /* [n_sequence + 1] */
     int32_t *ids;            /* [n_token] */
-    dm_real **state[DM_MAX_STATE];              /* [n_sequence] each, of the layer at work */
-    dm_real *sorts[DM_MAX_SORT][DM_MAX_BUFFER]; /* reading: `own` for each sort of layer */
+    dm_real **state[DM_MAX_STATE];              /* [n_sequence] each, of the layer that runs */
+    dm_real *sorts[DM_MAX_SORT][DM_MAX_BUFFER]; /* reading: `layer` for each sort of layer */
 };
 
 /* The rows of a layer's buffers for one token, to read or to train on: how many. */
@@ -58,8 +58,8 @@ void *dm_arena_take(struct dm_arena *arena, size_t count, size_t size);
 void dm_buffers_place(const struct dm_layer_config *layer, size_t n_token, size_t n_sequence,
                       unsigned lives, unsigned parts, struct dm_arena *arena,
                       struct dm_buffers *at);
-/* Gives `own` what the layer's way back writes into. */
+/* Gives `buffers` what the layer's backward pass writes into. */
 void dm_gradients_place(const struct dm_layer_config *layer, size_t n_token, struct dm_arena *arena,
-                        dm_real *own[DM_MAX_BUFFER]);
+                        dm_real *buffers[DM_MAX_BUFFER]);
 
 #endif

@@ -45,7 +45,7 @@ enum {
 struct dm_layer_config {
     const struct dm_layer_kind *kind;
     size_t d_model, n_layer; /* the network's */
-    double norm_epsilon;     /* of the RMSNorm before the layer */
+    double rms_norm_eps;     /* of the RMSNorm before the layer */
     size_t size[DM_MAX_SIZE];
     double real[DM_MAX_REAL];
 };
@@ -143,7 +143,7 @@ struct dm_state_row {
 struct dm_layer_kind {
     const char *name;
 
-    /* Sizes. `configure` reads them, with d_model, n_layer and norm_epsilon there already;
+    /* Sizes. `configure` reads them, with d_model, n_layer and rms_norm_eps there already;
      * `describe` writes them into a config.json of transformers' dialect (false: memory is short). */
     const struct dm_size_row *sizes;
     size_t n_size;

@@ -9,7 +9,7 @@ size_t dm_sort_count(const struct dm_model_config *config, size_t sort) {
     return n;
 }
 
-size_t dm_sort_place(const struct dm_model_config *config, size_t layer) {
+size_t dm_index_in_sort(const struct dm_model_config *config, size_t layer) {
     if (config->n_sort == 1)
         return layer;
     size_t n = 0;

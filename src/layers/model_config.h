@@ -10,8 +10,8 @@ enum { DM_MAX_SORT = 4, DM_MAX_MIXED = 512 };
 struct dm_model_config {
     size_t n_layer, d_model;
     size_t vocab_size;        /* rows of the embedding, padding included */
-    double norm_epsilon;      /* of every RMSNorm over d_model */
-    bool tied_head;           /* the head is the embedding */
+    double rms_norm_eps;      /* of every RMSNorm over d_model */
+    bool tie_word_embeddings; /* the head is the embedding */
     double initializer_range; /* transformers' deviation of initial weights; 0: not said */
     /* No part of the network, but kept: transformers takes 0 for what config.json does not name. */
     struct dm_token_list bos, eos, pad;
@@ -29,7 +29,7 @@ static inline const struct dm_layer_config *dm_layer_config_of(const struct dm_m
 }
 /* Layers of a sort; and how many of them lie below `layer`. */
 size_t dm_sort_count(const struct dm_model_config *config, size_t sort);
-size_t dm_sort_place(const struct dm_model_config *config, size_t layer);
+size_t dm_index_in_sort(const struct dm_model_config *config, size_t layer);
 /* The largest size of this name among the sorts; 0: none has it. */
 size_t dm_model_size(const struct dm_model_config *config, const char *name);
 

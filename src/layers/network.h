@@ -4,8 +4,8 @@
 #define DM_LAYERS_NETWORK_H
 
 #include "layers/buffers.h"
-#include "ops/clocks.h"
 #include "ops/ops.h"
+#include "ops/profile.h"
 
 struct dm_layer {
     const struct dm_layer_config *config; /* the network's own */
@@ -23,7 +23,7 @@ struct dm_network {
     dm_real *final_norm;     /* [d_model] */
     struct dm_matrix *head;  /* [vocab_size, d_model] */
     struct dm_slice_plan slices;
-    struct dm_clocks *clocks; /* NULL: nobody wants to know */
+    struct dm_profile *profile; /* NULL: nobody wants to know */
 };
 
 /* A batch at work: rows of `at`, sequences by `at->start`, one state for each. */
@@ -47,7 +47,7 @@ static inline const struct dm_layer_kind *dm_layer_kind_of(const struct dm_netwo
 /* Are the batch's rows to go through layers by slices of channels? Training's are not: it keeps what
  * slices do not store. */
 static inline bool dm_batch_is_sliced(const struct dm_batch *batch) {
-    return batch->at->strips != NULL;
+    return batch->at->scratch != NULL;
 }
 
 #endif

@@ -5,9 +5,9 @@
 dm_status dm_multiply_all(const struct dm_batch *batch, const struct dm_matmul *products, size_t n,
                           enum dm_operation operation, dm_error *error) {
     const struct dm_network *network = batch->network;
-    uint64_t begin = dm_clock_begin(network->clocks);
+    uint64_t begin = dm_profile_begin(network->profile);
     dm_status status = network->ops.matmul.multiply(products, n, network->threads, error);
-    dm_clock_end(network->clocks, operation, begin, dm_threads_count(network->threads));
+    dm_profile_end(network->profile, operation, begin, dm_threads_count(network->threads));
     return status;
 }
 
@@ -26,9 +26,9 @@ struct norm {
 
 static void run_norm(const void *context, size_t first, size_t n) {
     const struct norm *norm = context;
-    uint64_t begin = dm_clock_begin(norm->network->clocks);
+    uint64_t begin = dm_profile_begin(norm->network->profile);
     norm->network->ops.rms_norm(norm->op, first, n);
-    dm_clock_end(norm->network->clocks, DM_OPERATION_NORM, begin, 1);
+    dm_profile_end(norm->network->profile, DM_OPERATION_NORM, begin, 1);
 }
 
 void dm_norm_rows(const struct dm_batch *batch, const struct dm_rms_norm *op) {

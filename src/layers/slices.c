@@ -2,8 +2,8 @@
 
 #include "ops/split.h"
 
-/* Less work than this is not worth a hand-over to another thread. */
-static const size_t least_work = (size_t)1 << 17;
+/* Multiply-adds below which waking another thread costs more than it saves. */
+static const size_t min_work = (size_t)1 << 17;
 
 bool dm_slices_agree(const struct dm_matmul_backend *matmul, const struct dm_matrix *a,
                      const struct dm_matrix *b) {
@@ -42,9 +42,9 @@ struct preparation {
 static void run_prepare(const void *context, size_t first, size_t n) {
     const struct preparation *preparation = context;
     const struct dm_network *network = preparation->network;
-    uint64_t begin = dm_clock_begin(network->clocks);
+    uint64_t begin = dm_profile_begin(network->profile);
     network->ops.matmul.prepare(preparation->matrix, &preparation->op, first, n);
-    dm_clock_end(network->clocks, DM_OPERATION_ROUNDING, begin, 1);
+    dm_profile_end(network->profile, DM_OPERATION_ROUNDING, begin, 1);
 }
 
 void dm_slices_prepare(const struct dm_batch *batch, const struct dm_matrix *matrix,
@@ -57,18 +57,18 @@ void dm_slices_prepare(const struct dm_batch *batch, const struct dm_matrix *mat
 
 /* ---- Running ---- */
 
-static void work(void *context, size_t worker) {
+static void run_worker(void *context, size_t worker) {
     struct dm_slices *slices = context;
     const struct dm_buffers *at = slices->batch->at;
-    size_t strip = at->capacity * slices->batch->network->slices.width, slice;
-    dm_real *first = at->strips + worker * 2 * strip, *strips[2] = {first, first + strip};
+    size_t n = at->capacity * slices->batch->network->slices.width, slice;
+    dm_real *first = at->scratch + worker * 2 * n, *scratch[2] = {first, first + n};
     while ((slice = atomic_fetch_add_explicit(&slices->next, 1, memory_order_relaxed)) <
            slices->n_slice)
-        slices->run(slices, slice, strips);
+        slices->run(slices, slice, scratch);
 }
 
 dm_status dm_slices_run(const struct dm_batch *batch, size_t layer,
-                        void (*run)(struct dm_slices *slices, size_t slice, dm_real *strips[2]),
+                        void (*run)(struct dm_slices *slices, size_t slice, dm_real *scratch[2]),
                         const struct dm_matrix *matrix, const dm_real *x, size_t n_in,
                         dm_error *error) {
     const struct dm_network *network = batch->network;
@@ -83,9 +83,9 @@ dm_status dm_slices_run(const struct dm_batch *batch, size_t layer,
     size_t per_token = n_in * matmul->first_column(matrix, slices.n_slice);
     if (n_worker > slices.n_slice)
         n_worker = slices.n_slice;
-    if (batch->n_token < least_work / (per_token + 1) + 1)
+    if (batch->n_token < min_work / (per_token + 1) + 1)
         n_worker = 1;
-    dm_parallel_for(network->threads, n_worker, work, &slices);
+    dm_parallel_for(network->threads, n_worker, run_worker, &slices);
     return dm_first_error_give(&slices.first_error, error);
 }
 
@@ -100,10 +100,10 @@ bool dm_slice_multiply(struct dm_slices *slices, const struct dm_matrix *matrix,
                                         .y = y,
                                         .y_step = step,
                                         .accumulate = accumulate};
-    uint64_t begin = dm_clock_begin(network->clocks);
+    uint64_t begin = dm_profile_begin(network->profile);
     dm_error error;
     bool failed = network->ops.matmul.multiply_slice(&op, &error) != DM_OK;
-    dm_clock_end(network->clocks, operation, begin, 1);
+    dm_profile_end(network->profile, operation, begin, 1);
     if (failed)
         dm_first_error_keep(&slices->first_error, &error);
     return !failed;

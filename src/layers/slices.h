@@ -7,12 +7,12 @@
 #include "base/first_error.h"
 #include "layers/network.h"
 
-/* Slices at work. */
+/* The slices of one call, taken by the threads in turn. */
 struct dm_slices {
     const struct dm_batch *batch;
     size_t layer;
-    /* does all for a slice, with two strips [n_token, plan's width] of the thread that takes it */
-    void (*run)(struct dm_slices *slices, size_t slice, dm_real *strips[2]);
+    /* does all for a slice, with two scratch buffers [n_token, plan's width] of its thread */
+    void (*run)(struct dm_slices *slices, size_t slice, dm_real *scratch[2]);
     const void *x; /* rows of what is multiplied, as the products take them */
     size_t n_slice;
     atomic_size_t next;
@@ -29,10 +29,10 @@ struct dm_columns dm_slice_columns(const struct dm_batch *batch, const struct dm
 /* Rows x [n_token, width] as products by slices with `matrix` take them. */
 void dm_slices_prepare(const struct dm_batch *batch, const struct dm_matrix *matrix,
                        const dm_real *x, size_t width);
-/* Runs every slice of a product with `matrix` and rows x [n_token, n_in], of which dm_slices_prepare may have made
- * others. */
+/* Runs every slice of a product of `matrix` and rows x [n_token, n_in]; where dm_slices_prepare has
+ * converted these rows, of the converted ones. */
 dm_status dm_slices_run(const struct dm_batch *batch, size_t layer,
-                        void (*run)(struct dm_slices *slices, size_t slice, dm_real *strips[2]),
+                        void (*run)(struct dm_slices *slices, size_t slice, dm_real *scratch[2]),
                         const struct dm_matrix *matrix, const dm_real *x, size_t n_in,
                         dm_error *error);
 /* The columns of a slice of a product of rows x into y, rows of which are `step` apart; false: it

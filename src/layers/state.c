@@ -25,19 +25,19 @@ static bool count(const struct dm_model_config *config, size_t end_sort, size_t 
     return true;
 }
 
-size_t dm_state_sort_place(const struct dm_model_config *config, size_t sort, size_t state) {
+size_t dm_state_sort_offset(const struct dm_model_config *config, size_t sort, size_t state) {
     size_t n;
     count(config, sort, state, &n);
     return n;
 }
 
 size_t dm_state_size(const struct dm_model_config *config) {
-    return dm_state_sort_place(config, config->n_sort, 0);
+    return dm_state_sort_offset(config, config->n_sort, 0);
 }
 
-size_t dm_state_place(const struct dm_model_config *config, size_t layer, size_t state) {
-    return dm_state_sort_place(config, dm_sort_of(config, layer), state) +
-           dm_sort_place(config, layer) * one_state(dm_layer_config_of(config, layer), state);
+size_t dm_state_offset(const struct dm_model_config *config, size_t layer, size_t state) {
+    return dm_state_sort_offset(config, dm_sort_of(config, layer), state) +
+           dm_index_in_sort(config, layer) * one_state(dm_layer_config_of(config, layer), state);
 }
 
 dm_status dm_state_new(const struct dm_model_config *config, struct dm_state *state,
@@ -63,7 +63,7 @@ void dm_state_clear_above(const struct dm_model_config *config, struct dm_state 
         const struct dm_layer_config *own = dm_layer_config_of(config, i);
         for (size_t k = 0; k < own->kind->n_state; k++)
             if (i > layer || own->kind->states[k].after_cut)
-                memset(state->values + dm_state_place(config, i, k), 0,
+                memset(state->values + dm_state_offset(config, i, k), 0,
                        one_state(own, k) * sizeof *state->values);
     }
 }

@@ -14,8 +14,8 @@ struct dm_state {
 /* Reals of all layers' states. */
 size_t dm_state_size(const struct dm_model_config *config);
 /* Where one of a layer's states begins; and where those of a sort do. */
-size_t dm_state_place(const struct dm_model_config *config, size_t layer, size_t state);
-size_t dm_state_sort_place(const struct dm_model_config *config, size_t sort, size_t state);
+size_t dm_state_offset(const struct dm_model_config *config, size_t layer, size_t state);
+size_t dm_state_sort_offset(const struct dm_model_config *config, size_t sort, size_t state);
 
 /* Before the first token: zeros. */
 dm_status dm_state_new(const struct dm_model_config *config, struct dm_state *state,

@@ -131,7 +131,7 @@ static dm_status load_weights(struct dm_model *model, dm_error *error) {
     if (!status)
         status = load_floats(model, DM_NO_LAYER, DM_FINAL_NORM, &model->network.final_norm, error);
     if (!status) {
-        enum dm_network_parameter head = config->tied_head ? DM_EMBEDDING : DM_HEAD;
+        enum dm_network_parameter head = config->tie_word_embeddings ? DM_EMBEDDING : DM_HEAD;
         status = load_matrix(model, dm_checkpoint_weight(model->checkpoint, DM_NO_LAYER, head), 0,
                              config->vocab_size, config->d_model, model->compute,
                              &model->network.head, error);
@@ -163,8 +163,8 @@ dm_status dm_language_model_load(const char *directory, const dm_model_options *
     model->no_map = options->no_map;
     dm_status status = dm_cpu_ops(options->cpu, &model->network.ops, error);
     if (!status && options->profile &&
-        !(model->network.clocks = dm_memory_zeroed(1, sizeof(struct dm_clocks))))
-        status = dm_fail_memory(error, "the clocks");
+        !(model->network.profile = dm_memory_zeroed(1, sizeof(struct dm_profile))))
+        status = dm_fail_memory(error, "the profile");
     if (!status)
         status = dm_threads_new(options->n_thread, &model->network.threads, error);
     if (!status)
@@ -219,7 +219,7 @@ void dm_language_model_free(struct dm_model *model) {
     }
     dm_memory_free(model->network.layers);
     dm_memory_free(model->network.final_norm);
-    dm_memory_free(model->network.clocks);
+    dm_memory_free(model->network.profile);
     dm_calibration_free(model->calibration);
     dm_checkpoint_close(model->checkpoint);
     dm_threads_free(model->network.threads);

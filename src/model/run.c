@@ -15,9 +15,9 @@ struct embedding_call {
 
 static void run_embedding(const void *opaque, size_t first, size_t n) {
     const struct embedding_call *call = opaque;
-    uint64_t begin = dm_clock_begin(call->network->clocks);
+    uint64_t begin = dm_profile_begin(call->network->profile);
     dm_embedding_forward(&call->op, first, n);
-    dm_clock_end(call->network->clocks, DM_OPERATION_EMBEDDING, begin, 1);
+    dm_profile_end(call->network->profile, DM_OPERATION_EMBEDDING, begin, 1);
 }
 
 void dm_embed(const struct dm_batch *batch) {
@@ -33,7 +33,7 @@ static void norm_residual(const struct dm_batch *batch, const dm_real *weight) {
     const struct dm_model_config *config = &batch->network->config;
     const struct dm_rms_norm op = {.width = config->d_model,
                                    .stride = config->d_model,
-                                   .epsilon = (dm_real)config->norm_epsilon,
+                                   .epsilon = (dm_real)config->rms_norm_eps,
                                    .x = batch->at->residual,
                                    .weight = weight,
                                    .y = batch->at->normed};
@@ -55,9 +55,9 @@ void dm_batch_use_layer(const struct dm_batch *batch, size_t layer) {
     size_t sort = dm_sort_of(config, layer);
     if (!batch->states)
         return;
-    memcpy(at->own, at->sorts[sort], sizeof at->own);
+    memcpy(at->layer, at->sorts[sort], sizeof at->layer);
     for (size_t i = 0; i < config->sorts[sort].kind->n_state; i++) {
-        size_t place = dm_state_place(config, layer, i);
+        size_t place = dm_state_offset(config, layer, i);
         for (size_t s = 0; s < batch->n_sequence; s++)
             at->state[i][s] = batch->states[s]->values + place;
     }

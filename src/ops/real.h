@@ -19,13 +19,14 @@ typedef float dm_real;
 void dm_reals_from(const void *data, dm_dtype dtype, size_t first, size_t n, dm_real *out);
 
 /* Rows that hold some channels, those from `first` on; whole rows have first 0. */
-struct dm_strip {
+struct dm_channel_view {
     const dm_real *data;
     size_t first, step; /* step: from row to row */
 };
 
-static inline const dm_real *dm_strip_at(const struct dm_strip *strip, size_t row, size_t channel) {
-    return strip->data + row * strip->step + (channel - strip->first);
+static inline const dm_real *dm_channel_view_at(const struct dm_channel_view *view, size_t row,
+                                                size_t channel) {
+    return view->data + row * view->step + (channel - view->first);
 }
 
 #endif

@@ -317,9 +317,9 @@ static inline void vf_store_bf16(uint16_t *p, size_t n, vf a) {
         p[i] = some[i];
 }
 static inline float vf_largest(vf a) {
-    __m128 most = _mm_max_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
-    most = _mm_max_ps(most, _mm_movehl_ps(most, most));
-    return _mm_cvtss_f32(_mm_max_ss(most, _mm_movehdup_ps(most)));
+    __m128 max = _mm_max_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
+    max = _mm_max_ps(max, _mm_movehl_ps(max, max));
+    return _mm_cvtss_f32(_mm_max_ss(max, _mm_movehdup_ps(max)));
 }
 static inline void vf_store_bytes(uint8_t *p, size_t n, vf a) {
     __m256i ints = _mm256_cvtps_epi32(a);

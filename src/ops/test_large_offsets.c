@@ -11,7 +11,7 @@
 static const size_t far_row = ((size_t)1 << 32) + 7;
 enum { N_TOKEN = 70, WIDTH = 5, N_STATE = 3, N_TAP = 4 };
 
-static struct dm_ops variants[MOST_VARIANTS];
+static struct dm_ops variants[MAX_VARIANTS];
 static size_t n_variant;
 static struct dm_random random_state;
 

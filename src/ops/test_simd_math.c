@@ -5,7 +5,7 @@
 
 enum { WIDTH = 4096, STEP = 257, N_ROUND = (int)(UINT32_MAX / ((uint64_t)STEP * WIDTH)) + 1 };
 
-static struct dm_ops variants[MOST_VARIANTS];
+static struct dm_ops variants[MAX_VARIANTS];
 static size_t n_variant;
 static float zero[WIDTH], one[WIDTH];
 static const size_t single[] = {0, 1};
@@ -72,7 +72,7 @@ typedef double error_function(float got, float in, double expected);
 /* Every STEP-th float: no error above the bound. */
 static void check_all(const char *name, function *apply, double (*truth)(double),
                       error_function *error, double bound) {
-    static float in[WIDTH], out[MOST_VARIANTS][WIDTH];
+    static float in[WIDTH], out[MAX_VARIANTS][WIDTH];
     uint32_t bits = 0;
     for (int round = 0; round < N_ROUND; round++) {
         for (size_t i = 0; i < WIDTH; i++, bits += STEP)

@@ -21,10 +21,10 @@
 #include "base/random.h"
 #include "ops/ops.h"
 
-enum { MOST_VARIANTS = 3, GUARD = 21 };
+enum { MAX_VARIANTS = 3, GUARD = 21 };
 #define GUARD_BITS 0x7fa5a5a5u
 
-/* Fills `ops` [MOST_VARIANTS], the reference first; how many there are. */
+/* Fills `ops` [MAX_VARIANTS], the reference first; how many there are. */
 static inline size_t list_variants(struct dm_ops *ops) {
     size_t n = 1;
     dm_reference_ops(&ops[0]);
@@ -78,13 +78,13 @@ static inline float *copied_floats(const float *source, size_t n) {
 }
 
 /* Channels [first, first + width) of n_row rows of `step`. */
-static inline float *copied_strip(const float *rows, size_t n_row, size_t step, size_t first,
-                                  size_t width) {
-    float *strip = new_floats(n_row * width);
+static inline float *copied_channels(const float *rows, size_t n_row, size_t step, size_t first,
+                                     size_t width) {
+    float *view = new_floats(n_row * width);
     for (size_t i = 0; i < n_row; i++)
         for (size_t c = 0; c < width; c++)
-            strip[i * width + c] = rows[i * step + first + c];
-    return strip;
+            view[i * width + c] = rows[i * step + first + c];
+    return view;
 }
 
 /* |got - expected| in ulp of the expected; 0 where both are the same infinity or NaN. */

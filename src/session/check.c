@@ -31,7 +31,7 @@ dm_status dm_check_layer(const struct dm_batch *batch, size_t layer, dm_error *e
                              : DM_OK; /* the embedding is a weight */
     for (size_t i = 0; i < n && !status; i++)
         if (rows[i].what)
-            status = check_rows(batch, rows[i].what, layer, at->own[i], rows[i].width, error);
+            status = check_rows(batch, rows[i].what, layer, at->layer[i], rows[i].width, error);
     return status;
 }
 

@@ -13,7 +13,7 @@ size_t dm_session_pool_parts(const struct dm_batch *batch, size_t layer, size_t 
     parts[n_part++] = batch->at->residual + row * own->d_model;
     for (size_t i = 0; i < n; i++)
         if (rows[i].carried)
-            parts[n_part++] = batch->at->own[i] + row * rows[i].width;
+            parts[n_part++] = batch->at->layer[i] + row * rows[i].width;
     return n_part;
 }
 

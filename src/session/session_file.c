@@ -65,7 +65,7 @@ struct dm_state_tensor dm_state_tensor_of(const struct dm_model_config *config, 
     const struct dm_layer_config *layer = &config->sorts[sort];
     struct dm_shape own = layer->kind->state_shape(layer, state);
     struct dm_state_tensor tensor = {.shape = {.n_dim = 1 + own.n_dim},
-                                     .place = dm_state_sort_place(config, sort, state)};
+                                     .place = dm_state_sort_offset(config, sort, state)};
     tensor.shape.size[0] = dm_sort_count(config, sort);
     for (size_t i = 0; i < own.n_dim; i++)
         tensor.shape.size[1 + i] = own.size[i];

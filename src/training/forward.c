@@ -1,7 +1,7 @@
 /* The forward pass, keeping what the backward pass reads. */
 #include <string.h>
 
-#include "layers/rows.h"
+#include "layers/gather.h"
 #include "ops/select_tokens/select_tokens.h"
 #include "training/pass.h"
 
@@ -59,8 +59,8 @@ static void hand_on(const struct dm_pass *pass, size_t layer) {
                    at->out.normed);
     for (size_t i = 0; i < n; i++)
         if (rows[i].part == DM_PART_HANDED && rows[i].width)
-            dm_rows_gather(network->threads, at->in.own[i], at->kept, at->after->n_token,
-                           rows[i].width, at->out.own[i]);
+            dm_rows_gather(network->threads, at->in.layer[i], at->kept, at->after->n_token,
+                           rows[i].width, at->out.layer[i]);
 }
 
 /* ---- Layers ---- */

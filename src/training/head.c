@@ -1,7 +1,7 @@
 /* The loss: rows that predict something, some at a time, through the head and back. */
 #include <math.h>
 
-#include "layers/rows.h"
+#include "layers/gather.h"
 #include "ops/split.h"
 #include "training/pass.h"
 
@@ -84,7 +84,7 @@ static dm_status go_back(struct dm_pass *pass, const struct labels *labels, dm_e
     if (status)
         return status;
     const struct dm_rms_norm op = {
-        D, D, (dm_real)network->config.norm_epsilon, residual, network->final_norm, NULL};
+        D, D, (dm_real)network->config.rms_norm_eps, residual, network->final_norm, NULL};
     const struct dm_rms_norm_grad grad = {dnormed, dresidual, pass->gradients.rstd,
                                           weight->gradient};
     dm_rows_clear(dresidual, n, D);

@@ -1,5 +1,5 @@
 /* Running a layer's way back: the kind's two halves, with the cut between them. */
-#include "layers/rows.h"
+#include "layers/gather.h"
 #include "training/pass.h"
 
 static struct dm_layer_back describe(struct dm_pass *pass, size_t layer, dm_error *error) {
@@ -18,7 +18,7 @@ static struct dm_layer_back describe(struct dm_pass *pass, size_t layer, dm_erro
         .n = at->before->n_token,
         .n_after = at->after->n_token,
         .kept = cut ? at->kept : NULL,
-        .own = to->own[dm_sort_of(&network->config, layer)],
+        .buffer_grad = to->own[dm_sort_of(&network->config, layer)],
         .dresidual = to->dresidual,
         .dnormed = to->dnormed,
         .dnormed_cut = cut ? to->dnormed_cut : to->dnormed,
@@ -51,7 +51,7 @@ static void norm_back(const struct dm_pass *pass, const struct dm_layer_back *ba
     const struct dm_model_config *config = &back->network->config;
     const struct dm_rms_norm op = {.width = config->d_model,
                                    .stride = config->d_model,
-                                   .epsilon = (dm_real)config->norm_epsilon,
+                                   .epsilon = (dm_real)config->rms_norm_eps,
                                    .x = back->in->residual,
                                    .weight = back->network->layers[back->layer].norm};
     const struct dm_rms_norm_grad grad = {

@@ -211,7 +211,7 @@ static void check_input_gradient(const struct setting *setting) {
     struct dm_pass_loss loss;
     dm_error error;
     config.vocab_size = N_TOKEN;
-    config.tied_head = false;
+    config.tie_word_embeddings = false;
     scene_new(&scene, setting, &config, SEED);
     for (size_t t = 0; t < N_TOKEN; t++)
         scene.ids[t] = (int32_t)t;

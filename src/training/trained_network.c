@@ -230,7 +230,7 @@ size_t dm_trained_network_first_layer(const struct dm_trained_network *trained) 
             continue;
         if (tensor->parameter->layer < first)
             first = tensor->parameter->layer;
-        if (i == trained->tensors.parameters.own[DM_EMBEDDING])
+        if (i == trained->tensors.parameters.of_network[DM_EMBEDDING])
             return 0;
     }
     return first;

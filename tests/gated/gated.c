@@ -5,8 +5,8 @@
 #include <tgmath.h>
 
 #include "layers/backward.h"
+#include "layers/gather.h"
 #include "layers/products.h"
-#include "layers/rows.h"
 #include "layers/sizes.h"
 
 enum size { WIDTH };
@@ -160,22 +160,22 @@ static void shift_rows(const dm_real *shift, size_t width, size_t n, const dm_re
 }
 
 static dm_status inputs(const struct dm_batch *batch, size_t layer, dm_error *error) {
-    const struct weights *own = weights_of(batch->network, layer);
+    const struct weights *w = weights_of(batch->network, layer);
     const struct dm_buffers *at = batch->at;
     size_t E = width_of(batch->network, layer);
     dm_status status =
-        dm_multiply(batch, own->in, at->normed, false, at->own[V], DM_OPERATION_IN_PROJ, error);
+        dm_multiply(batch, w->in, at->normed, false, at->layer[V], DM_OPERATION_IN_PROJ, error);
     for (size_t s = 0; s < batch->n_sequence && !status; s++)
-        shift_rows(own->shift, E, at->start[s + 1] - at->start[s], at->own[V] + at->start[s] * E,
-                   at->state[LAST_V][s], at->own[X] + at->start[s] * E);
+        shift_rows(w->shift, E, at->start[s + 1] - at->start[s], at->layer[V] + at->start[s] * E,
+                   at->state[LAST_V][s], at->layer[X] + at->start[s] * E);
     return status;
 }
 
 static dm_status delta(const struct dm_batch *batch, size_t layer, dm_error *error) {
-    const struct weights *own = weights_of(batch->network, layer);
-    dm_real *step = batch->at->own[STEP];
+    const struct weights *w = weights_of(batch->network, layer);
+    dm_real *step = batch->at->layer[STEP];
     dm_status status =
-        dm_multiply(batch, own->gate, batch->at->own[X], false, step, DM_OPERATION_DT_PROJ, error);
+        dm_multiply(batch, w->gate, batch->at->layer[X], false, step, DM_OPERATION_DT_PROJ, error);
     size_t n = batch->n_token * width_of(batch->network, layer);
     for (size_t i = 0; i < n && !status; i++)
         step[i] = step[i] > 20 ? step[i] : log1p(exp(step[i]));
@@ -189,9 +189,9 @@ static dm_status recur(const struct dm_batch *batch, size_t layer, dm_error *err
     for (size_t s = 0; s < batch->n_sequence; s++)
         for (size_t t = at->start[s]; t < at->start[s + 1]; t++)
             for (size_t i = 0; i < E; i++) {
-                dm_real a = exp(-at->own[STEP][t * E + i]), *h = &at->state[LAST_H][s][i];
-                *h = a * *h + (1 - a) * at->own[X][t * E + i];
-                at->own[H][t * E + i] = *h;
+                dm_real a = exp(-at->layer[STEP][t * E + i]), *h = &at->state[LAST_H][s][i];
+                *h = a * *h + (1 - a) * at->layer[X][t * E + i];
+                at->layer[H][t * E + i] = *h;
             }
     return DM_OK;
 }
@@ -199,25 +199,25 @@ static dm_status recur(const struct dm_batch *batch, size_t layer, dm_error *err
 static dm_status outputs(const struct dm_batch *batch, size_t layer, dm_error *error) {
     dm_status status = recur(batch, layer, error);
     return status ? status
-                  : dm_multiply(batch, weights_of(batch->network, layer)->out, batch->at->own[H],
+                  : dm_multiply(batch, weights_of(batch->network, layer)->out, batch->at->layer[H],
                                 true, batch->at->residual, DM_OPERATION_OUT_PROJ, error);
 }
 
-/* ---- The way back ---- */
+/* ---- Backward ---- */
 
 /* From D_H, the gradient of h as the output takes it: D_X and D_STEP (of the gate's output). */
 static void recur_back(const struct dm_layer_back *back, size_t first, size_t end) {
     size_t E = width_of(back->network, back->layer);
-    dm_real *const *own = back->own, *const *out = back->out->own;
+    dm_real *const *grad = back->buffer_grad, *const *out = back->out->layer;
     for (size_t i = 0; i < E; i++) {
         dm_real dh = 0;
         for (size_t t = end; t-- > first;) {
             size_t at = t * E + i;
             dm_real a = exp(-out[STEP][at]), before = t > first ? out[H][at - E] : 0;
-            dh += own[D_H][at];
-            own[D_X][at] = (1 - a) * dh;
+            dh += grad[D_H][at];
+            grad[D_X][at] = (1 - a) * dh;
             /* through a, then the softplus, whose slope is 1 - exp(-g) */
-            own[D_STEP][at] = -a * dh * (before - out[X][at]) * (1 - a);
+            grad[D_STEP][at] = -a * dh * (before - out[X][at]) * (1 - a);
             dh *= a;
         }
     }
@@ -225,18 +225,18 @@ static void recur_back(const struct dm_layer_back *back, size_t first, size_t en
 
 static dm_status outputs_back(const struct dm_layer_back *back) {
     const struct weights *transposed = back->transposed;
-    dm_real *const *own = back->own, *const *out = back->out->own;
+    dm_real *const *grad = back->buffer_grad, *const *out = back->out->layer;
     size_t n = back->n_after, d_model = back->network->config.d_model;
     dm_status status = dm_back_weight(back, OUT_MATRIX, back->dresidual, out[H], n);
     if (!status)
-        status = dm_back_multiply(back, transposed->out, back->dresidual, n, false, own[D_H]);
+        status = dm_back_multiply(back, transposed->out, back->dresidual, n, false, grad[D_H]);
     if (status)
         return status;
     for (size_t s = 0; s < back->n_sequence; s++)
         recur_back(back, back->out->start[s], back->out->start[s + 1]);
-    status = dm_back_weight(back, GATE_MATRIX, own[D_STEP], out[X], n);
+    status = dm_back_weight(back, GATE_MATRIX, grad[D_STEP], out[X], n);
     if (!status)
-        status = dm_back_multiply(back, transposed->gate, own[D_STEP], n, true, own[D_X]);
+        status = dm_back_multiply(back, transposed->gate, grad[D_STEP], n, true, grad[D_X]);
     dm_rows_clear(back->dnormed_cut, n, d_model); /* normed goes into no output directly */
     return status;
 }
@@ -245,9 +245,9 @@ static dm_status inputs_back(const struct dm_layer_back *back) {
     const struct weights *transposed = back->transposed;
     const size_t *start = back->in->start;
     size_t E = width_of(back->network, back->layer);
-    const dm_real *shift = weights_of(back->network, back->layer)->shift, *v = back->in->own[V];
-    const dm_real *dx = dm_back_spread(back, back->own[D_X], E, back->own[D_ALL_X]);
-    dm_real *dv = back->own[D_V], *dshift = back->gradient[SHIFT];
+    const dm_real *shift = weights_of(back->network, back->layer)->shift, *v = back->in->layer[V];
+    const dm_real *dx = dm_back_spread(back, back->buffer_grad[D_X], E, back->buffer_grad[D_ALL_X]);
+    dm_real *dv = back->buffer_grad[D_V], *dshift = back->gradient[SHIFT];
     for (size_t s = 0; s < back->n_sequence; s++)
         for (size_t t = start[s]; t < start[s + 1]; t++)
             for (size_t i = 0; i < E; i++) {
@@ -265,12 +265,12 @@ static dm_status inputs_back(const struct dm_layer_back *back) {
 
 static const dm_real *steps(const struct dm_batch *batch, size_t layer, size_t *width) {
     *width = width_of(batch->network, layer);
-    return batch->at->own[STEP];
+    return batch->at->layer[STEP];
 }
 
 static void show(const struct dm_batch *batch, size_t layer, size_t row, dm_probe_view *view) {
     view->d_inner = width_of(batch->network, layer);
-    view->delta = (const float *)(batch->at->own[STEP] + row * view->d_inner);
+    view->delta = (const float *)(batch->at->layer[STEP] + row * view->d_inner);
 }
 
 static void slowest_decay(const struct dm_layer *layer, double *rate) {

@@ -136,7 +136,7 @@ static void use_default_context(struct scene *scene, uint64_t *digest) {
     digest_size(digest, scene->out.context.base_length);
 }
 
-static void prepare_clocks(struct scene *scene) {
+static void prepare_profile(struct scene *scene) {
     dm_model_options options = DM_MODEL_OPTIONS_INIT;
     dm_error error;
     options.n_thread = 1;
@@ -410,7 +410,7 @@ const struct memory_case memory_cases_reading[] = {
      .frugal = true},
     {.call = "dm_model_load", .what = "profile", .act = act_load_profile, .use = use_load},
     {.call = "dm_model_get_profile",
-     .prepare = prepare_clocks,
+     .prepare = prepare_profile,
      .act = act_profile,
      .use = use_profile},
     {.call = "dm_checkpoint_export_gguf", .act = act_export_gguf, .use = use_directory},

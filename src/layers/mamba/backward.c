@@ -1,8 +1,8 @@
 /* The way back through a layer: the parts follow forward.c from its end to its beginning. */
 #include "layers/backward.h"
 
+#include "layers/gather.h"
 #include "layers/mamba/mamba.h"
-#include "layers/rows.h"
 #include "ops/split.h"
 
 static const struct mamba_weights *weights_of(const struct dm_layer_back *back) {
@@ -44,63 +44,64 @@ static void run_sum_parts(const void *opaque, size_t first, size_t n) {
 /* From WIDE_0, dy: dz in its place, du in WIDE_1, ddelta in WIDE_2, dBC; y once more. */
 static void scan_back(const struct dm_layer_back *back) {
     const size_t *size = sizes_of(back);
-    dm_real *const *own = back->own, *const *out = back->out->own;
+    dm_real *const *grad = back->buffer_grad, *const *out = back->out->layer;
     size_t E = size[D_INNER];
     dm_real *dD = back->gradient[D_VALUES];
     const struct dm_batch batch = dm_back_batch(back, true);
-    dm_rows_clear(own[GRADIENT_A], size[D_STATE], E);
+    dm_rows_clear(grad[GRADIENT_A], size[D_STATE], E);
     const struct selective_scan_back scan = {
         .ops = &back->network->ops,
-        .op = dm_mamba_scan(&batch, back->layer, (struct dm_strip){out[DELTA], 0, E},
-                            (struct dm_strip){out[Z], 0, E}),
-        .grad = {.dy = own[WIDE_0],
-                 .du = own[WIDE_1],
-                 .ddelta = own[WIDE_2],
-                 .dz = own[WIDE_0],
+        .op = dm_mamba_scan(&batch, back->layer, (struct dm_channel_view){out[DELTA], 0, E},
+                            (struct dm_channel_view){out[Z], 0, E}),
+        .grad = {.dy = grad[WIDE_0],
+                 .du = grad[WIDE_1],
+                 .ddelta = grad[WIDE_2],
+                 .dz = grad[WIDE_0],
                  .y = out[Y],
-                 .dA = own[GRADIENT_A],
+                 .dA = grad[GRADIENT_A],
                  /* the operation always gives it: into what is scratch by now */
-                 .dD = dD ? dD : own[GRADIENT_CONV],
-                 .dBC_parts = own[BC_PARTS],
+                 .dD = dD ? dD : grad[GRADIENT_CONV],
+                 .dBC_parts = grad[BC_PARTS],
                  .dssm_state = back->out->state[SSM_STATE]},
         .n_token = back->n_after,
     };
     dm_split(back->network->threads, &scan, run_selective_scan_back, E, DM_SCAN_BLOCK,
              back->n_after * size[D_STATE]);
-    const struct sum_parts sum = {&scan, own[size[DT_B_C_RMS] ? GRADIENT_RAW_BC : GRADIENT_BC]};
+    const struct sum_parts sum = {&scan, grad[size[DT_B_C_RMS] ? GRADIENT_RAW_BC : GRADIENT_BC]};
     dm_split(back->network->threads, &sum, run_sum_parts, back->n_after, 1, E);
 }
 
 /* out_proj's and in_z's weights, and what normed gets through z. */
 static dm_status gate_back(const struct dm_layer_back *back) {
     const struct mamba_weights *transposed = back->transposed;
-    dm_real *const *own = back->own, *const *out = back->out->own;
+    dm_real *const *grad = back->buffer_grad, *const *out = back->out->layer;
     size_t E = sizes_of(back)[D_INNER], n = back->n_after;
-    dm_back_bias(back, IN_PROJ_BIAS, E, E, own[WIDE_0], n);
+    dm_back_bias(back, IN_PROJ_BIAS, E, E, grad[WIDE_0], n);
     dm_status status = dm_back_weight(back, OUT_MATRIX, back->dresidual, out[Y], n);
     if (!status)
-        status = dm_back_weight(back, IN_Z, own[WIDE_0], back->out->normed, n);
+        status = dm_back_weight(back, IN_Z, grad[WIDE_0], back->out->normed, n);
     if (!status)
-        status = dm_back_multiply(back, transposed->in_z, own[WIDE_0], n, false, back->dnormed_cut);
+        status =
+            dm_back_multiply(back, transposed->in_z, grad[WIDE_0], n, false, back->dnormed_cut);
     return status;
 }
 
 /* WIDE_2, ddelta, becomes the gradient of dt_proj's output; then dt_proj. */
 static dm_status delta_back(const struct dm_layer_back *back, dm_real *ddt) {
     const struct mamba_weights *transposed = back->transposed;
-    dm_real *const *own = back->own, *const *out = back->out->own;
+    dm_real *const *grad = back->buffer_grad, *const *out = back->out->layer;
     size_t E = sizes_of(back)[D_INNER], n = back->n_after;
     dm_real *dbias = back->gradient[DT_BIAS];
     const struct softplus_back softplus = {
         .ops = &back->network->ops,
         .op = {E, weights_of(back)->dt_bias, out[DELTA]},
-        .grad = {own[WIDE_2], dbias ? dbias : own[GRADIENT_CONV]},
+        .grad = {grad[WIDE_2], dbias ? dbias : grad[GRADIENT_CONV]},
         .n_token = n,
     };
     dm_split(back->network->threads, &softplus, run_softplus_back, E, DM_CHANNEL_BLOCK, n);
-    dm_status status = dm_back_weight(back, DT_MATRIX, own[WIDE_2], out[DT], n);
+    dm_status status = dm_back_weight(back, DT_MATRIX, grad[WIDE_2], out[DT], n);
     return status ? status
-                  : dm_back_multiply(back, transposed->dt_proj, own[WIDE_2], n, false, ddt);
+                  : dm_back_multiply(back, transposed->dt_proj, grad[WIDE_2], n, false, ddt);
 }
 
 /* FalconMamba: one of the norms without weight on dt, B and C; dx is cleared first. */
@@ -114,44 +115,45 @@ static void part_norm_back(const struct dm_layer_back *back, const dm_real *x, c
 }
 
 static void part_norms_back(const struct dm_layer_back *back) {
-    dm_real *const *own = back->own, *const *out = back->out->own;
+    dm_real *const *grad = back->buffer_grad, *const *out = back->out->layer;
     size_t N = sizes_of(back)[D_STATE], R = sizes_of(back)[DT_RANK];
-    dm_rows_clear(own[GRADIENT_DT], back->n_after, R);
-    dm_rows_clear(own[GRADIENT_BC], back->n_after, 2 * N);
-    part_norm_back(back, out[RAW_DT], own[GRADIENT_RAW_DT], own[GRADIENT_DT], R, R);
-    part_norm_back(back, out[RAW_BC], own[GRADIENT_RAW_BC], own[GRADIENT_BC], N, 2 * N);
-    part_norm_back(back, out[RAW_BC] + N, own[GRADIENT_RAW_BC] + N, own[GRADIENT_BC] + N, N, 2 * N);
+    dm_rows_clear(grad[GRADIENT_DT], back->n_after, R);
+    dm_rows_clear(grad[GRADIENT_BC], back->n_after, 2 * N);
+    part_norm_back(back, out[RAW_DT], grad[GRADIENT_RAW_DT], grad[GRADIENT_DT], R, R);
+    part_norm_back(back, out[RAW_BC], grad[GRADIENT_RAW_BC], grad[GRADIENT_BC], N, 2 * N);
+    part_norm_back(back, out[RAW_BC] + N, grad[GRADIENT_RAW_BC] + N, grad[GRADIENT_BC] + N, N,
+                   2 * N);
 }
 
 /* WIDE_1, du, gets what x_proj gives it. */
 static dm_status x_proj_back(const struct dm_layer_back *back) {
     const struct mamba_weights *transposed = back->transposed;
-    dm_real *const *own = back->own, *u = back->out->own[U];
+    dm_real *const *grad = back->buffer_grad, *u = back->out->layer[U];
     size_t n = back->n_after;
-    dm_status status = dm_back_weight(back, X_DT, own[GRADIENT_DT], u, n);
+    dm_status status = dm_back_weight(back, X_DT, grad[GRADIENT_DT], u, n);
     if (!status)
-        status = dm_back_weight(back, X_BC, own[GRADIENT_BC], u, n);
+        status = dm_back_weight(back, X_BC, grad[GRADIENT_BC], u, n);
     if (!status)
-        status = dm_back_multiply(back, transposed->x_dt, own[GRADIENT_DT], n, true, own[WIDE_1]);
+        status = dm_back_multiply(back, transposed->x_dt, grad[GRADIENT_DT], n, true, grad[WIDE_1]);
     return status
                ? status
-               : dm_back_multiply(back, transposed->x_BC, own[GRADIENT_BC], n, true, own[WIDE_1]);
+               : dm_back_multiply(back, transposed->x_BC, grad[GRADIENT_BC], n, true, grad[WIDE_1]);
 }
 
 dm_status dm_mamba_outputs_back(const struct dm_layer_back *back) {
     const struct mamba_weights *transposed = back->transposed;
-    dm_real *const *own = back->own;
+    dm_real *const *grad = back->buffer_grad;
     bool norms = sizes_of(back)[DT_B_C_RMS];
     dm_back_bias(back, OUT_PROJ_BIAS, 0, back->network->config.d_model, back->dresidual,
                  back->n_after);
     dm_status status = dm_back_multiply(back, transposed->out_proj, back->dresidual, back->n_after,
-                                        false, own[WIDE_0]);
+                                        false, grad[WIDE_0]);
     if (status)
         return status;
     scan_back(back);
     status = gate_back(back);
     if (!status)
-        status = delta_back(back, own[norms ? GRADIENT_RAW_DT : GRADIENT_DT]);
+        status = delta_back(back, grad[norms ? GRADIENT_RAW_DT : GRADIENT_DT]);
     if (!status && norms)
         part_norms_back(back);
     return status ? status : x_proj_back(back);
@@ -162,16 +164,17 @@ dm_status dm_mamba_outputs_back(const struct dm_layer_back *back) {
 /* From du: dx in WIDE_2. */
 static void convolution_back(const struct dm_layer_back *back, const dm_real *du) {
     const size_t *size = sizes_of(back);
-    dm_real *const *own = back->own;
+    dm_real *const *grad = back->buffer_grad;
     size_t E = size[D_INNER];
     const struct dm_batch batch = dm_back_batch(back, false);
-    dm_rows_clear(own[GRADIENT_CONV], size[D_CONV], E);
+    dm_rows_clear(grad[GRADIENT_CONV], size[D_CONV], E);
     const struct causal_conv1d_back conv = {
         .ops = &back->network->ops,
-        .op = dm_mamba_conv(&batch, back->layer, (struct dm_strip){back->in->own[X], 0, E}),
+        .op =
+            dm_mamba_conv(&batch, back->layer, (struct dm_channel_view){back->in->layer[X], 0, E}),
         .grad = {.dy = du,
-                 .dx = own[WIDE_2],
-                 .dweight = own[GRADIENT_CONV],
+                 .dx = grad[WIDE_2],
+                 .dweight = grad[GRADIENT_CONV],
                  .dbias = back->gradient[CONV_BIAS_VALUES]},
         .n_token = back->n,
     };
@@ -182,7 +185,7 @@ static void convolution_back(const struct dm_layer_back *back, const dm_real *du
 /* The gradient of A_log is that of A times A; the operations' layout is the transpose. */
 static void add_arranged(const struct dm_layer_back *back) {
     const size_t *size = sizes_of(back);
-    const dm_real *A = weights_of(back)->A, *dA = back->own[GRADIENT_A];
+    const dm_real *A = weights_of(back)->A, *dA = back->buffer_grad[GRADIENT_A];
     size_t E = size[D_INNER], N = size[D_STATE], K = size[D_CONV];
     dm_real *A_log = back->gradient[A_LOG], *conv = back->gradient[CONV_WEIGHT];
     for (size_t c = 0; c < E && A_log; c++)
@@ -190,18 +193,18 @@ static void add_arranged(const struct dm_layer_back *back) {
             A_log[c * N + n] += dA[n * E + c] * A[n * E + c];
     for (size_t c = 0; c < E && conv; c++)
         for (size_t k = 0; k < K; k++)
-            conv[c * K + k] += back->own[GRADIENT_CONV][k * E + c];
+            conv[c * K + k] += back->buffer_grad[GRADIENT_CONV][k * E + c];
 }
 
 dm_status dm_mamba_inputs_back(const struct dm_layer_back *back) {
     const struct mamba_weights *transposed = back->transposed;
-    dm_real *const *own = back->own;
+    dm_real *const *grad = back->buffer_grad;
     size_t E = sizes_of(back)[D_INNER];
-    convolution_back(back, dm_back_spread(back, own[WIDE_1], E, own[WIDE_0]));
+    convolution_back(back, dm_back_spread(back, grad[WIDE_1], E, grad[WIDE_0]));
     add_arranged(back);
-    dm_back_bias(back, IN_PROJ_BIAS, 0, E, own[WIDE_2], back->n);
-    dm_status status = dm_back_weight(back, IN_X, own[WIDE_2], back->in->normed, back->n);
+    dm_back_bias(back, IN_PROJ_BIAS, 0, E, grad[WIDE_2], back->n);
+    dm_status status = dm_back_weight(back, IN_X, grad[WIDE_2], back->in->normed, back->n);
     return status ? status
-                  : dm_back_multiply(back, transposed->in_x, own[WIDE_2], back->n, back->adds,
+                  : dm_back_multiply(back, transposed->in_x, grad[WIDE_2], back->n, back->adds,
                                      back->dnormed);
 }

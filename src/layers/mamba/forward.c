@@ -13,9 +13,9 @@
     };                                                                   \
     static void run_##name(const void *opaque, size_t first, size_t n) { \
         const struct name##_call *call = opaque;                         \
-        uint64_t begin = dm_clock_begin(call->network->clocks);          \
+        uint64_t begin = dm_profile_begin(call->network->profile);       \
         call->network->ops.name(&call->op, first, n);                    \
-        dm_clock_end(call->network->clocks, operation, begin, 1);        \
+        dm_profile_end(call->network->profile, operation, begin, 1);     \
     }
 SPLIT_OP(softplus, DM_OPERATION_SOFTPLUS)
 SPLIT_OP(causal_conv1d, DM_OPERATION_CONV)
@@ -24,17 +24,17 @@ SPLIT_OP(selective_scan, DM_OPERATION_SCAN)
 /* ---- Inputs ---- */
 
 static dm_status convolve(const struct dm_batch *batch, size_t layer, dm_error *error) {
-    const struct mamba_weights *own = mamba_weights_of(batch, layer);
+    const struct mamba_weights *w = mamba_weights_of(batch, layer);
     const size_t *size = mamba_sizes_of(batch, layer);
-    dm_real *x = batch->at->own[X];
+    dm_real *x = batch->at->layer[X];
     size_t E = size[D_INNER];
     dm_status status =
-        dm_multiply(batch, own->in_x, batch->at->normed, false, x, DM_OPERATION_IN_PROJ, error);
+        dm_multiply(batch, w->in_x, batch->at->normed, false, x, DM_OPERATION_IN_PROJ, error);
     if (status)
         return status;
-    dm_add_bias(own->in_bias, batch->n_token, E, E, x);
+    dm_add_bias(w->in_bias, batch->n_token, E, E, x);
     const struct causal_conv1d_call call = {
-        batch->network, dm_mamba_conv(batch, layer, (struct dm_strip){x, 0, E})};
+        batch->network, dm_mamba_conv(batch, layer, (struct dm_channel_view){x, 0, E})};
     dm_split(batch->network->threads, &call, run_causal_conv1d, E, DM_CHANNEL_BLOCK,
              batch->n_token * size[D_CONV]);
     return DM_OK;
@@ -54,12 +54,12 @@ static void norm_part(const struct dm_batch *batch, size_t layer, size_t width, 
 
 /* u -> dt, BC. */
 static dm_status project(const struct dm_batch *batch, size_t layer, dm_error *error) {
-    const struct mamba_weights *own = mamba_weights_of(batch, layer);
+    const struct mamba_weights *w = mamba_weights_of(batch, layer);
     const size_t *size = mamba_sizes_of(batch, layer);
-    dm_real *const *at = batch->at->own;
+    dm_real *const *at = batch->at->layer;
     const struct dm_matmul x_proj[] = {
-        {.n_token = batch->n_token, .x = at[U], .weight = own->x_dt, .y = at[RAW_DT]},
-        {.n_token = batch->n_token, .x = at[U], .weight = own->x_BC, .y = at[RAW_BC]}};
+        {.n_token = batch->n_token, .x = at[U], .weight = w->x_dt, .y = at[RAW_DT]},
+        {.n_token = batch->n_token, .x = at[U], .weight = w->x_BC, .y = at[RAW_BC]}};
     dm_status status = dm_multiply_all(batch, x_proj, 2, DM_OPERATION_X_PROJ, error);
     if (status || !size[DT_B_C_RMS])
         return status;
@@ -79,14 +79,14 @@ dm_status dm_mamba_inputs(const struct dm_batch *batch, size_t layer, dm_error *
 /* ---- Delta ---- */
 
 dm_status dm_mamba_delta(const struct dm_batch *batch, size_t layer, dm_error *error) {
-    const struct mamba_weights *own = mamba_weights_of(batch, layer);
+    const struct mamba_weights *w = mamba_weights_of(batch, layer);
     size_t E = mamba_sizes_of(batch, layer)[D_INNER];
-    dm_real *delta = batch->at->own[DELTA];
-    dm_status status = dm_multiply(batch, own->dt_proj, batch->at->own[DT], false, delta,
+    dm_real *delta = batch->at->layer[DELTA];
+    dm_status status = dm_multiply(batch, w->dt_proj, batch->at->layer[DT], false, delta,
                                    DM_OPERATION_DT_PROJ, error);
     if (status)
         return status;
-    const struct softplus_call call = {batch->network, {E, own->dt_bias, delta}};
+    const struct softplus_call call = {batch->network, {E, w->dt_bias, delta}};
     dm_split(batch->network->threads, &call, run_softplus, batch->n_token, 1, E);
     return DM_OK;
 }
@@ -94,31 +94,31 @@ dm_status dm_mamba_delta(const struct dm_batch *batch, size_t layer, dm_error *e
 /* ---- Outputs ---- */
 
 dm_status dm_mamba_gated_scan(const struct dm_batch *batch, size_t layer, dm_error *error) {
-    const struct mamba_weights *own = mamba_weights_of(batch, layer);
+    const struct mamba_weights *w = mamba_weights_of(batch, layer);
     const size_t *size = mamba_sizes_of(batch, layer);
-    dm_real *const *at = batch->at->own;
+    dm_real *const *at = batch->at->layer;
     size_t E = size[D_INNER];
     dm_status status =
-        dm_multiply(batch, own->in_z, batch->at->normed, false, at[Z], DM_OPERATION_IN_PROJ, error);
+        dm_multiply(batch, w->in_z, batch->at->normed, false, at[Z], DM_OPERATION_IN_PROJ, error);
     if (status)
         return status;
-    dm_add_bias(own->in_bias ? own->in_bias + E : NULL, batch->n_token, E, E, at[Z]);
+    dm_add_bias(w->in_bias ? w->in_bias + E : NULL, batch->n_token, E, E, at[Z]);
     const struct selective_scan_call call = {
-        batch->network, dm_mamba_scan(batch, layer, (struct dm_strip){at[DELTA], 0, E},
-                                      (struct dm_strip){at[Z], 0, E})};
+        batch->network, dm_mamba_scan(batch, layer, (struct dm_channel_view){at[DELTA], 0, E},
+                                      (struct dm_channel_view){at[Z], 0, E})};
     dm_split(batch->network->threads, &call, run_selective_scan, E, DM_CHANNEL_BLOCK,
              batch->n_token * size[D_STATE]);
     return DM_OK;
 }
 
 dm_status dm_mamba_outputs(const struct dm_batch *batch, size_t layer, dm_error *error) {
-    const struct mamba_weights *own = mamba_weights_of(batch, layer);
+    const struct mamba_weights *w = mamba_weights_of(batch, layer);
     size_t d_model = batch->network->config.d_model;
     dm_status status = dm_mamba_gated_scan(batch, layer, error);
     if (!status)
-        status = dm_multiply(batch, own->out_proj, batch->at->own[Y], true, batch->at->residual,
+        status = dm_multiply(batch, w->out_proj, batch->at->layer[Y], true, batch->at->residual,
                              DM_OPERATION_OUT_PROJ, error);
     if (!status)
-        dm_add_bias(own->out_bias, batch->n_token, d_model, d_model, batch->at->residual);
+        dm_add_bias(w->out_bias, batch->n_token, d_model, d_model, batch->at->residual);
     return status;
 }

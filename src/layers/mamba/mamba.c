@@ -147,8 +147,8 @@ static struct dm_shape shape(const struct dm_layer_config *config, size_t parame
  * that theirs is that of the others. */
 static double gguf_scale(const struct dm_layer_config *config, size_t parameter) {
     double epsilon = config->real[RMS_EPSILON];
-    return parameter == X_PROJ && config->size[DT_B_C_RMS] && epsilon != config->norm_epsilon
-               ? sqrt(config->norm_epsilon / epsilon)
+    return parameter == X_PROJ && config->size[DT_B_C_RMS] && epsilon != config->rms_norm_eps
+               ? sqrt(config->rms_norm_eps / epsilon)
                : 1;
 }
 
@@ -160,7 +160,7 @@ static dm_status check_gguf(const struct dm_layer_config *config, const char *di
     return dm_fail(error, DM_ERROR_UNSUPPORTED,
                    "%s: llama.cpp has one epsilon for all norms, and \"mixer_rms_eps\", %g, is too "
                    "far from \"layer_norm_epsilon\", %g",
-                   directory, config->real[RMS_EPSILON], config->norm_epsilon);
+                   directory, config->real[RMS_EPSILON], config->rms_norm_eps);
 }
 
 /* ---- Initial values: as state-spaces/mamba draws them (Mamba.__init__ in mamba_simple.py,
@@ -225,9 +225,9 @@ static void arrange_conv(const struct dm_layer_config *config, const dm_real *co
  * 0, infinity times 0 would be NaN. Steps above 1e-36 leave 0 of a state either way. The vector code
  * needs room for A / ln 2. */
 static dm_real decay(dm_real A_log) {
-    const dm_real most = 0x1p127f;
+    const dm_real max = 0x1p127f;
     dm_real A = exp(A_log);
-    return A > most ? -most : -A; /* NaN stays what it is */
+    return A > max ? -max : -A; /* NaN stays what it is */
 }
 
 static void arrange_A(const struct dm_layer_config *config, const dm_real *A_log, dm_real *out) {
@@ -359,7 +359,7 @@ static struct dm_shape state_shape(const struct dm_layer_config *config, size_t 
 
 static const dm_real *steps(const struct dm_batch *batch, size_t layer, size_t *width) {
     *width = mamba_sizes_of(batch, layer)[D_INNER];
-    return batch->at->own[DELTA];
+    return batch->at->layer[DELTA];
 }
 
 static void show(const struct dm_batch *batch, size_t layer, size_t row, dm_probe_view *view) {
@@ -368,19 +368,19 @@ static void show(const struct dm_batch *batch, size_t layer, size_t row, dm_prob
     view->d_state = size[D_STATE];
     view->stride = 2 * size[D_STATE];
     /* reals are floats wherever there are probes */
-    view->delta = (const float *)(batch->at->own[DELTA] + row * size[D_INNER]);
+    view->delta = (const float *)(batch->at->layer[DELTA] + row * size[D_INNER]);
     view->A = (const float *)mamba_weights_of(batch, layer)->A;
-    view->B = (const float *)(batch->at->own[BC] + row * view->stride);
+    view->B = (const float *)(batch->at->layer[BC] + row * view->stride);
     view->C = view->B + size[D_STATE];
 }
 
 static void slowest_decay(const struct dm_layer *layer, double *rate) {
-    const struct mamba_weights *own = layer->weights;
+    const struct mamba_weights *w = layer->weights;
     size_t E = layer->config->size[D_INNER], N = layer->config->size[D_STATE];
     for (size_t c = 0; c < E; c++) {
         rate[c] = INFINITY;
         for (size_t n = 0; n < N; n++)
-            rate[c] = fmin(rate[c], fabs((double)own->A[n * E + c]));
+            rate[c] = fmin(rate[c], fabs((double)w->A[n * E + c]));
     }
 }
 

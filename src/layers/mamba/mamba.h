@@ -89,13 +89,13 @@ static inline const size_t *mamba_sizes_of(const struct dm_batch *batch, size_t 
     return batch->network->layers[layer].config->size;
 }
 
-/* ---- recurrences.c: the operations along a sequence, as forward and backward pass, whole or by slices, call them:
- * of strips that hold the channels at work ---- */
+/* ---- recurrences.c: convolution and scan, described once for the forward pass (whole or by slices)
+ * and the backward pass; the views hold the channels to compute ---- */
 
 struct dm_causal_conv1d dm_mamba_conv(const struct dm_batch *batch, size_t layer,
-                                      struct dm_strip x);
+                                      struct dm_channel_view x);
 struct dm_selective_scan dm_mamba_scan(const struct dm_batch *batch, size_t layer,
-                                       struct dm_strip delta, struct dm_strip z);
+                                       struct dm_channel_view delta, struct dm_channel_view z);
 
 /* ---- The parts of a layer: see layers/layer.h ---- */
 

@@ -2,8 +2,8 @@
 #include "layers/mamba/mamba.h"
 
 struct dm_causal_conv1d dm_mamba_conv(const struct dm_batch *batch, size_t layer,
-                                      struct dm_strip x) {
-    const struct mamba_weights *own = mamba_weights_of(batch, layer);
+                                      struct dm_channel_view x) {
+    const struct mamba_weights *w = mamba_weights_of(batch, layer);
     const size_t *size = mamba_sizes_of(batch, layer);
     return (struct dm_causal_conv1d){
         .n_sequence = batch->n_sequence,
@@ -11,18 +11,18 @@ struct dm_causal_conv1d dm_mamba_conv(const struct dm_batch *batch, size_t layer
         .d_conv = size[D_CONV],
         .start = batch->at->start,
         .x = x,
-        .weight = own->conv_weight,
-        .bias = own->conv_bias,
+        .weight = w->conv_weight,
+        .bias = w->conv_bias,
         .conv_state = batch->at->state[CONV_STATE],
-        .y = batch->at->own[U],
+        .y = batch->at->layer[U],
     };
 }
 
 struct dm_selective_scan dm_mamba_scan(const struct dm_batch *batch, size_t layer,
-                                       struct dm_strip delta, struct dm_strip z) {
-    const struct mamba_weights *own = mamba_weights_of(batch, layer);
+                                       struct dm_channel_view delta, struct dm_channel_view z) {
+    const struct mamba_weights *w = mamba_weights_of(batch, layer);
     const size_t *size = mamba_sizes_of(batch, layer);
-    dm_real *const *buffers = batch->at->own;
+    dm_real *const *buffers = batch->at->layer;
     return (struct dm_selective_scan){
         .n_sequence = batch->n_sequence,
         .d_inner = size[D_INNER],
@@ -30,9 +30,9 @@ struct dm_selective_scan dm_mamba_scan(const struct dm_batch *batch, size_t laye
         .start = batch->at->start,
         .u = buffers[U],
         .delta = delta,
-        .A = own->A,
+        .A = w->A,
         .BC = buffers[BC],
-        .D = own->D,
+        .D = w->D,
         .z = z,
         .ssm_state = batch->at->state[SSM_STATE],
         .y = buffers[Y],

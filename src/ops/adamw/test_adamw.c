@@ -4,7 +4,7 @@
 
 enum { WIDTH = 67, N_STEP = 12 };
 
-static struct dm_ops variants[MOST_VARIANTS];
+static struct dm_ops variants[MAX_VARIANTS];
 static size_t n_variant;
 
 /* The formula on one element, in double, and the sizes of what m and the value were made of: the

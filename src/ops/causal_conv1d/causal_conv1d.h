@@ -13,7 +13,7 @@
 struct dm_causal_conv1d {
     size_t n_sequence, d_inner, d_conv;
     const size_t *start;        /* [n_sequence + 1] */
-    struct dm_strip x;          /* [n_token, d_inner], or some of its channels */
+    struct dm_channel_view x;   /* [n_token, d_inner], or some of its channels */
     const dm_real *weight;      /* [d_conv, d_inner] */
     const dm_real *bias;        /* [d_inner]; NULL: 0 */
     dm_real *const *conv_state; /* [n_sequence] of [d_conv - 1, d_inner], oldest row first */
@@ -60,7 +60,7 @@ void dm_causal_conv1d_start_gradient(const struct dm_causal_conv1d *op,
 static inline const dm_real *dm_causal_conv1d_row(const struct dm_causal_conv1d *op,
                                                   size_t sequence, ptrdiff_t t, size_t c) {
     if (t >= 0)
-        return dm_strip_at(&op->x, op->start[sequence] + (size_t)t, c);
+        return dm_channel_view_at(&op->x, op->start[sequence] + (size_t)t, c);
     return op->conv_state[sequence] + ((ptrdiff_t)op->d_conv - 1 + t) * (ptrdiff_t)op->d_inner + c;
 }
 

@@ -16,7 +16,7 @@ static void convolve_four(const struct dm_causal_conv1d *op, size_t sequence, si
     vf x0 = vf_load(dm_causal_conv1d_row(op, sequence, -3, c), n);
     vf x1 = vf_load(dm_causal_conv1d_row(op, sequence, -2, c), n);
     vf x2 = vf_load(dm_causal_conv1d_row(op, sequence, -1, c), n);
-    const float *x = dm_strip_at(&op->x, op->start[sequence], c);
+    const float *x = dm_channel_view_at(&op->x, op->start[sequence], c);
     float *y = op->y + op->start[sequence] * op->d_inner + c;
     for (size_t t = 0; t < n_token; t++, x += op->x.step, y += op->d_inner) {
         vf x3 = vf_load(x, n);

@@ -3,7 +3,7 @@
 enum { N_SEQUENCE = 6, N_TOKEN = 25, MOST_CONV = 5 };
 
 static const size_t start[N_SEQUENCE + 1] = {0, 3, 3, 4, 5, N_TOKEN - 2, N_TOKEN};
-static struct dm_ops variants[MOST_VARIANTS];
+static struct dm_ops variants[MAX_VARIANTS];
 static size_t n_variant;
 
 struct batch {
@@ -118,7 +118,7 @@ static void test_split(void **state) {
             batch_rewind(&b);
             for (size_t c = 0, width; c < b.op.d_inner; c += width) {
                 width = 1 + (size_t)dm_random_below(&random, b.op.d_inner - c);
-                float *strip = copied_strip(b.x, N_TOKEN, b.op.d_inner, c, width);
+                float *view = copied_channels(b.x, N_TOKEN, b.op.d_inner, c, width);
                 for (size_t s = 0; s < N_SEQUENCE; s++)
                     for (size_t piece[] = {start[s], 0}; piece[0] < start[s + 1];
                          piece[0] = piece[1]) {
@@ -126,10 +126,10 @@ static void test_split(void **state) {
                         piece[1] = piece[0] + 1 +
                                    (size_t)dm_random_below(&random, start[s + 1] - piece[0]);
                         op.n_sequence = 1, op.start = piece, op.conv_state = &b.state[s];
-                        op.x = (struct dm_strip){strip, c, width};
+                        op.x = (struct dm_channel_view){view, c, width};
                         variants[v].causal_conv1d(&op, c, width);
                     }
-                free_floats(strip, N_TOKEN * width);
+                free_floats(view, N_TOKEN * width);
             }
             assert_memory_equal(whole, b.y, n * sizeof *whole);
             for (size_t s = 0; s < N_SEQUENCE; s++)

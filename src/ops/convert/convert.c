@@ -18,15 +18,15 @@ void dm_bf16_pairs_reference(const float *a, const float *b, size_t n, uint32_t 
 }
 
 float dm_bytes_from_floats_reference(const float *x, size_t n, uint8_t *y) {
-    float most = 0, poison = 0; /* 0, or NaN */
+    float max = 0, poison = 0; /* 0, or NaN */
     for (size_t i = 0; i < n; i++) {
-        most = fabsf(x[i]) > most ? fabsf(x[i]) : most;
+        max = fabsf(x[i]) > max ? fabsf(x[i]) : max;
         poison += 0 * x[i];
     }
-    float inverse = most > DM_LEAST_BYTE_ROW && !isnan(poison) ? 127 / most : 0;
+    float inverse = max > DM_MIN_BYTE_ROW && !isnan(poison) ? 127 / max : 0;
     for (size_t i = 0; i < n; i++)
         y[i] = (uint8_t)(isnan(poison) ? 128 : lrintf(x[i] * inverse) + 128);
-    return (inverse > 0 ? most / 127 : 0) + poison;
+    return (inverse > 0 ? max / 127 : 0) + poison;
 }
 
 void dm_floats_from_sums_reference(const int32_t *sum, const struct dm_byte_columns *columns,

@@ -20,7 +20,7 @@ struct dm_byte_columns {
     const int32_t *offset;
 };
 
-#define DM_LEAST_BYTE_ROW 1e-37f /* a row of no more is one of zeros */
+#define DM_MIN_BYTE_ROW 1e-37f /* a row of no more is one of zeros */
 
 struct dm_convert {
     /* y[i] = the bf16 nearest to x[i], with the bits of dm_bf16_from_float. */

@@ -16,27 +16,27 @@ void DM_VARIANT(dm_bf16_pairs)(const float *a, const float *b, size_t n, uint32_
 }
 
 static float largest(const float *x, size_t n, float *poison) {
-    vf most = vf_set1(0), sum = vf_set1(0);
+    vf max = vf_set1(0), sum = vf_set1(0);
     for (size_t i = 0, k; i < n; i += k) {
         k = dm_simd_lanes(n - i);
         vf a = vf_load(x + i, k);
-        most = vf_max(vf_abs(a), most);
+        max = vf_max(vf_abs(a), max);
         sum = vf_fma(a, vf_set1(0), sum);
     }
     *poison = vf_sum(sum);
-    return vf_largest(most);
+    return vf_largest(max);
 }
 
 float DM_VARIANT(dm_bytes_from_floats)(const float *x, size_t n, uint8_t *y) {
-    float poison, most = largest(x, n, &poison);
+    float poison, max = largest(x, n, &poison);
     bool is_finite = poison == 0;
-    float inverse = most > DM_LEAST_BYTE_ROW && is_finite ? 127 / most : 0;
+    float inverse = max > DM_MIN_BYTE_ROW && is_finite ? 127 / max : 0;
     for (size_t i = 0, k; i < n; i += k) {
         k = dm_simd_lanes(n - i);
         vf scaled = is_finite ? vf_mul(vf_load(x + i, k), vf_set1(inverse)) : vf_set1(0);
         vf_store_bytes(y + i, k, vf_add(vf_round(scaled), vf_set1(128)));
     }
-    return (inverse > 0 ? most / 127 : 0) + poison;
+    return (inverse > 0 ? max / 127 : 0) + poison;
 }
 
 void DM_VARIANT(dm_floats_from_sums)(const int32_t *sum, const struct dm_byte_columns *columns,

@@ -50,15 +50,15 @@ static void check_edges(const struct dm_ops *ops) {
 static void check_gradient(const struct dm_ops *ops, struct dm_random *random, size_t n, size_t id,
                            float scale) {
     float *logits = random_floats(random, n, 5, 6), *gradient = copied_floats(logits, n);
-    double sum = 0, most = -INFINITY;
+    double sum = 0, max = -INFINITY;
     for (size_t v = 0; v < n; v++)
-        most = fmax(most, (double)logits[v]);
+        max = fmax(max, (double)logits[v]);
     for (size_t v = 0; v < n; v++)
-        sum += exp((double)logits[v] - most);
+        sum += exp((double)logits[v] - max);
     double nll = ops->cross_entropy_backward(gradient, n, (int32_t)id, scale);
     assert_true(nll == ops->cross_entropy(logits, n, (int32_t)id));
     for (size_t v = 0; v < n; v++) {
-        double less = (double)logits[v] - most, p = exp(less) / sum;
+        double less = (double)logits[v] - max, p = exp(less) / sum;
         double tolerance = (3e-7 + 6e-8 * fabs(less)) * p + (v == id ? 6e-8 : 0);
         check_near(ops->cpu, gradient[v], (double)scale * (p - (v == id)),
                    fabs((double)scale) * tolerance);
@@ -108,7 +108,7 @@ static void check_gradient_edges(const struct dm_ops *ops) {
 }
 
 static void each_variant(void (*check)(const struct dm_ops *ops)) {
-    struct dm_ops variants[MOST_VARIANTS];
+    struct dm_ops variants[MAX_VARIANTS];
     size_t n = list_variants(variants);
     for (size_t i = 0; i < n; i++)
         check(&variants[i]);

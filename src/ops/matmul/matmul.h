@@ -36,8 +36,8 @@ struct dm_preparation {
     void *prepared;
 };
 
-/* The columns of one slice of a matrix, on the caller's own thread: for walks that use them while
- * they are in the cache. Bits are those of the whole product. */
+/* The columns of one slice of a matrix, on the caller's own thread, which uses them while they are
+ * in its cache. Bits are those of the whole product. */
 struct dm_slice_product {
     size_t n_token;
     const void *x; /* [n_token, n_in] as `prepare` made it; x itself where it makes nothing */

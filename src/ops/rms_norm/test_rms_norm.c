@@ -2,7 +2,7 @@
 
 enum { N_TOKEN = 5, N_BACK = 19 }; /* forward and backward */
 
-static struct dm_ops variants[MOST_VARIANTS];
+static struct dm_ops variants[MAX_VARIANTS];
 static size_t n_variant;
 
 /* Every variant against the formula in double, on rows 1 .. N_TOKEN - 1 of N_TOKEN. */

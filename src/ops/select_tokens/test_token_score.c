@@ -2,7 +2,7 @@
 
 enum { N_TOKEN = 4 };
 
-static struct dm_ops variants[MOST_VARIANTS];
+static struct dm_ops variants[MAX_VARIANTS];
 static size_t n_variant;
 
 /* Every other channel or so, ascending; how many. */

@@ -6,7 +6,7 @@
 static void scan_token(const struct dm_selective_scan *op, dm_real *state, size_t t, size_t c) {
     size_t at = t * op->d_inner + c;
     const dm_real *B = op->BC + t * 2 * op->d_state, *C = B + op->d_state;
-    dm_real delta = *dm_strip_at(&op->delta, t, c), z = *dm_strip_at(&op->z, t, c);
+    dm_real delta = *dm_channel_view_at(&op->delta, t, c), z = *dm_channel_view_at(&op->z, t, c);
     dm_real u = op->u[at], y = 0;
     for (size_t n = 0; n < op->d_state; n++) {
         dm_real *h = &state[n * op->d_inner + c];

@@ -14,16 +14,16 @@
 
 struct dm_selective_scan {
     size_t n_sequence, d_inner, d_state;
-    const size_t *start;       /* [n_sequence + 1] */
-    const dm_real *u;          /* [n_token, d_inner] */
-    struct dm_strip delta;     /* [n_token, d_inner], or some of its channels */
-    const dm_real *A;          /* [d_state, d_inner], negative */
-    const dm_real *BC;         /* [n_token, 2 * d_state]: B, then C */
-    const dm_real *D;          /* [d_inner] */
-    struct dm_strip z;         /* as delta */
-    dm_real *const *ssm_state; /* [n_sequence] of [d_state, d_inner] */
-    dm_real *y;                /* [n_token, d_inner]; may be z's rows, or u */
-    dm_real *checkpoints;      /* [dm_scan_n_checkpoint(), d_state, d_inner]: h before every
+    const size_t *start;          /* [n_sequence + 1] */
+    const dm_real *u;             /* [n_token, d_inner] */
+    struct dm_channel_view delta; /* [n_token, d_inner], or some of its channels */
+    const dm_real *A;             /* [d_state, d_inner], negative */
+    const dm_real *BC;            /* [n_token, 2 * d_state]: B, then C */
+    const dm_real *D;             /* [d_inner] */
+    struct dm_channel_view z;     /* as delta */
+    dm_real *const *ssm_state;    /* [n_sequence] of [d_state, d_inner] */
+    dm_real *y;                   /* [n_token, d_inner]; may be z's rows, or u */
+    dm_real *checkpoints;         /* [dm_scan_n_checkpoint(), d_state, d_inner]: h before every
                                   DM_SCAN_CHUNK-th token of a sequence, for the backward pass; NULL:
                                   not kept */
 };

@@ -30,7 +30,7 @@ static inline __attribute__((always_inline)) void scan_some(const struct dm_sele
     for (size_t i = 0; i < at->n_token; i++) {
         size_t t = at->t + i, row = t * op->d_inner + at->c;
         const float *B = op->BC + t * 2 * op->d_state + first, *C = B + op->d_state;
-        vf delta = vf_load(dm_strip_at(&op->delta, t, at->c), lanes);
+        vf delta = vf_load(dm_channel_view_at(&op->delta, t, at->c), lanes);
         vf delta_u = vf_mul(delta, vf_load(op->u + row, lanes)), y = sum[i];
 #pragma GCC unroll 16
         for (size_t n = 0; n < n_state; n++) {
@@ -64,7 +64,7 @@ static void scan_piece(const struct dm_selective_scan *op, const struct piece *a
     vf D = vf_load(op->D + at->c, at->n);
     for (size_t i = 0; i < at->n_token; i++) {
         size_t t = at->t + i, row = t * op->d_inner + at->c;
-        vf z = vf_load(dm_strip_at(&op->z, t, at->c), at->n);
+        vf z = vf_load(dm_channel_view_at(&op->z, t, at->c), at->n);
         vf y = vf_fma(D, vf_load(op->u + row, at->n), sum[i]);
         vf_store(op->y + row, at->n, vf_mul(y, vf_silu(z)));
     }

@@ -1,6 +1,6 @@
 #include "ops/selective_scan/test_scan_batch.h"
 
-static struct dm_ops variants[MOST_VARIANTS];
+static struct dm_ops variants[MAX_VARIANTS];
 static size_t n_variant;
 
 /* One channel of one sequence by the formula, in double. The tolerance grows with the sum of the
@@ -82,8 +82,8 @@ static void test_formula(void **state) {
 static void scan_in_pieces(struct batch *b, const struct dm_ops *ops, struct dm_random *random) {
     for (size_t c = 0, n; c < b->op.d_inner; c += n) {
         n = 1 + (size_t)dm_random_below(random, b->op.d_inner - c);
-        float *delta = copied_strip(b->delta, b->n_token, b->op.d_inner, c, n);
-        float *z = copied_strip(b->z, b->n_token, b->op.d_inner, c, n);
+        float *delta = copied_channels(b->delta, b->n_token, b->op.d_inner, c, n);
+        float *z = copied_channels(b->z, b->n_token, b->op.d_inner, c, n);
         for (size_t s = 0; s < b->op.n_sequence; s++)
             for (size_t piece[] = {b->start[s], 0}; piece[0] < b->start[s + 1];
                  piece[0] = piece[1]) {
@@ -91,8 +91,8 @@ static void scan_in_pieces(struct batch *b, const struct dm_ops *ops, struct dm_
                 piece[1] =
                     piece[0] + 1 + (size_t)dm_random_below(random, b->start[s + 1] - piece[0]);
                 op.n_sequence = 1, op.start = piece, op.ssm_state = &b->state[s];
-                op.delta = (struct dm_strip){delta, c, n};
-                op.z = (struct dm_strip){z, c, n};
+                op.delta = (struct dm_channel_view){delta, c, n};
+                op.z = (struct dm_channel_view){z, c, n};
                 ops->selective_scan(&op, c, n);
             }
         free_floats(delta, b->n_token * n);

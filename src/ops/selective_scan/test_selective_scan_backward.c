@@ -3,7 +3,7 @@
 enum { DU, DDELTA, DZ, Y, DA, DD, DBC, DSTATE, N_OUT, MOST_TOKENS = 70, MOST_STATES = 40 };
 static const char *const names[N_OUT] = {"du", "ddelta", "dz", "y", "dA", "dD", "dBC", "dstate"};
 
-static struct dm_ops variants[MOST_VARIANTS];
+static struct dm_ops variants[MAX_VARIANTS];
 static size_t n_variant;
 
 /* A batch, and what the backward pass makes of it: each output as it is before (the guard's NaN

@@ -1,6 +1,6 @@
 #include "ops/test_variants.h"
 
-static struct dm_ops variants[MOST_VARIANTS];
+static struct dm_ops variants[MAX_VARIANTS];
 static size_t n_variant;
 
 static double softplus(double v) {

@@ -1,6 +1,6 @@
 /* Moving rows between a span and the one above it. */
-#ifndef DM_LAYERS_ROWS_H
-#define DM_LAYERS_ROWS_H
+#ifndef DM_LAYERS_GATHER_H
+#define DM_LAYERS_GATHER_H
 
 #include "base/threads.h"
 #include "ops/real.h"

@@ -1,4 +1,4 @@
-#include "layers/rows.h"
+#include "layers/gather.h"
 
 #include <string.h>
 

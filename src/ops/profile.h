@@ -1,6 +1,6 @@
 /* Where the time goes: thread-seconds by operation, for those who ask for a profile. */
-#ifndef DM_OPS_CLOCKS_H
-#define DM_OPS_CLOCKS_H
+#ifndef DM_OPS_PROFILE_H
+#define DM_OPS_PROFILE_H
 
 #include <stdatomic.h>
 #include <stdint.h>
@@ -21,28 +21,28 @@ enum dm_operation {
     DM_N_OPERATION
 };
 
-struct dm_clocks {
+struct dm_profile {
     atomic_uint_fast64_t nanoseconds[DM_N_OPERATION], calls[DM_N_OPERATION];
 };
 
-static inline uint64_t dm_clock_now(void) {
+static inline uint64_t dm_profile_now(void) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
-/* What dm_clock_end takes; `clocks` NULL: nobody asks. */
-static inline uint64_t dm_clock_begin(const struct dm_clocks *clocks) {
-    return clocks ? dm_clock_now() : 0;
+/* What dm_profile_end takes; `profile` NULL: nobody asks. */
+static inline uint64_t dm_profile_begin(const struct dm_profile *profile) {
+    return profile ? dm_profile_now() : 0;
 }
 /* `n_thread` were at work from then until now. */
-static inline void dm_clock_end(struct dm_clocks *clocks, enum dm_operation operation,
-                                uint64_t begin, size_t n_thread) {
-    if (!clocks)
+static inline void dm_profile_end(struct dm_profile *profile, enum dm_operation operation,
+                                  uint64_t begin, size_t n_thread) {
+    if (!profile)
         return;
-    atomic_fetch_add_explicit(&clocks->nanoseconds[operation], (dm_clock_now() - begin) * n_thread,
-                              memory_order_relaxed);
-    atomic_fetch_add_explicit(&clocks->calls[operation], 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&profile->nanoseconds[operation],
+                              (dm_profile_now() - begin) * n_thread, memory_order_relaxed);
+    atomic_fetch_add_explicit(&profile->calls[operation], 1, memory_order_relaxed);
 }
 
 #endif

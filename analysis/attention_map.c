@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "decay.h"
-#include "memory_fault.h"
+#include "memory_error.h"
 
 /* Tokens are taken in blocks. From token j in a block with the last token e, to token i in a later
  * block with the first token f, a state decays by three factors,
@@ -15,7 +15,7 @@
  * product of two matrices with d_state inner columns. */
 enum { block = 64, lanes = 16 };
 
-struct work {
+struct context {
     const struct scan_inputs *inputs;
     size_t n_block;
     double *sums;   /* [n_channel, n_block * block]: S */
@@ -40,21 +40,21 @@ static size_t block_end(const struct scan_inputs *inputs, size_t b) {
     return (b + 1) * block < inputs->n_token ? (b + 1) * block : inputs->n_token;
 }
 
-static void add_up(const struct work *work, size_t c) {
-    const struct scan_inputs *inputs = work->inputs;
+static void add_up(const struct context *ctx, size_t c) {
+    const struct scan_inputs *inputs = ctx->inputs;
     double sum = 0;
     for (size_t t = 0; t < inputs->n_token; t++) {
         sum += (double)inputs->delta[c * inputs->capacity + t];
-        work->sums[c * work->n_block * block + t] = sum;
+        ctx->sums[c * ctx->n_block * block + t] = sum;
     }
 }
 
-static void fade_sources(const struct work *work, size_t c, size_t b) {
-    const struct scan_inputs *inputs = work->inputs;
-    const double *sums = work->sums + c * work->n_block * block;
+static void fade_sources(const struct context *ctx, size_t c, size_t b) {
+    const struct scan_inputs *inputs = ctx->inputs;
+    const double *sums = ctx->sums + c * ctx->n_block * block;
     const float *delta = inputs->delta + c * inputs->capacity;
     size_t N = inputs->d_state, end = block_end(inputs, b);
-    float *out = work->sources + (c * work->n_block + b) * N * block;
+    float *out = ctx->sources + (c * ctx->n_block + b) * N * block;
     for (size_t j = b * block; j < end; j++) {
         float gap = (float)(sums[end - 1] - sums[j]);
         for (size_t s = 0; s < N; s++)
@@ -63,72 +63,72 @@ static void fade_sources(const struct work *work, size_t c, size_t b) {
     }
 }
 
-static void free_work(struct work *work) {
-    free(work->sums);
-    free(work->sources);
-    free(work->readers);
-    free(work->fades);
-    free(work->scaled);
-    free(work->packed);
-    free(work->rows);
+static void free_context(struct context *ctx) {
+    free(ctx->sums);
+    free(ctx->sources);
+    free(ctx->readers);
+    free(ctx->fades);
+    free(ctx->scaled);
+    free(ctx->packed);
+    free(ctx->rows);
 }
 
-static bool prepare(struct work *work, const struct scan_inputs *inputs) {
+static bool prepare(struct context *ctx, const struct scan_inputs *inputs) {
     size_t N = inputs->d_state, n_channel = inputs->n_channel, n_column;
-    *work = (struct work){.inputs = inputs};
-    work->n_block = (inputs->n_token + block - 1) / block;
-    if (!product(work->n_block, block, &n_column) || !product(n_column, N, &(size_t){0}))
+    *ctx = (struct context){.inputs = inputs};
+    ctx->n_block = (inputs->n_token + block - 1) / block;
+    if (!product(ctx->n_block, block, &n_column) || !product(n_column, N, &(size_t){0}))
         return false;
-    work->sums = array(n_channel, n_column, sizeof *work->sums);
-    work->sources = array(n_channel, n_column * N, sizeof *work->sources);
-    work->readers = array(block, N, sizeof *work->readers);
-    work->fades = array(block, N, sizeof *work->fades);
-    work->scaled = array(block, N, sizeof *work->scaled);
-    work->packed = array(block, N, sizeof *work->packed);
-    work->rows = array(block, n_column, sizeof *work->rows);
-    if (!work->sums || !work->sources || !work->readers || !work->fades || !work->scaled ||
-        !work->packed || !work->rows)
+    ctx->sums = array(n_channel, n_column, sizeof *ctx->sums);
+    ctx->sources = array(n_channel, n_column * N, sizeof *ctx->sources);
+    ctx->readers = array(block, N, sizeof *ctx->readers);
+    ctx->fades = array(block, N, sizeof *ctx->fades);
+    ctx->scaled = array(block, N, sizeof *ctx->scaled);
+    ctx->packed = array(block, N, sizeof *ctx->packed);
+    ctx->rows = array(block, n_column, sizeof *ctx->rows);
+    if (!ctx->sums || !ctx->sources || !ctx->readers || !ctx->fades || !ctx->scaled ||
+        !ctx->packed || !ctx->rows)
         return false;
     for (size_t c = 0; c < n_channel; c++) {
-        add_up(work, c);
-        for (size_t b = 0; b < work->n_block; b++)
-            fade_sources(work, c, b);
+        add_up(ctx, c);
+        for (size_t b = 0; b < ctx->n_block; b++)
+            fade_sources(ctx, c, b);
     }
     return true;
 }
 
 /* Readers and fades of the rows of block b. */
-static void fade_readers(const struct work *work, size_t c, size_t b) {
-    const struct scan_inputs *inputs = work->inputs;
-    const double *sums = work->sums + c * work->n_block * block;
+static void fade_readers(const struct context *ctx, size_t c, size_t b) {
+    const struct scan_inputs *inputs = ctx->inputs;
+    const double *sums = ctx->sums + c * ctx->n_block * block;
     size_t N = inputs->d_state, first = b * block, end = block_end(inputs, b);
     for (size_t i = first; i < end; i++) {
         float gap = (float)(sums[i] - sums[first]), delta = inputs->delta[c * inputs->capacity + i];
         for (size_t s = 0; s < N; s++) {
             float A = inputs->A[c * N + s];
-            work->readers[(i - first) * N + s] = inputs->C[i * N + s] * decay(A * gap);
-            work->fades[(i - first) * N + s] = decay(A * delta);
+            ctx->readers[(i - first) * N + s] = inputs->C[i * N + s] * decay(A * gap);
+            ctx->fades[(i - first) * N + s] = decay(A * delta);
         }
     }
 }
 
 /* Entries whose tokens are both in block b: each source is carried along, step by step. */
-static void add_diagonal(const struct work *work, size_t c, size_t b) {
-    const struct scan_inputs *inputs = work->inputs;
+static void add_diagonal(const struct context *ctx, size_t c, size_t b) {
+    const struct scan_inputs *inputs = ctx->inputs;
     size_t N = inputs->d_state, first = b * block, end = block_end(inputs, b);
-    float *carried = work->packed;
+    float *carried = ctx->packed;
     for (size_t j = first; j < end; j++) {
         float delta = inputs->delta[c * inputs->capacity + j];
         for (size_t s = 0; s < N; s++)
             carried[s] = delta * inputs->B[j * N + s];
         for (size_t i = j; i < end; i++) {
-            const float *C = inputs->C + i * N, *fade = work->fades + (i - first) * N;
+            const float *C = inputs->C + i * N, *fade = ctx->fades + (i - first) * N;
             float sum = 0;
             for (size_t s = 0; s < N; s++) {
                 carried[s] *= i > j ? fade[s] : 1;
                 sum += C[s] * carried[s];
             }
-            work->rows[(i - first) * work->n_block * block + j] += fabsf(sum);
+            ctx->rows[(i - first) * ctx->n_block * block + j] += fabsf(sum);
         }
     }
 }
@@ -148,10 +148,10 @@ static void add_row(const float *restrict readers, const float *restrict sources
 
 /* Entries of the rows of block b and the tokens of an earlier block; false: all that was there has
  * decayed, and so has what came before. */
-static bool add_block(const struct work *work, size_t c, size_t b, size_t earlier) {
-    const struct scan_inputs *inputs = work->inputs;
-    const double *sums = work->sums + c * work->n_block * block;
-    const float *sources = work->sources + (c * work->n_block + earlier) * inputs->d_state * block;
+static bool add_block(const struct context *ctx, size_t c, size_t b, size_t earlier) {
+    const struct scan_inputs *inputs = ctx->inputs;
+    const double *sums = ctx->sums + c * ctx->n_block * block;
+    const float *sources = ctx->sources + (c * ctx->n_block + earlier) * inputs->d_state * block;
     size_t N = inputs->d_state, first = b * block, n_row = block_end(inputs, b) - first, n = 0;
     float gap = (float)(sums[first] - sums[(earlier + 1) * block - 1]);
     for (size_t s = 0; s < N; s++) {
@@ -159,36 +159,36 @@ static bool add_block(const struct work *work, size_t c, size_t b, size_t earlie
         if (fade == 0)
             continue;
         for (size_t i = 0; i < n_row; i++)
-            work->scaled[i * N + n] = work->readers[i * N + s] * fade;
-        memcpy(work->packed + n * block, sources + s * block, block * sizeof *sources);
+            ctx->scaled[i * N + n] = ctx->readers[i * N + s] * fade;
+        memcpy(ctx->packed + n * block, sources + s * block, block * sizeof *sources);
         n++;
     }
     for (size_t i = 0; n && i < n_row; i++)
-        add_row(work->scaled + i * N, work->packed, n,
-                work->rows + i * work->n_block * block + earlier * block);
+        add_row(ctx->scaled + i * N, ctx->packed, n,
+                ctx->rows + i * ctx->n_block * block + earlier * block);
     return n > 0;
 }
 
 dm_status attention_map_rows(const struct scan_inputs *inputs, attention_visitor *visit, void *user,
                              dm_error *error) {
-    struct work work;
-    bool room = prepare(&work, inputs);
-    for (size_t b = 0; room && b < work.n_block; b++) {
-        size_t n_column = work.n_block * block, first = b * block, end = block_end(inputs, b);
-        memset(work.rows, 0, block * n_column * sizeof *work.rows);
+    struct context ctx;
+    bool room = prepare(&ctx, inputs);
+    for (size_t b = 0; room && b < ctx.n_block; b++) {
+        size_t n_column = ctx.n_block * block, first = b * block, end = block_end(inputs, b);
+        memset(ctx.rows, 0, block * n_column * sizeof *ctx.rows);
         for (size_t c = 0; c < inputs->n_channel; c++) {
-            fade_readers(&work, c, b);
-            add_diagonal(&work, c, b);
-            for (size_t earlier = b; earlier-- && add_block(&work, c, b, earlier);)
+            fade_readers(&ctx, c, b);
+            add_diagonal(&ctx, c, b);
+            for (size_t earlier = b; earlier-- && add_block(&ctx, c, b, earlier);)
                 ;
         }
         for (size_t i = first; i < end; i++) {
-            float *row = work.rows + (i - first) * n_column;
+            float *row = ctx.rows + (i - first) * n_column;
             for (size_t j = 0; j <= i; j++)
                 row[j] /= (float)inputs->n_channel;
             visit(row, i, user);
         }
     }
-    free_work(&work);
+    free_context(&ctx);
     return room ? DM_OK : fail_memory(error);
 }

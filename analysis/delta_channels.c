@@ -6,9 +6,9 @@
 #include <unistd.h>
 
 #include "delta_map.h"
-#include "memory_fault.h"
+#include "memory_error.h"
 
-static dm_status fault(const char *path, const char *reason, dm_error *error) {
+static dm_status fail(const char *path, const char *reason, dm_error *error) {
     if (error) {
         error->status = DM_ERROR_FORMAT;
         snprintf(error->message, sizeof error->message, "%s: %s", path, reason);
@@ -26,7 +26,7 @@ static dm_status take(const json_t *list, const char *path, size_t d_inner,
         const json_t *channel = json_array_get(list, slow->n);
         json_int_t value = json_is_integer(channel) ? json_integer_value(channel) : -1;
         if (value < 0 || (size_t)value >= d_inner)
-            return fault(path, "\"global_channels\" has one that the model has not", error);
+            return fail(path, "\"global_channels\" has one that the model has not", error);
         slow->items[slow->n] = (size_t)value;
     }
     return DM_OK;
@@ -57,7 +57,7 @@ dm_status delta_channels_read(const char *directory, const char *settings, size_
     if (!status && !access(path, F_OK)) {
         object = json_load_file(path, 0, &reason);
         status = object ? take_all(object, path, n_layer, d_inner, made, error)
-                        : fault(path, reason.line > 0 ? reason.text : "cannot read", error);
+                        : fail(path, reason.line > 0 ? reason.text : "cannot read", error);
     }
     json_decref(object);
     free(path);

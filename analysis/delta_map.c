@@ -4,16 +4,16 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
-#include "memory_fault.h"
+#include "memory_error.h"
 #include "scan_reading.h"
 
-/* places[k], of the tokens that the k lowest of the layers that drop some have let pass. */
+/* positions[k], of the tokens that the k lowest of the layers that drop some have let pass. */
 struct state {
     const struct delta_reading *reading;
     struct delta_map *map;
-    bool *drops;    /* [n_layer] */
-    size_t *places; /* [n_dropping + 1, n_token] */
-    size_t *counts; /* [n_dropping + 1] */
+    bool *drops;       /* [n_layer] */
+    size_t *positions; /* [n_dropping + 1, n_token] */
+    size_t *counts;    /* [n_dropping + 1] */
     size_t n_dropping;
 };
 
@@ -43,31 +43,31 @@ static size_t count_below(const struct state *state, size_t layer) {
 static void look(const dm_probe_view *view, void *user) {
     struct state *state = user;
     size_t n_token = state->map->n_token, below = count_below(state, view->layer);
-    const size_t *places = state->places + below * n_token;
+    const size_t *positions = state->positions + below * n_token;
     if (view->kept) { /* the choice among what was shown before */
-        size_t *after = state->places + (below + 1) * n_token;
+        size_t *after = state->positions + (below + 1) * n_token;
         for (size_t t = 0; t < view->n_token; t++)
-            after[view->first_position + t] = places[view->kept[t]];
+            after[view->first_position + t] = positions[view->kept[t]];
         state->counts[below + 1] = view->first_position + view->n_token;
         return;
     }
     float *scores = state->map->scores + view->layer * n_token;
     for (size_t t = 0; t < view->n_token; t++)
-        scores[places[view->first_position + t]] = score(view, t, state->reading);
+        scores[positions[view->first_position + t]] = score(view, t, state->reading);
 }
 
 static dm_status read_text(struct state *state, dm_error *error) {
-    const struct delta_reading *own = state->reading;
-    const struct scan_reading reading = {.model = own->model,
-                                         .context = own->context,
-                                         .ids = own->ids,
-                                         .n_id = own->n_id,
-                                         .progress = own->progress,
-                                         .user = own->user};
+    const struct delta_reading *from = state->reading;
+    const struct scan_reading reading = {.model = from->model,
+                                         .context = from->context,
+                                         .ids = from->ids,
+                                         .n_id = from->n_id,
+                                         .progress = from->progress,
+                                         .user = from->user};
     return scan_reading_probe(&reading, look, state, error);
 }
 
-/* A token that is in places[k] and not in places[k + 1] was dropped by the layer between. */
+/* A token that is in positions[k] and not in positions[k + 1] was dropped by the layer between. */
 static void name_droppers(const struct state *state) {
     struct delta_map *map = state->map;
     size_t k = 0;
@@ -76,7 +76,7 @@ static void name_droppers(const struct state *state) {
     for (size_t layer = 0; layer < map->n_layer; layer++) {
         if (!state->drops[layer])
             continue;
-        const size_t *before = state->places + k * map->n_token;
+        const size_t *before = state->positions + k * map->n_token;
         const size_t *after = before + map->n_token;
         size_t n_after = state->counts[k + 1], kept = 0;
         for (size_t t = 0; t < state->counts[k]; t++)
@@ -98,13 +98,13 @@ static dm_status make_room(struct state *state, dm_error *error) {
     state->drops = calloc(map->n_layer, sizeof *state->drops);
     state->counts = calloc(state->n_dropping + 1, sizeof *state->counts);
     /* at most n_layer layers drop tokens: the product is no larger than twice the one above */
-    state->places = calloc((state->n_dropping + 1) * map->n_token, sizeof *state->places);
-    if (!map->scores || !map->dropped_by || !state->drops || !state->counts || !state->places)
+    state->positions = calloc((state->n_dropping + 1) * map->n_token, sizeof *state->positions);
+    if (!map->scores || !map->dropped_by || !state->drops || !state->counts || !state->positions)
         return fail_memory(error);
     for (size_t i = 0; i < n; i++)
         map->scores[i] = NAN;
     for (size_t t = 0; t < map->n_token; t++)
-        state->places[t] = t;
+        state->positions[t] = t;
     state->counts[0] = map->n_token;
     return DM_OK;
 }
@@ -129,7 +129,7 @@ dm_status delta_map_read(const struct delta_reading *reading, struct delta_map *
         name_droppers(&state);
     free(state.drops);
     free(state.counts);
-    free(state.places);
+    free(state.positions);
     return status;
 }
 

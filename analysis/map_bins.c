@@ -3,11 +3,11 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "memory_fault.h"
+#include "memory_error.h"
 
-dm_status map_bins_new(struct map_bins *bins, size_t length, size_t most, const size_t *places,
-                       size_t n_token, dm_error *error) {
-    size_t n_bin = most < length ? most : length, n;
+dm_status map_bins_new(struct map_bins *bins, size_t length, size_t max_bins,
+                       const size_t *positions, size_t n_token, dm_error *error) {
+    size_t n_bin = max_bins < length ? max_bins : length, n;
     *bins = (struct map_bins){.n_bin = n_bin};
     if (__builtin_mul_overflow(n_bin, n_bin, &n) ||
         __builtin_mul_overflow(n_bin, length, &(size_t){0}))
@@ -18,7 +18,7 @@ dm_status map_bins_new(struct map_bins *bins, size_t length, size_t most, const 
     if (!bins->bin || !bins->sum || !bins->count)
         return fail_memory(error);
     for (size_t t = 0; t < n_token; t++)
-        bins->bin[t] = places[t] * n_bin / length;
+        bins->bin[t] = positions[t] * n_bin / length;
     return DM_OK;
 }
 

@@ -6,17 +6,17 @@
 #include "attention_map.h"
 
 struct map_bins {
-    size_t n_bin;        /* on each axis: min(most, length) */
+    size_t n_bin;        /* on each axis: min(max_bins, length) */
     size_t *bin;         /* [n_token] of each of the layer's tokens */
     double *sum;         /* [n_bin, n_bin] row: the bin of i; column: of j */
     uint64_t *count;     /* [n_bin, n_bin] entries with j <= i, both kept */
     float largest_entry; /* of the map itself */
 };
 
-/* For the n_token tokens of a layer at these places of a text of `length` tokens, all of which the
+/* For the n_token tokens of a layer at these positions of a text of `length` tokens, all of which the
  * axes span: a token is in bin floor(place n_bin / length). The bins can be freed either way. */
-dm_status map_bins_new(struct map_bins *bins, size_t length, size_t most, const size_t *places,
-                       size_t n_token, dm_error *error);
+dm_status map_bins_new(struct map_bins *bins, size_t length, size_t max_bins,
+                       const size_t *positions, size_t n_token, dm_error *error);
 void map_bins_free(struct map_bins *bins);
 
 /* An attention_visitor; user: struct map_bins. */

@@ -8,14 +8,14 @@
 #include <string.h>
 
 #include "decay.h"
-#include "memory_fault.h"
+#include "memory_error.h"
 
 /* What lies between token j and query q fades by exp(A (S_q - S_j)), S_t = sum_{k <= t} Delta_k. The
  * first reading finds S_q and C_q, so the second can weigh each token as it comes. For tokens up to
  * the first query the factor is exp(A (S_q - S_0)) exp(A (S_0 - S_j)): the first part is in
  * `readers`, so the exponentials are the same for all queries.
  * Channels are worked on in packs of `lanes`, padded with zeros, and tokens in runs. */
-enum { lanes = 32, run_length = 64, most_workers = 64 };
+enum { lanes = 32, run_length = 64, max_workers = 64 };
 
 struct layer {
     size_t n_query;  /* that the first reading has met */
@@ -28,10 +28,10 @@ struct layer {
     double *moments; /* [n_query, n_channel] sum_j (q - j) |M[q, j]| */
 };
 
-struct work {
+struct context {
     const struct scan_reading *reading;
     size_t n_layer, n_query, d_inner, d_state, n_pack, n_channel; /* n_channel: padded */
-    size_t first_query;                                           /* its place in the text */
+    size_t first_query;                                           /* its position in the text */
     struct layer *layers;
     size_t n_worker;
     struct worker *workers;
@@ -39,7 +39,7 @@ struct work {
 
 /* What one thread works with: some of the packs. */
 struct worker {
-    const struct work *work;
+    const struct context *ctx;
     const struct scan_chunk *chunk;
     size_t pack, end;
     float *direct; /* [d_state, lanes] */
@@ -50,13 +50,13 @@ struct worker {
 
 /* A pack of channels at one token. */
 struct token {
-    size_t place;
+    size_t position;
     const float *B;
     float delta[lanes], gap[lanes]; /* gap: S of the query less S of the token */
 };
 
-static bool make_layer(const struct work *work, struct layer *layer) {
-    size_t Q = work->n_query, N = work->d_state, E = work->n_channel, n_state, n;
+static bool make_layer(const struct context *ctx, struct layer *layer) {
+    size_t Q = ctx->n_query, N = ctx->d_state, E = ctx->n_channel, n_state, n;
     if (__builtin_mul_overflow(N, E, &n_state) || __builtin_mul_overflow(Q, n_state, &n))
         return false;
     layer->A = calloc(n_state, sizeof *layer->A);
@@ -70,9 +70,9 @@ static bool make_layer(const struct work *work, struct layer *layer) {
            layer->moments;
 }
 
-static void free_work(struct work *work) {
-    for (size_t l = 0; work->layers && l < work->n_layer; l++) {
-        struct layer *layer = &work->layers[l];
+static void free_context(struct context *ctx) {
+    for (size_t l = 0; ctx->layers && l < ctx->n_layer; l++) {
+        struct layer *layer = &ctx->layers[l];
         free(layer->A);
         free(layer->sums);
         free(layer->at);
@@ -81,59 +81,58 @@ static void free_work(struct work *work) {
         free(layer->weights);
         free(layer->moments);
     }
-    for (size_t w = 0; work->workers && w < work->n_worker; w++) {
-        free(work->workers[w].direct);
-        free(work->workers[w].found);
-        free(work->workers[w].live);
+    for (size_t w = 0; ctx->workers && w < ctx->n_worker; w++) {
+        free(ctx->workers[w].direct);
+        free(ctx->workers[w].found);
+        free(ctx->workers[w].live);
     }
-    free(work->layers);
-    free(work->workers);
+    free(ctx->layers);
+    free(ctx->workers);
 }
 
-static bool make_worker(const struct work *work, struct worker *worker) {
-    worker->work = work;
-    worker->direct = calloc(work->d_state * lanes, sizeof *worker->direct);
-    worker->found = calloc(work->n_query * lanes, sizeof *worker->found);
-    worker->live = calloc(work->d_state, sizeof *worker->live);
+static bool make_worker(const struct context *ctx, struct worker *worker) {
+    worker->ctx = ctx;
+    worker->direct = calloc(ctx->d_state * lanes, sizeof *worker->direct);
+    worker->found = calloc(ctx->n_query * lanes, sizeof *worker->found);
+    worker->live = calloc(ctx->d_state, sizeof *worker->live);
     return worker->direct && worker->found && worker->live;
 }
 
-static bool make_work(struct work *work, const dm_model_info *info) {
-    work->n_layer = info->n_layer;
-    work->d_inner = info->d_inner;
-    work->d_state = info->d_state;
-    work->n_pack = (info->d_inner + lanes - 1) / lanes;
-    work->n_channel = work->n_pack * lanes;
-    work->n_worker = info->n_thread < work->n_pack ? info->n_thread : work->n_pack;
-    work->n_worker = work->n_worker < most_workers ? work->n_worker : most_workers;
-    work->layers = calloc(work->n_layer, sizeof *work->layers);
-    work->workers = calloc(work->n_worker, sizeof *work->workers);
-    bool room = work->layers && work->workers;
-    for (size_t l = 0; room && l < work->n_layer; l++)
-        room = make_layer(work, &work->layers[l]);
-    for (size_t w = 0; room && w < work->n_worker; w++)
-        room = make_worker(work, &work->workers[w]);
+static bool make_context(struct context *ctx, const dm_model_info *info) {
+    ctx->n_layer = info->n_layer;
+    ctx->d_inner = info->d_inner;
+    ctx->d_state = info->d_state;
+    ctx->n_pack = (info->d_inner + lanes - 1) / lanes;
+    ctx->n_channel = ctx->n_pack * lanes;
+    ctx->n_worker = info->n_thread < ctx->n_pack ? info->n_thread : ctx->n_pack;
+    ctx->n_worker = ctx->n_worker < max_workers ? ctx->n_worker : max_workers;
+    ctx->layers = calloc(ctx->n_layer, sizeof *ctx->layers);
+    ctx->workers = calloc(ctx->n_worker, sizeof *ctx->workers);
+    bool room = ctx->layers && ctx->workers;
+    for (size_t l = 0; room && l < ctx->n_layer; l++)
+        room = make_layer(ctx, &ctx->layers[l]);
+    for (size_t w = 0; room && w < ctx->n_worker; w++)
+        room = make_worker(ctx, &ctx->workers[w]);
     return room;
 }
 
 /* ---- The first reading: the queries ---- */
 
-static void take_A(const struct work *work, struct layer *layer, const float *A) {
-    for (size_t c = 0; c < work->d_inner; c++)
-        for (size_t s = 0; s < work->d_state; s++)
-            layer->A[(c / lanes * work->d_state + s) * lanes + c % lanes] =
-                A[s * work->d_inner + c];
+static void take_A(const struct context *ctx, struct layer *layer, const float *A) {
+    for (size_t c = 0; c < ctx->d_inner; c++)
+        for (size_t s = 0; s < ctx->d_state; s++)
+            layer->A[(c / lanes * ctx->d_state + s) * lanes + c % lanes] = A[s * ctx->d_inner + c];
 }
 
-static void take_query(const struct work *work, struct layer *layer, const float *C) {
-    size_t q = layer->n_query++, N = work->d_state;
-    double *at = layer->at + q * work->n_channel;
-    memcpy(at, layer->sums, work->n_channel * sizeof *at);
+static void take_query(const struct context *ctx, struct layer *layer, const float *C) {
+    size_t q = layer->n_query++, N = ctx->d_state;
+    double *at = layer->at + q * ctx->n_channel;
+    memcpy(at, layer->sums, ctx->n_channel * sizeof *at);
     memcpy(layer->C + q * N, C, N * sizeof *C);
-    for (size_t p = 0; p < work->n_pack; p++)
+    for (size_t p = 0; p < ctx->n_pack; p++)
         for (size_t s = 0; s < N; s++) {
             const float *A = layer->A + (p * N + s) * lanes;
-            float *reader = layer->readers + ((p * work->n_query + q) * N + s) * lanes;
+            float *reader = layer->readers + ((p * ctx->n_query + q) * N + s) * lanes;
             for (size_t c = 0; c < lanes; c++)
                 reader[c] =
                     C[s] * decay(A[c] * (float)(at[p * lanes + c] - layer->at[p * lanes + c]));
@@ -141,16 +140,16 @@ static void take_query(const struct work *work, struct layer *layer, const float
 }
 
 static void meet_queries(const struct scan_chunk *chunk, void *user) {
-    struct work *work = user;
+    struct context *ctx = user;
     const dm_probe_view *view = chunk->view;
-    struct layer *layer = &work->layers[view->layer];
+    struct layer *layer = &ctx->layers[view->layer];
     if (view->first_position == 0)
-        take_A(work, layer, view->A);
+        take_A(ctx, layer, view->A);
     for (size_t t = 0; t < view->n_token; t++) {
-        for (size_t c = 0; c < work->d_inner; c++)
-            layer->sums[c] += (double)view->delta[t * work->d_inner + c];
-        if (chunk->places[t] >= work->first_query && layer->n_query < work->n_query)
-            take_query(work, layer, view->C + t * view->stride);
+        for (size_t c = 0; c < ctx->d_inner; c++)
+            layer->sums[c] += (double)view->delta[t * ctx->d_inner + c];
+        if (chunk->positions[t] >= ctx->first_query && layer->n_query < ctx->n_query)
+            take_query(ctx, layer, view->C + t * view->stride);
     }
 }
 
@@ -160,7 +159,7 @@ static void meet_queries(const struct scan_chunk *chunk, void *user) {
  * [n_query, d_state, lanes]. */
 static void look_at(const struct worker *worker, const float *A, const float *readers,
                     size_t n_query, const struct token *token) {
-    size_t N = worker->work->d_state;
+    size_t N = worker->ctx->d_state;
     float *restrict found = worker->found;
     memset(found, 0, n_query * lanes * sizeof *found);
     for (size_t k = 0; k < worker->n_live; k++) {
@@ -177,10 +176,10 @@ static void look_at(const struct worker *worker, const float *A, const float *re
 /* Adds what n_query queries, from number q on, have found. */
 static void add_found(const struct worker *worker, struct layer *layer, size_t pack, size_t q,
                       size_t n_query, const struct token *token) {
-    const struct work *work = worker->work;
+    const struct context *ctx = worker->ctx;
     for (size_t i = 0; i < n_query; i++) {
-        size_t at = (q + i) * work->n_channel + pack * lanes;
-        double distance = (double)(work->first_query + q + i - token->place);
+        size_t at = (q + i) * ctx->n_channel + pack * lanes;
+        double distance = (double)(ctx->first_query + q + i - token->position);
         double *restrict weights = layer->weights + at, *restrict moments = layer->moments + at;
         for (size_t c = 0; c < lanes; c++) {
             double entry = (double)fabsf(worker->found[i * lanes + c] * token->delta[c]);
@@ -194,7 +193,7 @@ static void add_found(const struct worker *worker, struct layer *layer, size_t p
  * a token: all of them, where the token is past the query. */
 static void find_live(struct worker *worker, const float *A, const double *at, const double *sums) {
     worker->n_live = 0;
-    for (size_t s = 0; s < worker->work->d_state; s++) {
+    for (size_t s = 0; s < worker->ctx->d_state; s++) {
         bool gone = true;
         for (size_t c = 0; c < lanes; c++)
             gone &= A[s * lanes + c] * (float)(at[c] - sums[c]) <= decay_floor_log;
@@ -206,9 +205,9 @@ static void find_live(struct worker *worker, const float *A, const double *at, c
 /* One query and a token that comes after the first query. */
 static void look_directly(struct worker *worker, struct layer *layer, size_t pack, size_t q,
                           struct token *token) {
-    size_t N = worker->work->d_state;
+    size_t N = worker->ctx->d_state;
     const double *sums = layer->sums + pack * lanes;
-    const double *at = layer->at + q * worker->work->n_channel + pack * lanes;
+    const double *at = layer->at + q * worker->ctx->n_channel + pack * lanes;
     const float *A = layer->A + pack * N * lanes;
     for (size_t s = 0; s < N; s++)
         for (size_t c = 0; c < lanes; c++)
@@ -229,14 +228,14 @@ static void move_on(struct token *token, double *restrict sums, const double *re
 
 /* A pack of channels through tokens [t, end) of the chunk. */
 static void look_over_run(struct worker *worker, size_t pack, size_t t, size_t end) {
-    const struct work *work = worker->work;
+    const struct context *ctx = worker->ctx;
     const struct scan_chunk *chunk = worker->chunk;
     const dm_probe_view *view = chunk->view;
-    struct layer *layer = &work->layers[view->layer];
-    size_t N = work->d_state, E = work->d_inner, first = pack * lanes;
+    struct layer *layer = &ctx->layers[view->layer];
+    size_t N = ctx->d_state, E = ctx->d_inner, first = pack * lanes;
     size_t n_lane = E - first < lanes ? E - first : lanes;
     const float *A = layer->A + pack * N * lanes;
-    const float *readers = layer->readers + pack * work->n_query * N * lanes;
+    const float *readers = layer->readers + pack * ctx->n_query * N * lanes;
     double *sums = layer->sums + first, last[lanes] = {0};
     memcpy(last, sums, sizeof last);
     for (size_t k = t; k < end; k++)
@@ -244,14 +243,14 @@ static void look_over_run(struct worker *worker, size_t pack, size_t t, size_t e
             last[c] += (double)view->delta[k * E + first + c];
     find_live(worker, A, layer->at + first, last);
     for (; t < end; t++) {
-        struct token token = {.place = chunk->places[t], .B = view->B + t * view->stride};
+        struct token token = {.position = chunk->positions[t], .B = view->B + t * view->stride};
         memcpy(token.delta, view->delta + t * E + first, n_lane * sizeof *token.delta);
         move_on(&token, sums, layer->at + first);
-        if (token.place <= work->first_query) {
-            look_at(worker, A, readers, work->n_query, &token);
-            add_found(worker, layer, pack, 0, work->n_query, &token);
+        if (token.position <= ctx->first_query) {
+            look_at(worker, A, readers, ctx->n_query, &token);
+            add_found(worker, layer, pack, 0, ctx->n_query, &token);
         } else {
-            for (size_t q = token.place - work->first_query; q < work->n_query; q++)
+            for (size_t q = token.position - ctx->first_query; q < ctx->n_query; q++)
                 look_directly(worker, layer, pack, q, &token);
         }
     }
@@ -268,21 +267,21 @@ static void *look_over_packs(void *user) {
 
 /* Every worker its share of the packs; this thread does what no other one could be started for. */
 static void look_back(const struct scan_chunk *chunk, void *user) {
-    struct work *work = user;
-    pthread_t threads[most_workers];
-    bool started[most_workers] = {false};
-    for (size_t w = 0; w < work->n_worker; w++) {
-        struct worker *worker = &work->workers[w];
+    struct context *ctx = user;
+    pthread_t threads[max_workers];
+    bool started[max_workers] = {false};
+    for (size_t w = 0; w < ctx->n_worker; w++) {
+        struct worker *worker = &ctx->workers[w];
         worker->chunk = chunk;
-        worker->pack = w * work->n_pack / work->n_worker;
-        worker->end = (w + 1) * work->n_pack / work->n_worker;
+        worker->pack = w * ctx->n_pack / ctx->n_worker;
+        worker->end = (w + 1) * ctx->n_pack / ctx->n_worker;
         started[w] = w && !pthread_create(&threads[w], NULL, look_over_packs, worker);
     }
-    for (size_t w = 0; w < work->n_worker; w++)
+    for (size_t w = 0; w < ctx->n_worker; w++)
         if (started[w])
             pthread_join(threads[w], NULL);
         else
-            look_over_packs(&work->workers[w]);
+            look_over_packs(&ctx->workers[w]);
 }
 
 /* ---- Both ---- */
@@ -292,43 +291,43 @@ static void count_second(size_t n_read, void *user) {
     reading->progress(reading->n_id + n_read, reading->user);
 }
 
-static dm_status read_twice(struct work *work, dm_error *error) {
-    const struct scan_reading *first = work->reading;
+static dm_status read_twice(struct context *ctx, dm_error *error) {
+    const struct scan_reading *first = ctx->reading;
     struct scan_reading second = *first;
     if (first->progress) {
         second.progress = count_second;
         second.user = (void *)first;
     }
-    dm_status status = scan_reading_run(first, meet_queries, work, error);
-    for (size_t l = 0; l < work->n_layer; l++)
-        memset(work->layers[l].sums, 0, work->n_channel * sizeof *work->layers[l].sums);
-    return status ? status : scan_reading_run(&second, look_back, work, error);
+    dm_status status = scan_reading_run(first, meet_queries, ctx, error);
+    for (size_t l = 0; l < ctx->n_layer; l++)
+        memset(ctx->layers[l].sums, 0, ctx->n_channel * sizeof *ctx->layers[l].sums);
+    return status ? status : scan_reading_run(&second, look_back, ctx, error);
 }
 
-static void take_means(const struct work *work, double *distance) {
-    for (size_t l = 0; l < work->n_layer; l++)
-        for (size_t c = 0; c < work->d_inner; c++) {
-            const struct layer *layer = &work->layers[l];
+static void take_means(const struct context *ctx, double *distance) {
+    for (size_t l = 0; l < ctx->n_layer; l++)
+        for (size_t c = 0; c < ctx->d_inner; c++) {
+            const struct layer *layer = &ctx->layers[l];
             double sum = 0;
-            for (size_t q = 0; q < work->n_query; q++) {
-                size_t at = q * work->n_channel + c;
+            for (size_t q = 0; q < ctx->n_query; q++) {
+                size_t at = q * ctx->n_channel + c;
                 sum += layer->weights[at] > 0 ? layer->moments[at] / layer->weights[at] : 0;
             }
-            distance[l * work->d_inner + c] = sum / (double)work->n_query;
+            distance[l * ctx->d_inner + c] = sum / (double)ctx->n_query;
         }
 }
 
 dm_status mean_distance(const struct scan_reading *reading, size_t n_query, double *distance,
                         dm_error *error) {
-    struct work work = {
+    struct context ctx = {
         .reading = reading, .n_query = n_query, .first_query = reading->n_id - n_query};
     dm_model_info info = DM_MODEL_INFO_INIT;
     dm_status status = dm_model_get_info(reading->model, &info, error);
     if (status)
         return status;
-    status = make_work(&work, &info) ? read_twice(&work, error) : fail_memory(error);
+    status = make_context(&ctx, &info) ? read_twice(&ctx, error) : fail_memory(error);
     if (!status)
-        take_means(&work, distance);
-    free_work(&work);
+        take_means(&ctx, distance);
+    free_context(&ctx);
     return status;
 }

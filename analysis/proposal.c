@@ -21,20 +21,20 @@ static size_t first_far(const double *distance, size_t n_layer) {
 
 struct layer_proposal propose_layer(const double *log_decay, const double *distance,
                                     size_t n_layer) {
-    double least = INFINITY, next = INFINITY;
+    double min = INFINITY, next = INFINITY;
     struct layer_proposal proposal = {.times = 1};
     for (size_t l = 0; l < n_layer; l++) {
-        double own = or_infinite(log_decay[l]);
-        if (own < least) {
-            next = least;
-            least = own;
+        double value = or_infinite(log_decay[l]);
+        if (value < min) {
+            next = min;
+            min = value;
             proposal.layer = l;
         } else {
-            next = fmin(next, own);
+            next = fmin(next, value);
         }
     }
-    if (least < next)
-        proposal.times = next / least;
+    if (min < next)
+        proposal.times = next / min;
     proposal.alone = proposal.times >= proposal_alone;
     if (!proposal.alone)
         proposal.layer = first_far(distance, n_layer);
@@ -46,7 +46,7 @@ static int compare_numbers(const void *left, const void *right) {
     return (a > b) - (a < b);
 }
 
-double mean_of_least(double *values, size_t n_value, size_t n) {
+double mean_of_smallest(double *values, size_t n_value, size_t n) {
     double sum = 0;
     qsort(values, n_value, sizeof *values, compare_numbers);
     for (size_t i = 0; i < n; i++)
@@ -58,7 +58,7 @@ double mean_of_least(double *values, size_t n_value, size_t n) {
 
 struct ranked {
     float score;
-    size_t place;
+    size_t index;
 };
 
 /* Best first; of equal ones the earlier. What is no number is worst. */
@@ -67,7 +67,7 @@ static int compare_scores(const void *left, const void *right) {
     float x = isnan(a->score) ? -INFINITY : a->score, y = isnan(b->score) ? -INFINITY : b->score;
     if (x != y)
         return x > y ? -1 : 1;
-    return a->place < b->place ? -1 : 1;
+    return a->index < b->index ? -1 : 1;
 }
 
 static struct ranked *sorted(const float *scores, size_t n) {
@@ -85,9 +85,9 @@ bool score_overlap(const float *a, const float *b, size_t n, size_t k, double *o
     bool ok = best_a && best_b && chosen;
     size_t n_both = 0;
     for (size_t i = 0; ok && i < k; i++)
-        chosen[best_a[i].place] = true;
+        chosen[best_a[i].index] = true;
     for (size_t i = 0; ok && i < k; i++)
-        n_both += chosen[best_b[i].place];
+        n_both += chosen[best_b[i].index];
     *overlap = (double)n_both / (double)k;
     free(best_a);
     free(best_b);
@@ -95,14 +95,14 @@ bool score_overlap(const float *a, const float *b, size_t n, size_t k, double *o
     return ok;
 }
 
-/* ranks[i]: of token i, the mean of the places that equal scores take. */
+/* ranks[i]: of token i, the mean of the positions that equal scores take. */
 static bool find_ranks(const float *scores, size_t n, double *ranks) {
     struct ranked *order = sorted(scores, n);
     for (size_t i = 0, end; order && i < n; i = end) {
         for (end = i + 1; end < n && order[end].score == order[i].score;)
             end++;
         for (size_t j = i; j < end; j++)
-            ranks[order[j].place] = (double)(i + end - 1) / 2;
+            ranks[order[j].index] = (double)(i + end - 1) / 2;
     }
     free(order);
     return order != NULL;
@@ -123,8 +123,8 @@ bool score_correlation(const float *a, const float *b, size_t n, double *correla
     return ok;
 }
 
-bool best_kinds(const int *ids, const float *scores, size_t n, size_t n_kind, size_t least,
-                struct kind_score *kinds, size_t most, size_t *n_found) {
+bool best_kinds(const int *ids, const float *scores, size_t n, size_t n_kind, size_t min_count,
+                struct kind_score *kinds, size_t max_kinds, size_t *n_found) {
     struct kind_score *all = calloc(n_kind, sizeof *all);
     *n_found = 0;
     for (size_t t = 0; all && t < n; t++) {
@@ -133,14 +133,14 @@ bool best_kinds(const int *ids, const float *scores, size_t n, size_t n_kind, si
         kind->mean += ((double)scores[t] - kind->mean) / (double)kind->n;
     }
     for (size_t id = 0; all && id < n_kind; id++) {
-        if (all[id].n < least || !all[id].n)
+        if (all[id].n < min_count || !all[id].n)
             continue;
-        size_t place = *n_found < most ? (*n_found)++ : most;
-        for (; place && kinds[place - 1].mean < all[id].mean; place--)
-            if (place < most)
-                kinds[place] = kinds[place - 1];
-        if (place < most)
-            kinds[place] = (struct kind_score){id, all[id].n, all[id].mean};
+        size_t rank = *n_found < max_kinds ? (*n_found)++ : max_kinds;
+        for (; rank && kinds[rank - 1].mean < all[id].mean; rank--)
+            if (rank < max_kinds)
+                kinds[rank] = kinds[rank - 1];
+        if (rank < max_kinds)
+            kinds[rank] = (struct kind_score){id, all[id].n, all[id].mean};
     }
     free(all);
     return all != NULL;

@@ -24,7 +24,7 @@ struct layer_proposal propose_layer(const double *log_decay, const double *dista
                                     size_t n_layer);
 
 /* The mean of the n smallest of values [n_value], 1 <= n <= n_value; reorders them. */
-double mean_of_least(double *values, size_t n_value, size_t n);
+double mean_of_smallest(double *values, size_t n_value, size_t n);
 
 /* Of two scores of the same n tokens: the share of the k best of `a` that are among the k best of `b`
  * (the earlier of equal ones), 1 <= k <= n; k / n by chance. False: memory is short. */
@@ -34,13 +34,13 @@ bool score_overlap(const float *a, const float *b, size_t n, size_t k, double *o
 bool score_correlation(const float *a, const float *b, size_t n, double *correlation);
 
 /* Of tokens with these ids, below `n_kind`, the ids whose mean score is highest, best first, among
- * those that occur at least `least` times. `kinds` has room for `most`; gives how many there are.
+ * those that occur at least `min_count` times. `kinds` has room for `max_kinds`; gives how many there are.
  * False: memory is short. */
 struct kind_score {
     size_t id, n;
     double mean;
 };
-bool best_kinds(const int *ids, const float *scores, size_t n, size_t n_kind, size_t least,
-                struct kind_score *kinds, size_t most, size_t *n_found);
+bool best_kinds(const int *ids, const float *scores, size_t n, size_t n_kind, size_t min_count,
+                struct kind_score *kinds, size_t max_kinds, size_t *n_found);
 
 #endif

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "memory_fault.h"
+#include "memory_error.h"
 
 dm_status gradient_profile_new(struct gradient_profile *profile, size_t n_id, dm_error *error) {
     *profile = (struct gradient_profile){.n_distance = n_id - 1};

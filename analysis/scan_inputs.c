@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "memory_fault.h"
+#include "memory_error.h"
 
 struct collector {
     struct scan_inputs *layers;
@@ -25,8 +25,8 @@ static bool allocate(struct scan_inputs *inputs, size_t capacity, size_t n_chann
     inputs->delta = floats(n_channel, capacity);
     inputs->B = floats(capacity, d_state);
     inputs->C = floats(capacity, d_state);
-    inputs->places = calloc(capacity, sizeof *inputs->places);
-    return inputs->A && inputs->delta && inputs->B && inputs->C && inputs->places;
+    inputs->positions = calloc(capacity, sizeof *inputs->positions);
+    return inputs->A && inputs->delta && inputs->B && inputs->C && inputs->positions;
 }
 
 static void collect(const struct scan_chunk *chunk, void *user) {
@@ -46,7 +46,7 @@ static void collect(const struct scan_chunk *chunk, void *user) {
     for (size_t t = 0; t < view->n_token; t++) {
         memcpy(inputs->B + (first + t) * N, view->B + t * view->stride, N * sizeof *inputs->B);
         memcpy(inputs->C + (first + t) * N, view->C + t * view->stride, N * sizeof *inputs->C);
-        inputs->places[first + t] = chunk->places[t];
+        inputs->positions[first + t] = chunk->positions[t];
     }
     inputs->n_token = first + view->n_token;
 }
@@ -77,7 +77,7 @@ void scan_inputs_free(struct scan_inputs *layers, size_t n_layer) {
         free(layers[l].delta);
         free(layers[l].B);
         free(layers[l].C);
-        free(layers[l].places);
+        free(layers[l].positions);
     }
     free(layers);
 }

@@ -12,7 +12,7 @@ struct scan_inputs {
     float *A;                           /* [n_channel, d_state], negative */
     float *delta;                       /* [n_channel, capacity] */
     float *B, *C;                       /* [capacity, d_state] */
-    size_t *places;                     /* [capacity] in the text, ascending */
+    size_t *positions;                  /* [capacity] in the text, ascending */
 };
 
 /* Reads the text, and makes *layers [n_layer], the number of the model's layers: of those that are

@@ -5,17 +5,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "memory_fault.h"
+#include "memory_error.h"
 
 enum { piece_length = 4096 };
 
-/* places[0] is the text's own; places[k], of the tokens that k layers have let pass. */
+/* positions[0] is the text's own; positions[k], of the tokens that k layers have let pass. */
 struct state {
     const struct scan_reading *reading;
     scan_visitor *visit;
     void *user;
     size_t n_dropping; /* layers that drop tokens */
-    size_t *places;    /* [n_dropping + 1, n_id] */
+    size_t *positions; /* [n_dropping + 1, n_id] */
 };
 
 static bool drops(const struct state *state, size_t layer) {
@@ -38,14 +38,14 @@ static void look(const dm_probe_view *view, void *user) {
     if (!view->kept && drops(state, view->layer))
         return; /* every token, before the choice: the scan reads those that it leaves */
     size_t n_id = state->reading->n_id;
-    size_t *places = state->places + count_below(state, view->layer) * n_id;
+    size_t *positions = state->positions + count_below(state, view->layer) * n_id;
     if (view->kept) {
-        const size_t *below = places;
-        places += n_id;
+        const size_t *below = positions;
+        positions += n_id;
         for (size_t t = 0; t < view->n_token; t++)
-            places[view->first_position + t] = below[view->kept[t]];
+            positions[view->first_position + t] = below[view->kept[t]];
     }
-    const struct scan_chunk chunk = {view, places + view->first_position};
+    const struct scan_chunk chunk = {view, positions + view->first_position};
     state->visit(&chunk, state->user);
 }
 
@@ -89,11 +89,11 @@ dm_status scan_reading_run(const struct scan_reading *reading, scan_visitor *vis
     state.n_dropping = count_dropping(reading);
     size_t n;
     if (__builtin_mul_overflow(state.n_dropping + 1, reading->n_id, &n) ||
-        !(state.places = calloc(n, sizeof *state.places)))
+        !(state.positions = calloc(n, sizeof *state.positions)))
         return fail_memory(error);
     for (size_t i = 0; i < reading->n_id; i++)
-        state.places[i] = i;
+        state.positions[i] = i;
     dm_status status = scan_reading_probe(reading, look, &state, error);
-    free(state.places);
+    free(state.positions);
     return status;
 }

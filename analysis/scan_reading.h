@@ -1,6 +1,6 @@
 /* A text read by a model, and what each layer's scan reads of it: in chunks, as it is read, with
  * every token's place in the text. Where a layer drops tokens, its scan and the layers above read
- * those that were kept; places are those of the whole text all the same. */
+ * those that were kept; positions are those of the whole text all the same. */
 #ifndef DECIMAMBA_ANALYSIS_SCAN_READING_H
 #define DECIMAMBA_ANALYSIS_SCAN_READING_H
 
@@ -8,7 +8,7 @@
 
 struct scan_chunk {
     const dm_probe_view *view; /* what the scan reads; first_position 0 begins the layer */
-    const size_t *places;      /* [view->n_token] in the text, ascending */
+    const size_t *positions;   /* [view->n_token] in the text, ascending */
 };
 
 /* Called for each layer in turn, chunk after chunk; each layer gets all its tokens once. Must not

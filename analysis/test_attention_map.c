@@ -78,7 +78,7 @@ static size_t compare(const struct whole_text *text, size_t step) {
         struct comparison c = {.layer = &text->layers[l], .step = step};
         assert_int_equal(layers[l].n_token, c.layer->n_token);
         for (size_t t = 0; t < c.layer->n_token; t++)
-            assert_int_equal(layers[l].places[t], c.layer->places[t]);
+            assert_int_equal(layers[l].positions[t], c.layer->positions[t]);
         c.gaps = sum_up(c.layer);
         require(attention_map_rows(&layers[l], compare_row, &c, &error), &error);
         assert_int_equal(c.n_row, c.layer->n_token);
@@ -152,12 +152,13 @@ static void compare_case(const struct whole_text *text, const json_t *all, const
         collect(text, (size_t)json_integer_value(json_object_get(all, "step")));
     for (size_t l = 0; l < text->info.n_layer; l++) {
         const json_t *layer = json_array_get(layers, l);
-        const json_t *places = json_object_get(layer, "places");
+        const json_t *positions = json_object_get(layer, "places");
         struct expected_map map = {.numbers = json_object_get(layer, "map")};
         dm_error error;
-        assert_int_equal(json_array_size(places), inputs[l].n_token);
+        assert_int_equal(json_array_size(positions), inputs[l].n_token);
         for (size_t t = 0; t < inputs[l].n_token; t++)
-            assert_int_equal(json_integer_value(json_array_get(places, t)), inputs[l].places[t]);
+            assert_int_equal(json_integer_value(json_array_get(positions, t)),
+                             inputs[l].positions[t]);
         require(attention_map_rows(&inputs[l], compare_with_numpy, &map, &error), &error);
         assert_int_equal(map.at, json_array_size(map.numbers));
         if (map.worst > 1e-3)
@@ -175,14 +176,14 @@ static void maps_are_numpys(void **state) {
 
 static void bins_are_means(void **state) {
     (void)state;
-    const size_t places[] = {0, 1, 2, 5, 6, 9}; /* of 10 tokens, in 4 bins: 0-2, 3-4, 5-7, 8-9 */
+    const size_t positions[] = {0, 1, 2, 5, 6, 9}; /* of 10 tokens, in 4 bins: 0-2, 3-4, 5-7, 8-9 */
     const size_t bin[] = {0, 0, 0, 2, 2, 3};
     enum { n_token = 6, n_bin = 4 };
     struct map_bins bins;
     dm_error error;
     double sums[n_bin * n_bin] = {0}, counts[n_bin * n_bin] = {0};
     float row[n_token], values[n_bin * n_bin], largest = 0;
-    require(map_bins_new(&bins, 10, n_bin, places, n_token, &error), &error);
+    require(map_bins_new(&bins, 10, n_bin, positions, n_token, &error), &error);
     assert_int_equal(bins.n_bin, n_bin);
     for (size_t i = 0; i < n_token; i++) {
         for (size_t j = 0; j <= i; j++) {
@@ -204,7 +205,7 @@ static void bins_are_means(void **state) {
     assert_true(bins.largest_entry == 10);
     map_bins_free(&bins);
     /* as many bins as tokens at most: the map itself */
-    require(map_bins_new(&bins, 10, 4096, places, n_token, &error), &error);
+    require(map_bins_new(&bins, 10, 4096, positions, n_token, &error), &error);
     assert_int_equal(bins.n_bin, 10);
     assert_int_equal(bins.bin[4], 6);
     map_bins_free(&bins);

@@ -26,7 +26,7 @@ static void take(const dm_probe_view *view, void *user) {
         layer->delta = some(text->n_id * E, sizeof(float));
         layer->B = some(text->n_id * N, sizeof(float));
         layer->C = some(text->n_id * N, sizeof(float));
-        layer->places = some(text->n_id, sizeof(size_t));
+        layer->positions = some(text->n_id, sizeof(size_t));
     }
     memcpy(layer->A, view->A, E * N * sizeof(float));
     memcpy(layer->delta + first * E, view->delta, view->n_token * E * sizeof(float));
@@ -40,10 +40,10 @@ static void take(const dm_probe_view *view, void *user) {
 
 /* Places of the tokens of every layer, from what the session says was kept. */
 static void place(struct whole_text *text, dm_session *session) {
-    size_t n = text->n_id, *places = some(n, sizeof *places);
+    size_t n = text->n_id, *positions = some(n, sizeof *positions);
     dm_error error;
     for (size_t i = 0; i < n; i++)
-        places[i] = i;
+        positions[i] = i;
     for (size_t l = 0; l < text->info.n_layer; l++) {
         for (size_t i = 0; i < text->context.n_layer; i++) {
             const size_t *kept;
@@ -51,12 +51,12 @@ static void place(struct whole_text *text, dm_session *session) {
                 continue;
             require(dm_session_kept(session, l, &kept, &n, &error), &error);
             for (size_t k = 0; k < n; k++)
-                places[k] = places[kept[k]];
+                positions[k] = positions[kept[k]];
         }
         assert_int_equal(text->layers[l].n_token, n);
-        memcpy(text->layers[l].places, places, n * sizeof *places);
+        memcpy(text->layers[l].positions, positions, n * sizeof *positions);
     }
-    free(places);
+    free(positions);
 }
 
 void whole_text_read(struct whole_text *text, const char *folder, const int32_t *ids, size_t n_id,
@@ -110,7 +110,7 @@ void whole_text_close(struct whole_text *text) {
         free(text->layers[l].delta);
         free(text->layers[l].B);
         free(text->layers[l].C);
-        free(text->layers[l].places);
+        free(text->layers[l].positions);
     }
     free(text->ids);
     dm_model_free(text->model);

@@ -12,7 +12,7 @@ struct whole_layer {
     float *delta; /* [n_token, d_inner] */
     float *A;     /* [d_state, d_inner] */
     float *B, *C; /* [n_token, d_state] */
-    size_t *places;
+    size_t *positions;
 };
 
 enum { most_layers = 8 };

@@ -39,7 +39,7 @@ static void compare_scores(const char *folder, const struct whole_text *text,
     dm_context_options context = text->context;
     context.layers = dropping;
     context.n_layer = 0;
-    for (size_t s = 0; s < text->context.n_layer; s++) /* list is ascending: places stay */
+    for (size_t s = 0; s < text->context.n_layer; s++) /* list is ascending: positions stay */
         if (text->context.layers[s] < layer)
             dropping[context.n_layer++] = text->context.layers[s];
     if (!context.n_layer)
@@ -49,7 +49,7 @@ static void compare_scores(const char *folder, const struct whole_text *text,
     assert_int_equal(delta_map_count(map, layer), read->n_token);
     for (size_t place = 0, t = 0; place < map->n_token; place++) {
         double found = (double)map->scores[layer * map->n_token + place];
-        bool there = t < read->n_token && read->places[t] == place;
+        bool there = t < read->n_token && read->positions[t] == place;
         assert_int_equal(there, map->dropped_by[place] >= layer);
         assert_int_equal(there, !isnan(found));
         if (!there)

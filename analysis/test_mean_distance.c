@@ -14,7 +14,7 @@ static double define(const struct whole_layer *layer, size_t channel, size_t n_q
         for (size_t j = 0; j <= i; j++) {
             double entry = fabs(whole_entry(layer, channel, i, j, &size));
             weight += entry;
-            moment += entry * (double)(layer->places[i] - layer->places[j]);
+            moment += entry * (double)(layer->positions[i] - layer->positions[j]);
         }
         sum += weight > 0 ? moment / weight : 0;
     }

@@ -37,9 +37,9 @@ static void test_layer(void **state) {
 static void test_least(void **state) {
     (void)state;
     double values[] = {5, NAN, 1, 3, 2};
-    assert_true(fabs(mean_of_least(values, 5, 3) - 2) < 1e-15);
-    assert_true(fabs(mean_of_least(values, 5, 1) - 1) < 1e-15);
-    assert_true(isinf(mean_of_least(values, 5, 5)));
+    assert_true(fabs(mean_of_smallest(values, 5, 3) - 2) < 1e-15);
+    assert_true(fabs(mean_of_smallest(values, 5, 1) - 1) < 1e-15);
+    assert_true(isinf(mean_of_smallest(values, 5, 5)));
 }
 
 static double overlap(const float *a, const float *b, size_t n, size_t k) {

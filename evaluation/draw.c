@@ -12,7 +12,7 @@ static uint64_t permute(uint64_t key, uint64_t number, unsigned half) {
     return left << half | right;
 }
 
-uint64_t draw_place(uint64_t key, uint64_t index, uint64_t count) {
+uint64_t draw_shuffled(uint64_t key, uint64_t index, uint64_t count) {
     unsigned half = 1;
     while (half < 32 && (count - 1) >> 2 * half)
         half++;

@@ -15,6 +15,6 @@ static inline uint64_t draw_bits(uint64_t *state, uint64_t value) {
 
 /* Where `index` stands when 0 .. count - 1 are shuffled: a permutation for each `key`.
  * index < count. */
-uint64_t draw_place(uint64_t key, uint64_t index, uint64_t count);
+uint64_t draw_shuffled(uint64_t key, uint64_t index, uint64_t count);
 
 #endif

@@ -5,7 +5,7 @@
 
 static struct grid_cell *cell_of(const struct grid *grid, size_t prompt) {
     size_t column, row;
-    grid->task->place(grid->task, prompt, &column, &row);
+    grid->task->cell_of(grid->task, prompt, &column, &row);
     return &grid->cells[row * grid->task->columns.n + column];
 }
 

@@ -10,7 +10,7 @@ static bool is_standard_input(const char *path) {
     return !strcmp(path, "-");
 }
 
-/* A name that would leave no room for the fault is shown by its end. */
+/* A name that would leave no room for the reason is shown by its end. */
 static const char *shown_name(const char *name) {
     const size_t longest = 300;
     size_t n = strlen(name);
@@ -74,15 +74,15 @@ static bool is_blank(const char *line, size_t n) {
 static dm_status parse(const struct json_lines *lines, const char *line, size_t n, json_t **object,
                        dm_error *error) {
     const size_t flags = JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL;
-    json_error_t fault;
-    json_t *value = json_loadb(line, n, flags, &fault);
+    json_error_t json_error;
+    json_t *value = json_loadb(line, n, flags, &json_error);
     /* an id may be a hash, which no integer of 64 bits with a sign holds */
-    if (!value && json_error_code(&fault) == json_error_numeric_overflow)
-        value = json_loadb(line, n, flags | JSON_DECODE_INT_AS_REAL, &fault);
-    if (!value && json_error_code(&fault) == json_error_out_of_memory)
+    if (!value && json_error_code(&json_error) == json_error_numeric_overflow)
+        value = json_loadb(line, n, flags | JSON_DECODE_INT_AS_REAL, &json_error);
+    if (!value && json_error_code(&json_error) == json_error_out_of_memory)
         return json_lines_fail(lines, DM_ERROR_MEMORY, error, "memory is short");
     if (!value)
-        return json_lines_fail(lines, DM_ERROR_FORMAT, error, "%s", fault.text);
+        return json_lines_fail(lines, DM_ERROR_FORMAT, error, "%s", json_error.text);
     if (!json_is_object(value)) {
         json_decref(value);
         return json_lines_fail(lines, DM_ERROR_FORMAT, error, "a line must be a JSON object");

@@ -49,7 +49,7 @@ struct task {
     size_t n_prompt;
 
     /* Where prompt i's score goes. */
-    void (*place)(const struct task *task, size_t i, size_t *column, size_t *row);
+    void (*cell_of)(const struct task *task, size_t i, size_t *column, size_t *row);
     /* Builds prompt i. Nothing is left allocated after an error. */
     dm_status (*build)(const struct task *task, size_t i, struct task_prompt *prompt,
                        dm_error *error);

@@ -33,7 +33,7 @@ struct batch {
     const int32_t **pieces;
     size_t *n_piece;
     dm_session **active; /* those that read, or generate, in one call; ... */
-    size_t *place;       /* ... whose rows these are */
+    size_t *rows;        /* ... and the rows that are theirs */
     int32_t *next;
     int32_t line_break;     /* the token; -1: there is none */
     float *logits;          /* [n, vocab_size], or [n_scored + 1, vocab_size] */
@@ -166,12 +166,12 @@ static dm_status generate(struct batch *batch, dm_error *error) {
                 continue;
             batch->active[n_active] = batch->sessions[i];
             batch->next[n_active] = answer->next;
-            batch->place[n_active++] = i;
+            batch->rows[n_active++] = i;
         }
         if (!status && n_active)
             status = dm_step_many(batch->active, n_active, batch->next, batch->logits, error);
         for (size_t k = 0; !status && k < n_active; k++)
-            status = take_token(batch, batch->place[k], batch->logits + k * run->vocab_size, error);
+            status = take_token(batch, batch->rows[k], batch->logits + k * run->vocab_size, error);
     }
     return status;
 }
@@ -296,11 +296,11 @@ static bool batch_init(struct batch *batch, const struct task_run *run, const si
         .pieces = calloc(n, sizeof *batch->pieces),
         .n_piece = calloc(n, sizeof *batch->n_piece),
         .active = calloc(n, sizeof *batch->active),
-        .place = calloc(n, sizeof *batch->place),
+        .rows = calloc(n, sizeof *batch->rows),
         .next = calloc(n, sizeof *batch->next),
     };
     return batch->prompts && batch->answers && batch->sessions && batch->pieces && batch->n_piece &&
-           batch->active && batch->place && batch->next;
+           batch->active && batch->rows && batch->next;
 }
 
 static void batch_free(struct batch *batch) {
@@ -318,7 +318,7 @@ static void batch_free(struct batch *batch) {
     free(batch->pieces);
     free(batch->n_piece);
     free(batch->active);
-    free(batch->place);
+    free(batch->rows);
     free(batch->next);
     free(batch->logits);
 }

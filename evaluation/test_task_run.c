@@ -12,9 +12,9 @@
 
 #include <cmocka.h>
 
-enum { n_vocab = 256, n_known = 200, end_id = 199, other_end = 198, most_prompts = 4 };
+enum { n_vocab = 256, n_known = 200, end_id = 199, other_end = 198, max_prompts = 4 };
 
-static const char *sayings[most_prompts]; /* what follows each prompt; 'E' or 'F' ends it */
+static const char *sayings[max_prompts]; /* what follows each prompt; 'E' or 'F' ends it */
 static size_t keep_tail_seen, n_open, n_step;
 static bool out_of_memory;
 
@@ -143,7 +143,7 @@ double dm_negative_log_likelihood(const float *logits, size_t vocab_size, int32_
     return logits[id];
 }
 
-static size_t lengths[most_prompts];
+static size_t lengths[max_prompts];
 static size_t n_new, n_scored;
 static bool one_line;
 static const char *stop;
@@ -173,7 +173,7 @@ static dm_status judge(const struct task *task, size_t i, const char *answer, si
     return DM_OK;
 }
 
-static const struct task task = {.build = build, .judge = judge, .n_prompt = most_prompts};
+static const struct task task = {.build = build, .judge = judge, .n_prompt = max_prompts};
 static const dm_context_options context = DM_CONTEXT_OPTIONS_INIT;
 static size_t n_heard;
 static void hear(size_t n_read, size_t n_all, void *user) {
@@ -190,7 +190,7 @@ static const struct task_run run = {.task = &task,
                                     .progress = hear};
 
 static void check(const size_t *prompts, size_t n, const char *const *expected) {
-    struct task_outcome outcomes[most_prompts];
+    struct task_outcome outcomes[max_prompts];
     dm_error error;
     size_t n_token = 0;
     n_heard = 0;
@@ -242,7 +242,7 @@ static void answers_end_where_they_should(void **state) {
 static void one_line_has_a_token_at_least(void **state) {
     (void)state;
     const size_t all[] = {0, 1, 2, 3};
-    for (size_t i = 0; i < most_prompts; i++)
+    for (size_t i = 0; i < max_prompts; i++)
         lengths[i] = 9;
     n_new = 6;
     n_scored = 0;
@@ -288,7 +288,7 @@ static void scores_the_last_tokens(void **state) {
 
 static void gives_back_what_it_took_after_an_error(void **state) {
     (void)state;
-    struct task_outcome outcomes[most_prompts];
+    struct task_outcome outcomes[max_prompts];
     const size_t prompts[] = {0, 1, 2, 3};
     dm_error error;
     lengths[0] = lengths[1] = lengths[2] = lengths[3] = 9;

@@ -10,7 +10,7 @@
 
 enum { n_column = 2, n_row = 2, n_prompt = 4 };
 
-static void place(const struct task *task, size_t i, size_t *column, size_t *row) {
+static void cell_of(const struct task *task, size_t i, size_t *column, size_t *row) {
     (void)task;
     *column = i % n_column;
     *row = i / n_column;
@@ -24,7 +24,7 @@ static struct task make_task(enum task_measure measure) {
                          .columns = {"tokens", n_column, columns, NULL},
                          .rows = {"depth", n_row, rows, NULL},
                          .n_prompt = n_prompt,
-                         .place = place};
+                         .cell_of = cell_of};
 }
 
 static char name_none[] = "none", name_last[] = "keep-last";

@@ -52,7 +52,7 @@ static void check_prompt(const struct task *task, size_t i) {
     struct task_prompt prompt = {0};
     size_t column = SIZE_MAX, row = SIZE_MAX, vocab_size = dm_tokenizer_vocab_size(tokenizer);
     dm_error error = fuzz_error_new();
-    task->place(task, i, &column, &row);
+    task->cell_of(task, i, &column, &row);
     MUST(column < task->columns.n && row < task->rows.n);
     dm_status status = task->build(task, i, &prompt, &error);
     fuzz_check_error(status, &error);
@@ -76,7 +76,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                                               .sets = &set,
                                               .n_set = 1,
                                               .max_length = data[0] & 128 ? max_length : 0,
-                                              .most = most_rows};
+                                              .max_prompts = most_rows};
     struct task *task = NULL;
     dm_error error = fuzz_error_new();
     dm_status status = longbench_task_new(&options, &task, &error);

@@ -37,7 +37,7 @@ def state_for(seed, *values):
     return state.bits
 
 
-def draw_place(key, index, count):
+def draw_shuffled(key, index, count):
     """draw.h: four rounds of a Feistel network over the least even number of bits that holds count
     numbers, again and again until it gives one of them."""
     half = 1
@@ -73,9 +73,9 @@ def documents(paragraphs, golden, n, fifth, bits):
     fraction, noise, ids = state.draw(1) >> 32, state.draw(2), state.draw(3)
     place = ((fifth << 32) + fraction) * n // (5 << 32)
     others = [text for text in paragraphs if text != golden]
-    listed = [(draw_place(ids, j + 1, N_ID), others[draw_place(noise, j, len(others))])
+    listed = [(draw_shuffled(ids, j + 1, N_ID), others[draw_shuffled(noise, j, len(others))])
               for j in range(n - 1)]
-    golden_id = draw_place(ids, 0, N_ID)
+    golden_id = draw_shuffled(ids, 0, N_ID)
     listed.insert(place, (golden_id, golden))
     return listed, golden_id
 
@@ -89,8 +89,8 @@ def task_case(squad, encode, kind, seed, n_question, count, q):
     paragraphs, questions = squad
     assert n_question <= len(questions)
     question, golden, answers = questions[
-        draw_place(state_for(seed, 1, 0, 0), q, len(questions))]
-    fifth = draw_place(state_for(seed, 2, count, q // 5), q % 5, 5)
+        draw_shuffled(state_for(seed, 1, 0, 0), q, len(questions))]
+    fifth = draw_shuffled(state_for(seed, 2, count, q // 5), q % 5, 5)
     listed, golden_id = documents(paragraphs, golden, count, fifth, state_for(seed, 3, count, q))
     text = prompt_text(question, listed, kind)
     return {"kind": kind, "seed": seed, "n_question": n_question, "count": count, "q": q,
@@ -116,7 +116,7 @@ def fitting(squad, encode, length):
 def training_cases(squad, encode, end, seed, length, wanted, numbers):
     fit = fitting(squad, encode, length)
     for number in numbers:
-        place = draw_place(state_for(seed, 1, number // len(fit)), number % len(fit), len(fit))
+        place = draw_shuffled(state_for(seed, 1, number // len(fit)), number % len(fit), len(fit))
         fifth = state_for(seed, 2, number) % 5
         for n in range(wanted, 0, -1):
             ids, n_label = example(squad, encode, end, fit[place], n, fifth,

@@ -50,7 +50,7 @@ class Bits:
         return self.state
 
 
-def draw_place(key, index, count):
+def draw_shuffled(key, index, count):
     """evaluation/draw.c"""
     half = 1
     while half < 32 and (count - 1) >> 2 * half:
@@ -93,7 +93,7 @@ def make_prompt(noise, keys, seed, length, depth, number):
     bits = Bits(seed)
     bits.draw(length)
     bits.draw(int(depth * 1e6 + 0.5))
-    key = keys[draw_place(bits.state, number % len(keys), len(keys))]
+    key = keys[draw_shuffled(bits.state, number % len(keys), len(keys))]
     bits.draw(number)
     row = bits.draw(1) % len(noise.rows)
     slot = bits.draw(2)

@@ -25,7 +25,7 @@ size_t document_golden_place(const struct document_prompt *prompt) {
 size_t document_id(const struct document_prompt *prompt, size_t i) {
     size_t golden = document_golden_place(prompt);
     size_t index = i == golden ? 0 : i < golden ? i + 1 : i;
-    return (size_t)draw_place(prompt->ids, index, most_documents);
+    return (size_t)draw_shuffled(prompt->ids, index, max_documents);
 }
 
 size_t document_paragraph(const struct document_prompt *prompt, const struct squad *squad,
@@ -35,7 +35,7 @@ size_t document_paragraph(const struct document_prompt *prompt, const struct squ
     if (i == golden)
         return paragraph;
     size_t noise =
-        (size_t)draw_place(prompt->noise, i < golden ? i : i - 1, squad->n_paragraph - 1);
+        (size_t)draw_shuffled(prompt->noise, i < golden ? i : i - 1, squad->n_paragraph - 1);
     return noise < paragraph ? noise : noise + 1;
 }
 

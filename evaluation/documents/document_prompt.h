@@ -10,10 +10,10 @@
  * The draws, all from 64-bit numbers of draw.h:
  *   - The golden document's place is floor(depth * n), with the depth uniform in one fifth of
  *     [0, 1).
- *   - Noise j is paragraph draw_place(noise, j, n_paragraph - 1) of those that are not golden, in
+ *   - Noise j is paragraph draw_shuffled(noise, j, n_paragraph - 1) of those that are not golden, in
  *     the file's order: distinct, and all as likely. Noise fills the other places in the order of
  *     j.
- *   - Ids are draw_place(ids, i, 1000), with i = 0 for the golden document and j + 1 for noise j.
+ *   - Ids are draw_shuffled(ids, i, 1000), with i = 0 for the golden document and j + 1 for noise j.
  * So a prompt with fewer documents has the first of the same noise, under the same ids.
  *
  * Source: Ben-Kish et al. 2024 (arXiv:2406.14528), document retrieval and multi-document QA. */
@@ -27,13 +27,13 @@
 enum document_kind { DOCUMENT_RETRIEVAL, MULTIDOC_QA };
 
 enum {
-    most_documents = 1000, /* there are so many ids */
+    max_documents = 1000, /* there are so many ids */
     document_fifths = 5
 };
 
 struct document_prompt {
     size_t question;
-    size_t n; /* documents, 1 .. most_documents, no more than there are paragraphs */
+    size_t n; /* documents, 1 .. max_documents, no more than there are paragraphs */
     uint64_t depth, noise, ids;
 };
 

@@ -36,20 +36,20 @@ static uint64_t state_for(const struct state *state, enum purpose purpose, size_
     return draw_bits(&bits, number);
 }
 
-static void place(const struct task *task, size_t i, size_t *column, size_t *row) {
+static void cell_of(const struct task *task, size_t i, size_t *column, size_t *row) {
     const struct state *state = task->data;
     size_t q = i % state->options.n_question;
     *column = i / state->options.n_question;
     uint64_t key = state_for(state, FOR_FIFTH, state->counts[*column], q / document_fifths);
-    *row = (size_t)draw_place(key, q % document_fifths, document_fifths);
+    *row = (size_t)draw_shuffled(key, q % document_fifths, document_fifths);
 }
 
 static struct document_prompt draw(const struct task *task, size_t i) {
     const struct state *state = task->data;
     size_t column, fifth, q = i % state->options.n_question;
-    place(task, i, &column, &fifth);
-    size_t question = (size_t)draw_place(state_for(state, FOR_QUESTION, 0, 0), q,
-                                         state->options.squad->n_question);
+    cell_of(task, i, &column, &fifth);
+    size_t question = (size_t)draw_shuffled(state_for(state, FOR_QUESTION, 0, 0), q,
+                                            state->options.squad->n_question);
     return document_prompt_draw(state_for(state, FOR_PROMPT, state->counts[column], q), question,
                                 state->counts[column], fifth);
 }
@@ -152,11 +152,11 @@ static dm_status check(const struct documents_options *options, dm_error *error)
         return refuse(error, squad->path, squad->n_question, "questions with an answer",
                       options->n_question);
     for (size_t i = 0; i < options->n_count; i++) {
-        if (!options->counts[i] || options->counts[i] > most_documents) {
+        if (!options->counts[i] || options->counts[i] > max_documents) {
             error->status = DM_ERROR_ARGUMENT;
             snprintf(error->message, sizeof error->message,
                      "%zu documents: a prompt has 1 to %d of them", options->counts[i],
-                     most_documents);
+                     max_documents);
             return error->status;
         }
         if (options->counts[i] > squad->n_paragraph)
@@ -185,7 +185,7 @@ dm_status documents_task_new(const struct documents_options *options, struct tas
                                    .names = fifth_names,
                                    .values = fifth_values},
                           .n_prompt = options->n_count * options->n_question,
-                          .place = place,
+                          .cell_of = cell_of,
                           .build = build,
                           .judge = retrieval ? judge_retrieval : judge_qa,
                           .describe = describe,

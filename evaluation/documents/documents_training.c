@@ -81,17 +81,17 @@ static dm_status measure_id(const struct documents_source *source, size_t id, si
 /* How many tokens more than this number another can take. */
 static dm_status measure_spare(const struct documents_source *source, size_t id, size_t *spare,
                                dm_error *error) {
-    size_t n, most = 0;
+    size_t n, max = 0;
     dm_status status = DM_OK;
-    for (size_t other = 0; !status && other < most_documents; other++) {
+    for (size_t other = 0; !status && other < max_documents; other++) {
         status = measure_id(source, other, &n, error);
-        if (!status && n > most)
-            most = n;
+        if (!status && n > max)
+            max = n;
     }
     if (!status)
         status = measure_id(source, id, &n, error);
     if (!status)
-        *spare = most - n;
+        *spare = max - n;
     return status;
 }
 
@@ -181,9 +181,9 @@ dm_status documents_draw_example(const struct documents_source *source, uint64_t
                                  size_t n_document, struct documents_example *example,
                                  dm_error *error) {
     uint64_t n = source->n_question;
-    uint64_t place = draw_place(state_for(source, FOR_ORDER, number / n), number % n, n);
+    uint64_t question = draw_shuffled(state_for(source, FOR_ORDER, number / n), number % n, n);
     struct document_prompt prompt = document_prompt_draw(
-        state_for(source, FOR_PROMPT, number), source->questions[place], n_document,
+        state_for(source, FOR_PROMPT, number), source->questions[question], n_document,
         (size_t)(state_for(source, FOR_FIFTH, number) % document_fifths));
     struct documents_example tried;
     size_t low = 0, high = n_document + 1; /* low documents fit, or are none; high are too many */

@@ -10,7 +10,7 @@
 
 #include "json_lines.h"
 
-enum { most_levels = 4 };
+enum { max_levels = 4 };
 
 /* Lists in lists: which items the reader is at, for messages. */
 struct reader {
@@ -19,7 +19,7 @@ struct reader {
     struct {
         const char *key;
         size_t index;
-    } levels[most_levels];
+    } levels[max_levels];
     size_t n_level;
     size_t line; /* of the row at hand, where rows stand one a line; 0: none */
     dm_error *error;
@@ -32,7 +32,7 @@ static dm_status fail_memory(dm_error *error) {
 }
 
 /* "FILE: data[3].paragraphs[2]: key 'context' is missing", or "FILE:LINE: ..." */
-static void complain(struct reader *reader, const char *key, const char *fault) {
+static void complain(struct reader *reader, const char *key, const char *what) {
     char where[160] = "", line[32] = "";
     if (reader->line)
         snprintf(line, sizeof line, ":%zu", reader->line);
@@ -41,7 +41,7 @@ static void complain(struct reader *reader, const char *key, const char *fault) 
                               reader->levels[i].key, reader->levels[i].index);
     reader->error->status = DM_ERROR_FORMAT;
     snprintf(reader->error->message, sizeof reader->error->message, "%.200s%s: %s%skey '%s' %s",
-             reader->squad->path, line, where, *where ? ": " : "", key, fault);
+             reader->squad->path, line, where, *where ? ": " : "", key, what);
 }
 
 static void *get(struct reader *reader, const json_t *object, const char *key, json_type type) {
@@ -250,16 +250,16 @@ static dm_status read_bytes(const struct squad *squad, char **bytes, size_t *n, 
 /* Gives the first value in the bytes, and how many of them it takes; SIZE_MAX: not known. */
 static dm_status parse(struct squad *squad, const char *bytes, size_t n, size_t flags, size_t *used,
                        dm_error *error) {
-    json_error_t fault;
+    json_error_t json_error;
     json_decref(squad->file);
-    squad->file = json_loadb(bytes, n, JSON_REJECT_DUPLICATES | flags, &fault);
-    *used = fault.position < 0 ? SIZE_MAX : (size_t)fault.position;
+    squad->file = json_loadb(bytes, n, JSON_REJECT_DUPLICATES | flags, &json_error);
+    *used = json_error.position < 0 ? SIZE_MAX : (size_t)json_error.position;
     if (squad->file)
         return DM_OK;
-    if (json_error_code(&fault) == json_error_out_of_memory)
+    if (json_error_code(&json_error) == json_error_out_of_memory)
         return fail_memory(error);
-    const struct json_lines place = {.name = squad->path, .number = (size_t)fault.line};
-    return json_lines_fail(&place, DM_ERROR_FORMAT, error, "bad JSON: %s", fault.text);
+    const struct json_lines at = {.name = squad->path, .number = (size_t)json_error.line};
+    return json_lines_fail(&at, DM_ERROR_FORMAT, error, "bad JSON: %s", json_error.text);
 }
 
 /* Rows, one a line. They come together in a list, where their texts live. */

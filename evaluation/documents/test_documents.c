@@ -50,7 +50,7 @@ static void builds_prompts_by_the_rules(void **state) {
         assert_int_equal(documents_task_new(&options, &task, &error), DM_OK);
         assert_string_equal(task->name, text_of(wanted, "kind"));
         assert_int_equal(task->n_prompt, 2 * options.n_question);
-        task->place(task, number, &column, &row);
+        task->cell_of(task, number, &column, &row);
         assert_int_equal(column, 1);
         assert_int_equal(row, size_of(wanted, "row"));
         assert_int_equal(task->build(task, number, &prompt, &error), DM_OK);
@@ -162,7 +162,7 @@ static void asks_each_question_with_each_number(void **state) {
     size_t first_question[n_question] = {0};
     for (size_t i = 0; i < task->n_prompt; i++) {
         size_t column, row, q = i % n_question, golden_place = SIZE_MAX;
-        task->place(task, i, &column, &row);
+        task->cell_of(task, i, &column, &row);
         assert_int_equal(column, i / n_question);
         n_in_row[column][row]++;
         json_t *said = json_object();

@@ -58,7 +58,7 @@ static const struct longbench_row *row_of(const struct task *task, size_t i, siz
     return &state->parts[*part].rows.items[i - state->parts[*part].first];
 }
 
-static void place(const struct task *task, size_t i, size_t *column, size_t *row) {
+static void cell_of(const struct task *task, size_t i, size_t *column, size_t *row) {
     double length = row_of(task, i, row)->length;
     *column = length < 4000 ? 0 : length < 8000 ? 1 : 2;
 }
@@ -187,7 +187,7 @@ static dm_status add_part(struct state *state, const struct longbench_options *o
     *found = !status && path;
     if (!*found)
         return status;
-    status = longbench_rows_read(path, set, options->most, &part->rows, error);
+    status = longbench_rows_read(path, set, options->max_prompts, &part->rows, error);
     if (status)
         return status;
     part->set = set;
@@ -225,22 +225,22 @@ static dm_status add_parts(struct state *state, const struct longbench_options *
 }
 
 /* Says of a key what is wrong with it. */
-static dm_status fail_key(const char *path, const char *key, const char *fault, dm_error *error) {
-    return refuse(error, DM_ERROR_FORMAT, "%.300s: key '%s' %s", path, key, fault);
+static dm_status fail_key(const char *path, const char *key, const char *what, dm_error *error) {
+    return refuse(error, DM_ERROR_FORMAT, "%.300s: key '%s' %s", path, key, what);
 }
 
 static dm_status read_format(struct part *part, const json_t *formats, const char *path,
                              dm_error *error) {
-    char fault[100];
+    char said[100];
     const json_t *format = json_object_get(formats, part->set->name);
     if (!json_is_string(format))
         return fail_key(path, part->set->name, format ? "is not a text" : "is missing", error);
     part->format = json_string_value(format);
-    const char *what = longbench_template_fault(part->format);
+    const char *what = longbench_template_error(part->format);
     if (!what)
         return DM_OK;
-    snprintf(fault, sizeof fault, "has %s", what);
-    return fail_key(path, part->set->name, fault, error);
+    snprintf(said, sizeof said, "has %s", what);
+    return fail_key(path, part->set->name, said, error);
 }
 
 static dm_status read_limit(struct part *part, const json_t *limits, const char *path,
@@ -273,7 +273,7 @@ static dm_status read_configs(struct state *state, const char *folder, dm_error 
 }
 
 /* 0, or what errno says of this folder. */
-static int folder_fault(const char *path) {
+static int folder_error(const char *path) {
     struct stat kind;
     if (stat(path, &kind))
         return errno;
@@ -282,15 +282,15 @@ static int folder_fault(const char *path) {
 
 /* FOLDER/longbench if that is a folder, else FOLDER; allocated. */
 static dm_status find_folder(const char *folder, char **found, dm_error *error) {
-    int fault = folder_fault(folder);
-    if (fault)
-        return refuse(error, DM_ERROR_IO, "%.300s: cannot read: %s", folder, strerror(fault));
+    int code = folder_error(folder);
+    if (code)
+        return refuse(error, DM_ERROR_IO, "%.300s: cannot read: %s", folder, strerror(code));
     size_t size = strlen(folder) + sizeof "/longbench";
     char *path = malloc(size);
     if (!path)
         return fail_memory(error);
     snprintf(path, size, "%s/longbench", folder);
-    if (folder_fault(path))
+    if (folder_error(path))
         memcpy(path, folder, strlen(folder) + 1);
     *found = path;
     return DM_OK;
@@ -326,7 +326,7 @@ dm_status longbench_task_new(const struct longbench_options *options, struct tas
                           .measure = TASK_SCORE,
                           .mean_of_rows = true,
                           .columns = {.name = "length", .n = n_bucket, .names = bucket_names},
-                          .place = place,
+                          .cell_of = cell_of,
                           .build = build,
                           .judge = judge,
                           .describe = describe,

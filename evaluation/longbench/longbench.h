@@ -15,10 +15,10 @@ struct longbench_options {
     const dm_tokenizer *tokenizer; /* borrowed: it must outlive the task */
     const char *const *sets;       /* [n_set] names, each once; NULL: all that are there */
     size_t n_set;
-    bool extended;     /* LongBench-E: 13 data sets, in files NAME_e.jsonl */
-    size_t max_length; /* tokens: a longer prompt is cut in its middle (see longbench_prompt.h);
+    bool extended;      /* LongBench-E: 13 data sets, in files NAME_e.jsonl */
+    size_t max_length;  /* tokens: a longer prompt is cut in its middle (see longbench_prompt.h);
                           0: none is; not 1 */
-    size_t most;       /* prompts of each data set, the first ones; 0: all */
+    size_t max_prompts; /* prompts of each data set, the first ones; 0: all */
 };
 
 /* Prompts are numbered by data set, then as in its file. All files are read here, so a fault in a row

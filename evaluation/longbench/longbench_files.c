@@ -15,20 +15,20 @@ static dm_status fail_memory(dm_error *error) {
 }
 
 /* FOLDER/PLACENAMEENDING */
-static char *join(const char *folder, const char *place, const char *name, const char *ending) {
-    size_t size = strlen(folder) + strlen(place) + strlen(name) + strlen(ending) + 2;
+static char *join(const char *folder, const char *subfolder, const char *name, const char *ending) {
+    size_t size = strlen(folder) + strlen(subfolder) + strlen(name) + strlen(ending) + 2;
     char *path = malloc(size);
     if (path)
-        snprintf(path, size, "%s/%s%s%s", folder, place, name, ending);
+        snprintf(path, size, "%s/%s%s%s", folder, subfolder, name, ending);
     return path;
 }
 
-/* The first of these places in the folder that has the file; `*path` is NULL where none has. */
-static dm_status find(const char *folder, const char *const *places, size_t n_place,
+/* The first of these subfolders that has the file; `*path` is NULL where none has. */
+static dm_status find(const char *folder, const char *const *subfolders, size_t n_subfolder,
                       const char *name, const char *ending, char **path, dm_error *error) {
     *path = NULL;
-    for (size_t i = 0; i < n_place; i++) {
-        char *tried = join(folder, places[i], name, ending);
+    for (size_t i = 0; i < n_subfolder; i++) {
+        char *tried = join(folder, subfolders[i], name, ending);
         if (!tried)
             return fail_memory(error);
         if (!access(tried, F_OK)) {
@@ -43,23 +43,23 @@ static dm_status find(const char *folder, const char *const *places, size_t n_pl
 /* ---- Prompts and limits ---- */
 
 static dm_status parse_config(const char *path, json_t **config, dm_error *error) {
-    json_error_t fault;
-    json_t *value = json_load_file(path, JSON_REJECT_DUPLICATES, &fault);
-    const struct json_lines place = {.name = path,
-                                     .number = fault.line > 0 ? (size_t)fault.line : 1};
-    if (!value && json_error_code(&fault) == json_error_out_of_memory)
+    json_error_t json_error;
+    json_t *value = json_load_file(path, JSON_REJECT_DUPLICATES, &json_error);
+    const struct json_lines at = {.name = path,
+                                  .number = json_error.line > 0 ? (size_t)json_error.line : 1};
+    if (!value && json_error_code(&json_error) == json_error_out_of_memory)
         return fail_memory(error);
-    if (!value && json_error_code(&fault) == json_error_cannot_open_file) {
+    if (!value && json_error_code(&json_error) == json_error_cannot_open_file) {
         error->status = DM_ERROR_IO;
         snprintf(error->message, sizeof error->message, "%.300s: cannot read: %s", path,
                  strerror(errno));
         return error->status;
     }
     if (!value)
-        return json_lines_fail(&place, DM_ERROR_FORMAT, error, "%s", fault.text);
+        return json_lines_fail(&at, DM_ERROR_FORMAT, error, "%s", json_error.text);
     if (!json_is_object(value)) {
         json_decref(value);
-        return json_lines_fail(&place, DM_ERROR_FORMAT, error, "the file must hold a JSON object");
+        return json_lines_fail(&at, DM_ERROR_FORMAT, error, "the file must hold a JSON object");
     }
     *config = value;
     return DM_OK;
@@ -67,9 +67,9 @@ static dm_status parse_config(const char *path, json_t **config, dm_error *error
 
 dm_status longbench_config_read(const char *folder, const char *name, char **path, json_t **config,
                                 dm_error *error) {
-    static const char *const places[] = {"", "config/", "data/"};
+    static const char *const subfolders[] = {"", "config/", "data/"};
     char *found;
-    dm_status status = find(folder, places, 3, name, "", &found, error);
+    dm_status status = find(folder, subfolders, 3, name, "", &found, error);
     if (status)
         return status;
     if (!found) {
@@ -90,8 +90,8 @@ dm_status longbench_config_read(const char *folder, const char *name, char **pat
 
 dm_status longbench_find(const char *folder, const struct longbench_set *set, bool extended,
                          char **path, dm_error *error) {
-    static const char *const places[] = {"data/", ""};
-    return find(folder, places, 2, set->name, extended ? "_e.jsonl" : ".jsonl", path, error);
+    static const char *const subfolders[] = {"data/", ""};
+    return find(folder, subfolders, 2, set->name, extended ? "_e.jsonl" : ".jsonl", path, error);
 }
 
 struct utf8 longbench_text(const json_t *text) {
@@ -146,10 +146,10 @@ static dm_status add_row(struct longbench_rows *rows, size_t *capacity,
     return DM_OK;
 }
 
-static dm_status read_rows(struct json_lines *lines, const struct longbench_set *set, size_t most,
-                           struct longbench_rows *rows, dm_error *error) {
+static dm_status read_rows(struct json_lines *lines, const struct longbench_set *set,
+                           size_t max_rows, struct longbench_rows *rows, dm_error *error) {
     size_t capacity = 0;
-    while (!most || rows->n < most) {
+    while (!max_rows || rows->n < max_rows) {
         struct longbench_row row = {0};
         dm_status status = json_lines_next(lines, &row.object, error);
         if (status || !row.object)
@@ -166,13 +166,13 @@ static dm_status read_rows(struct json_lines *lines, const struct longbench_set 
     return DM_OK;
 }
 
-dm_status longbench_rows_read(char *path, const struct longbench_set *set, size_t most,
+dm_status longbench_rows_read(char *path, const struct longbench_set *set, size_t max_rows,
                               struct longbench_rows *rows, dm_error *error) {
     struct json_lines lines;
     struct longbench_rows read = {.path = path};
     dm_status status = json_lines_open(&lines, path, error);
     if (!status) {
-        status = read_rows(&lines, set, most, &read, error);
+        status = read_rows(&lines, set, max_rows, &read, error);
         if (!status && !read.n) {
             error->status = status = DM_ERROR_FORMAT;
             snprintf(error->message, sizeof error->message, "%.300s: the file has no rows", path);

@@ -30,9 +30,9 @@ struct longbench_rows {
  * `*path` is allocated with malloc, and NULL where there is none. */
 dm_status longbench_find(const char *folder, const struct longbench_set *set, bool extended,
                          char **path, dm_error *error);
-/* Reads the file at `path`, which `rows` takes over: its first `most` rows, 0: all of them. A file
+/* Reads the file at `path`, which `rows` takes over: its first `max_rows` rows, 0: all of them. A file
  * without rows is a fault. Nothing is left allocated after one. */
-dm_status longbench_rows_read(char *path, const struct longbench_set *set, size_t most,
+dm_status longbench_rows_read(char *path, const struct longbench_set *set, size_t max_rows,
                               struct longbench_rows *rows, dm_error *error);
 void longbench_rows_free(struct longbench_rows *rows);
 

@@ -4,14 +4,14 @@
 #include <string.h>
 
 /* A piece of a template: a brace, a field, or what is between. */
-enum piece_kind { PIECE_END, PIECE_TEXT, PIECE_CONTEXT, PIECE_INPUT, PIECE_FAULT };
+enum piece_kind { PIECE_END, PIECE_TEXT, PIECE_CONTEXT, PIECE_INPUT, PIECE_ERROR };
 struct piece {
     enum piece_kind kind;
-    struct utf8 text; /* as it stands in the prompt, or the fault */
+    struct utf8 text; /* as it stands in the prompt, or what is wrong */
 };
 
-static struct piece fault(const char *what) {
-    return (struct piece){PIECE_FAULT, {what, strlen(what)}};
+static struct piece wrong(const char *what) {
+    return (struct piece){PIECE_ERROR, {what, strlen(what)}};
 }
 
 /* The piece that begins at *at, which is moved behind it. */
@@ -36,17 +36,17 @@ static struct piece next_piece(const char **at) {
             *at += strlen(fields[i].name);
             return (struct piece){fields[i].kind, {begin, 0}};
         }
-    return fault(*begin == '}'        ? "a single '}': write '}}'"
+    return wrong(*begin == '}'        ? "a single '}': write '}}'"
                  : strchr(begin, '}') ? "a field that is neither {context} nor {input}"
                                       : "a single '{': write '{{'");
 }
 
-const char *longbench_template_fault(const char *format) {
+const char *longbench_template_error(const char *format) {
     struct piece piece;
     do
         piece = next_piece(&format);
-    while (piece.kind != PIECE_END && piece.kind != PIECE_FAULT);
-    return piece.kind == PIECE_FAULT ? piece.text.bytes : NULL;
+    while (piece.kind != PIECE_END && piece.kind != PIECE_ERROR);
+    return piece.kind == PIECE_ERROR ? piece.text.bytes : NULL;
 }
 
 static struct utf8 text_of(const struct piece *piece, const struct utf8 *context,

@@ -7,7 +7,7 @@
 
 /* What is wrong with a template; NULL: nothing. It may hold {context} and {input}, and {{ and }} for
  * braces, as Python's str.format reads them. */
-const char *longbench_template_fault(const char *format);
+const char *longbench_template_error(const char *format);
 
 /* Puts the texts in their places in a template without fault. `*prompt` is allocated with malloc.
  * False: memory is short. */

@@ -105,7 +105,7 @@ static void builds_the_official_prompts(void **state) {
         assert_int_equal(prompt.one_line, !strcmp(set, "samsum"));
         free(prompt.ids);
         assert_string_equal(task->rows.names[0], set);
-        task->place(task, row, &again, &row);
+        task->cell_of(task, row, &again, &row);
         assert_int_equal(row, 0);
         n_cut += number_of(object, "max_length") == 151;
         task_free(task);
@@ -193,7 +193,7 @@ static void knows_the_data_sets(void **state) {
         size_t column, row;
         char answer[2000];
         json_t *object = json_object();
-        task->place(task, i, &column, &row);
+        task->cell_of(task, i, &column, &row);
         assert_int_equal(row, i / 2);
         assert_int_equal(column, 0); /* the sample's texts are short */
         assert_string_equal(task->rows.names[row], sets[row].name);
@@ -225,7 +225,7 @@ static void knows_the_data_sets(void **state) {
             assert_string_equal(task->rows.names[k++], sets[i].name);
     for (size_t i = 0; i < 12; i++) {
         size_t column, row;
-        task->place(task, i, &column, &row);
+        task->cell_of(task, i, &column, &row);
         assert_int_equal(column, i % 3);
         assert_int_equal(row, i / 3);
     }
@@ -236,7 +236,7 @@ static void takes_what_is_asked_for(void **state) {
     (void)state;
     const char *sets[] = {"samsum", "2wikimqa", "trec"};
     struct task *task = make(&(struct longbench_options){
-        .folder = sample, .tokenizer = tokenizer, .sets = sets, .n_set = 3, .most = 1});
+        .folder = sample, .tokenizer = tokenizer, .sets = sets, .n_set = 3, .max_prompts = 1});
     assert_int_equal(task->n_prompt, 3);
     assert_int_equal(task->rows.n, 3);
     for (size_t i = 0; i < 3; i++)
@@ -306,7 +306,7 @@ static void sorts_by_length(void **state) {
         .folder = test_directory, .tokenizer = tokenizer, .extended = true});
     for (size_t i = 0; i < 7; i++) {
         size_t column, row;
-        task->place(task, i, &column, &row);
+        task->cell_of(task, i, &column, &row);
         assert_int_equal(column, columns[i]);
     }
     task_free(task);
@@ -343,7 +343,7 @@ static void reads_templates(void **state) {
     for (size_t i = 0; i < sizeof sound / sizeof *sound; i++) {
         char *prompt;
         size_t n_byte;
-        assert_null(longbench_template_fault(sound[i].format));
+        assert_null(longbench_template_error(sound[i].format));
         assert_true(longbench_prompt_write(sound[i].format, &(struct utf8){"a{input}", 8},
                                            &(struct utf8){"b", 1}, &prompt, &n_byte));
         assert_string_equal(prompt, sound[i].prompt);
@@ -352,7 +352,7 @@ static void reads_templates(void **state) {
     }
     const char *const faulty[] = {"{", "a}", "{answers}", "{context", "{}", "{input!r}", "{{}"};
     for (size_t i = 0; i < sizeof faulty / sizeof *faulty; i++)
-        assert_non_null(longbench_template_fault(faulty[i]));
+        assert_non_null(longbench_template_error(faulty[i]));
 }
 
 /* Makes a folder with these files (NULL: none), and checks what is said of it. */

@@ -25,13 +25,13 @@ static int compare(const void *left, const void *right) {
     return (a > b) - (a < b);
 }
 
-/* Cuts sorted characters down to those that are there more than `most` times, once each. */
-static size_t keep_frequent(int32_t *sorted, size_t n, size_t most) {
+/* Cuts sorted characters down to those that are there more than `max` times, once each. */
+static size_t keep_frequent(int32_t *sorted, size_t n, size_t max) {
     size_t n_kept = 0, first = 0;
     for (size_t i = 1; i <= n; i++) {
         if (i < n && sorted[i] == sorted[first])
             continue;
-        if (i - first > most)
+        if (i - first > max)
             sorted[n_kept++] = sorted[first];
         first = i;
     }

@@ -18,7 +18,7 @@ static const char *const names[] = {
     [METRIC_SQUAD_F1] = "squad_f1",
     [METRIC_SQUAD_EXACT] = "squad_exact",
 };
-enum { n_metric = sizeof names / sizeof *names, most_texts = 16 };
+enum { n_metric = sizeof names / sizeof *names, max_texts = 16 };
 
 static struct utf8 utf8_of(const char *text) {
     return (struct utf8){text, strlen(text)};
@@ -28,7 +28,7 @@ static struct utf8 utf8_of(const char *text) {
 static size_t split(const char *text, struct utf8 *parts) {
     size_t n = 0;
     while (text) {
-        assert_true(n < most_texts);
+        assert_true(n < max_texts);
         const char *stop = strchr(text, '|');
         parts[n++] = (struct utf8){text, stop ? (size_t)(stop - text) : strlen(text)};
         text = stop ? stop + 1 : NULL;
@@ -38,7 +38,7 @@ static size_t split(const char *text, struct utf8 *parts) {
 
 static double score(enum answer_metric metric, const char *answer, const char *golds,
                     const char *classes) {
-    struct utf8 gold_parts[most_texts], class_parts[most_texts], text = utf8_of(answer);
+    struct utf8 gold_parts[max_texts], class_parts[max_texts], text = utf8_of(answer);
     const struct gold_answers gold = {gold_parts, split(golds, gold_parts), class_parts,
                                       split(classes, class_parts)};
     double result = -1;
@@ -143,7 +143,7 @@ static void takes_the_first_line(void **state) {
 
 static size_t read_texts(const json_t *list, struct utf8 *texts) {
     size_t n = json_array_size(list);
-    assert_true(n <= most_texts);
+    assert_true(n <= max_texts);
     for (size_t i = 0; i < n; i++) {
         const json_t *text = json_array_get(list, i);
         texts[i] = (struct utf8){json_string_value(text), json_string_length(text)};
@@ -161,7 +161,7 @@ static void agrees_with_other_programs(void **state) {
     assert_int_equal(json_lines_open(&lines, path, &error), DM_OK);
     for (;;) {
         const json_t *name, *text, *golds;
-        struct utf8 gold_texts[most_texts], classes[most_texts];
+        struct utf8 gold_texts[max_texts], classes[max_texts];
         double expected, result = -1;
         size_t metric = 0;
         assert_int_equal(json_lines_next(&lines, &object, &error), DM_OK);

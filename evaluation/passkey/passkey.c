@@ -13,8 +13,8 @@ static dm_status refuse(dm_error *error, size_t length, const char *what, size_t
     return error->status;
 }
 
-/* The parts of a prompt that are not noise. */
-enum { part_question, part_fact, part_answer, n_part };
+/* The parts of a prompt that are not haystack. */
+enum { part_question, part_needle, part_answer, n_part };
 struct parts {
     int32_t *ids[n_part];
     size_t n_id[n_part];
@@ -27,9 +27,10 @@ static void free_parts(struct parts *parts) {
 
 static dm_status encode_parts(const dm_tokenizer *tokenizer, const char *key, struct parts *parts,
                               dm_error *error) {
-    char fact[96];
-    snprintf(fact, sizeof fact, " The pass key is %s. Remember it. %s is the pass key. ", key, key);
-    const char *texts[n_part] = {"Find the pass key:\n", fact, "\nAnswer: "};
+    char needle[96];
+    snprintf(needle, sizeof needle, " The pass key is %s. Remember it. %s is the pass key. ", key,
+             key);
+    const char *texts[n_part] = {"Find the pass key:\n", needle, "\nAnswer: "};
     *parts = (struct parts){0};
     for (int i = 0; i < n_part; i++) {
         dm_status status = dm_tokenizer_encode(tokenizer, texts[i], strlen(texts[i]),
@@ -43,7 +44,7 @@ static dm_status encode_parts(const dm_tokenizer *tokenizer, const char *key, st
 }
 
 static size_t count_parts(const struct parts *parts) {
-    return parts->n_id[part_question] + parts->n_id[part_fact] + parts->n_id[part_answer];
+    return parts->n_id[part_question] + parts->n_id[part_needle] + parts->n_id[part_answer];
 }
 
 dm_status passkey_draw(const struct passkey_source *source, size_t length, double depth,
@@ -61,39 +62,40 @@ dm_status passkey_draw(const struct passkey_source *source, size_t length, doubl
         return status;
     size_t n_fixed = count_parts(&parts);
     free_parts(&parts);
-    size_t n_noise = length - n_fixed;
+    size_t n_hay = length - n_fixed;
     if (length < n_fixed)
         return refuse(error, length, "question, fact and answer alone take", n_fixed);
-    if (n_noise > source->text.n_id)
+    if (n_hay > source->text.n_id)
         return refuse(error, length, "the text is too short, with", source->text.n_id);
-    prompt->start = (size_t)(draw_bits(&state, 2) % (source->text.n_id - n_noise + 1));
+    prompt->start = (size_t)(draw_bits(&state, 2) % (source->text.n_id - n_hay + 1));
     return DM_OK;
 }
 
 dm_status passkey_build(const struct passkey_source *source, const struct passkey_prompt *prompt,
-                        int32_t *ids, struct passkey_fact *fact, dm_error *error) {
+                        int32_t *ids, struct passkey_needle *needle, dm_error *error) {
     struct parts parts;
     dm_status status = encode_parts(source->tokenizer, prompt->key, &parts, error);
     if (status)
         return status;
-    size_t n_noise = prompt->length - count_parts(&parts);
-    size_t n_before = (size_t)(prompt->depth * (double)n_noise + 0.5);
-    *fact = (struct passkey_fact){parts.n_id[part_question] + n_before, parts.n_id[part_fact]};
+    size_t n_hay = prompt->length - count_parts(&parts);
+    size_t n_before = (size_t)(prompt->depth * (double)n_hay + 0.5);
+    *needle =
+        (struct passkey_needle){parts.n_id[part_question] + n_before, parts.n_id[part_needle]};
     const struct {
-        const int32_t *ids; /* NULL: of the noise */
+        const int32_t *ids; /* NULL: of the haystack */
         size_t n;
     } runs[] = {{parts.ids[part_question], parts.n_id[part_question]},
                 {NULL, n_before},
-                {parts.ids[part_fact], parts.n_id[part_fact]},
-                {NULL, n_noise - n_before},
+                {parts.ids[part_needle], parts.n_id[part_needle]},
+                {NULL, n_hay - n_before},
                 {parts.ids[part_answer], parts.n_id[part_answer]}};
-    size_t noise = prompt->start;
+    size_t haystack = prompt->start;
     for (size_t i = 0; i < sizeof runs / sizeof *runs && !status; i++) {
         if (runs[i].ids) {
             memcpy(ids, runs[i].ids, runs[i].n * sizeof *ids);
         } else {
-            status = source->text.read(source->text.user, noise, runs[i].n, ids, error);
-            noise += runs[i].n;
+            status = source->text.read(source->text.user, haystack, runs[i].n, ids, error);
+            haystack += runs[i].n;
         }
         ids += runs[i].n;
     }

@@ -3,7 +3,7 @@
  *
  *     Find the pass key:\n<context>\nAnswer:<space>
  *
- * The context is a passage of a given text with the fact " The pass key is K. Remember it. K is the
+ * The context is a passage of a given text with the needle " The pass key is K. Remember it. K is the
  * pass key. " at a depth between 0 (its beginning) and 1 (its end). A prompt has exactly the wanted
  * number of tokens: bytes, for a byte-level model. */
 #ifndef DECIMAMBA_EVALUATION_PASSKEY_H
@@ -32,11 +32,11 @@ struct passkey_source {
 dm_status passkey_draw(const struct passkey_source *source, size_t length, double depth,
                        size_t number, struct passkey_prompt *prompt, dm_error *error);
 
-/* Writes the prompt's tokens into ids[prompt->length], and where among them the fact is. */
-struct passkey_fact {
+/* Writes the prompt's tokens into ids[prompt->length], and where among them the needle is. */
+struct passkey_needle {
     size_t first, n;
 };
 dm_status passkey_build(const struct passkey_source *source, const struct passkey_prompt *prompt,
-                        int32_t *ids, struct passkey_fact *fact, dm_error *error);
+                        int32_t *ids, struct passkey_needle *needle, dm_error *error);
 
 #endif

@@ -18,7 +18,7 @@ static dm_status fail_memory(dm_error *error) {
     return error->status;
 }
 
-static void place(const struct task *task, size_t i, size_t *column, size_t *row) {
+static void cell_of(const struct task *task, size_t i, size_t *column, size_t *row) {
     const struct state *state = task->data;
     *column = i / (task->rows.n * state->n_key);
     *row = i / state->n_key % task->rows.n;
@@ -28,7 +28,7 @@ static dm_status draw(const struct task *task, size_t i, struct passkey_prompt *
                       dm_error *error) {
     const struct state *state = task->data;
     size_t column, row;
-    place(task, i, &column, &row);
+    cell_of(task, i, &column, &row);
     return passkey_draw(&state->source, state->lengths[column], task->rows.values[row],
                         i % state->n_key, prompt, error);
 }
@@ -37,12 +37,12 @@ static dm_status build(const struct task *task, size_t i, struct task_prompt *bu
                        dm_error *error) {
     const struct state *state = task->data;
     struct passkey_prompt prompt;
-    struct passkey_fact fact;
+    struct passkey_needle needle;
     dm_status status = draw(task, i, &prompt, error);
     if (status)
         return status;
     int32_t *ids = calloc(prompt.length, sizeof *ids);
-    status = ids ? passkey_build(&state->source, &prompt, ids, &fact, error) : fail_memory(error);
+    status = ids ? passkey_build(&state->source, &prompt, ids, &needle, error) : fail_memory(error);
     if (status) {
         free(ids);
         return status;
@@ -105,7 +105,7 @@ dm_status passkey_task_new(const struct passkey_task_options *options, struct ta
     *made = (struct task){.name = "passkey",
                           .measure = TASK_RIGHT,
                           .n_prompt = options->n_length * options->n_depth * options->n_key,
-                          .place = place,
+                          .cell_of = cell_of,
                           .build = build,
                           .judge = judge,
                           .describe = describe,

@@ -41,8 +41,8 @@ dm_status passkey_draw_example(const struct passkey_source *source, size_t numbe
 dm_status passkey_write_example(const struct passkey_source *source,
                                 const struct passkey_prompt *prompt, float mention, float text,
                                 int32_t *ids, float *weight, dm_error *error) {
-    const size_t n_after = strlen(" is the pass key. "); /* of the fact, after the mention */
-    struct passkey_fact fact;
+    const size_t n_after = strlen(" is the pass key. "); /* of the needle, after the mention */
+    struct passkey_needle needle;
     int32_t *answer;
     size_t n = prompt->length;
     dm_status status = encode_answer(source, prompt->key, &answer, error);
@@ -50,10 +50,10 @@ dm_status passkey_write_example(const struct passkey_source *source,
         return status;
     memcpy(ids + n, answer, sizeof *ids * passkey_key_length);
     dm_free(answer);
-    status = passkey_build(source, prompt, ids, &fact, error);
+    status = passkey_build(source, prompt, ids, &needle, error);
     if (status)
         return status;
-    size_t second = fact.first + fact.n - n_after - passkey_key_length;
+    size_t second = needle.first + needle.n - n_after - passkey_key_length;
     for (size_t t = 0; t < n; t++)
         weight[t] = t >= second && t < second + passkey_key_length ? mention : text;
     for (size_t t = n; t < n + passkey_key_length; t++)

@@ -180,14 +180,14 @@ static struct part encode(const dm_tokenizer *tokenizer, const char *text) {
     return part;
 }
 
-/* Length, question, ending, and the fact, once, whole, within a tenth of its depth. */
+/* Length, question, ending, and the needle, once, whole, within a tenth of its depth. */
 static void check_shape(const struct material *material, const struct task *task, size_t i,
                         char key[24]) {
     struct task_prompt prompt = build(task, i);
     size_t column, row, at = 0;
     char text[200];
     json_t *said = json_object();
-    task->place(task, i, &column, &row);
+    task->cell_of(task, i, &column, &row);
     double length = task->columns.values[column], depth = task->rows.values[row];
     assert_true(task->describe(task, i, said));
     snprintf(key, 24, "%s", get_text(said, "key"));
@@ -196,19 +196,19 @@ static void check_shape(const struct material *material, const struct task *task
     struct part question = encode(material->tokenizer,
                                   "There is an important pass key hidden inside a lot of "
                                   "irrelevant text. Find it and memorize it:\n"),
-                fact = encode(material->tokenizer, text),
+                needle = encode(material->tokenizer, text),
                 ending = encode(material->tokenizer, "\nAnswer: ");
     assert_int_equal(prompt.n_id, question.n + (size_t)length + ending.n);
     assert_memory_equal(prompt.ids, question.ids, question.n * sizeof *question.ids);
     assert_memory_equal(prompt.ids + prompt.n_id - ending.n, ending.ids,
                         ending.n * sizeof *ending.ids);
-    assert_int_equal(find_ids(&prompt, fact.ids, fact.n, &at), 1);
-    double begin = (double)(at - question.n), end = begin + (double)fact.n;
+    assert_int_equal(find_ids(&prompt, needle.ids, needle.n, &at), 1);
+    double begin = (double)(at - question.n), end = begin + (double)needle.n;
     assert_true(begin >= floor((depth - 0.1) * length) && end <= (depth + 0.1) * length);
-    assert_true(begin >= 0 && end < length); /* noise behind it always */
+    assert_true(begin >= 0 && end < length); /* haystack behind it always */
     free(prompt.ids);
     dm_free(question.ids);
-    dm_free(fact.ids);
+    dm_free(needle.ids);
     dm_free(ending.ids);
 }
 
@@ -234,7 +234,7 @@ static void has_exact_lengths_and_depths(void **state) {
         char keys[3][24];
         size_t column, row;
         for (size_t k = 0; k < 3; k++) {
-            task->place(task, i + k, &column, &row);
+            task->cell_of(task, i + k, &column, &row);
             assert_int_equal(column, i / 33);
             assert_int_equal(row, i / 3 % 11);
             check_shape(&material, task, i + k, keys[k]);
@@ -361,7 +361,7 @@ static void refuses_what_makes_no_prompts(void **state) {
     options.n_length = 1;
     options.keys = " 1234\r\n1234\n\n \n"; /* blanks around keys, empty lines at the end */
     options.n_keys = strlen(options.keys);
-    /* the fact: 49 bytes and the key twice */
+    /* the needle: 49 bytes and the key twice */
     refuse(&options, DM_ERROR_ARGUMENT, "a context of 56 tokens: the fact alone takes 57");
     length = 57;
     refuse(&options, DM_ERROR_ARGUMENT, "a context of 57 tokens: the fact alone takes 57");
@@ -369,7 +369,8 @@ static void refuses_what_makes_no_prompts(void **state) {
     struct task *task = make_task(&options);
     for (size_t i = 0; i < task->n_prompt; i++) {
         struct task_prompt prompt = build(task, i);
-        assert_int_equal(prompt.ids[prompt.n_id - 10], ' '); /* the fact, then one byte of noise */
+        assert_int_equal(prompt.ids[prompt.n_id - 10],
+                         ' '); /* the needle, then one byte of haystack */
         free(prompt.ids);
     }
     task_free(task);

@@ -30,34 +30,34 @@ void dm_free(void *pointer) {
     free(pointer);
 }
 /* Digits of its own place every five characters: any run of it tells where it was taken from. */
-static void make_noise(int32_t *noise, size_t n) {
+static void make_haystack(int32_t *haystack, size_t n) {
     for (size_t i = 0; i < n; i += 5) {
         char digits[24];
         snprintf(digits, sizeof digits, "%05zu", i);
         for (size_t j = 0; j < 5 && i + j < n; j++)
-            noise[i + j] = (unsigned char)digits[j];
+            haystack[i + j] = (unsigned char)digits[j];
     }
 }
 
-static int32_t noise[20000];
-static const struct passkey_source source = {.text = {20000, token_text_copy, noise}, .seed = 5};
+static int32_t haystack[20000];
+static const struct passkey_source source = {.text = {20000, token_text_copy, haystack}, .seed = 5};
 
 static void check_prompt(const struct passkey_prompt *prompt, const char *text) {
-    char fact[100];
-    int n_fact =
-        snprintf(fact, sizeof fact, " The pass key is %s. Remember it. %s is the pass key. ",
+    char needle[100];
+    int n_needle =
+        snprintf(needle, sizeof needle, " The pass key is %s. Remember it. %s is the pass key. ",
                  prompt->key, prompt->key);
     const char *question = "Find the pass key:\n", *end = "\nAnswer: ";
-    size_t n_noise = prompt->length - strlen(question) - strlen(end) - (size_t)n_fact;
-    size_t before = (size_t)(prompt->depth * (double)n_noise + 0.5);
+    size_t n_hay = prompt->length - strlen(question) - strlen(end) - (size_t)n_needle;
+    size_t before = (size_t)(prompt->depth * (double)n_hay + 0.5);
     assert_memory_equal(text, question, strlen(question));
     text += strlen(question);
     for (size_t i = 0; i < before; i++)
-        assert_int_equal(*text++, noise[prompt->start + i]);
-    assert_memory_equal(text, fact, (size_t)n_fact);
-    text += n_fact;
-    for (size_t i = before; i < n_noise; i++)
-        assert_int_equal(*text++, noise[prompt->start + i]);
+        assert_int_equal(*text++, haystack[prompt->start + i]);
+    assert_memory_equal(text, needle, (size_t)n_needle);
+    text += n_needle;
+    for (size_t i = before; i < n_hay; i++)
+        assert_int_equal(*text++, haystack[prompt->start + i]);
     assert_memory_equal(text, end, strlen(end));
 }
 
@@ -70,7 +70,7 @@ static struct task *make_task(const size_t *lengths, size_t n_length, size_t n_d
                                                  .n_key = n_key};
     struct task *task = NULL;
     dm_error error;
-    make_noise(noise, 20000);
+    make_haystack(haystack, 20000);
     assert_int_equal(passkey_task_new(&options, &task, &error), DM_OK);
     return task;
 }
@@ -89,7 +89,7 @@ static void builds_prompts_and_judges_answers(void **state) {
         char text[5002] = "", wrong[8];
         size_t column, row;
         double score = -1;
-        task->place(task, i, &column, &row);
+        task->cell_of(task, i, &column, &row);
         assert_int_equal(column, i / 6);
         assert_int_equal(row, i / 2 % 3);
         assert_int_equal(task->build(task, i, &built, &error), DM_OK);
@@ -157,7 +157,7 @@ static void draws_by_seed_and_cell(void **state) {
     }
     assert_int_equal(passkey_draw(&source, 20, 0.5, 1, &b, &error), DM_ERROR_ARGUMENT);
     assert_int_equal(passkey_draw(&source, 21000, 0.5, 1, &b, &error), DM_ERROR_ARGUMENT);
-    /* the whole text is just enough: 88 bytes are not noise */
+    /* the whole text is just enough: 88 bytes are not haystack */
     assert_int_equal(passkey_draw(&source, 20000 + 88, 0.5, 1, &b, &error), DM_OK);
     assert_int_equal(b.start, 0);
     assert_int_equal(passkey_draw(&source, 20000 + 88 + 1, 0.5, 1, &b, &error), DM_ERROR_ARGUMENT);
@@ -172,7 +172,7 @@ static void writes_examples_to_train_on(void **state) {
     char text[401] = "", expected[120];
     size_t shortest = 400, longest = 0;
     double least = 1, most = 0;
-    make_noise(noise, 20000);
+    make_haystack(haystack, 20000);
     for (size_t i = 0; i < 300; i++) {
         assert_int_equal(passkey_draw_example(&source, i, 200, 210, &prompt, &error), DM_OK);
         shortest = prompt.length < shortest ? prompt.length : shortest;
@@ -213,18 +213,18 @@ static void shuffles_by_key(void **state) {
     for (size_t c = 0; c < sizeof counts / sizeof *counts; c++) {
         memset(seen, 0, sizeof seen);
         for (uint64_t i = 0; i < counts[c]; i++) {
-            uint64_t place = draw_place(c * 1000003, i, counts[c]);
+            uint64_t place = draw_shuffled(c * 1000003, i, counts[c]);
             assert_true(place < counts[c]);
             assert_int_equal(seen[place]++, 0);
         }
     }
     size_t n_fixed = 0, n_same = 0;
     for (uint64_t i = 0; i < 1000; i++) {
-        n_fixed += draw_place(1, i, 1000) == i;
-        n_same += draw_place(1, i, 1000) == draw_place(2, i, 1000);
+        n_fixed += draw_shuffled(1, i, 1000) == i;
+        n_same += draw_shuffled(1, i, 1000) == draw_shuffled(2, i, 1000);
     }
     assert_true(n_fixed < 10 && n_same < 10); /* of chance: 1 each */
-    assert_true(draw_place(3, 12345678901, (uint64_t)1 << 40) < (uint64_t)1 << 40);
+    assert_true(draw_shuffled(3, 12345678901, (uint64_t)1 << 40) < (uint64_t)1 << 40);
 }
 
 static void prints_a_grid(void **state) {

@@ -46,7 +46,7 @@ static size_t find_cell(const struct task *task, size_t i) {
     return low;
 }
 
-static void place(const struct task *task, size_t i, size_t *column, size_t *row) {
+static void cell_of(const struct task *task, size_t i, size_t *column, size_t *row) {
     const struct state *state = task->data;
     size_t cell = find_cell(task, i);
     *column = cell / state->n_book;
@@ -69,7 +69,7 @@ static dm_status build(const struct task *task, size_t i, struct task_prompt *pr
                        dm_error *error) {
     const struct state *state = task->data;
     size_t column, row;
-    place(task, i, &column, &row);
+    cell_of(task, i, &column, &row);
     size_t n = state->lengths[column];
     int32_t *ids = calloc(n, sizeof *ids);
     if (!ids)
@@ -166,7 +166,7 @@ dm_status perplexity_task_new(const struct perplexity_task_options *options, str
     *state = (struct state){.target = options->target, .windows = options->windows};
     *made = (struct task){.name = "perplexity",
                           .measure = TASK_LOSS,
-                          .place = place,
+                          .cell_of = cell_of,
                           .build = build,
                           .describe = describe,
                           .free = free_task,

@@ -43,7 +43,7 @@ static bool copy_places(const struct scan_inputs *inputs, struct attention_layer
     if (!layer->places)
         return fail_memory();
     for (size_t i = 0; i < inputs->n_token; i++)
-        layer->places[i] = (int64_t)inputs->places[i];
+        layer->places[i] = (int64_t)inputs->positions[i];
     return true;
 }
 
@@ -74,8 +74,8 @@ static bool make_map(struct attention *attention, const struct scan_inputs *inpu
     bool fine = layer->values || fail_memory();
     if (fine && inputs->n_token < attention->length)
         fine = copy_places(inputs, layer);
-    if (fine && (map_bins_new(&drawing->bins, attention->length, attention->n_bin, inputs->places,
-                              inputs->n_token, &error) ||
+    if (fine && (map_bins_new(&drawing->bins, attention->length, attention->n_bin,
+                              inputs->positions, inputs->n_token, &error) ||
                  attention_map_rows(inputs, take_row, drawing, &error)))
         fine = fail("%s", error.message);
     if (fine) {

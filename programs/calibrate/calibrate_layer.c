@@ -78,7 +78,7 @@ static bool measure_distance(struct calibrate_work *work, double *distance) {
 static void find_slow(const struct calibrate_work *work, double *slow) {
     for (size_t l = 0; l < work->info.n_layer; l++) {
         double *layer = work->log_decay + l * work->info.d_inner;
-        slow[l] = mean_of_least(layer, work->info.d_inner, work->channels[l].n);
+        slow[l] = mean_of_smallest(layer, work->info.d_inner, work->channels[l].n);
     }
 }
 

@@ -37,7 +37,7 @@ static bool make_longbench(const struct evaluate_settings *settings, struct eval
         .n_set = settings->data_sets.n,
         .extended = settings->extended,
         .max_length = settings->max_length,
-        .most = settings->n_each};
+        .max_prompts = settings->n_each};
     return evaluate_note(data, "extended", json_boolean(settings->extended)) &&
            evaluate_note_size(data, "max_length", settings->max_length) &&
            evaluate_note_size(data, "prompts", settings->n_each) &&

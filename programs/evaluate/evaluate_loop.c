@@ -45,7 +45,7 @@ static void show(struct turn *turn) {
 /* What a prompt costs beside others: as much as its column's value says. */
 static double weigh(const struct task *task, size_t prompt) {
     size_t column, row;
-    task->place(task, prompt, &column, &row);
+    task->cell_of(task, prompt, &column, &row);
     return task->columns.values ? task->columns.values[column] : 1;
 }
 

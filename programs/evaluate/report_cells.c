@@ -19,7 +19,7 @@ static void gather(const struct report *report, struct sample *samples) {
             size_t column, row;
             if (!outcome->done)
                 continue;
-            task->place(task, i, &column, &row);
+            task->cell_of(task, i, &column, &row);
             const size_t columns[] = {column, task->columns.n}, rows[] = {row, task->rows.n};
             for (int j = 0; j < 4; j++)
                 sample_add(&samples[cell_place(report, method, columns[j / 2], rows[j % 2])],

@@ -72,7 +72,7 @@ static bool take_outcome(const struct line *line, const json_t *prompt) {
         return fail_line(line, "\"score\" is no score of this task");
     if (!json_is_integer(tokens) || json_integer_value(tokens) < 0)
         return fail_line(line, "\"tokens\" is no number of tokens");
-    task->place(task, i, &column, &row);
+    task->cell_of(task, i, &column, &row);
     if (!is_named(line->object, "column", task->columns.names[column]) ||
         !is_named(line->object, "row", task->rows.names[row]))
         return fail_line(line, "\"column\" and \"row\" are not those of this prompt");
@@ -147,7 +147,7 @@ static json_t *outcome_line(const struct report *report, size_t method, size_t p
         json_decref(details);
         return NULL;
     }
-    task->place(task, prompt, &column, &row);
+    task->cell_of(task, prompt, &column, &row);
     json_t *line = json_pack("{ss so ss ss so so}", "method", report->methods->items[method].name,
                              "prompt", json_size(prompt), "column", task->columns.names[column],
                              "row", task->rows.names[row], "tokens", json_size(outcome->n_token),

@@ -38,7 +38,7 @@ static char *text_at(const char *path) {
 /* 2 columns, 2 rows, 3 prompts in each cell. */
 enum { n_each = 3, n_prompt = 2 * 2 * n_each };
 
-static void place(const struct task *task, size_t i, size_t *column, size_t *row) {
+static void cell_of(const struct task *task, size_t i, size_t *column, size_t *row) {
     (void)task;
     *column = i / (2 * n_each);
     *row = i / n_each % 2;
@@ -57,7 +57,7 @@ static const struct task right_task = {.name = "made-up",
                                        .columns = {"tokens", 2, lengths, length_values},
                                        .rows = {"depth", 2, depths, depth_values},
                                        .n_prompt = n_prompt,
-                                       .place = place,
+                                       .cell_of = cell_of,
                                        .describe = describe};
 
 static char plain[] = "none", lasting[] = "keep-last:base-length=512";

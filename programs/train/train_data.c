@@ -225,7 +225,7 @@ bool train_example(const struct train_data *data, uint64_t number, size_t size,
     uint64_t turn = number / chunks; /* the passes over a window follow each other */
     uint64_t order = seed_for(data, FOR_ORDER), place = seed_for(data, FOR_PLACE);
     uint64_t key = draw_bits(&order, turn / data->n_window);
-    uint64_t window = draw_place(key, turn % data->n_window, data->n_window);
+    uint64_t window = draw_shuffled(key, turn % data->n_window, data->n_window);
     cut(data, (size_t)window, (size_t)(number % chunks), size, draw_bits(&place, turn), example);
     return true;
 }

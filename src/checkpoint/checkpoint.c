@@ -67,7 +67,7 @@ static dm_status check_shape(const struct dm_weight_entry *entry, struct dm_shap
 
 static dm_status fail_missing(const struct dm_checkpoint *checkpoint,
                               const struct dm_parameter *parameter, dm_error *error) {
-    bool is_head = parameter->layer == DM_NO_LAYER && parameter->place == DM_HEAD;
+    bool is_head = parameter->layer == DM_NO_LAYER && parameter->index == DM_HEAD;
     return dm_fail(error, DM_ERROR_FORMAT, "%s: tensor %s is missing%s", checkpoint->files.path,
                    parameter->name,
                    is_head ? ", and config.json says that the head is not tied" : "");
@@ -176,12 +176,12 @@ static void decide_switches(struct dm_checkpoint *checkpoint) {
     for (size_t layer = 0; layer < config->n_layer; layer++) {
         struct dm_layer_config *sort = &config->sorts[dm_sort_of(config, layer)];
         const struct dm_layer_kind *kind = sort->kind;
-        for (size_t place = 0; place < kind->n_parameter; place++) {
-            size_t only_where = kind->parameters[place].only_where;
+        for (size_t index = 0; index < kind->n_parameter; index++) {
+            size_t only_where = kind->parameters[index].only_where;
             if (!only_where || sort->size[only_where - 1] != DM_UNSAID)
                 continue;
             char name[DM_MAX_NAME];
-            dm_parameter_name(sort, layer, place, name);
+            dm_parameter_name(sort, layer, index, name);
             sort->size[only_where - 1] = find_name(checkpoint, name) != NULL;
         }
         if (config->n_sort == 1)
@@ -284,9 +284,9 @@ const struct dm_parameters *dm_checkpoint_parameters(const struct dm_checkpoint 
 }
 
 struct dm_weight dm_checkpoint_weight(const struct dm_checkpoint *checkpoint, size_t layer,
-                                      size_t place) {
+                                      size_t index) {
     const struct dm_weight none = {0};
-    size_t i = dm_parameters_find(&checkpoint->parameters, layer, place);
+    size_t i = dm_parameters_find(&checkpoint->parameters, layer, index);
     return i == DM_NO_PARAMETER ? none : checkpoint->weights[i];
 }
 
@@ -298,25 +298,25 @@ void dm_weight_to_float(struct dm_weight weight, size_t first, size_t n, float *
     dm_floats_from(weight.data, weight.dtype, first, n, out);
 }
 
-static dm_status fail_not_finite(const struct dm_checkpoint *checkpoint, size_t i, size_t place,
+static dm_status fail_not_finite(const struct dm_checkpoint *checkpoint, size_t i, size_t element,
                                  float value, dm_error *error) {
     const struct dm_weight_entry *entry = find(checkpoint, checkpoint->parameters.list[i].name);
     const struct dm_named_tensor *tensor = entry->tensor;
     size_t index[DM_TENSOR_MAX_DIM];
     char text[max_shape_text];
-    for (size_t k = tensor->n_dim; k-- > 0; place /= tensor->shape[k])
-        index[k] = place % tensor->shape[k];
+    for (size_t k = tensor->n_dim; k-- > 0; element /= tensor->shape[k])
+        index[k] = element % tensor->shape[k];
     print_shape(index, tensor->n_dim, text);
     return dm_fail(error, DM_ERROR_NUMBER, "%s: tensor %s is %s at %s", entry->path, tensor->name,
                    dm_not_finite_name(value), text);
 }
 
-static dm_status check_weight(const struct dm_checkpoint *checkpoint, size_t layer, size_t place,
+static dm_status check_weight(const struct dm_checkpoint *checkpoint, size_t layer, size_t index,
                               dm_error *error) {
     enum { PIECE = 1024 };
     float values[PIECE];
-    size_t at = dm_parameters_find(&checkpoint->parameters, layer, place);
-    struct dm_weight weight = dm_checkpoint_weight(checkpoint, layer, place);
+    size_t at = dm_parameters_find(&checkpoint->parameters, layer, index);
+    struct dm_weight weight = dm_checkpoint_weight(checkpoint, layer, index);
     for (size_t first = 0, n; first < weight.n_element; first += n) {
         n = weight.n_element - first < PIECE ? weight.n_element - first : PIECE;
         dm_weight_to_float(weight, first, n, values);
@@ -330,8 +330,8 @@ static dm_status check_weight(const struct dm_checkpoint *checkpoint, size_t lay
 dm_status dm_checkpoint_check_finite(const struct dm_checkpoint *checkpoint, dm_error *error) {
     dm_status status = check_weight(checkpoint, DM_NO_LAYER, DM_EMBEDDING, error);
     for (size_t layer = 0; layer < checkpoint->config.n_layer && !status; layer++) {
-        for (size_t place = 0; place < DM_MAX_PARAMETER && !status; place++)
-            status = check_weight(checkpoint, layer, place, error);
+        for (size_t index = 0; index < DM_MAX_PARAMETER && !status; index++)
+            status = check_weight(checkpoint, layer, index, error);
         dm_checkpoint_forget_pages(checkpoint);
     }
     if (!status)

@@ -29,7 +29,7 @@ const struct dm_model_config *dm_checkpoint_config(const struct dm_checkpoint *c
 const struct dm_parameters *dm_checkpoint_parameters(const struct dm_checkpoint *checkpoint);
 /* As dm_parameters_find names them. */
 struct dm_weight dm_checkpoint_weight(const struct dm_checkpoint *checkpoint, size_t layer,
-                                      size_t place);
+                                      size_t index);
 /* DM_ERROR_IO where a mapped file has been written to, or cut, since it was opened: what was read of
  * it may be neither the old nor the new. */
 dm_status dm_checkpoint_check(const struct dm_checkpoint *checkpoint, dm_error *error);

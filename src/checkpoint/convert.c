@@ -10,7 +10,7 @@
 
 static void read_weight(void *context, const struct dm_parameter *parameter, size_t first, size_t n,
                         float *out) {
-    dm_weight_to_float(dm_checkpoint_weight(context, parameter->layer, parameter->place), first, n,
+    dm_weight_to_float(dm_checkpoint_weight(context, parameter->layer, parameter->index), first, n,
                        out);
 }
 

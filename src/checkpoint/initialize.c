@@ -19,21 +19,21 @@ struct drawing {
  * Mamba-1's list of all parameters, the embedding, a layer's twelve, the last norm and the head. */
 static void start_stream(struct drawing *drawing, const struct dm_parameter *parameter) {
     enum { EMBEDDING = 0, FINAL_NORM = 13, HEAD = 14, N_STREAM = 15 };
-    static const uint64_t own[DM_N_NETWORK_PARAMETER] = {EMBEDDING, FINAL_NORM, HEAD};
+    static const uint64_t streams[DM_N_NETWORK_PARAMETER] = {EMBEDDING, FINAL_NORM, HEAD};
     dm_random_seed(&drawing->random, drawing->seed);
     uint64_t base = dm_random_bits(&drawing->random);
     uint64_t stream = parameter->layer == DM_NO_LAYER
-                          ? own[parameter->place]
-                          : parameter->layer * N_STREAM + 1 + parameter->place;
+                          ? streams[parameter->index]
+                          : parameter->layer * N_STREAM + 1 + parameter->index;
     dm_random_seed(&drawing->random, base + stream);
 }
 
-static double draw_own(struct drawing *drawing, enum dm_network_parameter place) {
+static double draw_network_weight(struct drawing *drawing, enum dm_network_parameter index) {
     const struct dm_model_config *config = drawing->config;
     double range = config->initializer_range, bound = 1 / sqrt((double)config->d_model);
-    if (place == DM_FINAL_NORM)
+    if (index == DM_FINAL_NORM)
         return 1;
-    if (range > 0 || place == DM_EMBEDDING)
+    if (range > 0 || index == DM_EMBEDDING)
         return (range > 0 ? range : 0.02) * dm_random_normal(&drawing->random);
     return -bound + (bound - -bound) * dm_random_uniform(&drawing->random); /* nn.Linear's */
 }
@@ -46,12 +46,13 @@ static void read_weight(void *context, const struct dm_parameter *parameter, siz
         start_stream(drawing, parameter);
     if (parameter->layer == DM_NO_LAYER) {
         for (size_t i = 0; i < n; i++)
-            out[i] = (float)draw_own(drawing, (enum dm_network_parameter)parameter->place);
+            out[i] =
+                (float)draw_network_weight(drawing, (enum dm_network_parameter)parameter->index);
         return;
     }
     const struct dm_layer_config *layer = dm_layer_config_of(config, parameter->layer);
     for (size_t i = 0; i < n; i++)
-        out[i] = (float)layer->kind->draw(layer, config->initializer_range, parameter->place,
+        out[i] = (float)layer->kind->draw(layer, config->initializer_range, parameter->index,
                                           first + i, &drawing->random);
 }
 

@@ -7,10 +7,9 @@
 
 #include "base/memory.h"
 
-static dm_status cannot_write(const struct dm_output_directory *output, int fault,
-                              dm_error *error) {
-    return dm_fail(error, fault == ENOMEM ? DM_ERROR_MEMORY : DM_ERROR_IO, "%s: cannot write: %s",
-                   output->path, strerror(fault));
+static dm_status cannot_write(const struct dm_output_directory *output, int code, dm_error *error) {
+    return dm_fail(error, code == ENOMEM ? DM_ERROR_MEMORY : DM_ERROR_IO, "%s: cannot write: %s",
+                   output->path, strerror(code));
 }
 
 static dm_status not_free(const struct dm_output_directory *output, dm_error *error) {
@@ -74,10 +73,10 @@ static void sync_parent(char *path) {
 dm_status dm_output_directory_commit(struct dm_output_directory *output, dm_error *error) {
     dm_status status = DM_OK;
     sync_names(output->temporary.name);
-    int fault = dm_temporary_rename(&output->temporary, output->path);
-    if (fault)
-        status = fault == ENOTEMPTY || fault == EEXIST ? not_free(output, error)
-                                                       : cannot_write(output, fault, error);
+    int code = dm_temporary_rename(&output->temporary, output->path);
+    if (code)
+        status = code == ENOTEMPTY || code == EEXIST ? not_free(output, error)
+                                                     : cannot_write(output, code, error);
     else
         sync_parent(output->path);
     dm_output_directory_abort(output);

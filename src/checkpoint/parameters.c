@@ -14,76 +14,77 @@ static const struct dm_parameter_row network_rows[DM_N_NETWORK_PARAMETER] = {
 
 const char dm_official_embedding[] = "backbone.embedding.weight";
 
-const char *dm_network_parameter_name(enum dm_network_parameter place) {
-    return network_rows[place].name;
+const char *dm_network_parameter_name(enum dm_network_parameter index) {
+    return network_rows[index].name;
 }
 
-void dm_parameter_name(const struct dm_layer_config *config, size_t layer, size_t place,
+void dm_parameter_name(const struct dm_layer_config *config, size_t layer, size_t index,
                        char name[DM_MAX_NAME]) {
     snprintf(name, DM_MAX_NAME, "backbone.layers.%zu.%s", layer,
-             config->kind->parameters[place].name);
+             config->kind->parameters[index].name);
 }
 
 /* ---- Listing ---- */
 
 static struct dm_parameter *add(struct dm_parameters *parameters,
-                                const struct dm_parameter_row *row, size_t layer, size_t place,
+                                const struct dm_parameter_row *row, size_t layer, size_t index,
                                 struct dm_shape shape) {
     struct dm_parameter *parameter = &parameters->list[parameters->n++];
     *parameter = (struct dm_parameter){.row = row,
                                        .layer = layer,
-                                       .place = place,
+                                       .index = index,
                                        .shape = shape,
                                        .n_element = dm_shape_n_element(shape)};
     return parameter;
 }
 
-static void add_own(struct dm_parameters *parameters, const struct dm_model_config *config,
-                    enum dm_network_parameter place) {
-    struct dm_shape shape = place == DM_FINAL_NORM
+static void add_network_parameter(struct dm_parameters *parameters,
+                                  const struct dm_model_config *config,
+                                  enum dm_network_parameter index) {
+    struct dm_shape shape = index == DM_FINAL_NORM
                                 ? dm_vector_shape(config->d_model)
                                 : dm_matrix_shape(config->vocab_size, config->d_model);
-    parameters->of_network[place] = DM_NO_PARAMETER;
-    if (place == DM_HEAD && config->tie_word_embeddings)
+    parameters->of_network[index] = DM_NO_PARAMETER;
+    if (index == DM_HEAD && config->tie_word_embeddings)
         return;
-    parameters->of_network[place] = parameters->n;
+    parameters->of_network[index] = parameters->n;
     struct dm_parameter *parameter =
-        add(parameters, &network_rows[place], DM_NO_LAYER, place, shape);
-    snprintf(parameter->name, sizeof parameter->name, "%s", network_rows[place].name);
+        add(parameters, &network_rows[index], DM_NO_LAYER, index, shape);
+    snprintf(parameter->name, sizeof parameter->name, "%s", network_rows[index].name);
 }
 
-static void add_of_layer(struct dm_parameters *parameters, const struct dm_model_config *config,
-                         size_t layer, size_t place) {
-    const struct dm_layer_config *own = dm_layer_config_of(config, layer);
-    size_t *at = &parameters->of_layer[layer * DM_MAX_PARAMETER + place];
+static void add_layer_parameter(struct dm_parameters *parameters,
+                                const struct dm_model_config *config, size_t layer, size_t index) {
+    const struct dm_layer_config *sort = dm_layer_config_of(config, layer);
+    size_t *at = &parameters->of_layer[layer * DM_MAX_PARAMETER + index];
     *at = DM_NO_PARAMETER;
-    if (place >= own->kind->n_parameter || !dm_layer_has(own, place))
+    if (index >= sort->kind->n_parameter || !dm_layer_has(sort, index))
         return;
     *at = parameters->n;
-    struct dm_parameter *parameter =
-        add(parameters, &own->kind->parameters[place], layer, place, own->kind->shape(own, place));
-    dm_parameter_name(own, layer, place, parameter->name);
+    struct dm_parameter *parameter = add(parameters, &sort->kind->parameters[index], layer, index,
+                                         sort->kind->shape(sort, index));
+    dm_parameter_name(sort, layer, index, parameter->name);
 }
 
 dm_status dm_parameters_new(const struct dm_model_config *config, struct dm_parameters *parameters,
                             dm_error *error) {
-    size_t n_layer = config->n_layer, most;
+    size_t n_layer = config->n_layer, n_max;
     *parameters = (struct dm_parameters){.n_layer = n_layer};
-    if (dm_size_mul(n_layer, DM_MAX_PARAMETER, &most) &&
-        dm_size_add(most, DM_N_NETWORK_PARAMETER, &most)) {
-        parameters->list = dm_memory_array(most, sizeof *parameters->list);
-        parameters->of_layer = dm_memory_array(most, sizeof *parameters->of_layer);
+    if (dm_size_mul(n_layer, DM_MAX_PARAMETER, &n_max) &&
+        dm_size_add(n_max, DM_N_NETWORK_PARAMETER, &n_max)) {
+        parameters->list = dm_memory_array(n_max, sizeof *parameters->list);
+        parameters->of_layer = dm_memory_array(n_max, sizeof *parameters->of_layer);
     }
     if (!parameters->list || !parameters->of_layer) {
         dm_parameters_free(parameters);
         return dm_fail_memory(error, "the list of weights");
     }
-    add_own(parameters, config, DM_EMBEDDING);
-    for (size_t place = 0; place < DM_MAX_PARAMETER; place++)
+    add_network_parameter(parameters, config, DM_EMBEDDING);
+    for (size_t index = 0; index < DM_MAX_PARAMETER; index++)
         for (size_t layer = 0; layer < n_layer; layer++)
-            add_of_layer(parameters, config, layer, place);
-    add_own(parameters, config, DM_FINAL_NORM);
-    add_own(parameters, config, DM_HEAD);
+            add_layer_parameter(parameters, config, layer, index);
+    add_network_parameter(parameters, config, DM_FINAL_NORM);
+    add_network_parameter(parameters, config, DM_HEAD);
     return DM_OK;
 }
 
@@ -93,9 +94,9 @@ void dm_parameters_free(struct dm_parameters *parameters) {
     *parameters = (struct dm_parameters){0};
 }
 
-size_t dm_parameters_find(const struct dm_parameters *parameters, size_t layer, size_t place) {
-    return layer == DM_NO_LAYER ? parameters->of_network[place]
-                                : parameters->of_layer[layer * DM_MAX_PARAMETER + place];
+size_t dm_parameters_find(const struct dm_parameters *parameters, size_t layer, size_t index) {
+    return layer == DM_NO_LAYER ? parameters->of_network[index]
+                                : parameters->of_layer[layer * DM_MAX_PARAMETER + index];
 }
 
 size_t dm_parameters_head(const struct dm_parameters *parameters) {

@@ -19,7 +19,8 @@ enum dm_network_parameter {
 
 struct dm_parameter {
     const struct dm_parameter_row *row;
-    size_t layer, place; /* DM_NO_LAYER; row number in the kind's table, or the network's */
+    size_t layer; /* DM_NO_LAYER: the network's own */
+    size_t index; /* of its row in the kind's table, or in the network's */
     struct dm_shape shape;
     size_t n_element;
     char name[DM_MAX_NAME]; /* in transformers' spelling */
@@ -31,25 +32,25 @@ struct dm_parameters {
     size_t n;
     struct dm_parameter *list;
     size_t n_layer;
-    size_t *of_layer; /* [n_layer, DM_MAX_PARAMETER]: places in the list, or DM_NO_PARAMETER */
+    size_t *of_layer; /* [n_layer, DM_MAX_PARAMETER]: indices in the list, or DM_NO_PARAMETER */
     size_t of_network[DM_N_NETWORK_PARAMETER];
 };
 
 dm_status dm_parameters_new(const struct dm_model_config *config, struct dm_parameters *parameters,
                             dm_error *error);
 void dm_parameters_free(struct dm_parameters *parameters); /* a zeroed struct is fine */
-/* Place in the list; DM_NO_PARAMETER: the model does not have it. `layer` DM_NO_LAYER: of the
- * network's own. */
-size_t dm_parameters_find(const struct dm_parameters *parameters, size_t layer, size_t place);
+/* Index in the list of row `index` of a table; DM_NO_PARAMETER: the model does not have it. `layer`
+ * DM_NO_LAYER: of the network's own. */
+size_t dm_parameters_find(const struct dm_parameters *parameters, size_t layer, size_t index);
 /* The head's weight: the embedding, where they are tied. */
 size_t dm_parameters_head(const struct dm_parameters *parameters);
 
 /* The name of a layer's parameter in transformers' spelling. */
-void dm_parameter_name(const struct dm_layer_config *config, size_t layer, size_t place,
+void dm_parameter_name(const struct dm_layer_config *config, size_t layer, size_t index,
                        char name[DM_MAX_NAME]);
 /* Those of the network's own; the embedding's in state-spaces' spelling too: they differ nowhere
  * else. */
-const char *dm_network_parameter_name(enum dm_network_parameter place);
+const char *dm_network_parameter_name(enum dm_network_parameter index);
 extern const char dm_official_embedding[];
 
 #endif

@@ -30,8 +30,8 @@ enum opcode {
     OP_LONG1
 };
 
-dm_status dm_pickle_refuse(const struct dm_pickle_machine *machine, const char *fault) {
-    return dm_fail(machine->error, DM_ERROR_FORMAT, "%s: data.pkl: %s", machine->path, fault);
+dm_status dm_pickle_refuse(const struct dm_pickle_machine *machine, const char *reason) {
+    return dm_fail(machine->error, DM_ERROR_FORMAT, "%s: data.pkl: %s", machine->path, reason);
 }
 
 /* Room for one more entry of `size` bytes, counted as taken; NULL: memory is short. */
@@ -87,9 +87,9 @@ static dm_status pop(struct dm_pickle_machine *machine, struct dm_pickle_value *
 }
 
 dm_status dm_pickle_pop(struct dm_pickle_machine *machine, enum dm_pickle_kind kind,
-                        const char *fault, struct dm_pickle_value *value) {
+                        const char *reason, struct dm_pickle_value *value) {
     dm_status status = pop(machine, value);
-    return !status && value->kind != kind ? dm_pickle_refuse(machine, fault) : status;
+    return !status && value->kind != kind ? dm_pickle_refuse(machine, reason) : status;
 }
 
 /* The next `n` bytes of the pickle; NULL: it ends before them. */
@@ -168,11 +168,11 @@ static dm_status run_integer(struct dm_pickle_machine *machine, size_t n_byte) {
 
 /* Writers number the memo from 0 in steps of 1. */
 static dm_status run_put(struct dm_pickle_machine *machine, size_t n_byte) {
-    uint64_t place = 0;
-    dm_status status = take_number(machine, n_byte, &place);
+    uint64_t index = 0;
+    dm_status status = take_number(machine, n_byte, &index);
     if (status)
         return status;
-    if (place != machine->memo.n)
+    if (index != machine->memo.n)
         return dm_pickle_refuse(machine, "it numbers its memo out of order");
     if (!machine->stack.n)
         return dm_pickle_refuse(machine, "it takes a value where there is none");
@@ -180,13 +180,13 @@ static dm_status run_put(struct dm_pickle_machine *machine, size_t n_byte) {
 }
 
 static dm_status run_get(struct dm_pickle_machine *machine, size_t n_byte) {
-    uint64_t place = 0;
-    dm_status status = take_number(machine, n_byte, &place);
+    uint64_t index = 0;
+    dm_status status = take_number(machine, n_byte, &index);
     if (status)
         return status;
-    if (place >= machine->memo.n)
+    if (index >= machine->memo.n)
         return dm_pickle_refuse(machine, "it names a memo entry that there is not");
-    return push(machine, ((const struct dm_pickle_value *)machine->memo.entries)[place]);
+    return push(machine, ((const struct dm_pickle_value *)machine->memo.entries)[index]);
 }
 
 /* The number of values above the topmost mark. */

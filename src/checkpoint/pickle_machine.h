@@ -64,7 +64,7 @@ struct dm_pickle_machine {
 };
 
 /* DM_ERROR_FORMAT, or DM_ERROR_MEMORY, with a line that names the file. */
-dm_status dm_pickle_refuse(const struct dm_pickle_machine *machine, const char *fault);
+dm_status dm_pickle_refuse(const struct dm_pickle_machine *machine, const char *reason);
 dm_status dm_pickle_short_memory(const struct dm_pickle_machine *machine);
 
 /* Room for one more entry of `size` bytes, counted as taken; NULL: memory is short. */
@@ -72,9 +72,9 @@ void *dm_pickle_grow(struct dm_pickle_pool *pool, size_t size);
 
 dm_status dm_pickle_push_index(struct dm_pickle_machine *machine, enum dm_pickle_kind kind,
                                size_t index);
-/* Takes the topmost value, which must be of this kind; `fault` is said if it is not. */
+/* Takes the topmost value, which must be of this kind; `reason` is said if it is not. */
 dm_status dm_pickle_pop(struct dm_pickle_machine *machine, enum dm_pickle_kind kind,
-                        const char *fault, struct dm_pickle_value *value);
+                        const char *reason, struct dm_pickle_value *value);
 
 bool dm_pickle_is_text(struct dm_pickle_text text, const char *expected);
 /* The text up to the next line feed. */

@@ -36,9 +36,9 @@ size_t dm_element_size(enum dm_element element) {
     return dtypes[i].n_bit / 8;
 }
 
-static dm_status bad_tensor(const char *path, const char *name, const char *fault,
+static dm_status bad_tensor(const char *path, const char *name, const char *reason,
                             dm_error *error) {
-    return dm_fail(error, DM_ERROR_FORMAT, "%s: tensor %s: %s", path, name, fault);
+    return dm_fail(error, DM_ERROR_FORMAT, "%s: tensor %s: %s", path, name, reason);
 }
 
 /* A whole number >= 0; false: it is something else. */

@@ -60,7 +60,7 @@ static struct dm_weight find(const struct dm_checkpoint *checkpoint, const char 
     for (size_t p = 0; p < parameters->n; p++)
         if (!strcmp(parameters->list[p].name, name))
             return dm_checkpoint_weight(checkpoint, parameters->list[p].layer,
-                                        parameters->list[p].place);
+                                        parameters->list[p].index);
     fail_msg("%s is no weight", name);
     return (struct dm_weight){0};
 }
@@ -271,14 +271,14 @@ static void survives_changed_bytes(void **state) {
         FILE *file = fopen(path, "r+b");
         setvbuf(file, NULL, _IONBF, 0);
         for (int change = 0; change < cases[i].n_change; change++) {
-            size_t place = dm_random_below(&random, n_front + cases[i].n_back);
-            if (place >= n_front)
-                place += n - n_front - cases[i].n_back;
-            fseek(file, (long)place, SEEK_SET);
+            size_t offset = dm_random_below(&random, n_front + cases[i].n_back);
+            if (offset >= n_front)
+                offset += n - n_front - cases[i].n_back;
+            fseek(file, (long)offset, SEEK_SET);
             fputc((int)dm_random_below(&random, 256), file);
             n_refused += !try_to_open(test_directory);
-            fseek(file, (long)place, SEEK_SET);
-            fputc(bytes[place], file);
+            fseek(file, (long)offset, SEEK_SET);
+            fputc(bytes[offset], file);
         }
         fclose(file);
         free(bytes);

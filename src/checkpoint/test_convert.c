@@ -56,8 +56,8 @@ static void expect_converted(const char *input, const char *output, dm_dtype dty
     assert_int_equal(dm_checkpoint_parameters(to)->n, parameters->n);
     for (size_t p = 0; p < parameters->n; p++) {
         const struct dm_parameter *parameter = &parameters->list[p];
-        struct dm_weight a = dm_checkpoint_weight(from, parameter->layer, parameter->place),
-                         b = dm_checkpoint_weight(to, parameter->layer, parameter->place);
+        struct dm_weight a = dm_checkpoint_weight(from, parameter->layer, parameter->index),
+                         b = dm_checkpoint_weight(to, parameter->layer, parameter->index);
         assert_non_null(a.data);
         assert_non_null(b.data);
         assert_int_equal(b.dtype, parameter->row->is_matrix ? dtype : DM_DTYPE_F32);
@@ -205,20 +205,20 @@ static void refuses_values_beyond_the_range(void **state) {
     for (size_t i = 0; i + d.n_element * 4 <= n; i++) /* D stays float32: any value will do */
         if (!memcmp(bytes + i, d.data, d.n_element * 4))
             memcpy(bytes + i, &too_large, 4);
-    size_t place = 0;
-    while (memcmp(bytes + place, weight.data, weight.n_element * 4) != 0)
-        place++;
+    size_t offset = 0;
+    while (memcmp(bytes + offset, weight.data, weight.n_element * 4) != 0)
+        offset++;
     dm_checkpoint_close(checkpoint);
-    memcpy(bytes + place + 40, &large, 4);
+    memcpy(bytes + offset + 40, &large, 4);
     test_write_file(inside("in/model.safetensors"), bytes, n);
     convert(inside("in"), inside("out"), DM_DTYPE_F16);
-    memcpy(bytes + place + 40, &too_large, 4);
+    memcpy(bytes + offset + 40, &too_large, 4);
     test_write_file(inside("in/model.safetensors"), bytes, n);
     expect_failure(inside("in"), inside("out2"), DM_DTYPE_F16, DM_ERROR_UNSUPPORTED,
                    "backbone.layers.2.mixer.out_proj.weight", 2);
     convert(inside("in"), inside("out2"), DM_DTYPE_BF16);
     too_large = INFINITY; /* what is infinite already may stay so */
-    memcpy(bytes + place + 40, &too_large, 4);
+    memcpy(bytes + offset + 40, &too_large, 4);
     test_write_file(inside("in/model.safetensors"), bytes, n);
     convert(inside("in"), inside("out3"), DM_DTYPE_F16);
     free(bytes);

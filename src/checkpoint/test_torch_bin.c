@@ -192,11 +192,11 @@ static void survives_damaged_pickles(void **state) {
     struct dm_random random;
     dm_random_seed(&random, 5);
     for (int i = 0; i < 20000; i++) {
-        size_t place = dm_random_below(&random, n);
-        unsigned char old = pickle[place];
-        pickle[place] = (unsigned char)dm_random_bits(&random);
+        size_t offset = dm_random_below(&random, n);
+        unsigned char old = pickle[offset];
+        pickle[offset] = (unsigned char)dm_random_bits(&random);
         run(pickle, n, &error);
-        pickle[place] = old;
+        pickle[offset] = old;
     }
     free(pickle);
     dm_torch_zip_close(&zip);

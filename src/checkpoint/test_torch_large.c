@@ -19,13 +19,13 @@ enum { n_entry = 2, capacity = 1024 };
 
 struct entry {
     const char *name;
-    size_t n_byte, place; /* of its local header */
+    size_t n_byte, offset; /* of its local header */
     unsigned crc;
 };
 
-/* Bytes that will stand at `place` of the file. */
+/* Bytes that will stand at `offset` of the file. */
 struct piece {
-    size_t place, n;
+    size_t offset, n;
     unsigned char bytes[capacity];
 };
 
@@ -44,7 +44,7 @@ static void put_bytes(struct piece *piece, const void *bytes, size_t n_byte) {
 static void write_piece(const char *path, const struct piece *piece) {
     FILE *file = fopen(path, "r+b");
     assert_non_null(file);
-    assert_int_equal(fseeko(file, (off_t)piece->place, SEEK_SET), 0);
+    assert_int_equal(fseeko(file, (off_t)piece->offset, SEEK_SET), 0);
     assert_int_equal(fwrite(piece->bytes, 1, piece->n, file), piece->n);
     assert_int_equal(fclose(file), 0);
 }
@@ -82,17 +82,17 @@ static void put_sizes(struct piece *piece, const struct entry *entry, size_t n_b
 
 /* Gives where the entry's bytes begin. */
 static size_t write_local_header(const char *path, const struct entry *entry) {
-    struct piece piece = {.place = entry->place};
+    struct piece piece = {.offset = entry->offset};
     put_bytes(&piece, "PK\3\4", 4);
     put_common(&piece, entry, 20);
     put_bytes(&piece, entry->name, strlen(entry->name));
     put_sizes(&piece, entry, 16);
     write_piece(path, &piece);
-    return entry->place + piece.n;
+    return entry->offset + piece.n;
 }
 
-static void write_directory(const char *path, const struct entry *entries, size_t place) {
-    struct piece piece = {.place = place};
+static void write_directory(const char *path, const struct entry *entries, size_t offset) {
+    struct piece piece = {.offset = offset};
     for (size_t i = 0; i < n_entry; i++) {
         put_bytes(&piece, "PK\1\2", 4);
         put(&piece, 45, 2);
@@ -102,7 +102,7 @@ static void write_directory(const char *path, const struct entry *entries, size_
         put(&piece, 0xffffffff, 4);
         put_bytes(&piece, entries[i].name, strlen(entries[i].name));
         put_sizes(&piece, &entries[i], 24);
-        put(&piece, entries[i].place, 8);
+        put(&piece, entries[i].offset, 8);
     }
     size_t n_directory = piece.n;
     put_bytes(&piece, "PK\6\6", 4);
@@ -113,10 +113,10 @@ static void write_directory(const char *path, const struct entry *entries, size_
     put(&piece, n_entry, 8);
     put(&piece, n_entry, 8);
     put(&piece, n_directory, 8);
-    put(&piece, place, 8);
+    put(&piece, offset, 8);
     put_bytes(&piece, "PK\6\7", 4);
     put(&piece, 0, 4);
-    put(&piece, place + n_directory, 8);
+    put(&piece, offset + n_directory, 8);
     put(&piece, 1, 4);
     put_bytes(&piece, "PK\5\6", 4);
     put(&piece, 0, 4);
@@ -138,14 +138,14 @@ static void reads_a_large_file(void **state) {
     snprintf(path, sizeof path, "%s", test_join(test_directory, "pytorch_model.bin"));
     test_write_file(path, "", 0);
     size_t end = write_local_header(path, &entries[0]) + entries[0].n_byte;
-    struct piece values = {.place = end - sizeof last}, text = {0};
+    struct piece values = {.offset = end - sizeof last}, text = {0};
     put_bytes(&values, last, sizeof last);
     write_piece(path, &values);
-    entries[1].place = end;
-    text.place = write_local_header(path, &entries[1]);
+    entries[1].offset = end;
+    text.offset = write_local_header(path, &entries[1]);
     put_bytes(&text, pickle, sizeof pickle - 1);
     write_piece(path, &text);
-    write_directory(path, entries, text.place + text.n);
+    write_directory(path, entries, text.offset + text.n);
 
     struct dm_torch_bin bin;
     dm_error error;

@@ -36,8 +36,8 @@ void test_same_weights(const char *a, const char *b) {
     assert_int_equal(dm_checkpoint_parameters(y)->n, parameters->n);
     for (size_t p = 0; p < parameters->n; p++) {
         const struct dm_parameter *parameter = &parameters->list[p];
-        struct dm_weight u = dm_checkpoint_weight(x, parameter->layer, parameter->place),
-                         v = dm_checkpoint_weight(y, parameter->layer, parameter->place);
+        struct dm_weight u = dm_checkpoint_weight(x, parameter->layer, parameter->index),
+                         v = dm_checkpoint_weight(y, parameter->layer, parameter->index);
         assert_non_null(u.data);
         assert_non_null(v.data);
         assert_int_equal(u.dtype, v.dtype);

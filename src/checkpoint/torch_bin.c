@@ -88,11 +88,11 @@ static dm_status check_byte_order(const struct opening *opening, dm_error *error
 }
 
 static dm_status bad_tensor(const struct opening *opening, const struct dm_pickle_tensor *tensor,
-                            const char *fault, dm_error *error) {
+                            const char *reason, dm_error *error) {
     enum { shown = 100 };
     return dm_fail(error, DM_ERROR_FORMAT, "%s: tensor %.*s: %s", opening->bin->file.path,
                    (int)(tensor->name.n_byte < shown ? tensor->name.n_byte : shown),
-                   tensor->name.bytes, fault);
+                   tensor->name.bytes, reason);
 }
 
 /* Keeps `copy` until the file is closed; there is room for one per tensor, twice. */
@@ -169,8 +169,8 @@ static void gather(const struct dm_pickle_tensor *tensor, const unsigned char *s
     }
 }
 
-static dm_status place(struct opening *opening, const struct dm_pickle_tensor *tensor,
-                       struct dm_named_tensor *out, dm_error *error) {
+static dm_status bind_data(struct opening *opening, const struct dm_pickle_tensor *tensor,
+                           struct dm_named_tensor *out, dm_error *error) {
     const unsigned char *storage = NULL;
     size_t n_element = 0, size = dm_element_size(tensor->element);
     bool is_contiguous = true;
@@ -204,7 +204,7 @@ static dm_status add_tensor(struct opening *opening, const struct dm_pickle_tens
     if (memchr(tensor->name.bytes, 0, tensor->name.n_byte))
         return bad_tensor(opening, tensor, "its name contains a NUL", error);
     memcpy(out.shape, tensor->shape, sizeof out.shape);
-    dm_status status = place(opening, tensor, &out, error);
+    dm_status status = bind_data(opening, tensor, &out, error);
     if (status)
         return status;
     char *name = dm_memory_array(tensor->name.n_byte + 1, 1);

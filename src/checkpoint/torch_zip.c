@@ -41,8 +41,8 @@ static bool has_signature(const unsigned char *bytes, unsigned char third, unsig
     return bytes[0] == 'P' && bytes[1] == 'K' && bytes[2] == third && bytes[3] == fourth;
 }
 
-static dm_status damaged(const struct dm_mapped_file *file, const char *fault, dm_error *error) {
-    return dm_fail(error, DM_ERROR_FORMAT, "%s: %s: damaged, or cut short", file->path, fault);
+static dm_status damaged(const struct dm_mapped_file *file, const char *reason, dm_error *error) {
+    return dm_fail(error, DM_ERROR_FORMAT, "%s: %s: damaged, or cut short", file->path, reason);
 }
 
 /* Are there `n` bytes at `offset`? */
@@ -208,20 +208,21 @@ static dm_status list_entries(struct dm_torch_zip *zip, dm_error *error) {
 }
 
 static dm_status open_zip(struct dm_torch_zip *zip, dm_error *error) {
-    zip_error_t fault;
-    zip_error_init(&fault);
+    zip_error_t zip_error;
+    zip_error_init(&zip_error);
     errno = 0; /* libzip does not tell of every allocation that fails */
-    zip_source_t *source = zip_source_buffer_create(zip->file->bytes, zip->file->n_byte, 0, &fault);
+    zip_source_t *source =
+        zip_source_buffer_create(zip->file->bytes, zip->file->n_byte, 0, &zip_error);
     if (source)
-        zip->zip = zip_open_from_source(source, ZIP_RDONLY, &fault);
+        zip->zip = zip_open_from_source(source, ZIP_RDONLY, &zip_error);
     dm_status status = DM_OK;
     if (!zip->zip) {
         status = errno == ENOMEM ? dm_fail_memory(error, zip->file->path)
                                  : dm_fail(error, DM_ERROR_FORMAT, "%s: not a sound zip: %s",
-                                           zip->file->path, zip_error_strerror(&fault));
+                                           zip->file->path, zip_error_strerror(&zip_error));
         zip_source_free(source);
     }
-    zip_error_fini(&fault);
+    zip_error_fini(&zip_error);
     return status;
 }
 

@@ -25,8 +25,8 @@ static uint32_t file_type(dm_dtype dtype) {
 static dm_status check_layers(const struct dm_layer_config *layer, const char *directory,
                               dm_error *error) {
     const struct dm_parameter_row *rows = layer->kind->parameters;
-    for (size_t place = 0; place < layer->kind->n_parameter; place++)
-        if (!rows[place].gguf && dm_layer_has(layer, place))
+    for (size_t index = 0; index < layer->kind->n_parameter; index++)
+        if (!rows[index].gguf && dm_layer_has(layer, index))
             return dm_fail(error, DM_ERROR_UNSUPPORTED,
                            "%s: llama.cpp has no place for the biases of in_proj and out_proj",
                            directory);

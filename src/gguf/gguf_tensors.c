@@ -19,9 +19,9 @@ static struct dm_model_config with_zeros(const struct dm_model_config *config) {
     struct dm_model_config whole = *config;
     for (size_t sort = 0; sort < whole.n_sort; sort++) {
         const struct dm_layer_kind *kind = whole.sorts[sort].kind;
-        for (size_t place = 0; place < kind->n_parameter; place++)
-            if (kind->parameters[place].gguf_zeros)
-                whole.sorts[sort].size[kind->parameters[place].only_where - 1] = 1;
+        for (size_t i = 0; i < kind->n_parameter; i++)
+            if (kind->parameters[i].gguf_zeros)
+                whole.sorts[sort].size[kind->parameters[i].only_where - 1] = 1;
     }
     return whole;
 }
@@ -31,7 +31,7 @@ static double scale_of(const struct dm_model_config *config, const struct dm_par
     if (parameter->layer == DM_NO_LAYER)
         return 1;
     const struct dm_layer_config *layer = dm_layer_config_of(config, parameter->layer);
-    return layer->kind->gguf_scale ? layer->kind->gguf_scale(layer, parameter->place) : 1;
+    return layer->kind->gguf_scale ? layer->kind->gguf_scale(layer, parameter->index) : 1;
 }
 
 static void add(struct dm_gguf_tensors *tensors, const struct dm_parameter *parameter,
@@ -76,7 +76,7 @@ static struct dm_shape squeezed(struct dm_shape shape) {
 }
 
 void dm_gguf_put_tensors(struct dm_gguf_bytes *bytes, const struct dm_gguf_tensors *tensors) {
-    size_t place = 0;
+    size_t offset = 0;
     for (size_t i = 0; i < tensors->n; i++) {
         const struct dm_stored_weight *weight = &tensors->weights[i];
         struct dm_shape shape = squeezed(weight->parameter->shape);
@@ -85,15 +85,15 @@ void dm_gguf_put_tensors(struct dm_gguf_bytes *bytes, const struct dm_gguf_tenso
         for (size_t k = shape.n_dim; k-- > 0;)
             dm_gguf_put_u64(bytes, shape.size[k]);
         dm_gguf_put_u32(bytes, type_number(weight->dtype));
-        dm_gguf_put_u64(bytes, place);
+        dm_gguf_put_u64(bytes, offset);
         /* fits: the checkpoint's own file holds as many elements, of two bytes at least */
-        place += padded(weight->parameter->n_element * dm_dtype_size(weight->dtype));
+        offset += padded(weight->parameter->n_element * dm_dtype_size(weight->dtype));
     }
 }
 
 static void read_weight(void *context, const struct dm_parameter *parameter, size_t first, size_t n,
                         float *out) {
-    struct dm_weight weight = dm_checkpoint_weight(context, parameter->layer, parameter->place);
+    struct dm_weight weight = dm_checkpoint_weight(context, parameter->layer, parameter->index);
     if (!weight.data) {
         memset(out, 0, n * sizeof *out); /* a bias that the model lacks */
         return;

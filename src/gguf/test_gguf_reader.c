@@ -5,13 +5,13 @@
 
 struct cursor {
     const unsigned char *bytes;
-    size_t n_byte, place;
+    size_t n_byte, offset;
 };
 
 static const unsigned char *take(struct cursor *cursor, uint64_t n_byte) {
-    assert_true(n_byte <= cursor->n_byte - cursor->place);
-    const unsigned char *taken = cursor->bytes + cursor->place;
-    cursor->place += n_byte;
+    assert_true(n_byte <= cursor->n_byte - cursor->offset);
+    const unsigned char *taken = cursor->bytes + cursor->offset;
+    cursor->offset += n_byte;
     return taken;
 }
 
@@ -46,9 +46,9 @@ static void skip_value(struct cursor *cursor, uint32_t type) {
 static void read_key(struct cursor *cursor, struct gguf_key *key) {
     key->name = text(cursor, &key->n_name);
     key->type = (uint32_t)number(cursor, 4);
-    key->value = cursor->bytes + cursor->place;
+    key->value = cursor->bytes + cursor->offset;
     skip_value(cursor, key->type);
-    key->n_value = (size_t)(cursor->bytes + cursor->place - key->value);
+    key->n_value = (size_t)(cursor->bytes + cursor->offset - key->value);
 }
 
 /* Gives where in the data it begins. */
@@ -83,7 +83,7 @@ void gguf_read(struct gguf_file *file, const char *path) {
         read_key(&cursor, &file->keys[i]);
     for (size_t i = 0; i < file->n_tensor; i++)
         places[i] = read_tensor(&cursor, &file->tensors[i]);
-    size_t begin = padded(cursor.place), end = 0;
+    size_t begin = padded(cursor.offset), end = 0;
     for (size_t i = 0; i < file->n_tensor; i++) {
         assert_int_equal(places[i], end);
         assert_true(begin + end + file->tensors[i].n_byte <= file->n_byte);

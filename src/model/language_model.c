@@ -12,9 +12,9 @@ enum { chunk_tokens = 512 };
 
 /* ---- Loading weights ---- */
 
-static dm_status load_floats(const struct dm_model *model, size_t layer, size_t place,
+static dm_status load_floats(const struct dm_model *model, size_t layer, size_t index,
                              float **floats, dm_error *error) {
-    struct dm_weight weight = dm_checkpoint_weight(model->checkpoint, layer, place);
+    struct dm_weight weight = dm_checkpoint_weight(model->checkpoint, layer, index);
     if (!weight.data)
         return DM_OK; /* this model does not have it */
     *floats = dm_memory_array(weight.n_element, sizeof **floats);
@@ -113,7 +113,7 @@ static void count_weights(struct dm_model *model) {
     const struct dm_parameters *parameters = dm_checkpoint_parameters(model->checkpoint);
     for (size_t i = 0; i < parameters->n; i++) {
         struct dm_weight weight = dm_checkpoint_weight(model->checkpoint, parameters->list[i].layer,
-                                                       parameters->list[i].place);
+                                                       parameters->list[i].index);
         model->n_parameter += weight.n_element;
         model->weight_bytes += weight.n_element * dm_dtype_size(weight.dtype);
     }

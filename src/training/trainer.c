@@ -64,7 +64,7 @@ static void load_values(const struct dm_checkpoint *checkpoint, struct dm_tensor
     for (size_t i = 0; i < tensors->n; i++) {
         struct dm_tensor *tensor = &tensors->list[i];
         dm_weight_to_float(
-            dm_checkpoint_weight(checkpoint, tensor->parameter->layer, tensor->parameter->place), 0,
+            dm_checkpoint_weight(checkpoint, tensor->parameter->layer, tensor->parameter->index), 0,
             tensor->n, tensor->value);
     }
 }

@@ -33,7 +33,7 @@ static void read_weight(void *context, const struct dm_parameter *parameter, siz
     struct model_source *source = context;
     const struct dm_trained_network *trained = source->trained;
     const struct dm_tensor *tensor =
-        dm_tensors_find(&trained->tensors, parameter->layer, parameter->place);
+        dm_tensors_find(&trained->tensors, parameter->layer, parameter->index);
     const dm_real *values = tensor->value;
     if (dm_lora_has(&trained->lora, tensor)) {
         if (source->held != tensor)

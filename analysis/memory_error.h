@@ -1,6 +1,6 @@
 /* The error of memory that ran out. */
-#ifndef DECIMAMBA_ANALYSIS_MEMORY_FAULT_H
-#define DECIMAMBA_ANALYSIS_MEMORY_FAULT_H
+#ifndef DECIMAMBA_ANALYSIS_MEMORY_ERROR_H
+#define DECIMAMBA_ANALYSIS_MEMORY_ERROR_H
 
 #include <stdio.h>
 

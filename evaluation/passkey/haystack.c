@@ -1,4 +1,4 @@
-#include "noise.h"
+#include "haystack.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -9,7 +9,7 @@
 #include "metrics/code_points.h"
 #include "text/sentences.h"
 
-enum { least_tokens = 10 };
+enum { min_tokens = 10 };
 
 struct row {
     size_t begin, end; /* bytes of the text */
@@ -19,7 +19,7 @@ struct row {
     size_t n_sentence;
 };
 
-struct noise {
+struct haystack {
     const dm_tokenizer *tokenizer;
     const char *text, *name;
     struct row *rows; /* [n_row] */
@@ -37,31 +37,31 @@ static size_t find_row_end(const char *text, size_t begin, size_t n_byte) {
     return line_feed ? (size_t)(line_feed - text) + 1 : n_byte;
 }
 
-static dm_status find_rows(struct noise *noise, size_t n_byte, dm_error *error) {
+static dm_status find_rows(struct haystack *haystack, size_t n_byte, dm_error *error) {
     size_t n = 0;
-    for (size_t begin = 0; begin < n_byte; begin = find_row_end(noise->text, begin, n_byte))
+    for (size_t begin = 0; begin < n_byte; begin = find_row_end(haystack->text, begin, n_byte))
         n++;
-    noise->rows = calloc(n ? n : 1, sizeof *noise->rows);
-    if (!noise->rows)
+    haystack->rows = calloc(n ? n : 1, sizeof *haystack->rows);
+    if (!haystack->rows)
         return fail_memory(error);
-    noise->n_row = n;
-    for (size_t r = 0, begin = 0; r < n; begin = noise->rows[r++].end) {
-        noise->rows[r].begin = begin;
-        noise->rows[r].end = find_row_end(noise->text, begin, n_byte);
+    haystack->n_row = n;
+    for (size_t r = 0, begin = 0; r < n; begin = haystack->rows[r++].end) {
+        haystack->rows[r].begin = begin;
+        haystack->rows[r].end = find_row_end(haystack->text, begin, n_byte);
     }
     return DM_OK;
 }
 
 /* So that no prompt fails for a byte when others have been answered. */
-static dm_status check_utf8(const struct noise *noise, dm_error *error) {
-    for (size_t r = 0; r < noise->n_row; r++) {
-        const struct utf8 row = {noise->text + noise->rows[r].begin,
-                                 noise->rows[r].end - noise->rows[r].begin};
+static dm_status check_utf8(const struct haystack *haystack, dm_error *error) {
+    for (size_t r = 0; r < haystack->n_row; r++) {
+        const struct utf8 row = {haystack->text + haystack->rows[r].begin,
+                                 haystack->rows[r].end - haystack->rows[r].begin};
         for (size_t i = 0, n_byte; i < row.n_byte; i += n_byte)
             if (code_point_at(&row, i, &n_byte) == 0xFFFD && n_byte == 1) {
                 error->status = DM_ERROR_FORMAT;
                 snprintf(error->message, sizeof error->message, "%s:%zu: byte %zu is not UTF-8",
-                         noise->name, r + 1, i);
+                         haystack->name, r + 1, i);
                 return error->status;
             }
     }
@@ -69,14 +69,15 @@ static dm_status check_utf8(const struct noise *noise, dm_error *error) {
 }
 
 /* Encodes a sentence behind those that the row has. */
-static dm_status add_sentence(const struct noise *noise, struct row *row, const char *sentence,
-                              size_t n_byte, dm_error *error) {
+static dm_status add_sentence(const struct haystack *haystack, struct row *row,
+                              const char *sentence, size_t n_byte, dm_error *error) {
     size_t n_before = row->n_sentence ? row->ends[row->n_sentence - 1] : 0, n_id;
     int32_t *ids, *joined = row->ids;
-    dm_status status = dm_tokenizer_encode(noise->tokenizer, sentence, n_byte, &ids, &n_id, error);
+    dm_status status =
+        dm_tokenizer_encode(haystack->tokenizer, sentence, n_byte, &ids, &n_id, error);
     if (status)
         return status;
-    if (n_id >= least_tokens) {
+    if (n_id >= min_tokens) {
         joined = realloc(row->ids, (n_before + n_id) * sizeof *joined);
         if (joined) {
             memcpy(joined + n_before, ids, n_id * sizeof *ids);
@@ -85,13 +86,13 @@ static dm_status add_sentence(const struct noise *noise, struct row *row, const 
         }
     }
     dm_free(ids);
-    return joined || n_id < least_tokens ? DM_OK : fail_memory(error);
+    return joined || n_id < min_tokens ? DM_OK : fail_memory(error);
 }
 
-static dm_status encode_row(const struct noise *noise, struct row *row, dm_error *error) {
+static dm_status encode_row(const struct haystack *haystack, struct row *row, dm_error *error) {
     struct text_span *spans;
     size_t n_span;
-    const char *text = noise->text + row->begin;
+    const char *text = haystack->text + row->begin;
     dm_status status = sentences_split(text, row->end - row->begin, &spans, &n_span, error);
     if (status)
         return status;
@@ -99,8 +100,8 @@ static dm_status encode_row(const struct noise *noise, struct row *row, dm_error
     if (!row->ends)
         status = fail_memory(error);
     for (size_t s = 0; !status && s < n_span; s++)
-        status =
-            add_sentence(noise, row, text + spans[s].begin, spans[s].end - spans[s].begin, error);
+        status = add_sentence(haystack, row, text + spans[s].begin, spans[s].end - spans[s].begin,
+                              error);
     free(spans);
     if (status) {
         free(row->ids);
@@ -112,49 +113,49 @@ static dm_status encode_row(const struct noise *noise, struct row *row, dm_error
     return status;
 }
 
-static dm_status check_length(struct noise *noise, dm_error *error) {
-    for (size_t r = 0; r < noise->n_row; r++) {
-        dm_status status = encode_row(noise, &noise->rows[r], error);
-        if (status || noise->rows[r].n_sentence)
+static dm_status check_length(struct haystack *haystack, dm_error *error) {
+    for (size_t r = 0; r < haystack->n_row; r++) {
+        dm_status status = encode_row(haystack, &haystack->rows[r], error);
+        if (status || haystack->rows[r].n_sentence)
             return status;
     }
     error->status = DM_ERROR_FORMAT;
     snprintf(error->message, sizeof error->message, "%s: no sentence has %d tokens or more",
-             noise->name, least_tokens);
+             haystack->name, min_tokens);
     return error->status;
 }
 
-dm_status noise_new(const dm_tokenizer *tokenizer, const char *text, size_t n_byte,
-                    const char *name, struct noise **noise, dm_error *error) {
-    struct noise *made = calloc(1, sizeof *made);
+dm_status haystack_new(const dm_tokenizer *tokenizer, const char *text, size_t n_byte,
+                       const char *name, struct haystack **haystack, dm_error *error) {
+    struct haystack *made = calloc(1, sizeof *made);
     if (!made)
         return fail_memory(error);
-    *made = (struct noise){.tokenizer = tokenizer, .text = text, .name = name};
+    *made = (struct haystack){.tokenizer = tokenizer, .text = text, .name = name};
     dm_status status = find_rows(made, n_byte, error);
     if (!status)
         status = check_utf8(made, error);
     if (!status)
         status = check_length(made, error);
     if (status)
-        noise_free(made);
+        haystack_free(made);
     else
-        *noise = made;
+        *haystack = made;
     return status;
 }
 
-void noise_free(struct noise *noise) {
-    if (!noise)
+void haystack_free(struct haystack *haystack) {
+    if (!haystack)
         return;
-    for (size_t r = 0; r < noise->n_row; r++) {
-        free(noise->rows[r].ids);
-        free(noise->rows[r].ends);
+    for (size_t r = 0; r < haystack->n_row; r++) {
+        free(haystack->rows[r].ids);
+        free(haystack->rows[r].ends);
     }
-    free(noise->rows);
-    free(noise);
+    free(haystack->rows);
+    free(haystack);
 }
 
-size_t noise_row_count(const struct noise *noise) {
-    return noise->n_row;
+size_t haystack_row_count(const struct haystack *haystack) {
+    return haystack->n_row;
 }
 
 struct starts {
@@ -190,14 +191,14 @@ static bool copy_row(const struct row *row, int32_t *ids, size_t n_id, size_t *n
     return true;
 }
 
-dm_status noise_read(struct noise *noise, size_t row, int32_t *ids, size_t n_id, size_t **starts,
-                     size_t *n_start, dm_error *error) {
+dm_status haystack_read(struct haystack *haystack, size_t row, int32_t *ids, size_t n_id,
+                        size_t **starts, size_t *n_start, dm_error *error) {
     struct starts found = {0};
     dm_status status = DM_OK;
-    for (size_t n_done = 0; !status && n_done < n_id; row = (row + 1) % noise->n_row) {
-        if (!noise->rows[row].is_encoded)
-            status = encode_row(noise, &noise->rows[row], error);
-        if (!status && !copy_row(&noise->rows[row], ids, n_id, &n_done, &found))
+    for (size_t n_done = 0; !status && n_done < n_id; row = (row + 1) % haystack->n_row) {
+        if (!haystack->rows[row].is_encoded)
+            status = encode_row(haystack, &haystack->rows[row], error);
+        if (!status && !copy_row(&haystack->rows[row], ids, n_id, &n_done, &found))
             status = fail_memory(error);
     }
     if (status) {

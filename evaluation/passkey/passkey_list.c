@@ -1,4 +1,4 @@
-#include "pass_keys.h"
+#include "passkey_list.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -13,18 +13,18 @@ static bool is_space(char c) {
 static dm_status refuse(const char *name, size_t line, dm_error *error) {
     error->status = DM_ERROR_FORMAT;
     snprintf(error->message, sizeof error->message, "%s:%zu: a pass key is 1 to %d digits", name,
-             line, pass_key_size - 1);
+             line, passkey_list_key_size - 1);
     return error->status;
 }
 
 /* Copies the key in [begin, end); false where it is none. */
-static bool read_key(const char *begin, const char *end, char key[pass_key_size]) {
+static bool read_key(const char *begin, const char *end, char key[passkey_list_key_size]) {
     while (begin < end && is_space(*begin))
         begin++;
     while (begin < end && is_space(end[-1]))
         end--;
     size_t n = (size_t)(end - begin);
-    if (n == 0 || n >= pass_key_size)
+    if (n == 0 || n >= passkey_list_key_size)
         return false;
     for (size_t i = 0; i < n; i++)
         if (begin[i] < '0' || begin[i] > '9')
@@ -34,15 +34,15 @@ static bool read_key(const char *begin, const char *end, char key[pass_key_size]
     return true;
 }
 
-dm_status pass_keys_read(const char *text, size_t n_byte, const char *name, struct pass_keys *keys,
-                         dm_error *error) {
+dm_status passkey_list_read(const char *text, size_t n_byte, const char *name,
+                            struct passkey_list *keys, dm_error *error) {
     while (n_byte && is_space(text[n_byte - 1]))
         n_byte--;
     const char *end = text + n_byte;
     size_t n_line = 1;
     for (size_t i = 0; i < n_byte; i++)
         n_line += text[i] == '\n';
-    *keys = (struct pass_keys){.items = calloc(n_line, pass_key_size)};
+    *keys = (struct passkey_list){.items = calloc(n_line, passkey_list_key_size)};
     if (!keys->items) {
         error->status = DM_ERROR_MEMORY;
         snprintf(error->message, sizeof error->message, "memory is short for the pass keys");
@@ -54,7 +54,7 @@ dm_status pass_keys_read(const char *text, size_t n_byte, const char *name, stru
         if (!read_key(text, line_end, keys->items[keys->n])) {
             free(keys->items);
             size_t line = keys->n + 1;
-            *keys = (struct pass_keys){0};
+            *keys = (struct passkey_list){0};
             return refuse(name, line, error);
         }
         keys->n++;

@@ -1,7 +1,6 @@
 #include "attention_map.h"
 
 #include <math.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,6 +1,5 @@
 /* The slow channels of decimamba.json. The library has read the file before, and found it sound. */
 #include <jansson.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>

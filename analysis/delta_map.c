@@ -7,14 +7,9 @@
 #include "memory_error.h"
 #include "scan_reading.h"
 
-/* positions[k], of the tokens that the k lowest of the layers that drop some have let pass. */
 struct state {
     const struct delta_reading *reading;
     struct delta_map *map;
-    bool *drops;       /* [n_layer] */
-    size_t *positions; /* [n_dropping + 1, n_token] */
-    size_t *counts;    /* [n_dropping + 1] */
-    size_t n_dropping;
 };
 
 static float score(const dm_probe_view *view, size_t token, const struct delta_reading *reading) {
@@ -32,105 +27,51 @@ static float score(const dm_probe_view *view, size_t token, const struct delta_r
     return (float)(mean ? sum / (double)view->d_inner : sqrt(sum));
 }
 
-/* Layers below `layer` that drop tokens. */
-static size_t count_below(const struct state *state, size_t layer) {
-    size_t n = 0;
-    for (size_t l = 0; l < layer; l++)
-        n += state->drops[l];
-    return n;
-}
-
-static void look(const dm_probe_view *view, void *user) {
-    struct state *state = user;
-    size_t n_token = state->map->n_token, below = count_below(state, view->layer);
-    const size_t *positions = state->positions + below * n_token;
-    if (view->kept) { /* the choice among what was shown before */
-        size_t *after = state->positions + (below + 1) * n_token;
-        for (size_t t = 0; t < view->n_token; t++)
-            after[view->first_position + t] = positions[view->kept[t]];
-        state->counts[below + 1] = view->first_position + view->n_token;
-        return;
-    }
-    float *scores = state->map->scores + view->layer * n_token;
-    for (size_t t = 0; t < view->n_token; t++)
-        scores[positions[view->first_position + t]] = score(view, t, state->reading);
-}
-
-static dm_status read_text(struct state *state, dm_error *error) {
-    const struct delta_reading *from = state->reading;
-    const struct scan_reading reading = {.model = from->model,
-                                         .context = from->context,
-                                         .ids = from->ids,
-                                         .n_id = from->n_id,
-                                         .progress = from->progress,
-                                         .user = from->user};
-    return scan_reading_probe(&reading, look, state, error);
-}
-
-/* A token that is in positions[k] and not in positions[k + 1] was dropped by the layer between. */
-static void name_droppers(const struct state *state) {
+/* What enters a layer that drops tokens counts as dropped until it is seen among those that are kept. */
+static void look(const struct scan_chunk *chunk, void *user) {
+    const struct state *state = user;
+    const dm_probe_view *view = chunk->view;
     struct delta_map *map = state->map;
-    size_t k = 0;
-    for (size_t t = 0; t < map->n_token; t++)
-        map->dropped_by[t] = map->n_layer;
-    for (size_t layer = 0; layer < map->n_layer; layer++) {
-        if (!state->drops[layer])
-            continue;
-        const size_t *before = state->positions + k * map->n_token;
-        const size_t *after = before + map->n_token;
-        size_t n_after = state->counts[k + 1], kept = 0;
-        for (size_t t = 0; t < state->counts[k]; t++)
-            if (kept < n_after && before[t] == after[kept])
-                kept++;
-            else
-                map->dropped_by[before[t]] = layer;
-        k++;
+    float *scores = map->scores + view->layer * map->n_token;
+    for (size_t t = 0; t < view->n_token; t++) {
+        size_t position = chunk->positions[t];
+        if (!view->kept)
+            scores[position] = score(view, t, state->reading);
+        map->dropped_by[position] = chunk->before_choice ? view->layer : map->n_layer;
     }
 }
 
-static dm_status make_room(struct state *state, dm_error *error) {
-    struct delta_map *map = state->map;
+static dm_status make_room(struct delta_map *map, dm_error *error) {
     size_t n;
     if (__builtin_mul_overflow(map->n_layer, map->n_token, &n))
         return fail_memory(error);
     map->scores = calloc(n, sizeof *map->scores);
     map->dropped_by = calloc(map->n_token, sizeof *map->dropped_by);
-    state->drops = calloc(map->n_layer, sizeof *state->drops);
-    state->counts = calloc(state->n_dropping + 1, sizeof *state->counts);
-    /* at most n_layer layers drop tokens: the product is no larger than twice the one above */
-    state->positions = calloc((state->n_dropping + 1) * map->n_token, sizeof *state->positions);
-    if (!map->scores || !map->dropped_by || !state->drops || !state->counts || !state->positions)
+    if (!map->scores || !map->dropped_by)
         return fail_memory(error);
     for (size_t i = 0; i < n; i++)
         map->scores[i] = NAN;
-    for (size_t t = 0; t < map->n_token; t++)
-        state->positions[t] = t;
-    state->counts[0] = map->n_token;
     return DM_OK;
 }
 
 dm_status delta_map_read(const struct delta_reading *reading, struct delta_map *map,
                          dm_error *error) {
-    const dm_context_options *context = reading->context;
-    dm_model_info info = DM_MODEL_INFO_INIT;
+    const struct scan_reading scans = {.model = reading->model,
+                                       .context = reading->context,
+                                       .ids = reading->ids,
+                                       .n_id = reading->n_id,
+                                       .with_dropped = true,
+                                       .progress = reading->progress,
+                                       .user = reading->user};
     struct state state = {.reading = reading, .map = map};
+    dm_model_info info = DM_MODEL_INFO_INIT;
     *map = (struct delta_map){.n_token = reading->n_id};
     dm_status status = dm_model_get_info(reading->model, &info, error);
     if (status)
         return status;
     map->n_layer = info.n_layer;
-    state.n_dropping = context->method == DM_CONTEXT_NONE ? 0 : context->n_layer;
-    status = make_room(&state, error);
-    for (size_t i = 0; i < state.n_dropping && !status; i++)
-        state.drops[context->layers[i]] = true;
-    if (!status)
-        status = read_text(&state, error);
-    if (!status)
-        name_droppers(&state);
-    free(state.drops);
-    free(state.counts);
-    free(state.positions);
-    return status;
+    status = make_room(map, error);
+    return status ? status : scan_reading_run(&scans, look, &state, error);
 }
 
 void delta_map_free(struct delta_map *map) {

@@ -1,6 +1,5 @@
 #include "scan_inputs.h"
 
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,15 +1,13 @@
 #include "scan_reading.h"
 
 #include <stdbool.h>
-#include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "memory_error.h"
 
 enum { piece_length = 4096 };
 
-/* positions[0] is the text's own; positions[k], of the tokens that k layers have let pass. */
+/* positions[0] counts 0, 1, 2, ...; positions[k] are those of the tokens that k layers have kept. */
 struct state {
     const struct scan_reading *reading;
     scan_visitor *visit;
@@ -35,8 +33,9 @@ static size_t count_below(const struct state *state, size_t layer) {
 
 static void look(const dm_probe_view *view, void *user) {
     struct state *state = user;
-    if (!view->kept && drops(state, view->layer))
-        return; /* every token, before the choice: the scan reads those that it leaves */
+    bool before_choice = !view->kept && drops(state, view->layer);
+    if (before_choice && !state->reading->with_dropped)
+        return;
     size_t n_id = state->reading->n_id;
     size_t *positions = state->positions + count_below(state, view->layer) * n_id;
     if (view->kept) {
@@ -45,12 +44,12 @@ static void look(const dm_probe_view *view, void *user) {
         for (size_t t = 0; t < view->n_token; t++)
             positions[view->first_position + t] = below[view->kept[t]];
     }
-    const struct scan_chunk chunk = {view, positions + view->first_position};
+    const struct scan_chunk chunk = {view, positions + view->first_position, before_choice};
     state->visit(&chunk, state->user);
 }
 
-/* The layers from the first choice on read their tokens when the text is closed. */
-static dm_status close_text(dm_session *session, const dm_model *model, dm_error *error) {
+/* The layers from the first choice on run when logits are asked for. */
+static dm_status finish_text(dm_session *session, const dm_model *model, dm_error *error) {
     dm_model_info info = DM_MODEL_INFO_INIT;
     dm_status status = dm_model_get_info(model, &info, error);
     float *logits = status ? NULL : calloc(info.vocab_size, sizeof *logits);
@@ -60,25 +59,21 @@ static dm_status close_text(dm_session *session, const dm_model *model, dm_error
     return status;
 }
 
-static size_t count_dropping(const struct scan_reading *reading) {
-    return reading->context->method == DM_CONTEXT_NONE ? 0 : reading->context->n_layer;
-}
-
-dm_status scan_reading_probe(const struct scan_reading *reading, dm_probe probe, void *user,
-                             dm_error *error) {
+static dm_status read_text(struct state *state, dm_error *error) {
+    const struct scan_reading *reading = state->reading;
     dm_session *session;
     dm_status status = dm_session_new(reading->model, reading->context, &session, error);
     if (status)
         return status;
-    dm_session_set_probe(session, probe, user);
+    dm_session_set_probe(session, look, state);
     for (size_t i = 0; i < reading->n_id && !status; i += piece_length) {
         size_t n = reading->n_id - i < piece_length ? reading->n_id - i : piece_length;
         status = dm_session_append(session, reading->ids + i, n, error);
         if (!status && reading->progress)
             reading->progress(i + n, reading->user);
     }
-    if (!status && count_dropping(reading))
-        status = close_text(session, reading->model, error);
+    if (!status && state->n_dropping)
+        status = finish_text(session, reading->model, error);
     dm_session_free(session);
     return status;
 }
@@ -86,14 +81,14 @@ dm_status scan_reading_probe(const struct scan_reading *reading, dm_probe probe,
 dm_status scan_reading_run(const struct scan_reading *reading, scan_visitor *visit, void *user,
                            dm_error *error) {
     struct state state = {.reading = reading, .visit = visit, .user = user};
-    state.n_dropping = count_dropping(reading);
+    state.n_dropping = reading->context->method == DM_CONTEXT_NONE ? 0 : reading->context->n_layer;
     size_t n;
     if (__builtin_mul_overflow(state.n_dropping + 1, reading->n_id, &n) ||
         !(state.positions = calloc(n, sizeof *state.positions)))
         return fail_memory(error);
     for (size_t i = 0; i < reading->n_id; i++)
         state.positions[i] = i;
-    dm_status status = scan_reading_probe(reading, look, &state, error);
+    dm_status status = read_text(&state, error);
     free(state.positions);
     return status;
 }

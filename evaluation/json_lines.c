@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fail.h"
+
 static bool is_standard_input(const char *path) {
     return !strcmp(path, "-");
 }
@@ -39,10 +41,8 @@ dm_status json_lines_fail(const struct json_lines *lines, dm_status status, dm_e
 }
 
 static dm_status fail_reading(const char *name, dm_error *error) {
-    error->status = errno == ENOMEM ? DM_ERROR_MEMORY : DM_ERROR_IO;
-    snprintf(error->message, sizeof error->message, "%s: cannot read: %s", shown_name(name),
-             strerror(errno));
-    return error->status;
+    return task_fail(error, errno == ENOMEM ? DM_ERROR_MEMORY : DM_ERROR_IO, "%s: cannot read: %s",
+                     shown_name(name), strerror(errno));
 }
 
 dm_status json_lines_open(struct json_lines *lines, const char *path, dm_error *error) {

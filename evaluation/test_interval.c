@@ -2,7 +2,6 @@
 #include "interval.h"
 
 #include <math.h>
-#include <stdlib.h>
 
 #include <jansson.h>
 

@@ -3,7 +3,6 @@
  * functions in the place of those that they wrap. */
 #include <sanitizer/asan_interface.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 

@@ -1,7 +1,5 @@
 /* Lines of texts, or prompts with completions, as `decimamba train --jsonl` reads them, with the
  * tokenizer whose ids are bytes. */
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "complaints.h"

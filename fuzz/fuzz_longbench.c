@@ -2,7 +2,6 @@
  * that picks the data set, then the files with a NUL after each of the first two; what is missing is
  * sound. Every prompt of a task that is accepted can be built, and answers judged: a sound one, and
  * the input's own bytes. */
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,4 @@
 /* Text through the tokenizer of GPT-NeoX, at once and in pieces, and back; and the same bytes as a sequence of ids. */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <utf8proc.h>

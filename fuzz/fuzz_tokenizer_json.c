@@ -1,5 +1,4 @@
 /* A tokenizer.json: one that is accepted encodes any text, to ids that it decodes. */
-#include <string.h>
 
 #include "base/memory.h"
 #include "decimamba.h"

@@ -2,7 +2,6 @@
 #include "answer_metrics.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "json_lines.h"

@@ -2,10 +2,10 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "fail.h"
 #include "metrics/code_points.h"
 #include "text/sentences.h"
 
@@ -26,12 +26,6 @@ struct haystack {
     size_t n_row;
 };
 
-static dm_status fail_memory(dm_error *error) {
-    error->status = DM_ERROR_MEMORY;
-    snprintf(error->message, sizeof error->message, "memory is short for the noise sentences");
-    return error->status;
-}
-
 static size_t find_row_end(const char *text, size_t begin, size_t n_byte) {
     const char *line_feed = memchr(text + begin, '\n', n_byte - begin);
     return line_feed ? (size_t)(line_feed - text) + 1 : n_byte;
@@ -43,7 +37,7 @@ static dm_status find_rows(struct haystack *haystack, size_t n_byte, dm_error *e
         n++;
     haystack->rows = calloc(n ? n : 1, sizeof *haystack->rows);
     if (!haystack->rows)
-        return fail_memory(error);
+        return fail_memory(error, "the noise sentences");
     haystack->n_row = n;
     for (size_t r = 0, begin = 0; r < n; begin = haystack->rows[r++].end) {
         haystack->rows[r].begin = begin;
@@ -59,10 +53,8 @@ static dm_status check_utf8(const struct haystack *haystack, dm_error *error) {
                                  haystack->rows[r].end - haystack->rows[r].begin};
         for (size_t i = 0, n_byte; i < row.n_byte; i += n_byte)
             if (code_point_at(&row, i, &n_byte) == 0xFFFD && n_byte == 1) {
-                error->status = DM_ERROR_FORMAT;
-                snprintf(error->message, sizeof error->message, "%s:%zu: byte %zu is not UTF-8",
-                         haystack->name, r + 1, i);
-                return error->status;
+                return task_fail(error, DM_ERROR_FORMAT, "%s:%zu: byte %zu is not UTF-8",
+                                 haystack->name, r + 1, i);
             }
     }
     return DM_OK;
@@ -86,7 +78,7 @@ static dm_status add_sentence(const struct haystack *haystack, struct row *row,
         }
     }
     dm_free(ids);
-    return joined || n_id < min_tokens ? DM_OK : fail_memory(error);
+    return joined || n_id < min_tokens ? DM_OK : fail_memory(error, "the noise sentences");
 }
 
 static dm_status encode_row(const struct haystack *haystack, struct row *row, dm_error *error) {
@@ -98,7 +90,7 @@ static dm_status encode_row(const struct haystack *haystack, struct row *row, dm
         return status;
     row->ends = calloc(n_span ? n_span : 1, sizeof *row->ends);
     if (!row->ends)
-        status = fail_memory(error);
+        status = fail_memory(error, "the noise sentences");
     for (size_t s = 0; !status && s < n_span; s++)
         status = add_sentence(haystack, row, text + spans[s].begin, spans[s].end - spans[s].begin,
                               error);
@@ -119,17 +111,15 @@ static dm_status check_length(struct haystack *haystack, dm_error *error) {
         if (status || haystack->rows[r].n_sentence)
             return status;
     }
-    error->status = DM_ERROR_FORMAT;
-    snprintf(error->message, sizeof error->message, "%s: no sentence has %d tokens or more",
-             haystack->name, min_tokens);
-    return error->status;
+    return task_fail(error, DM_ERROR_FORMAT, "%s: no sentence has %d tokens or more",
+                     haystack->name, min_tokens);
 }
 
 dm_status haystack_new(const dm_tokenizer *tokenizer, const char *text, size_t n_byte,
                        const char *name, struct haystack **haystack, dm_error *error) {
     struct haystack *made = calloc(1, sizeof *made);
     if (!made)
-        return fail_memory(error);
+        return fail_memory(error, "the noise sentences");
     *made = (struct haystack){.tokenizer = tokenizer, .text = text, .name = name};
     dm_status status = find_rows(made, n_byte, error);
     if (!status)
@@ -199,7 +189,7 @@ dm_status haystack_read(struct haystack *haystack, size_t row, int32_t *ids, siz
         if (!haystack->rows[row].is_encoded)
             status = encode_row(haystack, &haystack->rows[row], error);
         if (!status && !copy_row(&haystack->rows[row], ids, n_id, &n_done, &found))
-            status = fail_memory(error);
+            status = fail_memory(error, "the noise sentences");
     }
     if (status) {
         free(found.items);

@@ -1,20 +1,18 @@
 #include "passkey_list.h"
 
 #include <stdbool.h>
-#include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "fail.h"
 
 static bool is_space(char c) {
     return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
 static dm_status refuse(const char *name, size_t line, dm_error *error) {
-    error->status = DM_ERROR_FORMAT;
-    snprintf(error->message, sizeof error->message, "%s:%zu: a pass key is 1 to %d digits", name,
-             line, passkey_list_key_size - 1);
-    return error->status;
+    return task_fail(error, DM_ERROR_FORMAT, "%s:%zu: a pass key is 1 to %d digits", name, line,
+                     passkey_list_key_size - 1);
 }
 
 /* Copies the key in [begin, end); false where it is none. */
@@ -44,9 +42,7 @@ dm_status passkey_list_read(const char *text, size_t n_byte, const char *name,
         n_line += text[i] == '\n';
     *keys = (struct passkey_list){.items = calloc(n_line, passkey_list_key_size)};
     if (!keys->items) {
-        error->status = DM_ERROR_MEMORY;
-        snprintf(error->message, sizeof error->message, "memory is short for the pass keys");
-        return error->status;
+        return fail_memory(error, "the pass keys");
     }
     while (keys->n < n_line) {
         const char *line_feed = memchr(text, '\n', (size_t)(end - text));

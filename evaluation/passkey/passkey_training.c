@@ -1,9 +1,9 @@
 #include "passkey_training.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "draw.h"
+#include "fail.h"
 
 /* The tokens of the key, one for each of its characters; allocated. */
 static dm_status encode_answer(const struct passkey_source *source, const char *key, int32_t **ids,
@@ -14,11 +14,10 @@ static dm_status encode_answer(const struct passkey_source *source, const char *
     if (status || n == passkey_key_length)
         return status;
     dm_free(*ids);
-    error->status = DM_ERROR_UNSUPPORTED;
-    snprintf(error->message, sizeof error->message,
-             "the pass-key task is for tokenizers with a token per byte: this one makes %zu of %s",
-             n, key);
-    return error->status;
+    return task_fail(
+        error, DM_ERROR_UNSUPPORTED,
+        "the pass-key task is for tokenizers with a token per byte: this one makes %zu of %s", n,
+        key);
 }
 
 dm_status passkey_draw_example(const struct passkey_source *source, size_t number, size_t shortest,

@@ -1,7 +1,6 @@
 #include "checkpoint/test_weights.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/mapped_file.h"

@@ -2,7 +2,6 @@
  * and a directory behind it. The storage is a hole in the file. */
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "test_support.h"
 

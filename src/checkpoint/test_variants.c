@@ -4,7 +4,6 @@
 #include "test_warnings.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"

@@ -1,7 +1,5 @@
 #include "checkpoint/test_weights.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/half.h"

@@ -1,7 +1,5 @@
 #include "checkpoint/torch_pickle.h"
 
-#include <string.h>
-
 #include "base/memory.h"
 
 /* Opcodes that torch.save gives a meaning to. */

@@ -1,7 +1,6 @@
 #include "ops/select_tokens/token_hash.h"
 
 #include <math.h>
-#include <string.h>
 
 #include "test_support.h"
 

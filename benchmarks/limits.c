@@ -48,8 +48,11 @@ static void multiply_layer(const struct limits *limits, size_t layer, size_t n) 
                                           own->dt_proj, own->in_z, own->out_proj};
     dm_error error;
     for (size_t i = 0; i < sizeof matrices / sizeof *matrices; i++) {
-        const struct dm_matmul op = {n, limits->x, matrices[i], limits->y,
-                                     matrices[i] == own->out_proj};
+        const struct dm_matmul op = {.n_token = n,
+                                     .x = limits->x,
+                                     .weight = matrices[i],
+                                     .y = limits->y,
+                                     .accumulate = matrices[i] == own->out_proj};
         check(network->ops.matmul.multiply(&op, 1, network->threads, &error), &error);
     }
 }

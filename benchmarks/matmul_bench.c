@@ -85,10 +85,17 @@ static void run_once(const struct run *run) {
     const struct bench *b = run->bench;
     const struct dm_matmul_backend *matmul = &b->ops.matmul;
     size_t n_in = run->shape->n_in, n_out = run->shape->n_out;
-    const struct dm_matmul forward = {run->n_token, b->x, run->matrix, b->dy, false};
-    const struct dm_matmul back = {run->n_token, b->dy, run->matrix, b->x, false};
-    const struct dm_matmul_grad gradient = {run->n_token, n_in,      n_out,       b->x,
-                                            b->dy,        b->weight, run->compute};
+    const struct dm_matmul forward = {
+        .n_token = run->n_token, .x = b->x, .weight = run->matrix, .y = b->dy};
+    const struct dm_matmul back = {
+        .n_token = run->n_token, .x = b->dy, .weight = run->matrix, .y = b->x};
+    const struct dm_matmul_grad gradient = {.n_token = run->n_token,
+                                            .n_in = n_in,
+                                            .n_out = n_out,
+                                            .x = b->x,
+                                            .dy = b->dy,
+                                            .dweight = b->weight,
+                                            .compute = run->compute};
     dm_error error;
     if (run->kind == GRADIENT)
         check(matmul->weight_gradient(matmul->state, &gradient, b->threads, &error), &error);
@@ -112,14 +119,13 @@ static double measure(const struct bench *b, const struct shape *shape, dm_dtype
                       enum kind kind, size_t n_token) {
     const struct dm_matmul_backend *matmul = &b->ops.matmul;
     bool back = kind == BACK || kind == PACK_TRANSPOSED;
-    struct run run = {b,
-                      shape,
-                      {b->weight, DM_DTYPE_AUTO, back ? shape->n_in : shape->n_out,
-                       back ? shape->n_out : shape->n_in, back},
-                      compute,
-                      kind,
-                      n_token,
-                      NULL};
+    struct run run = {.bench = b,
+                      .shape = shape,
+                      .source = {b->weight, DM_DTYPE_AUTO, back ? shape->n_in : shape->n_out,
+                                 back ? shape->n_out : shape->n_in, back},
+                      .compute = compute,
+                      .kind = kind,
+                      .n_token = n_token};
     dm_error error;
     if (kind != GRADIENT)
         check(matmul->matrix_new(matmul->state, &run.source, compute, &run.matrix, &error), &error);

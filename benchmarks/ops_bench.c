@@ -30,7 +30,12 @@ static double now(void) {
 static const size_t start[] = {0, N_TOKEN};
 
 static void run_rms_norm(const struct bench *b) {
-    struct dm_rms_norm op = {D_MODEL, D_MODEL, 1e-5f, b->u, b->vector, b->y};
+    struct dm_rms_norm op = {.width = D_MODEL,
+                             .stride = D_MODEL,
+                             .epsilon = 1e-5f,
+                             .x = b->u,
+                             .weight = b->vector,
+                             .y = b->y};
     b->ops->rms_norm(&op, 0, N_TOKEN);
 }
 
@@ -41,13 +46,21 @@ static void run_softplus(const struct bench *b) {
 }
 
 static void run_token_score(const struct bench *b) {
-    struct dm_token_score op = {D_INNER, 1, b->delta, NULL, 0, b->score};
+    struct dm_token_score op = {
+        .width = D_INNER, .squared = 1, .values = b->delta, .score = b->score};
     b->ops->token_score(&op, 0, N_TOKEN);
 }
 
 static void run_causal_conv1d(const struct bench *b) {
-    struct dm_causal_conv1d op = {1,         D_INNER,   D_CONV,    start, {b->u, 0, D_INNER},
-                                  b->weight, b->vector, &b->state, b->y};
+    struct dm_causal_conv1d op = {.n_sequence = 1,
+                                  .d_inner = D_INNER,
+                                  .d_conv = D_CONV,
+                                  .start = start,
+                                  .x = {b->u, 0, D_INNER},
+                                  .weight = b->weight,
+                                  .bias = b->vector,
+                                  .conv_state = &b->state,
+                                  .y = b->y};
     for (size_t c = 0; c < D_INNER; c += BLOCK)
         b->ops->causal_conv1d(&op, c, BLOCK);
 }
@@ -75,7 +88,8 @@ static void run_selective_scan(const struct bench *b) {
 }
 
 static void run_rms_norm_backward(const struct bench *b) {
-    struct dm_rms_norm op = {D_MODEL, D_MODEL, 1e-5f, b->u, b->vector, NULL};
+    struct dm_rms_norm op = {
+        .width = D_MODEL, .stride = D_MODEL, .epsilon = 1e-5f, .x = b->u, .weight = b->vector};
     struct dm_rms_norm_grad grad = {b->z, b->dx, b->score, b->dvector};
     b->ops->rms_norm_backward(&op, &grad, 0, N_TOKEN);
     b->ops->rms_norm_weight_backward(&op, &grad, N_TOKEN, 0, D_MODEL);
@@ -90,9 +104,16 @@ static void run_softplus_backward(const struct bench *b) {
 }
 
 static void run_causal_conv1d_backward(const struct bench *b) {
-    struct dm_causal_conv1d op = {1,         D_INNER,   D_CONV,    start, {b->u, 0, D_INNER},
-                                  b->weight, b->vector, &b->state, NULL};
-    struct dm_causal_conv1d_grad grad = {b->z, b->dx, b->dweight, b->dvector, NULL};
+    struct dm_causal_conv1d op = {.n_sequence = 1,
+                                  .d_inner = D_INNER,
+                                  .d_conv = D_CONV,
+                                  .start = start,
+                                  .x = {b->u, 0, D_INNER},
+                                  .weight = b->weight,
+                                  .bias = b->vector,
+                                  .conv_state = &b->state};
+    struct dm_causal_conv1d_grad grad = {
+        .dy = b->z, .dx = b->dx, .dweight = b->dweight, .dbias = b->dvector};
     for (size_t c = 0; c < D_INNER; c += BLOCK)
         b->ops->causal_conv1d_backward(&op, &grad, c, BLOCK);
 }
@@ -106,8 +127,15 @@ static void run_selective_scan_kept(const struct bench *b) {
 
 static void run_selective_scan_backward(const struct bench *b) {
     struct dm_selective_scan op = scan_of(b, b->checkpoints);
-    struct dm_selective_scan_grad grad = {b->dy, b->dx,      b->ddelta, b->dz,     b->y,
-                                          b->dA, b->dvector, b->dBC,    &b->dstate};
+    struct dm_selective_scan_grad grad = {.dy = b->dy,
+                                          .du = b->dx,
+                                          .ddelta = b->ddelta,
+                                          .dz = b->dz,
+                                          .y = b->y,
+                                          .dA = b->dA,
+                                          .dD = b->dvector,
+                                          .dBC_parts = b->dBC,
+                                          .dssm_state = &b->dstate};
     for (size_t c = 0; c < D_INNER; c += BLOCK)
         b->ops->selective_scan_backward(&op, &grad, c, BLOCK);
 }

@@ -5,8 +5,24 @@
 
 #include "base/memory.h"
 
-static const struct shape shape = {"model", 4, 12, 2, 3, 3, 2, 32, true};
-static const struct shape other = {"other", 4, 12, 2, 3, 3, 2, 32, true};
+static const struct shape shape = {.name = "model",
+                                   .n_layer = 4,
+                                   .d_model = 12,
+                                   .expand = 2,
+                                   .d_state = 3,
+                                   .d_conv = 3,
+                                   .dt_rank = 2,
+                                   .vocab_size = 32,
+                                   .tied = true};
+static const struct shape other = {.name = "other",
+                                   .n_layer = 4,
+                                   .d_model = 12,
+                                   .expand = 2,
+                                   .d_state = 3,
+                                   .d_conv = 3,
+                                   .dt_rank = 2,
+                                   .vocab_size = 32,
+                                   .tied = true};
 enum { vocab_size = 32, n_id = 60 };
 
 static char parent[TEST_MAX_PATH];

@@ -3,7 +3,15 @@
  * model wide enough that its products are cut into slices, and texts longer than a chunk. */
 #include "engine.h"
 
-static const struct shape shape = {"wide", 3, 192, 2, 16, 4, 12, 600, true};
+static const struct shape shape = {.name = "wide",
+                                   .n_layer = 3,
+                                   .d_model = 192,
+                                   .expand = 2,
+                                   .d_state = 16,
+                                   .d_conv = 4,
+                                   .dt_rank = 12,
+                                   .vocab_size = 600,
+                                   .tied = true};
 static const dm_dtype dtypes[] = {DM_DTYPE_F32, DM_DTYPE_BF16, DM_DTYPE_INT8};
 static const size_t n_threads[] = {1, 2, 5};
 enum { N_DTYPE = 3, N_THREADS = 3, N_TEXT = 4, LONGEST = 1100, TAIL = 7 };

@@ -4,7 +4,14 @@
 
 #include "base/mapped_file.h"
 
-static const struct shape shape = {"model", 3, 24, 2, 6, 4, 3, 61, false};
+static const struct shape shape = {.name = "model",
+                                   .n_layer = 3,
+                                   .d_model = 24,
+                                   .expand = 2,
+                                   .d_state = 6,
+                                   .d_conv = 4,
+                                   .dt_rank = 3,
+                                   .vocab_size = 61};
 enum { n_layer = 3, d_inner = 48, n_id = 700, length = 150, n_passage = 3 };
 
 static char parent[TEST_MAX_PATH];

@@ -9,7 +9,15 @@
 
 #include "base/mapped_file.h"
 
-static const struct shape shape = {"model", 2, 64, 2, 4, 2, 4, 512, true};
+static const struct shape shape = {.name = "model",
+                                   .n_layer = 2,
+                                   .d_model = 64,
+                                   .expand = 2,
+                                   .d_state = 4,
+                                   .d_conv = 2,
+                                   .dt_rank = 4,
+                                   .vocab_size = 512,
+                                   .tied = true};
 enum { vocab_size = 512, n_id = 60 };
 
 static char weights[TEST_MAX_PATH];

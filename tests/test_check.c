@@ -7,11 +7,25 @@
 #include "base/half.h"
 #include "base/memory.h"
 
-static const struct shape shape = {"model", 3, 12, 2, 3, 4, 2, 32, false};
+static const struct shape shape = {.name = "model",
+                                   .n_layer = 3,
+                                   .d_model = 12,
+                                   .expand = 2,
+                                   .d_state = 3,
+                                   .d_conv = 4,
+                                   .dt_rank = 2,
+                                   .vocab_size = 32};
 enum { d_model = 12, d_inner = 24, vocab_size = 32, n_id = 1200, bad_id = 7, bad_place = 1000 };
 
 static char parent[TEST_MAX_PATH];
 static int32_t ids[n_id];
+
+/* The shape of every model here, under a name of its own. */
+static struct shape name_shape(const char *name) {
+    struct shape named = shape;
+    named.name = name;
+    return named;
+}
 
 /* A text without the bad id. */
 static int set_up(void **state) {
@@ -82,9 +96,9 @@ static void test_weights_are_named(void **state) {
         {"backbone.embeddings.weight", 100, INFINITY, "embeddings.weight is infinity at [8, 4]"},
     };
     (void)state;
-    const struct shape own = {"weights", 3, 12, 2, 3, 4, 2, 32, false};
+    const struct shape named = name_shape("weights");
     char path[TEST_MAX_PATH];
-    snprintf(path, sizeof path, "%s", make_checkpoint(parent, &own, 1));
+    snprintf(path, sizeof path, "%s", make_checkpoint(parent, &named, 1));
     dm_model_free(load_checked(path));
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         set_weights(path, cases[i].tensor, cases[i].place, 1, cases[i].value);
@@ -95,10 +109,10 @@ static void test_weights_are_named(void **state) {
 /* Pairs of halves, written as one float: the second, and the first. */
 static void test_sixteen_bits(void **state) {
     (void)state;
-    const struct shape own = {"halves", 3, 12, 2, 3, 4, 2, 32, false};
+    const struct shape named = name_shape("halves");
     char path[TEST_MAX_PATH], f16[TEST_MAX_PATH], bf16[TEST_MAX_PATH];
     dm_error error;
-    snprintf(path, sizeof path, "%s", make_checkpoint(parent, &own, 1));
+    snprintf(path, sizeof path, "%s", make_checkpoint(parent, &named, 1));
     snprintf(f16, sizeof f16, "%s", test_join(parent, "f16"));
     snprintf(bf16, sizeof bf16, "%s", test_join(parent, "bf16"));
     require(dm_checkpoint_convert(path, f16, DM_DTYPE_F16, &error), &error);
@@ -186,9 +200,9 @@ static void test_activations_are_named(void **state) {
         {"backbone.layers.0.mixer.x_proj.weight", 0, 2 * d_inner, FLT_MAX, "dt of layer 0: "},
     };
     (void)state;
-    const struct shape own = {"activations", 3, 12, 2, 3, 4, 2, 32, false};
+    const struct shape named = name_shape("activations");
     char path[TEST_MAX_PATH];
-    snprintf(path, sizeof path, "%s", make_checkpoint(parent, &own, 2));
+    snprintf(path, sizeof path, "%s", make_checkpoint(parent, &named, 2));
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         set_weights(path, cases[i].tensor, cases[i].first, cases[i].n, cases[i].value);
         if (cases[i].part)
@@ -199,10 +213,10 @@ static void test_activations_are_named(void **state) {
 /* One token overflows: its position is named, and a reset gives back a session that is as new. */
 static void test_one_token(void **state) {
     (void)state;
-    const struct shape own = {"token", 3, 12, 2, 3, 4, 2, 32, false};
+    const struct shape named = name_shape("token");
     char path[TEST_MAX_PATH];
     int32_t spoilt[n_id];
-    snprintf(path, sizeof path, "%s", make_checkpoint(parent, &own, 3));
+    snprintf(path, sizeof path, "%s", make_checkpoint(parent, &named, 3));
     for (size_t id = 0; id < vocab_size; id++)
         set_weights(path, "backbone.embeddings.weight", id * d_model, 1, id == bad_id ? 1 : 0);
     for (size_t c = 0; c < d_inner; c++)

@@ -2,7 +2,14 @@
  * and what a probe is shown at all. Source: arXiv:2406.14528 and the official find_top_k. */
 #include "engine.h"
 
-static const struct shape shape = {"model", 5, 24, 2, 6, 4, 3, 61, false};
+static const struct shape shape = {.name = "model",
+                                   .n_layer = 5,
+                                   .d_model = 24,
+                                   .expand = 2,
+                                   .d_state = 6,
+                                   .d_conv = 4,
+                                   .dt_rank = 3,
+                                   .vocab_size = 61};
 enum { d_inner = 48, n_layer = 5, n_case = 40 };
 
 static char parent[TEST_MAX_PATH];

@@ -10,7 +10,15 @@
 
 #include "base/memory.h"
 
-static const struct shape shape = {"model", 2, 8, 2, 4, 4, 2, 16, true};
+static const struct shape shape = {.name = "model",
+                                   .n_layer = 2,
+                                   .d_model = 8,
+                                   .expand = 2,
+                                   .d_state = 4,
+                                   .d_conv = 4,
+                                   .dt_rank = 2,
+                                   .vocab_size = 16,
+                                   .tied = true};
 enum { vocab_size = 16, n_id = 30, n_read = 20, n_number = vocab_size + 3 };
 static const char *const folders[] = {"compatibility/version-1"};
 

@@ -4,7 +4,14 @@
 
 #include <float.h>
 
-static const struct shape shape = {"model", 4, 12, 2, 3, 5, 2, 32, false};
+static const struct shape shape = {.name = "model",
+                                   .n_layer = 4,
+                                   .d_model = 12,
+                                   .expand = 2,
+                                   .d_state = 3,
+                                   .d_conv = 5,
+                                   .dt_rank = 2,
+                                   .vocab_size = 32};
 enum { n_layer = 4, d_model = 12, d_inner = 24, d_state = 3, vocab_size = 32, n_id = 700 };
 enum { max_cpu = 3 };
 

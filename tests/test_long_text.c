@@ -2,7 +2,15 @@
  * logits follow, however it is split; memory is what a tenth of the text takes. */
 #include "engine.h"
 
-static const struct shape shape = {"model", 2, 16, 2, 4, 4, 1, 64, true};
+static const struct shape shape = {.name = "model",
+                                   .n_layer = 2,
+                                   .d_model = 16,
+                                   .expand = 2,
+                                   .d_state = 4,
+                                   .d_conv = 4,
+                                   .dt_rank = 1,
+                                   .vocab_size = 64,
+                                   .tied = true};
 enum { n_id = 1000000, d_inner = 32, vocab_size = 64, n_stage = 2 };
 static const size_t both_layers[n_stage] = {0, 1};
 

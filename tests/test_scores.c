@@ -2,7 +2,14 @@
  * whether a text is read in pieces, beside others, from a file, or trained on. */
 #include "engine.h"
 
-static const struct shape shape = {"model", 4, 24, 2, 6, 4, 3, 61, false};
+static const struct shape shape = {.name = "model",
+                                   .n_layer = 4,
+                                   .d_model = 24,
+                                   .expand = 2,
+                                   .d_state = 6,
+                                   .d_conv = 4,
+                                   .dt_rank = 3,
+                                   .vocab_size = 61};
 enum { n_text = 3, n_token = 400, d_model = 24, vocab_size = 61 };
 static const dm_score scores[] = {DM_SCORE_RANDOM, DM_SCORE_TOKEN_NORM};
 static const size_t two_layers[] = {0, 2};

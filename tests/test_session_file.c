@@ -7,8 +7,24 @@
 
 #include "base/memory.h"
 
-static const struct shape shape = {"model", 3, 4, 1, 2, 2, 1, 8, true};
-static const struct shape other = {"other", 3, 4, 1, 2, 2, 1, 8, true};
+static const struct shape shape = {.name = "model",
+                                   .n_layer = 3,
+                                   .d_model = 4,
+                                   .expand = 1,
+                                   .d_state = 2,
+                                   .d_conv = 2,
+                                   .dt_rank = 1,
+                                   .vocab_size = 8,
+                                   .tied = true};
+static const struct shape other = {.name = "other",
+                                   .n_layer = 3,
+                                   .d_model = 4,
+                                   .expand = 1,
+                                   .d_state = 2,
+                                   .d_conv = 2,
+                                   .dt_rank = 1,
+                                   .vocab_size = 8,
+                                   .tied = true};
 enum { vocab_size = 8, n_flip = 3000 };
 
 static char parent[TEST_MAX_PATH], path[TEST_MAX_PATH];

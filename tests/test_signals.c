@@ -5,7 +5,15 @@
 #include <signal.h>
 #include <sys/time.h>
 
-static const struct shape shape = {"model", 2, 64, 2, 16, 4, 4, 96, true};
+static const struct shape shape = {.name = "model",
+                                   .n_layer = 2,
+                                   .d_model = 64,
+                                   .expand = 2,
+                                   .d_state = 16,
+                                   .d_conv = 4,
+                                   .dt_rank = 4,
+                                   .vocab_size = 96,
+                                   .tied = true};
 enum { N_TOKEN = 700, N_STEP = 6, EVERY = 500 /* microseconds */ };
 
 static volatile sig_atomic_t n_signal;

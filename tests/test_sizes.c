@@ -119,7 +119,11 @@ static void test_vast_tensors(void **state) {
     float row[vast_model];
     const int32_t last = vast_vocabulary - 1;
     struct dm_weight embedding = dm_checkpoint_weight(checkpoint, DM_NO_LAYER, DM_EMBEDDING);
-    const struct dm_embedding op = {vast_model, embedding.data, embedding.dtype, &last, row};
+    const struct dm_embedding op = {.d_model = vast_model,
+                                    .weight = embedding.data,
+                                    .dtype = embedding.dtype,
+                                    .ids = &last,
+                                    .out = row};
     dm_embedding_forward(&op, 0, 1);
     assert_memory_equal(row + vast_model - 3, of_halves, sizeof of_halves);
     dm_checkpoint_close(checkpoint);
@@ -131,7 +135,15 @@ static void test_vast_tensors(void **state) {
 
 /* ---- Positions beyond 2^32 ---- */
 
-static const struct shape small = {"small", 3, 8, 2, 3, 4, 1, 32, true};
+static const struct shape small = {.name = "small",
+                                   .n_layer = 3,
+                                   .d_model = 8,
+                                   .expand = 2,
+                                   .d_state = 3,
+                                   .d_conv = 4,
+                                   .dt_rank = 1,
+                                   .vocab_size = 32,
+                                   .tied = true};
 enum { n_id = 1500, vocab_size = 32 };
 static const size_t far_token = ((size_t)1 << 33) + 5;
 
@@ -205,8 +217,18 @@ static void test_too_long_a_text(void **state) {
     (void)state;
     const int32_t ids[5] = {0};
     const dm_context_options plain = DM_CONTEXT_OPTIONS_INIT;
-    dm_model *model = load_model(
-        make_checkpoint(parent, &(struct shape){"end", 1, 4, 1, 1, 2, 1, 8, true}, 1), NULL, 1);
+    dm_model *model = load_model(make_checkpoint(parent,
+                                                 &(struct shape){.name = "end",
+                                                                 .n_layer = 1,
+                                                                 .d_model = 4,
+                                                                 .expand = 1,
+                                                                 .d_state = 1,
+                                                                 .d_conv = 2,
+                                                                 .dt_rank = 1,
+                                                                 .vocab_size = 8,
+                                                                 .tied = true},
+                                                 1),
+                                 NULL, 1);
     dm_session *session = new_session(model, &plain);
     dm_error error;
     session->n_token = SIZE_MAX - 4;

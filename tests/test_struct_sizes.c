@@ -74,7 +74,15 @@ static void a_size_without_sense_is_refused(void **state) {
 
 /* ---- The same, through every function that has such a struct ---- */
 
-static const struct shape shape = {"model", 2, 4, 2, 2, 2, 1, 8, true};
+static const struct shape shape = {.name = "model",
+                                   .n_layer = 2,
+                                   .d_model = 4,
+                                   .expand = 2,
+                                   .d_state = 2,
+                                   .d_conv = 2,
+                                   .dt_rank = 1,
+                                   .vocab_size = 8,
+                                   .tied = true};
 static char parent[TEST_MAX_PATH], path[TEST_MAX_PATH];
 static dm_model *model;
 static dm_trainer *trainer;

@@ -5,7 +5,14 @@
 
 #include "base/memory.h"
 
-static const struct shape shape = {"model", 3, 24, 2, 4, 4, 3, 40, false};
+static const struct shape shape = {.name = "model",
+                                   .n_layer = 3,
+                                   .d_model = 24,
+                                   .expand = 2,
+                                   .d_state = 4,
+                                   .d_conv = 4,
+                                   .dt_rank = 3,
+                                   .vocab_size = 40};
 enum { N_TOKEN = 160, N_SEQUENCE = 4, N_STEP = 6 };
 static const size_t start[N_SEQUENCE + 1] = {0, 70, 71, 90, N_TOKEN};
 static const size_t tails[N_SEQUENCE] = {9, 1, 30, 4};

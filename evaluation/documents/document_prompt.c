@@ -29,8 +29,8 @@ size_t document_id(const struct document_prompt *prompt, size_t i) {
     return (size_t)draw_shuffled(prompt->ids, index, max_documents);
 }
 
-size_t document_paragraph(const struct document_prompt *prompt, const struct squad *squad,
-                          size_t i) {
+static size_t paragraph_of(const struct document_prompt *prompt, const struct squad *squad,
+                           size_t i) {
     size_t golden = document_golden_place(prompt);
     size_t paragraph = squad->questions[prompt->question].paragraph;
     if (i == golden)
@@ -50,7 +50,7 @@ static char *write_text(const struct document_prompt *prompt, enum document_kind
     for (size_t i = 0; i < prompt->n; i++)
         fprintf(stream, " <|Query|> %s <|Document %zu|> %s",
                 squad->questions[prompt->question].text, document_id(prompt, i),
-                squad->paragraphs[document_paragraph(prompt, squad, i)]);
+                squad->paragraphs[paragraph_of(prompt, squad, i)]);
     fputs(kind == DOCUMENT_RETRIEVAL ? " <|Answer|> <|Document " : " <|Answer|>", stream);
     bool failed = ferror(stream);
     if (fclose(stream) == 0 && !failed)

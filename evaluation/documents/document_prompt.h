@@ -42,10 +42,8 @@ struct document_prompt document_prompt_draw(uint64_t state, size_t question, siz
                                             size_t fifth);
 /* Where the golden document is, 0 .. n - 1. */
 size_t document_golden_place(const struct document_prompt *prompt);
-/* Of the document at place i < n: its number, and its paragraph. */
+/* The number of document i < n. */
 size_t document_id(const struct document_prompt *prompt, size_t i);
-size_t document_paragraph(const struct document_prompt *prompt, const struct squad *squad,
-                          size_t i);
 /* The golden document's number. */
 static inline size_t document_golden_id(const struct document_prompt *prompt) {
     return document_id(prompt, document_golden_place(prompt));

@@ -475,7 +475,7 @@ static void refuses_what_is_not_there(void **state) {
     struct longbench_options options = {.folder = "/nowhere", .tokenizer = tokenizer};
     assert_int_equal(longbench_task_new(&options, &task, &error), DM_ERROR_IO);
     assert_string_equal(error.message, "/nowhere: cannot read: No such file or directory");
-    options = (struct longbench_options){sample, tokenizer, NULL, 0, false, 1, 0};
+    options = (struct longbench_options){.folder = sample, .tokenizer = tokenizer, .max_length = 1};
     assert_int_equal(longbench_task_new(&options, &task, &error), DM_ERROR_ARGUMENT);
 }
 

@@ -68,14 +68,13 @@ static const struct dm_kernel *kernel_of(const struct gradient *g, const struct 
 static void pack_x(const struct gradient *g, const struct chunk *chunk, size_t slice, size_t column,
                    size_t n, unsigned char *packed) {
     const struct dm_packing packing = {&g->context->convert, kernel_of(g, chunk, slice), packed};
-    const struct dm_part part = {g->op->x + chunk->first * g->op->n_in + slice * g->slice_columns +
-                                     column,
-                                 g->op->n_in,
-                                 true,
-                                 0,
-                                 chunk->n,
-                                 column,
-                                 n};
+    const struct dm_part part = {.data = g->op->x + chunk->first * g->op->n_in +
+                                         slice * g->slice_columns + column,
+                                 .step = g->op->n_in,
+                                 .transposed = true,
+                                 .n_in = chunk->n,
+                                 .column = column,
+                                 .n_out = n};
     dm_pack_zeros(&packing, chunk->n, chunk->n_padded, column, n);
     dm_pack(&packing, &part);
 }
@@ -176,9 +175,13 @@ static dnnl_status_t multiply_slice(const struct gradient *g, size_t slice,
                                     struct dm_workspace *workspace) {
     size_t n_in = g->op->n_in, columns = columns_of_slice(g, slice);
     unsigned char *x = workspace->bytes + g->tile_bytes, *y = x + g->slice_bytes;
-    const struct piece piece = {&workspace->runner, slice, g->op->n_out,
-                                workspace->bytes,   x,     (float *)(void *)y,
-                                y + g->y_bytes};
+    const struct piece piece = {.runner = &workspace->runner,
+                                .slice = slice,
+                                .n_row = g->op->n_out,
+                                .dy = workspace->bytes,
+                                .x = x,
+                                .y = (float *)(void *)y,
+                                .scratch = y + g->y_bytes};
     float *dweight = g->op->dweight + slice * g->slice_columns;
     dnnl_status_t status = dnnl_success;
     for (size_t r = 0; r < piece.n_row; r++)
@@ -235,7 +238,10 @@ static dm_status find_kernels(struct gradient *g, dm_error *error) {
     size_t columns[] = {g->slice_columns, columns_of_slice(g, g->n_slice - 1)};
     dm_status status = DM_OK;
     for (int i = 0; i < 4 && !status; i++) {
-        const struct dm_product product = {n_tokens[i / 2], columns[i % 2], 0, op->compute, true};
+        const struct dm_product product = {.n_in = n_tokens[i / 2],
+                                           .n_out = columns[i % 2],
+                                           .compute = op->compute,
+                                           .accumulate = true};
         if (product.n_in)
             status =
                 dm_kernel_find(&g->context->onednn, &product, &g->kernels[i / 2][i % 2], error);

@@ -50,7 +50,8 @@ size_t dm_matrix_first_column(const struct dm_matrix *matrix, size_t slice) {
 /* The layout: the whole matrix as oneDNN likes it, and kernels for its slices. */
 static dm_status plan(struct dm_matrix *matrix, dm_error *error) {
     struct dm_onednn *onednn = &matrix->context->onednn;
-    struct dm_product product = {matrix->row, matrix->n_out, 0, matrix->compute, false};
+    struct dm_product product = {
+        .n_in = matrix->row, .n_out = matrix->n_out, .compute = matrix->compute};
     dm_status status = dm_kernel_find(onednn, &product, &matrix->whole, error);
     if (status)
         return status;

@@ -102,17 +102,25 @@ static void pack_stored(const struct dm_packing *packing, const struct dm_matrix
             for (size_t r = 0; r < rows; r++)
                 dm_reals_from(source->data, source->dtype, (row + r) * length + first, n,
                               floats + r * LENGTH);
-            const struct dm_part part =
-                source->transposed ? (struct dm_part){floats, LENGTH, true, row, rows, first, n}
-                                   : (struct dm_part){floats, LENGTH, false, first, n, row, rows};
+            bool transposed = source->transposed;
+            const struct dm_part part = {.data = floats,
+                                         .step = LENGTH,
+                                         .transposed = transposed,
+                                         .input = transposed ? row : first,
+                                         .n_in = transposed ? rows : n,
+                                         .column = transposed ? first : row,
+                                         .n_out = transposed ? n : rows};
             dm_pack(packing, &part);
         }
 }
 
 void dm_pack_matrix(const struct dm_packing *packing, const struct dm_matrix_source *source) {
     size_t n_in = source->n_in, n_out = source->n_out;
-    const struct dm_part all = {
-        source->data, source->transposed ? n_out : n_in, source->transposed, 0, n_in, 0, n_out};
+    const struct dm_part all = {.data = source->data,
+                                .step = source->transposed ? n_out : n_in,
+                                .transposed = source->transposed,
+                                .n_in = n_in,
+                                .n_out = n_out};
     if (source->dtype == DM_DTYPE_AUTO)
         dm_pack(packing, &all);
     else

@@ -32,13 +32,17 @@ static float *draw_rows(struct dm_random *random, size_t n_token, size_t width) 
 static void make_gradient(struct dm_random *random, struct test_shape shape, size_t n_token,
                           dm_dtype compute, struct gradient *g) {
     size_t n = shape.n_out * shape.n_in;
-    *g = (struct gradient){{0},
-                           draw_rows(random, n_token, shape.n_in),
-                           draw_rows(random, n_token, shape.n_out),
-                           test_some(n, sizeof *g->before),
-                           test_some(n, sizeof *g->expected),
-                           test_some(n, sizeof *g->sizes)};
-    g->op = (struct dm_matmul_grad){n_token, shape.n_in, shape.n_out, g->x, g->dy, NULL, compute};
+    *g = (struct gradient){.x = draw_rows(random, n_token, shape.n_in),
+                           .dy = draw_rows(random, n_token, shape.n_out),
+                           .before = test_some(n, sizeof *g->before),
+                           .expected = test_some(n, sizeof *g->expected),
+                           .sizes = test_some(n, sizeof *g->sizes)};
+    g->op = (struct dm_matmul_grad){.n_token = n_token,
+                                    .n_in = shape.n_in,
+                                    .n_out = shape.n_out,
+                                    .x = g->x,
+                                    .dy = g->dy,
+                                    .compute = compute};
     for (size_t i = 0; i < n; i++) {
         g->before[i] = (float)dm_random_normal(random);
         g->expected[i] = (double)g->before[i];
@@ -140,14 +144,15 @@ struct callers {
 
 static dm_status use_matrix(const struct dm_matmul_backend *backend, struct caller *caller) {
     const struct dm_matmul_grad *op = &caller->gradient.op;
-    const struct dm_matrix_source zeros = {caller->y, DM_DTYPE_AUTO, op->n_out, 1, false};
-    const struct dm_matrix_source source = {caller->gradient.before, DM_DTYPE_AUTO, op->n_out, 1,
-                                            false};
+    const struct dm_matrix_source zeros = {
+        .data = caller->y, .dtype = DM_DTYPE_AUTO, .n_out = op->n_out, .n_in = 1};
+    const struct dm_matrix_source source = {
+        .data = caller->gradient.before, .dtype = DM_DTYPE_AUTO, .n_out = op->n_out, .n_in = 1};
     struct dm_matrix *matrix;
     dm_status status = backend->matrix_new(backend->state, &zeros, DM_DTYPE_F32, &matrix, NULL);
     if (status)
         return status;
-    const struct dm_matmul product = {1, op->x, matrix, caller->y, false};
+    const struct dm_matmul product = {.n_token = 1, .x = op->x, .weight = matrix, .y = caller->y};
     status = backend->matrix_set(matrix, &source, NULL);
     if (!status)
         status = backend->multiply(&product, 1, NULL, NULL);
@@ -238,7 +243,8 @@ static void check_matrix_failures(void) {
     struct dm_matmul_backend backend;
     dm_error error;
     const float values[6] = {0};
-    const struct dm_matrix_source source = {values, DM_DTYPE_AUTO, 2, 3, true};
+    const struct dm_matrix_source source = {
+        .data = values, .dtype = DM_DTYPE_AUTO, .n_out = 2, .n_in = 3, .transposed = true};
     size_t live = dm_memory_live(), n = 1;
     for (dm_status status = DM_ERROR_MEMORY; status; n++) {
         struct dm_matrix *matrix = NULL;

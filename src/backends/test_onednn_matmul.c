@@ -53,13 +53,13 @@ static float draw(struct dm_random *random, dm_dtype compute) {
 
 static void make_product(struct dm_random *random, size_t n_in, size_t n_out, dm_dtype compute,
                          struct product *product) {
-    *product = (struct product){n_in,
-                                n_out,
-                                compute,
-                                test_some(n_out * n_in, sizeof(float)),
-                                test_some(most_rows * n_in, sizeof(float)),
-                                test_some(most_rows * n_out, sizeof(float)),
-                                test_some(most_rows * n_out, sizeof(float))};
+    *product = (struct product){.n_in = n_in,
+                                .n_out = n_out,
+                                .compute = compute,
+                                .weight = test_some(n_out * n_in, sizeof(float)),
+                                .x = test_some(most_rows * n_in, sizeof(float)),
+                                .expected = test_some(most_rows * n_out, sizeof(float)),
+                                .sizes = test_some(most_rows * n_out, sizeof(float))};
     for (size_t i = 0; i < n_out * n_in; i++)
         product->weight[i] = draw(random, compute);
     for (size_t i = 0; i < most_rows * n_in; i++)
@@ -98,8 +98,11 @@ static void multiply(const struct dm_matmul_backend *backend, const struct dm_ma
     for (int i = 0; i < guard; i++)
         room[i] = room[guard + size + (size_t)i] = 12345;
     memcpy(room + guard, y, size * sizeof *room);
-    const struct dm_matmul op = {n, product->x + row * product->n_in, matrix, room + guard,
-                                 accumulate};
+    const struct dm_matmul op = {.n_token = n,
+                                 .x = product->x + row * product->n_in,
+                                 .weight = matrix,
+                                 .y = room + guard,
+                                 .accumulate = accumulate};
     if (backend->multiply(&op, 1, test_threads[thread], &error))
         fail_msg("%s", error.message);
     for (int i = 0; i < guard; i++)
@@ -156,8 +159,12 @@ static void check_slices(const struct dm_matmul_backend *backend, const struct d
         backend->prepare(matrix, &preparation, 0, first);
         backend->prepare(matrix, &preparation, first, n - first);
         float *part = test_some(n * width + guard, sizeof *part);
-        const struct dm_slice_product op = {
-            n, n_byte ? (const void *)prepared : product->x, matrix, slice, part, width, false};
+        const struct dm_slice_product op = {.n_token = n,
+                                            .x = n_byte ? (const void *)prepared : product->x,
+                                            .weight = matrix,
+                                            .slice = slice,
+                                            .y = part,
+                                            .y_step = width};
         assert_int_equal(backend->multiply_slice(&op, NULL), DM_OK);
         for (size_t t = 0; t < n; t++)
             assert_memory_equal(part + t * width, y + t * n_out + column, width * sizeof *y);
@@ -177,7 +184,8 @@ static void check_shape(const struct dm_matmul_backend *backend, size_t n_in, si
     unsigned char *stored =
         test_some(n_out * n_in * sizeof(float) + 1, 1); /* unaligned, as in a file */
     memcpy(stored + 1, product.weight, n_out * n_in * sizeof(float));
-    const struct dm_matrix_source source = {stored + 1, DM_DTYPE_F32, n_out, n_in, false};
+    const struct dm_matrix_source source = {
+        .data = stored + 1, .dtype = DM_DTYPE_F32, .n_out = n_out, .n_in = n_in};
     if (backend->matrix_new(backend->state, &source, compute, &matrix, &error))
         fail_msg("%s", error.message);
     free(stored); /* the matrix has its own copy */
@@ -262,7 +270,8 @@ static void test_scales(void **state) {
     uint16_t *stored = test_some(OUT * IN, sizeof *stored);
     for (size_t i = 0; i < OUT * IN; i++)
         stored[i] = dm_bf16_from_float(product.weight[i]);
-    const struct dm_matrix_source source = {stored, DM_DTYPE_BF16, OUT, IN, false};
+    const struct dm_matrix_source source = {
+        .data = stored, .dtype = DM_DTYPE_BF16, .n_out = OUT, .n_in = IN};
     assert_int_equal(backend.matrix_new(backend.state, &source, DM_DTYPE_INT8, &matrix, NULL),
                      DM_OK);
     float *x = in_bytes(product.x, most_rows, IN), *weight = in_bytes(product.weight, OUT, IN);
@@ -304,11 +313,14 @@ static void test_rounding(void **state) {
                 stored[i] = type == DM_DTYPE_BF16 ? dm_bf16_from_float(weight[i])
                                                   : dm_f16_from_float(weight[i]);
             const struct dm_matrix_source source = {
-                type == DM_DTYPE_F32 ? (const void *)weight : stored, (dm_dtype)type, 1, 3, false};
+                .data = type == DM_DTYPE_F32 ? (const void *)weight : stored,
+                .dtype = (dm_dtype)type,
+                .n_out = 1,
+                .n_in = 3};
             assert_int_equal(
                 backend.matrix_new(backend.state, &source, (dm_dtype)compute, &matrix, &error),
                 DM_OK);
-            const struct dm_matmul op = {1, x, matrix, &y, false};
+            const struct dm_matmul op = {.n_token = 1, .x = x, .weight = matrix, .y = &y};
             assert_int_equal(backend.multiply(&op, 1, NULL, &error), DM_OK);
             float first = compute == DM_DTYPE_BF16 ? 1.0f : x[0]; /* a tie goes to the even one */
             assert_true(y == 1.5f * first - 6 + 0.25f);
@@ -338,7 +350,11 @@ static void *store(const float *values, struct test_shape shape, dm_dtype dtype,
             dtype == DM_DTYPE_BF16 ? dm_bf16_from_float(value) : dm_f16_from_float(value);
         memcpy(at + i * size, size == 4 ? (const void *)&value : &half, size);
     }
-    *source = (struct dm_matrix_source){at, dtype, shape.n_out, shape.n_in, transposed};
+    *source = (struct dm_matrix_source){.data = at,
+                                        .dtype = dtype,
+                                        .n_out = shape.n_out,
+                                        .n_in = shape.n_in,
+                                        .transposed = transposed};
     return bytes;
 }
 

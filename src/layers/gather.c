@@ -37,13 +37,13 @@ static void sum(const void *context, size_t first, size_t n) {
 
 void dm_rows_gather(struct dm_threads *threads, const dm_real *from, const size_t *index, size_t n,
                     size_t width, dm_real *to) {
-    const struct rows rows = {from, index, n, width, to};
+    const struct rows rows = {.from = from, .index = index, .n = n, .width = width, .to = to};
     dm_split(threads, &rows, gather, n, 1, width);
 }
 
 void dm_rows_scatter_add(struct dm_threads *threads, const dm_real *from, const size_t *index,
                          size_t n, size_t width, dm_real *to) {
-    const struct rows rows = {from, index, n, width, to};
+    const struct rows rows = {.from = from, .index = index, .n = n, .width = width, .to = to};
     dm_split(threads, &rows, scatter_add, n, 1, width);
 }
 
@@ -53,6 +53,6 @@ void dm_rows_clear(dm_real *to, size_t n, size_t width) {
 
 void dm_rows_sum(struct dm_threads *threads, const dm_real *x, size_t n, size_t width,
                  dm_real *sums) {
-    const struct rows rows = {x, NULL, n, width, sums};
+    const struct rows rows = {.from = x, .n = n, .width = width, .to = sums};
     dm_split(threads, &rows, sum, width, DM_CHANNEL_BLOCK, n);
 }

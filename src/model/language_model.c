@@ -28,9 +28,11 @@ static dm_status load_floats(const struct dm_model *model, size_t layer, size_t 
 static dm_status load_matrix(const struct dm_model *model, struct dm_weight weight, size_t row,
                              size_t n_out, size_t n_in, dm_dtype compute, struct dm_matrix **matrix,
                              dm_error *error) {
-    const struct dm_matrix_source source = {(const unsigned char *)weight.data +
-                                                row * n_in * dm_dtype_size(weight.dtype),
-                                            weight.dtype, n_out, n_in, false};
+    const struct dm_matrix_source source = {.data = (const unsigned char *)weight.data +
+                                                    row * n_in * dm_dtype_size(weight.dtype),
+                                            .dtype = weight.dtype,
+                                            .n_out = n_out,
+                                            .n_in = n_in};
     const struct dm_matmul_backend *matmul = &model->network.ops.matmul;
     return matmul->matrix_new(matmul->state, &source, compute, matrix, error);
 }

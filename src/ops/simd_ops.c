@@ -16,7 +16,9 @@ void DM_VARIANT(dm_ops)(struct dm_ops *ops) {
     ops->selective_scan_backward = DM_VARIANT(dm_selective_scan_backward);
     ops->adamw = DM_VARIANT(dm_adamw);
     ops->square_sum = DM_VARIANT(dm_square_sum);
-    ops->convert = (struct dm_convert){DM_VARIANT(dm_bf16_from_floats), DM_VARIANT(dm_bf16_pairs),
-                                       DM_VARIANT(dm_bytes_from_floats),
-                                       DM_VARIANT(dm_floats_from_sums), DM_VARIANT(dm_transpose)};
+    ops->convert = (struct dm_convert){.bf16_from_floats = DM_VARIANT(dm_bf16_from_floats),
+                                       .bf16_pairs = DM_VARIANT(dm_bf16_pairs),
+                                       .bytes_from_floats = DM_VARIANT(dm_bytes_from_floats),
+                                       .floats_from_sums = DM_VARIANT(dm_floats_from_sums),
+                                       .transpose = DM_VARIANT(dm_transpose)};
 }

@@ -60,8 +60,14 @@ static void test_rms_norm(void **state) {
     float x[N_TOKEN * WIDTH], y[N_TOKEN * WIDTH], weight[WIDTH] = {1, -2, 3, 0.5f, 7};
     struct vast far_x = fill(x, WIDTH), far_y = new_vast(WIDTH);
     for (size_t v = 0; v < n_variant; v++) {
-        struct dm_rms_norm near = {WIDTH, WIDTH, 1e-5f, x, weight, y};
-        struct dm_rms_norm far = {WIDTH, WIDTH, 1e-5f, far_x.base, weight, far_y.base};
+        struct dm_rms_norm near = {
+            .width = WIDTH, .stride = WIDTH, .epsilon = 1e-5f, .x = x, .weight = weight, .y = y};
+        struct dm_rms_norm far = {.width = WIDTH,
+                                  .stride = WIDTH,
+                                  .epsilon = 1e-5f,
+                                  .x = far_x.base,
+                                  .weight = weight,
+                                  .y = far_y.base};
         variants[v].rms_norm(&near, 0, N_TOKEN);
         variants[v].rms_norm(&far, far_row, N_TOKEN);
         expect_rows(variants[v].cpu, far_y, y, WIDTH);
@@ -119,7 +125,11 @@ static void test_embedding(void **state) {
         table.rows[i] = near[i] = (float)dm_random_normal(&random_state);
     for (size_t t = 0; t < N_TOKEN; t++)
         all_ids[far_row + t] = INT32_MAX - (int32_t)(N_TOKEN - 1 - t);
-    const struct dm_embedding op = {WIDTH, table.base, DM_DTYPE_F32, all_ids, out.base};
+    const struct dm_embedding op = {.d_model = WIDTH,
+                                    .weight = table.base,
+                                    .dtype = DM_DTYPE_F32,
+                                    .ids = all_ids,
+                                    .out = out.base};
     dm_embedding_forward(&op, far_row, N_TOKEN);
     expect_rows("embedding", out, near, WIDTH);
     free_vast(table);
@@ -134,7 +144,17 @@ static void test_adamw(void **state) {
         struct vast far_value = fill(value, 1), far_gradient = fill(gradient, 1);
         struct vast far_m = fill(m, 1), far_second = new_vast(1);
         memset(second, 0, sizeof second);
-        struct dm_adamw near = {1e-3, 0.9, 0.99, 1e-8, 0.1, 0.5, 3, gradient, value, m, second};
+        struct dm_adamw near = {.learning_rate = 1e-3,
+                                .beta1 = 0.9,
+                                .beta2 = 0.99,
+                                .epsilon = 1e-8,
+                                .weight_decay = 0.1,
+                                .gradient_scale = 0.5,
+                                .step = 3,
+                                .gradient = gradient,
+                                .value = value,
+                                .m = m,
+                                .v = second};
         struct dm_adamw far = near;
         far.gradient = far_gradient.base, far.value = far_value.base;
         far.m = far_m.base, far.v = far_second.base;
@@ -180,12 +200,28 @@ static void check_convolution(const struct dm_ops *ops) {
     for (size_t i = 0; i < (N_TAP - 1) * WIDTH; i++)
         states[0][i] = states[1][i] = (float)i;
     float *const near_state[] = {states[0]}, *const far_state[] = {states[1]};
-    struct dm_causal_conv1d near = {1,      WIDTH, N_TAP,      near_start, {x, 0, WIDTH},
-                                    weight, bias,  near_state, y};
-    struct dm_causal_conv1d far = {1,      WIDTH, N_TAP,     far_start, {far_x.base, 0, WIDTH},
-                                   weight, bias,  far_state, far_y.base};
-    struct dm_causal_conv1d_grad near_grad = {dy, dx, dweight[0], dbias[0], NULL};
-    struct dm_causal_conv1d_grad far_grad = {far_dy.base, far_dx.base, dweight[1], dbias[1], NULL};
+    struct dm_causal_conv1d near = {.n_sequence = 1,
+                                    .d_inner = WIDTH,
+                                    .d_conv = N_TAP,
+                                    .start = near_start,
+                                    .x = {x, 0, WIDTH},
+                                    .weight = weight,
+                                    .bias = bias,
+                                    .conv_state = near_state,
+                                    .y = y};
+    struct dm_causal_conv1d far = {.n_sequence = 1,
+                                   .d_inner = WIDTH,
+                                   .d_conv = N_TAP,
+                                   .start = far_start,
+                                   .x = {far_x.base, 0, WIDTH},
+                                   .weight = weight,
+                                   .bias = bias,
+                                   .conv_state = far_state,
+                                   .y = far_y.base};
+    struct dm_causal_conv1d_grad near_grad = {
+        .dy = dy, .dx = dx, .dweight = dweight[0], .dbias = dbias[0]};
+    struct dm_causal_conv1d_grad far_grad = {
+        .dy = far_dy.base, .dx = far_dx.base, .dweight = dweight[1], .dbias = dbias[1]};
     ops->causal_conv1d_backward(&near, &near_grad, 0, WIDTH);
     ops->causal_conv1d_backward(&far, &far_grad, 0, WIDTH);
     ops->causal_conv1d(&near, 0, WIDTH);

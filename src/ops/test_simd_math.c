@@ -20,7 +20,14 @@ static void apply_softplus(const struct dm_ops *ops, const float *in, float *out
 
 static void apply_silu(const struct dm_ops *ops, const float *in, float *out) {
     float *no_state = NULL;
-    struct dm_causal_conv1d op = {1, WIDTH, 1, single, {in, 0, WIDTH}, one, NULL, &no_state, out};
+    struct dm_causal_conv1d op = {.n_sequence = 1,
+                                  .d_inner = WIDTH,
+                                  .d_conv = 1,
+                                  .start = single,
+                                  .x = {in, 0, WIDTH},
+                                  .weight = one,
+                                  .conv_state = &no_state,
+                                  .y = out};
     ops->causal_conv1d(&op, 0, WIDTH);
 }
 
@@ -29,8 +36,18 @@ static void apply_exp2(const struct dm_ops *ops, const float *in, float *out) {
     static float ln2[WIDTH], y[WIDTH]; /* ln 2 rounds to a float that the variants turn into 1 */
     for (size_t i = 0; i < WIDTH; i++)
         ln2[i] = 0x1.62e430p-1f, out[i] = 1;
-    struct dm_selective_scan op = {
-        1, WIDTH, 1, single, zero, {in, 0, WIDTH}, ln2, BC, zero, {zero, 0, WIDTH}, &out, y, NULL};
+    struct dm_selective_scan op = {.n_sequence = 1,
+                                   .d_inner = WIDTH,
+                                   .d_state = 1,
+                                   .start = single,
+                                   .u = zero,
+                                   .delta = {in, 0, WIDTH},
+                                   .A = ln2,
+                                   .BC = BC,
+                                   .D = zero,
+                                   .z = {zero, 0, WIDTH},
+                                   .ssm_state = &out,
+                                   .y = y};
     ops->selective_scan(&op, 0, WIDTH);
 }
 
@@ -47,8 +64,14 @@ static void apply_silu_slope(const struct dm_ops *ops, const float *in, float *o
     static float weight[4 * WIDTH], state[3 * WIDTH], dweight[4 * WIDTH];
     float *states = state;
     memcpy(weight + 3 * (size_t)WIDTH, one, sizeof one);
-    struct dm_causal_conv1d op = {1, WIDTH, 4, single, {in, 0, WIDTH}, weight, NULL, &states, NULL};
-    struct dm_causal_conv1d_grad grad = {one, out, dweight, NULL, NULL};
+    struct dm_causal_conv1d op = {.n_sequence = 1,
+                                  .d_inner = WIDTH,
+                                  .d_conv = 4,
+                                  .start = single,
+                                  .x = {in, 0, WIDTH},
+                                  .weight = weight,
+                                  .conv_state = &states};
+    struct dm_causal_conv1d_grad grad = {.dy = one, .dx = out, .dweight = dweight};
     ops->causal_conv1d_backward(&op, &grad, 0, WIDTH);
 }
 

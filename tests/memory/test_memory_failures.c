@@ -24,7 +24,14 @@ static char parent[TEST_MAX_PATH], checkpoint[TEST_MAX_PATH];
 /* The small model has a decimamba.json. */
 static int set_up(void **state) {
     (void)state;
-    static const struct shape shape = {"model", 3, 12, 2, 3, 3, 2, case_vocab, false};
+    static const struct shape shape = {.name = "model",
+                                       .n_layer = 3,
+                                       .d_model = 12,
+                                       .expand = 2,
+                                       .d_state = 3,
+                                       .d_conv = 3,
+                                       .dt_rank = 2,
+                                       .vocab_size = case_vocab};
     struct dm_random random;
     dm_calibration_options options = DM_CALIBRATION_OPTIONS_INIT;
     dm_error error;

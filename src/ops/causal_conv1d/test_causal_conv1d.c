@@ -22,8 +22,15 @@ static void batch_new(struct batch *b, struct dm_random *random, size_t d_inner,
         b->first[s] = random_floats(random, b->n_state, 0, 1);
         b->state[s] = copied_floats(b->first[s], b->n_state);
     }
-    b->op = (struct dm_causal_conv1d){N_SEQUENCE, d_inner, d_conv,   start, {b->x, 0, d_inner},
-                                      b->weight,  b->bias, b->state, b->y};
+    b->op = (struct dm_causal_conv1d){.n_sequence = N_SEQUENCE,
+                                      .d_inner = d_inner,
+                                      .d_conv = d_conv,
+                                      .start = start,
+                                      .x = {b->x, 0, d_inner},
+                                      .weight = b->weight,
+                                      .bias = b->bias,
+                                      .conv_state = b->state,
+                                      .y = b->y};
 }
 
 static void batch_rewind(struct batch *b) {
@@ -212,8 +219,11 @@ static struct gradients backward(const struct dm_ops *ops, const struct batch *b
         g.of[i] = copied_floats(before->of[i], g.n[i]);
     for (size_t s = 0; s < N_SEQUENCE; s++)
         states[s] = g.of[DSTATE] + s * b->n_state;
-    struct dm_causal_conv1d_grad grad = {
-        dy, g.of[DX], g.of[DWEIGHT], b->op.bias ? g.of[DBIAS] : NULL, has_state ? states : NULL};
+    struct dm_causal_conv1d_grad grad = {.dy = dy,
+                                         .dx = g.of[DX],
+                                         .dweight = g.of[DWEIGHT],
+                                         .dbias = b->op.bias ? g.of[DBIAS] : NULL,
+                                         .dconv_state = has_state ? states : NULL};
     for (size_t c = channel, part; c < end; c += part) {
         part = random ? 1 + (size_t)dm_random_below(random, end - c) : end - c;
         ops->causal_conv1d_backward(&b->op, &grad, c, part);

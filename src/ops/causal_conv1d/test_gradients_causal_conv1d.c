@@ -25,15 +25,15 @@ static void problem_new(struct problem *p, struct dm_random *random, size_t d_co
     p->last = zero_reals(N_SEQUENCE * p->n_state + 1);
     for (size_t s = 0; s < N_SEQUENCE; s++)
         p->state[s] = p->last + s * p->n_state;
-    p->op = (struct dm_causal_conv1d){N_SEQUENCE,
-                                      D_INNER,
-                                      d_conv,
-                                      start,
-                                      {p->x, 0, D_INNER},
-                                      p->weight,
-                                      has_bias ? p->bias : NULL,
-                                      p->state,
-                                      p->y};
+    p->op = (struct dm_causal_conv1d){.n_sequence = N_SEQUENCE,
+                                      .d_inner = D_INNER,
+                                      .d_conv = d_conv,
+                                      .start = start,
+                                      .x = {p->x, 0, D_INNER},
+                                      .weight = p->weight,
+                                      .bias = has_bias ? p->bias : NULL,
+                                      .conv_state = p->state,
+                                      .y = p->y};
 }
 
 static void problem_free(struct problem *p) {
@@ -74,8 +74,11 @@ static struct dm_causal_conv1d_grad gradient_start(struct gradient *g, const str
     memcpy(g->dconv_state, p->dlast, N_SEQUENCE * p->n_state * sizeof *p->dlast);
     for (size_t s = 0; s < N_SEQUENCE; s++)
         g->states[s] = g->dconv_state + s * p->n_state;
-    return (struct dm_causal_conv1d_grad){p->dy, g->dx, g->dweight, p->op.bias ? g->dbias : NULL,
-                                          g->states};
+    return (struct dm_causal_conv1d_grad){.dy = p->dy,
+                                          .dx = g->dx,
+                                          .dweight = g->dweight,
+                                          .dbias = p->op.bias ? g->dbias : NULL,
+                                          .dconv_state = g->states};
 }
 
 static void test_gradients(void **state) {

@@ -18,7 +18,8 @@ static void check(dm_dtype dtype, float (*value)(size_t element)) {
                dm_dtype_size(dtype));
     }
     float *out = new_floats(N_TOKEN * WIDTH);
-    struct dm_embedding op = {WIDTH, bytes + 1, dtype, ids, out};
+    struct dm_embedding op = {
+        .d_model = WIDTH, .weight = bytes + 1, .dtype = dtype, .ids = ids, .out = out};
     dm_embedding_forward(&op, 2, 0);
     dm_embedding_forward(&op, 1, 3);
     for (size_t i = 0; i < N_TOKEN * WIDTH; i++) {

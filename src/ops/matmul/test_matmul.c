@@ -5,7 +5,7 @@
 static const struct dm_matmul_backend *const backend = &dm_matmul_reference;
 
 static struct dm_matrix *pack(const void *data, dm_dtype dtype, size_t n_out, size_t n_in) {
-    struct dm_matrix_source source = {data, dtype, n_out, n_in, false};
+    struct dm_matrix_source source = {.data = data, .dtype = dtype, .n_out = n_out, .n_in = n_in};
     struct dm_matrix *matrix = NULL;
     assert_int_equal(backend->matrix_new(backend->state, &source, DM_DTYPE_F32, &matrix, NULL),
                      DM_OK);
@@ -18,7 +18,7 @@ static void check(struct dm_random *random, size_t n_token, size_t n_in, size_t 
     float *weight = random_floats(random, n_out * n_in, 0, 1);
     struct dm_matrix *matrix = pack(weight, DM_DTYPE_F32, n_out, n_in);
     assert_true(backend->matrix_bytes(matrix) >= n_out * n_in * sizeof(float));
-    struct dm_matmul op = {n_token, x, matrix, y, false};
+    struct dm_matmul op = {.n_token = n_token, .x = x, .weight = matrix, .y = y};
     for (int times = 1; times <= 2; times++) {
         op.accumulate = times > 1;
         assert_int_equal(backend->multiply(&op, 1, NULL, NULL), DM_OK);
@@ -62,10 +62,10 @@ static void test_rows(void **state) {
     for (size_t n_thread = 1; n_thread <= 7; n_thread += 3) {
         struct dm_threads *threads;
         assert_int_equal(dm_threads_new(n_thread, &threads, NULL), DM_OK);
-        struct dm_matmul op = {N_TOKEN, x, matrix, y, false};
+        struct dm_matmul op = {.n_token = N_TOKEN, .x = x, .weight = matrix, .y = y};
         assert_int_equal(backend->multiply(&op, 1, threads, NULL), DM_OK);
         for (size_t t = 0; t < N_TOKEN; t++) {
-            op = (struct dm_matmul){1, x + t * N_IN, matrix, row, false};
+            op = (struct dm_matmul){.n_token = 1, .x = x + t * N_IN, .weight = matrix, .y = row};
             assert_int_equal(backend->multiply(&op, 1, threads, NULL), DM_OK);
             assert_memory_equal(row, y + t * N_OUT, sizeof row);
         }
@@ -88,14 +88,14 @@ static void test_packing(void **state) {
         float y;
         memcpy(bytes + 1, is_bf16 ? bf16 : f16, 4);
         struct dm_matrix *matrix = pack(bytes + 1, is_bf16 ? DM_DTYPE_BF16 : DM_DTYPE_F16, 1, 2);
-        struct dm_matmul op = {1, x, matrix, &y, false};
+        struct dm_matmul op = {.n_token = 1, .x = x, .weight = matrix, .y = &y};
         assert_int_equal(backend->multiply(&op, 1, NULL, NULL), DM_OK);
         assert_true(y == -7);
         backend->matrix_free(matrix);
     }
     size_t live = dm_memory_live();
     for (size_t n = 1; n <= 2; n++) {
-        struct dm_matrix_source source = {x, DM_DTYPE_F32, 1, 2, false};
+        struct dm_matrix_source source = {.data = x, .dtype = DM_DTYPE_F32, .n_out = 1, .n_in = 2};
         struct dm_matrix *matrix = NULL;
         dm_memory_fail_at(n);
         assert_int_equal(backend->matrix_new(NULL, &source, DM_DTYPE_F32, &matrix, NULL),
@@ -127,7 +127,7 @@ static void test_set(void **state) {
                                                {columns, DM_DTYPE_F32, N_OUT, N_IN, true}};
     for (size_t k = 0; k < sizeof sources / sizeof *sources; k++) {
         struct dm_matrix *matrix = pack(zeros, DM_DTYPE_F32, N_OUT, N_IN);
-        struct dm_matmul op = {1, x, matrix, y, false};
+        struct dm_matmul op = {.n_token = 1, .x = x, .weight = matrix, .y = y};
         assert_int_equal(backend->matrix_set(matrix, &sources[k], NULL), DM_OK);
         assert_int_equal(backend->multiply(&op, 1, NULL, NULL), DM_OK);
         for (size_t o = 0; o < N_OUT; o++) {
@@ -150,7 +150,13 @@ static void check_gradient(struct dm_random *random, size_t n_token, size_t n_ou
         float *dweight = copied_floats(before, n_out * n_in);
         struct dm_threads *threads;
         assert_int_equal(dm_threads_new(n_thread, &threads, NULL), DM_OK);
-        const struct dm_matmul_grad op = {n_token, n_in, n_out, x, dy, dweight, DM_DTYPE_F32};
+        const struct dm_matmul_grad op = {.n_token = n_token,
+                                          .n_in = n_in,
+                                          .n_out = n_out,
+                                          .x = x,
+                                          .dy = dy,
+                                          .dweight = dweight,
+                                          .compute = DM_DTYPE_F32};
         assert_int_equal(backend->weight_gradient(NULL, &op, threads, NULL), DM_OK);
         dm_threads_free(threads);
         if (first) {

@@ -11,7 +11,12 @@ static void check_width(struct dm_random *random, size_t width, size_t stride, b
     float *x = random_floats(random, n, 0, 3), *weight = random_floats(random, width, 1, 1);
     for (size_t v = 0; v < n_variant; v++) {
         float *y = new_floats(n);
-        struct dm_rms_norm op = {width, stride, 1e-5f, x, has_weight ? weight : NULL, y};
+        struct dm_rms_norm op = {.width = width,
+                                 .stride = stride,
+                                 .epsilon = 1e-5f,
+                                 .x = x,
+                                 .weight = has_weight ? weight : NULL,
+                                 .y = y};
         variants[v].rms_norm(&op, 1, N_TOKEN - 2);
         for (size_t t = 0; t < N_TOKEN; t++) {
             double sum = 0;
@@ -50,7 +55,8 @@ static void check_row(float value, float expected) {
         float *x = new_floats(3 * WIDTH);
         for (size_t i = 0; i < 3 * WIDTH; i++)
             x[i] = i / WIDTH == 1 ? value : 2;
-        struct dm_rms_norm op = {WIDTH, WIDTH, 1e-12f, x, NULL, x};
+        struct dm_rms_norm op = {
+            .width = WIDTH, .stride = WIDTH, .epsilon = 1e-12f, .x = x, .y = x};
         variants[v].rms_norm(&op, 0, 3);
         for (size_t i = 0; i < 3 * WIDTH; i++)
             check_near(variants[v].cpu, x[i], i / WIDTH == 1 ? expected : 1,
@@ -67,7 +73,7 @@ static void test_edges(void **state) {
     check_row(0x1p-140f, 0x1p-140f * 1e6f);
     check_row(NAN, NAN);
     for (size_t v = 0; v < n_variant; v++) {
-        struct dm_rms_norm op = {8, 8, 1e-5f, NULL, NULL, NULL};
+        struct dm_rms_norm op = {.width = 8, .stride = 8, .epsilon = 1e-5f};
         variants[v].rms_norm(&op, 0, 0);
     }
 }
@@ -81,7 +87,8 @@ static void test_split(void **state) {
     float *x = random_floats(&random, TOKENS * WIDTH, 0, 1);
     for (size_t v = 0; v < n_variant; v++) {
         float *whole = new_floats(TOKENS * WIDTH), *parts = new_floats(TOKENS * WIDTH);
-        struct dm_rms_norm op = {WIDTH, WIDTH, 1e-5f, x, NULL, whole};
+        struct dm_rms_norm op = {
+            .width = WIDTH, .stride = WIDTH, .epsilon = 1e-5f, .x = x, .y = whole};
         variants[v].rms_norm(&op, 0, TOKENS);
         op.y = parts;
         for (size_t t = 0, n; t < TOKENS; t += n) {
@@ -142,7 +149,11 @@ static void check_backward(struct dm_random *random, size_t width, size_t stride
     float *x = random_floats(random, n, 0, 3), *weight = random_floats(random, width, 1, 1);
     float *dy = random_floats(random, n, 0, 1), *start = random_floats(random, n, 0, 1);
     float *dweight_start = random_floats(random, width, 0, 1);
-    struct dm_rms_norm op = {width, stride, 1e-5f, x, has_weight ? weight : NULL, NULL};
+    struct dm_rms_norm op = {.width = width,
+                             .stride = stride,
+                             .epsilon = 1e-5f,
+                             .x = x,
+                             .weight = has_weight ? weight : NULL};
     for (size_t v = 0; v < n_variant; v++) {
         float *dx[2], *rstd[2], *dweight[2];
         struct dm_rms_norm_grad grad;
@@ -200,7 +211,7 @@ static void check_backward_row(float size, bool is_along, double expected) {
             dx[i] = 0;
             dweight[i % WIDTH] = 0;
         }
-        struct dm_rms_norm op = {WIDTH, WIDTH, 1e-12f, x, NULL, NULL};
+        struct dm_rms_norm op = {.width = WIDTH, .stride = WIDTH, .epsilon = 1e-12f, .x = x};
         struct dm_rms_norm_grad grad = {dy, dx, rstd, dweight};
         variants[v].rms_norm_backward(&op, &grad, 0, 3);
         variants[v].rms_norm_weight_backward(&op, &grad, 3, 0, WIDTH);
@@ -233,7 +244,7 @@ static void test_backward_edges(void **state) {
     check_backward_row(NAN, true, NAN);
     for (size_t v = 0; v < n_variant; v++) {
         float dweight = 3;
-        struct dm_rms_norm op = {8, 8, 1e-5f, NULL, NULL, NULL};
+        struct dm_rms_norm op = {.width = 8, .stride = 8, .epsilon = 1e-5f};
         struct dm_rms_norm_grad grad = {NULL, NULL, NULL, &dweight};
         variants[v].rms_norm_backward(&op, &grad, 0, 0);
         variants[v].rms_norm_weight_backward(&op, &grad, 0, 0, 1);

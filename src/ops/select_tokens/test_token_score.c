@@ -18,7 +18,12 @@ static void check(const float *delta, size_t width, int squared, const uint32_t 
                   size_t n_channel) {
     for (size_t v = 0; v < n_variant; v++) {
         float *score = new_floats(N_TOKEN);
-        struct dm_token_score op = {width, squared, delta, channels, n_channel, score};
+        struct dm_token_score op = {.width = width,
+                                    .squared = squared,
+                                    .values = delta,
+                                    .channels = channels,
+                                    .n_channel = n_channel,
+                                    .score = score};
         variants[v].token_score(&op, 1, N_TOKEN - 2);
         assert_true(is_untouched(&score[0]) && is_untouched(&score[N_TOKEN - 1]));
         size_t n = channels ? n_channel : width;
@@ -68,7 +73,7 @@ static void test_edges(void **state) {
             delta[j] = values[i];
         for (size_t v = 0; v < n_variant; v++) {
             float score[N_TOKEN];
-            struct dm_token_score op = {19, 0, delta, NULL, 0, score};
+            struct dm_token_score op = {.width = 19, .values = delta, .score = score};
             variants[v].token_score(&op, 0, N_TOKEN);
             for (size_t t = 0; t < N_TOKEN; t++)
                 check_near(variants[v].cpu, score[t], values[i], 1e-7 * values[i]);

@@ -114,7 +114,11 @@ static void scan_channel_back(const struct dm_selective_scan *op,
     size_t start = op->start[sequence], end = op->start[sequence + 1];
     for (size_t chunk = (end - start + DM_SCAN_CHUNK - 1) / DM_SCAN_CHUNK; chunk-- > 0;) {
         dm_real dy[DM_SCAN_CHUNK];
-        struct chunk at = {sequence, chunk, start + chunk * DM_SCAN_CHUNK, DM_SCAN_CHUNK, c};
+        struct chunk at = {.sequence = sequence,
+                           .chunk = chunk,
+                           .t = start + chunk * DM_SCAN_CHUNK,
+                           .n_token = DM_SCAN_CHUNK,
+                           .c = c};
         at.n_token = end - at.t < DM_SCAN_CHUNK ? end - at.t : DM_SCAN_CHUNK;
         scan_sums(op, &at, dy);
         gate_back(op, grad, &at, dy);

@@ -45,8 +45,11 @@ struct scratch {
 
 static struct tile tile_at(const struct block *b, size_t v, size_t first) {
     size_t left = b->op->d_state - first;
-    return (struct tile){v, b->c + v * VF_LANES, dm_simd_lanes(b->n_channel - v * VF_LANES), first,
-                         left < STATES ? left : STATES};
+    return (struct tile){.v = v,
+                         .c = b->c + v * VF_LANES,
+                         .n = dm_simd_lanes(b->n_channel - v * VF_LANES),
+                         .first = first,
+                         .n_state = left < STATES ? left : STATES};
 }
 
 /* The gate, and what waits for the states: sums begin, the gate's part of dz is in place. */

@@ -37,10 +37,18 @@ static inline void batch_new(struct batch *b, struct dm_random *random, const si
         b->A[i] = -expf(b->A[i]);
     b->BC = random_floats(random, b->n_token * 2 * d_state, 0, 1);
     b->D = random_floats(random, d_inner, 1, 1);
-    b->op = (struct dm_selective_scan){
-        n_sequence, d_inner, d_state, b->start,           b->u,     {b->delta, 0, d_inner},
-        b->A,       b->BC,   b->D,    {b->z, 0, d_inner}, b->state, b->y,
-        NULL};
+    b->op = (struct dm_selective_scan){.n_sequence = n_sequence,
+                                       .d_inner = d_inner,
+                                       .d_state = d_state,
+                                       .start = b->start,
+                                       .u = b->u,
+                                       .delta = {b->delta, 0, d_inner},
+                                       .A = b->A,
+                                       .BC = b->BC,
+                                       .D = b->D,
+                                       .z = {b->z, 0, d_inner},
+                                       .ssm_state = b->state,
+                                       .y = b->y};
 }
 
 /* Back to the initial states and an untouched y. */

@@ -36,9 +36,15 @@ static void backward_new(struct backward *b, struct dm_random *random, const siz
     b->n_kept = dm_scan_n_checkpoint(b->batch.n_token, n_sequence) * b->batch.n_state;
     b->kept = new_floats(b->n_kept);
     b->batch.op.checkpoints = b->kept;
-    b->grad = (struct dm_selective_scan_grad){b->dy,      b->out[DU],  b->out[DDELTA],
-                                              b->out[DZ], b->out[Y],   b->out[DA],
-                                              b->out[DD], b->out[DBC], b->dstate};
+    b->grad = (struct dm_selective_scan_grad){.dy = b->dy,
+                                              .du = b->out[DU],
+                                              .ddelta = b->out[DDELTA],
+                                              .dz = b->out[DZ],
+                                              .y = b->out[Y],
+                                              .dA = b->out[DA],
+                                              .dD = b->out[DD],
+                                              .dBC_parts = b->out[DBC],
+                                              .dssm_state = b->dstate};
 }
 
 static void backward_free(struct backward *b) {

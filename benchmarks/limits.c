@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "bench.h"
 #include "exponentials.h"
+#include "layers/weights.h"
 
 struct limits {
     const dm_model *model;
@@ -15,7 +16,8 @@ struct limits {
 
 struct limits *limits_new(const dm_model *model) {
     const struct dm_model_config *config = &model->network.config;
-    size_t width = config->d_inner > config->d_model ? config->d_inner : config->d_model;
+    size_t d_inner = dm_model_size(config, "d_inner");
+    size_t width = d_inner > config->d_model ? d_inner : config->d_model;
     struct limits *limits = calloc(1, sizeof *limits);
     if (!limits)
         exit(1);
@@ -41,18 +43,29 @@ void limits_free(struct limits *limits) {
 
 /* ---- Products ---- */
 
+/* The weights of a layer that products read: how many. */
+static size_t list_matrices(const struct dm_layer *layer,
+                            struct dm_weight_row rows[DM_MAX_WEIGHT]) {
+    size_t n = 0, n_row = layer->config->kind->weights(layer->config, rows);
+    for (size_t i = 0; i < n_row; i++)
+        if (rows[i].use == DM_WEIGHT_MATRIX)
+            rows[n++] = rows[i];
+    return n;
+}
+
+/* What goes into the residual is added to it. */
 static void multiply_layer(const struct limits *limits, size_t layer, size_t n) {
     const struct dm_network *network = &limits->model->network;
-    const struct dm_projections *own = &network->layers[layer].project;
-    const struct dm_matrix *matrices[] = {own->in_x,    own->x_dt, own->x_BC,
-                                          own->dt_proj, own->in_z, own->out_proj};
+    struct dm_weight_row rows[DM_MAX_WEIGHT];
+    size_t n_matrix = list_matrices(&network->layers[layer], rows);
     dm_error error;
-    for (size_t i = 0; i < sizeof matrices / sizeof *matrices; i++) {
-        const struct dm_matmul op = {.n_token = n,
-                                     .x = limits->x,
-                                     .weight = matrices[i],
-                                     .y = limits->y,
-                                     .accumulate = matrices[i] == own->out_proj};
+    for (size_t i = 0; i < n_matrix; i++) {
+        const struct dm_matmul op = {
+            .n_token = n,
+            .x = limits->x,
+            .weight = *dm_weight_matrix(network->layers[layer].weights, &rows[i]),
+            .y = limits->y,
+            .accumulate = rows[i].n_out == network->config.d_model};
         check(network->ops.matmul.multiply(&op, 1, network->threads, &error), &error);
     }
 }
@@ -69,10 +82,15 @@ double limits_products(const struct limits *limits, size_t n_token) {
 }
 
 double limits_flops(const dm_model *model) {
-    const struct dm_model_config *config = &model->network.config;
-    double E = (double)config->d_inner, D = (double)config->d_model;
-    double narrow = (double)(config->dt_rank + 2 * config->d_state) + (double)config->dt_rank;
-    return 2 * (double)config->n_layer * (3 * D * E + narrow * E);
+    const struct dm_network *network = &model->network;
+    double sum = 0;
+    for (size_t layer = 0; layer < network->config.n_layer; layer++) {
+        struct dm_weight_row rows[DM_MAX_WEIGHT];
+        size_t n = list_matrices(&network->layers[layer], rows);
+        for (size_t i = 0; i < n; i++)
+            sum += 2 * (double)rows[i].n_out * (double)rows[i].n_in;
+    }
+    return sum;
 }
 
 /* ---- Exponentials ---- */
@@ -92,13 +110,12 @@ double limits_exponentials(const struct limits *limits, size_t n_token) {
     const struct dm_network *network = &limits->model->network;
     const struct dm_model_config *config = &network->config;
     bool is_avx2 = strcmp(network->ops.cpu, "avx2") == 0;
-    struct exponentials exponentials = {is_avx2 ? bench_exponentials_avx2
-                                                : bench_exponentials_avx512,
-                                        8 * dm_threads_count(network->threads),
-                                        0,
-                                        {0}};
+    struct exponentials exponentials = {.make = is_avx2 ? bench_exponentials_avx2
+                                                        : bench_exponentials_avx512,
+                                        .n_piece = 8 * dm_threads_count(network->threads)};
     /* the scan's, and those of two SiLUs and of softplus */
-    size_t n = n_token * config->n_layer * config->d_inner * (config->d_state + 3);
+    size_t n = n_token * config->n_layer * dm_model_size(config, "d_inner") *
+               (dm_model_size(config, "d_state") + 3);
     if (strcmp(network->ops.cpu, "reference") == 0 || exponentials.n_piece > 1024)
         return 0;
     exponentials.n = n / exponentials.n_piece / 64 * 64;
@@ -130,7 +147,7 @@ static void sum_piece(void *context, size_t i) {
 }
 
 double limits_memory(const struct limits *limits) {
-    struct sweep sweep = {limits->words, limits->n_word, 64, {0}};
+    struct sweep sweep = {.words = limits->words, .n_word = limits->n_word, .n_piece = 64};
     double begin = seconds();
     dm_parallel_for(limits->model->network.threads, sweep.n_piece, sum_piece, &sweep);
     return seconds() - begin;

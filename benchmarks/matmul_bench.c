@@ -7,15 +7,13 @@
  *
  * From the environment: DM_THREADS, DM_CPU. */
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <time.h>
 
 #include "backends/cpu.h"
 #include "backends/onednn_limit.h"
 #include "base/half.h"
 #include "base/memory.h"
 #include "base/random.h"
+#include "bench.h"
 
 enum { head_tokens = 256 };
 
@@ -52,19 +50,6 @@ static const struct {
       {"out_proj", 768, 1536, false}}},
 };
 static const struct shape head = {"head", 50280, 768, false};
-
-static double now(void) {
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
-}
-
-static void check(dm_status status, const dm_error *error) {
-    if (!status)
-        return;
-    fprintf(stderr, "matmul_bench: %s\n", error->message);
-    exit(1);
-}
 
 /* One product: forwards, back (by the transposed weight), or the weight's gradient. */
 enum kind { FORWARD, BACK, GRADIENT, PACK, PACK_TRANSPOSED, n_kind };
@@ -108,10 +93,10 @@ static void run_once(const struct run *run) {
 
 /* Seconds for one. */
 static double run_several(const struct run *run, size_t n) {
-    double begin = now();
+    double begin = seconds();
     for (size_t i = 0; i < n; i++)
         run_once(run);
-    return (now() - begin) / (double)n;
+    return (seconds() - begin) / (double)n;
 }
 
 /* Seconds: the best of the runs that 0.3 seconds have room for, three at least. */
@@ -131,9 +116,9 @@ static double measure(const struct bench *b, const struct shape *shape, dm_dtype
         check(matmul->matrix_new(matmul->state, &run.source, compute, &run.matrix, &error), &error);
     check(matmul->begin(matmul->state, dm_threads_count(b->threads), &error), &error);
     run_once(&run);
-    double best = run_several(&run, 1), end = now() + 0.3;
+    double best = run_several(&run, 1), end = seconds() + 0.3;
     size_t n = (size_t)(1e-4 / fmax(best, 1e-8)) + 1; /* not less than the clock can tell */
-    for (size_t i = 0; i < 3 || now() < end; i++)
+    for (size_t i = 0; i < 3 || seconds() < end; i++)
         best = fmin(best, run_several(&run, n));
     matmul->end(matmul->state);
     matmul->matrix_free(run.matrix);
@@ -145,32 +130,32 @@ static void print_start(const struct bench *b, const char *name, dm_dtype comput
            dm_threads_count(b->threads));
 }
 
-/* Prints a line; returns the seconds. */
+/* Prints a line; returns the time, in seconds. */
 static double report(const struct bench *b, const struct shape *shape, dm_dtype compute,
                      enum kind kind, size_t n_token) {
-    double seconds = measure(b, shape, compute, kind, n_token);
+    double time = measure(b, shape, compute, kind, n_token);
     double n_element = (double)shape->n_out * (double)shape->n_in;
     print_start(b, kinds[kind], compute);
     printf(", \"matrix\": \"%s\", \"n_out\": %zu, \"n_in\": %zu", shape->name, shape->n_out,
            shape->n_in);
     if (kind >= PACK)
-        printf(", \"gb_per_s\": %.1f, \"us\": %.1f}\n", 4e-9 * n_element / seconds, seconds * 1e6);
+        printf(", \"gb_per_s\": %.1f, \"us\": %.1f}\n", 4e-9 * n_element / time, time * 1e6);
     else
         printf(", \"n_token\": %zu, \"gflops\": %.1f, \"ms\": %.3f}\n", n_token,
-               2e-9 * n_element * (double)n_token / seconds, seconds * 1e3);
-    return seconds;
+               2e-9 * n_element * (double)n_token / time, time * 1e3);
+    return time;
 }
 
 static void report_limit(const struct bench *b, dm_dtype compute) {
     for (int packed = 0; packed < 2; packed++) {
-        double seconds;
+        double time;
         dm_error error;
-        check(dm_onednn_limit(4096, 768, 3072, compute, packed, 20, b->threads, &seconds, &error),
+        check(dm_onednn_limit(4096, 768, 3072, compute, packed, 20, b->threads, &time, &error),
               &error);
         print_start(b, "limit", compute);
         printf(", \"weight\": \"%s\", \"n_token\": 4096, \"n_in\": 768, \"n_out\": 3072, "
                "\"gflops\": %.1f}\n",
-               packed ? "packed" : "plain", 2e-9 * 4096 * 768 * 3072 / seconds);
+               packed ? "packed" : "plain", 2e-9 * 4096 * 768 * 3072 / time);
     }
 }
 
@@ -179,10 +164,10 @@ static void report_model(const struct bench *b, size_t model, dm_dtype compute) 
     double total[n_kind] = {0}, n_flop = 0;
     for (size_t i = 0; i < 6; i++) {
         const struct shape *shape = &models[model].shapes[i];
-        dm_dtype own = shape->always_f32 ? DM_DTYPE_F32 : compute;
+        dm_dtype type = shape->always_f32 ? DM_DTYPE_F32 : compute;
         n_flop += 6 * (double)shape->n_out * (double)shape->n_in * (double)b->n_token;
         for (enum kind kind = FORWARD; kind < n_kind; kind++)
-            total[kind] += report(b, shape, own, kind, b->n_token);
+            total[kind] += report(b, shape, type, kind, b->n_token);
     }
     double products = total[FORWARD] + total[BACK] + total[GRADIENT];
     print_start(b, "layer", compute);
@@ -202,16 +187,12 @@ static float *random_floats(size_t n) {
     return p;
 }
 
-static size_t setting(const char *text, size_t otherwise) {
-    return text ? strtoul(text, NULL, 10) : otherwise;
-}
-
 int main(int n_argument, char **arguments) {
     dm_error error;
-    struct bench b = {.n_token = setting(n_argument > 1 ? arguments[1] : NULL, 4096)};
+    struct bench b = {.n_token = n_argument > 1 ? strtoul(arguments[1], NULL, 10) : 4096};
     size_t wide =
         b.n_token * 1536 > head_tokens * head.n_out ? b.n_token * 1536 : head_tokens * head.n_out;
-    check(dm_threads_new(setting(getenv("DM_THREADS"), 0), &b.threads, &error), &error);
+    check(dm_threads_new(setting("DM_THREADS", 0), &b.threads, &error), &error);
     check(dm_cpu_ops(getenv("DM_CPU"), &b.ops, &error), &error);
     b.x = random_floats(wide);
     b.dy = random_floats(wide);

@@ -2,13 +2,11 @@
  * for each: nanoseconds per token (the best of several runs), what that makes in elements and bytes
  * per second, and how many times faster than the reference it is. */
 #include <math.h>
-#include <stdio.h>
-#include <string.h>
-#include <time.h>
 
 #include "base/cpu_features.h"
 #include "base/memory.h"
 #include "base/random.h"
+#include "bench.h"
 #include "ops/ops.h"
 
 enum { N_TOKEN = 512, D_MODEL = 768, D_INNER = 1536, D_STATE = 16, D_CONV = 4, BLOCK = 256 };
@@ -20,12 +18,6 @@ struct bench {
     float *dx, *dweight, *dvector, *logits, *parameters; /* for the backward passes */
     float *dy, *ddelta, *dz, *dA, *dBC, *dstate, *checkpoints;
 };
-
-static double now(void) {
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
-}
 
 static const size_t start[] = {0, N_TOKEN};
 
@@ -179,11 +171,11 @@ static const struct {
 
 /* The best of the runs that half a second has room for, three at least. */
 static double measure(const struct bench *b, void (*run)(const struct bench *b)) {
-    double best = INFINITY, end = now() + 0.5;
-    for (size_t i = 0; i < 3 || now() < end; i++) {
-        double begin = now();
+    double best = INFINITY, end = seconds() + 0.5;
+    for (size_t i = 0; i < 3 || seconds() < end; i++) {
+        double begin = seconds();
         run(b);
-        double took = now() - begin;
+        double took = seconds() - begin;
         best = took < best ? took : best;
     }
     return best;

@@ -11,8 +11,7 @@ if [ "${1:-}" = --llama-bench ]; then
 fi
 build=${1:-build}
 "$(dirname "$0")/configure.sh" "$build" -Dbenchmarks=true
-ninja -C "$build" benchmarks/ops_bench benchmarks/engine_bench benchmarks/matmul_bench \
-    benchmarks/training_bench programs/decimamba >/dev/null
+ninja -C "$build" benchmarks programs/decimamba >/dev/null
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 "$(dirname "$0")/bench_model.sh" "$folder/model" "$build"

@@ -27,4 +27,4 @@ if [ -f "$build-clang/build.ninja" ]; then
 else
     CC=clang meson setup "$build-clang" -Dwerror=true >/dev/null
 fi
-ninja -C "$build-clang"
+ninja -C "$build-clang" all benchmarks

@@ -5,13 +5,13 @@
 #include "base/memory.h"
 
 /* 255 times 127 for each of so many inputs is still below 2^31. */
-enum { most_inputs = 1 << 16 };
+enum { max_inputs = 1 << 16 };
 
 dm_status dm_bytes_new(struct dm_matrix *matrix, dm_error *error) {
-    if (matrix->row > most_inputs)
+    if (matrix->row > max_inputs)
         return dm_fail(error, DM_ERROR_UNSUPPORTED,
                        "dtype int8: a weight of %zu inputs, at most %d are possible", matrix->n_in,
-                       most_inputs);
+                       max_inputs);
     matrix->scale = dm_memory_array(matrix->n_out, sizeof *matrix->scale);
     matrix->offset = dm_memory_array(matrix->n_out, sizeof *matrix->offset);
     return matrix->scale && matrix->offset ? DM_OK : dm_fail_memory(error, "a weight");

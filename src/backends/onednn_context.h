@@ -30,9 +30,9 @@ struct dm_pack_block {
 struct dm_matmul_context {
     struct dm_onednn onednn;
     struct dm_convert convert;
-    pthread_mutex_t mutex; /* guards what follows */
+    pthread_mutex_t mutex;                   /* guards what follows */
     struct dm_workspaces workspaces, shared; /* a thread's; a call's */
-    struct dm_pack_block *blocks; /* the latest first */
+    struct dm_pack_block *blocks;            /* the latest first */
 };
 
 dm_status dm_matmul_context_open(struct dm_matmul_context *context,

@@ -15,10 +15,10 @@ enum {
     token_step = 64,       /* zeros fill the last chunk up to a multiple of this */
     round_bytes = 1 << 19, /* of packed x, so that it stays in the cache, at least a chunk */
     group_columns = 128,   /* of x, packed as one piece */
-    wide_slice = 256,      /* columns, where that gives least_slices; else DM_COLUMN_BLOCK */
-    least_slices = 4,
-    least_tiles = 8, /* fewer are cut, down to least_rows */
-    least_rows = 32
+    wide_slice = 256,      /* columns, where that gives min_slices; else DM_COLUMN_BLOCK */
+    min_slices = 4,
+    min_tiles = 8, /* fewer are cut, down to min_rows */
+    min_rows = 32
 };
 
 struct gradient {
@@ -35,7 +35,7 @@ struct gradient {
     dnnl_status_t failure;
 };
 
-static size_t least(size_t a, size_t b) {
+static size_t min(size_t a, size_t b) {
     return a < b ? a : b;
 }
 
@@ -44,7 +44,7 @@ static size_t divide_up(size_t a, size_t b) {
 }
 
 static size_t columns_of_slice(const struct gradient *g, size_t slice) {
-    return least(g->slice_columns, g->op->n_in - slice * g->slice_columns);
+    return min(g->slice_columns, g->op->n_in - slice * g->slice_columns);
 }
 
 struct chunk {
@@ -53,7 +53,7 @@ struct chunk {
 
 static struct chunk chunk_of(const struct gradient *g, size_t index) {
     size_t first = g->token + index * g->chunk_tokens;
-    size_t n = least(g->op->n_token - first, g->chunk_tokens);
+    size_t n = min(g->op->n_token - first, g->chunk_tokens);
     return (struct chunk){first, n, divide_up(n, token_step) * token_step};
 }
 
@@ -85,7 +85,7 @@ static void transpose_bf16(const struct gradient *g, const struct chunk *chunk, 
     const struct dm_convert *convert = &g->context->convert;
     uint32_t pairs[PAIRS][DM_TILE_ROWS], *to = (uint32_t *)(void *)out;
     for (size_t t = 0; t < chunk->n; t += (size_t)2 * PAIRS) {
-        size_t n = least(chunk->n - t, (size_t)2 * PAIRS), step = g->op->n_out;
+        size_t n = min(chunk->n - t, (size_t)2 * PAIRS), step = g->op->n_out;
         for (size_t i = DM_ROWS_AHEAD; i < DM_ROWS_AHEAD + n && t + i < chunk->n; i++)
             dm_prefetch_row(dy + (t + i) * step, n_row);
         for (size_t i = 0; i < n; i += 2) {
@@ -114,7 +114,7 @@ static void feed_piece(void *context, size_t piece) {
     size_t n_group = divide_up(g->op->n_in, group_columns);
     size_t column = piece % n_group * group_columns;
     const struct chunk chunk = chunk_of(g, piece / n_group);
-    pack_x(g, &chunk, 0, column, least(g->op->n_in - column, group_columns),
+    pack_x(g, &chunk, 0, column, min(g->op->n_in - column, group_columns),
            g->x + piece / n_group * g->slice_bytes);
 }
 
@@ -156,7 +156,7 @@ static dnnl_status_t multiply_tile(const struct gradient *g, size_t tile,
                                    struct dm_workspace *workspace) {
     size_t row = tile * g->tile_rows;
     struct piece piece = {.runner = &workspace->runner,
-                          .n_row = least(g->op->n_out - row, g->tile_rows),
+                          .n_row = min(g->op->n_out - row, g->tile_rows),
                           .dy = workspace->bytes,
                           .y = g->op->dweight + row * g->op->n_in,
                           .scratch = workspace->bytes + g->tile_bytes};
@@ -219,14 +219,13 @@ static void choose_pieces(struct gradient *g) {
     g->element = g->op->compute == DM_DTYPE_BF16 ? sizeof(uint16_t) : sizeof(float);
     g->chunk_tokens = chunk_bytes / g->element;
     g->tile_rows = DM_TILE_ROWS;
-    while (n_out > DM_TILE_ROWS && g->tile_rows > least_rows &&
-           divide_up(n_out, g->tile_rows) < least_tiles)
+    while (n_out > DM_TILE_ROWS && g->tile_rows > min_rows &&
+           divide_up(n_out, g->tile_rows) < min_tiles)
         g->tile_rows /= 2;
     g->n_tile = divide_up(n_out, g->tile_rows);
     g->slice_columns = n_in;
     if (g->n_tile == 1)
-        g->slice_columns =
-            least(n_in, n_in < wide_slice * least_slices ? DM_COLUMN_BLOCK : wide_slice);
+        g->slice_columns = min(n_in, n_in < wide_slice * min_slices ? DM_COLUMN_BLOCK : wide_slice);
     g->n_slice = divide_up(n_in, g->slice_columns);
 }
 
@@ -258,16 +257,17 @@ static void measure_pieces(struct gradient *g) {
 
 /* Tile by tile: x is packed once. */
 static dm_status run_tiles(struct gradient *g, struct dm_threads *threads, dm_error *error) {
-    size_t most = round_bytes / g->slice_bytes, n_left = divide_up(g->op->n_token, g->chunk_tokens);
-    most = least(n_left, most ? most : 1);
+    size_t n_max = round_bytes / g->slice_bytes,
+           n_left = divide_up(g->op->n_token, g->chunk_tokens);
+    n_max = min(n_left, n_max ? n_max : 1);
     struct dm_matmul_context *context = g->context;
     struct dm_workspace *packed =
-        dm_workspace_take(context, &context->shared, most * g->slice_bytes);
+        dm_workspace_take(context, &context->shared, n_max * g->slice_bytes);
     if (!packed)
         return dm_fail_memory(error, "a weight's gradient");
     g->x = packed->bytes;
     for (; n_left && !g->failure; n_left -= g->n_chunk) {
-        g->n_chunk = least(n_left, most);
+        g->n_chunk = min(n_left, n_max);
         dm_parallel_for(threads, g->n_chunk * divide_up(g->op->n_in, group_columns), feed_piece, g);
         dm_parallel_for(threads, g->n_tile, multiply_piece, g);
         g->token += g->n_chunk * g->chunk_tokens;

@@ -96,15 +96,15 @@ static dnnl_status_t describe_product(const struct dm_onednn *onednn, struct dm_
     return status;
 }
 
-/* Is the product of 2^i rows made as that of the most is? */
+/* Does the same implementation run 2^i rows as runs the largest i? */
 static void compare_implementation(struct dm_kernel *kernel, int i,
                                    const_dnnl_primitive_desc_t description) {
     const char *name = "";
     dnnl_primitive_desc_query(description, dnnl_query_impl_info_str, 0, &name);
     if (i == DM_TILE_LOG2)
         snprintf(kernel->implementation, sizeof kernel->implementation, "%s", name);
-    if (kernel->least == i + 1 && strcmp(name, kernel->implementation) == 0)
-        kernel->least = i;
+    if (kernel->min_log2 == i + 1 && strcmp(name, kernel->implementation) == 0)
+        kernel->min_log2 = i;
 }
 
 static dnnl_status_t make_primitive(const struct dm_onednn *onednn, struct dm_kernel *kernel,
@@ -180,7 +180,7 @@ static dm_status make_kernel(const struct dm_onednn *onednn, const struct dm_pro
     if (!kernel)
         return dm_fail_memory(error, "a matrix product");
     kernel->product = *product;
-    kernel->least = DM_TILE_LOG2 + 1;
+    kernel->min_log2 = DM_TILE_LOG2 + 1;
     dnnl_status_t status = make_primitives(onednn, kernel);
     if (!status)
         status = read_layout(kernel);
@@ -212,8 +212,8 @@ dm_status dm_kernel_find(struct dm_onednn *onednn, const struct dm_product *prod
 int dm_kernel_rows_log2(const struct dm_kernel *kernel, size_t n_row) {
     enum { PLAIN_STEP = 2 }; /* plain kernels: products of 4, 16 and 64 rows */
     int step = kernel->blocked ? 1 : PLAIN_STEP, i = DM_TILE_LOG2;
-    int least = kernel->blocked || kernel->least > PLAIN_STEP ? kernel->least : PLAIN_STEP;
-    while (n_row < (size_t)1 << i && i - step >= least)
+    int min = kernel->blocked || kernel->min_log2 > PLAIN_STEP ? kernel->min_log2 : PLAIN_STEP;
+    while (n_row < (size_t)1 << i && i - step >= min)
         i -= step;
     return i;
 }

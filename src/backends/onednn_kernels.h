@@ -46,7 +46,7 @@ struct dm_kernel {
     struct dm_product product;
     struct dm_layout layout;
     bool blocked; /* else the weight lies plain, inputs outermost */
-    int least;    /* the smallest i that is used */
+    int min_log2; /* the smallest i that is used */
     char implementation[64];
     size_t scratch_bytes;
     dnnl_memory_desc_t weight, x[DM_TILE_LOG2 + 1], y[DM_TILE_LOG2 + 1];

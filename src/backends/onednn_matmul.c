@@ -14,7 +14,7 @@
 #include "backends/onednn_matrix.h"
 #include "base/memory.h"
 
-enum { least_tiles = 4 /* fewer rows than so many tiles are cut by columns */ };
+enum { min_tiles = 4 /* fewer rows than so many tiles are cut by columns */ };
 
 /* ---- Rows of x as the products take them ---- */
 
@@ -230,7 +230,7 @@ static void run_job(void *context, size_t i) {
 
 static struct job cut(const struct dm_matmul *op) {
     size_t n_tile = (op->n_token + DM_TILE_ROWS - 1) / DM_TILE_ROWS;
-    bool by_columns = n_tile < least_tiles && op->weight->n_slice > 1;
+    bool by_columns = n_tile < min_tiles && op->weight->n_slice > 1;
     return (struct job){op, by_columns, by_columns ? op->weight->n_slice : n_tile};
 }
 

@@ -1,4 +1,4 @@
-/* Moving rows between a span and the one above it. */
+/* Gathering rows, and scattering them back: of the kept tokens at a cut, or of the last ones. */
 #ifndef DM_LAYERS_GATHER_H
 #define DM_LAYERS_GATHER_H
 

@@ -1,5 +1,5 @@
-/* A network: a list of layers between an embedding and a head; and a batch of tokens at work in it.
- * Reading and training share these. */
+/* A network: a list of layers between an embedding and a head; and a batch of tokens that runs through
+ * it. Reading and training share both. */
 #ifndef DM_LAYERS_NETWORK_H
 #define DM_LAYERS_NETWORK_H
 
@@ -23,20 +23,21 @@ struct dm_network {
     dm_real *final_norm;     /* [d_model] */
     struct dm_matrix *head;  /* [vocab_size, d_model] */
     struct dm_slice_plan slices;
-    struct dm_profile *profile; /* NULL: nobody wants to know */
+    struct dm_profile *profile; /* NULL: not profiled */
 };
 
-/* A batch at work: rows of `at`, sequences by `at->start`, one state for each. */
+/* A batch: the rows of `at`, in sequences by `at->start`, each with its own state. */
 struct dm_batch {
     const struct dm_network *network;
     struct dm_buffers *at;
     size_t n_token, n_sequence;     /* `at->start` holds n_sequence + 1 offsets */
-    struct dm_state *const *states; /* [n_sequence]; NULL: `at` points at the layer's states */
-    const size_t *first_position;   /* [n_sequence] of their first rows, in the input of the layers
-                                       at work; NULL: 0 */
+    struct dm_state *const *states; /* [n_sequence]; NULL: `at->state` is set already */
+    const size_t
+        *first_position; /* [n_sequence] of their first rows in the input of the layers that
+                                       run now; NULL: 0 */
     dm_status (*observe)(void *observer, const struct dm_batch *batch, size_t layer,
                          dm_error *error);
-    void *observer; /* told of each layer when its Delta is there; observe NULL: nobody */
+    void *observer; /* called for each layer once its Delta is there; observe NULL: not */
 };
 
 static inline const struct dm_layer_kind *dm_layer_kind_of(const struct dm_network *network,
@@ -44,8 +45,7 @@ static inline const struct dm_layer_kind *dm_layer_kind_of(const struct dm_netwo
     return network->layers[layer].config->kind;
 }
 
-/* Are the batch's rows to go through layers by slices of channels? Training's are not: it keeps what
- * slices do not store. */
+/* Does the batch run by slices of channels? Not in training, which keeps what slices never store. */
 static inline bool dm_batch_is_sliced(const struct dm_batch *batch) {
     return batch->at->scratch != NULL;
 }

@@ -1,5 +1,4 @@
-/* What layers of every kind are made of: products and norms over a batch, timed and split over
- * threads. */
+/* Products and norms over a batch, split over threads and profiled: for layers of every kind. */
 #ifndef DM_LAYERS_PRODUCTS_H
 #define DM_LAYERS_PRODUCTS_H
 
@@ -9,7 +8,7 @@
 dm_status dm_multiply(const struct dm_batch *batch, const struct dm_matrix *weight,
                       const dm_real *x, bool accumulate, dm_real *y, enum dm_operation operation,
                       dm_error *error);
-/* Products that do not depend on each other, side by side. */
+/* Independent products, side by side. */
 dm_status dm_multiply_all(const struct dm_batch *batch, const struct dm_matmul *products, size_t n,
                           enum dm_operation operation, dm_error *error);
 /* RMSNorm of the batch's rows. */

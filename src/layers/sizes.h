@@ -7,8 +7,8 @@
 /* Sizes stay below 2^31, so that products of two fit. */
 #define DM_SIZE_LIMIT ((size_t)1 << 31)
 
-/* Where a layer's sizes stand: in transformers' dialect the whole object, in state-spaces' its
- * ssm_cfg (NULL: there is none). `name` (a path) heads messages. */
+/* Where a layer's sizes are: in transformers' dialect the whole object, in state-spaces' its ssm_cfg
+ * (NULL: there is none). Messages begin with `name`, a path. */
 struct dm_config_source {
     const json_t *object;
     const char *name;
@@ -21,23 +21,23 @@ static inline const char *dm_dialect_key(const struct dm_config_source *source,
     return source->model_type ? transformers : official;
 }
 
-/* object[key], which must be in [1, 2^31). `*size` holds the default, 0: there is none. */
+/* object[key], which must be in [1, 2^31). `*size` is the default; 0: the key is required. */
 dm_status dm_get_size(const json_t *object, const char *key, const char *name, size_t *size,
                       dm_error *error);
-/* A rank in figures, or "auto": d_model / 16, rounded up. That is the default too. */
+/* A number, or "auto": d_model / 16, rounded up, which is the default too. */
 dm_status dm_get_rank(const json_t *object, const char *key, const char *name, size_t d_model,
                       size_t *rank, dm_error *error);
 /* "expand" * d_model; `expand` need not be whole, and is 2 where it is missing. */
 dm_status dm_get_expanded(const json_t *object, const char *name, size_t d_model, size_t *size,
                           dm_error *error);
-/* true or false, as 1 or 0; where there is none, `*value` stays as it is. */
+/* true or false, as 1 or 0; unchanged where the key is missing. */
 dm_status dm_get_switch(const json_t *object, const char *key, const char *name, size_t *value,
                         dm_error *error);
-/* In [0, 1); where there is none, `*epsilon` stays as it is. */
+/* In [0, 1); unchanged where the key is missing. */
 dm_status dm_get_epsilon(const json_t *object, const char *key, const char *name, double *epsilon,
                          dm_error *error);
 
-/* Each call takes the new value over; false: memory is short. */
+/* Each sets a key; false: memory is short. */
 bool dm_put_size(json_t *object, const char *key, size_t value);
 bool dm_put_bool(json_t *object, const char *key, bool value);
 bool dm_put_real(json_t *object, const char *key, double value);

@@ -1,6 +1,6 @@
-/* A part of a layer by slices of channels, for reading: what a product makes of a slice is used by
- * the operations that follow it while it is in the thread's own cache, and is never stored whole.
- * Bits are those of the operations one after the other. */
+/* A part of a layer by slices of channels, for reading: the operations after a product use its slice
+ * while it is in the thread's own cache, and the whole result is never stored. The bits are those of
+ * running one operation after the other. */
 #ifndef DM_LAYERS_SLICES_H
 #define DM_LAYERS_SLICES_H
 
@@ -13,7 +13,7 @@ struct dm_slices {
     size_t layer;
     /* does all for a slice, with two scratch buffers [n_token, plan's width] of its thread */
     void (*run)(struct dm_slices *slices, size_t slice, dm_real *scratch[2]);
-    const void *x; /* rows of what is multiplied, as the products take them */
+    const void *x; /* the rows that are multiplied, converted for the products */
     size_t n_slice;
     atomic_size_t next;
     struct dm_first_error first_error;
@@ -26,7 +26,7 @@ struct dm_columns {
 struct dm_columns dm_slice_columns(const struct dm_batch *batch, const struct dm_matrix *matrix,
                                    size_t slice);
 
-/* Rows x [n_token, width] as products by slices with `matrix` take them. */
+/* Converts rows x [n_token, width] for products with slices of `matrix`. */
 void dm_slices_prepare(const struct dm_batch *batch, const struct dm_matrix *matrix,
                        const dm_real *x, size_t width);
 /* Runs every slice of a product of `matrix` and rows x [n_token, n_in]; where dm_slices_prepare has
@@ -35,13 +35,13 @@ dm_status dm_slices_run(const struct dm_batch *batch, size_t layer,
                         void (*run)(struct dm_slices *slices, size_t slice, dm_real *scratch[2]),
                         const struct dm_matrix *matrix, const dm_real *x, size_t n_in,
                         dm_error *error);
-/* The columns of a slice of a product of rows x into y, rows of which are `step` apart; false: it
- * failed, as the run will say. */
+/* Writes the slice's columns of the product of rows x to y, whose rows are `step` apart; false: it
+ * failed, and dm_slices_run returns the error. */
 bool dm_slice_multiply(struct dm_slices *slices, const struct dm_matrix *matrix, const void *x,
                        size_t slice, dm_real *y, size_t step, bool accumulate,
                        enum dm_operation operation);
 
-/* Do the slices of both matrices hold the same columns? And how wide is the widest? */
+/* Do the slices of both matrices hold the same columns? How wide is the widest? */
 bool dm_slices_agree(const struct dm_matmul_backend *matmul, const struct dm_matrix *a,
                      const struct dm_matrix *b);
 size_t dm_widest_slice(const struct dm_matmul_backend *matmul, const struct dm_matrix *matrix);

@@ -1,7 +1,7 @@
-/* The recurrent state of one sequence in every layer.
+/* The recurrent states of one sequence, in every layer.
  *
- * States of one name and sort lie side by side, layer after layer, as a session file has them:
- * [n_layer of the sort, the state's shape]. */
+ * States of one name and sort are one array, as in a session file: [n_layer of the sort, the state's
+ * shape]. */
 #ifndef DM_LAYERS_STATE_H
 #define DM_LAYERS_STATE_H
 
@@ -13,7 +13,7 @@ struct dm_state {
 
 /* Reals of all layers' states. */
 size_t dm_state_size(const struct dm_model_config *config);
-/* Where one of a layer's states begins; and where those of a sort do. */
+/* The offset of one of a layer's states; and of a sort's array of them. */
 size_t dm_state_offset(const struct dm_model_config *config, size_t layer, size_t state);
 size_t dm_state_sort_offset(const struct dm_model_config *config, size_t sort, size_t state);
 
@@ -22,7 +22,7 @@ dm_status dm_state_new(const struct dm_model_config *config, struct dm_state *st
                        dm_error *error);
 void dm_state_free(struct dm_state *state);
 void dm_state_clear(const struct dm_model_config *config, struct dm_state *state);
-/* Zeros in what follows the cut at `layer`: its states after the cut, and all of the layers above. */
+/* Clears what follows the cut at `layer`: its states after the cut, and those of all layers above. */
 void dm_state_clear_above(const struct dm_model_config *config, struct dm_state *state,
                           size_t layer);
 

@@ -37,7 +37,7 @@ static dm_status load_matrix(const struct dm_model *model, struct dm_weight weig
     return matmul->matrix_new(matmul->state, &source, compute, matrix, error);
 }
 
-/* What the operations want in another layout than the checkpoint's. */
+/* A parameter in the layout that the operations want. */
 static dm_status load_arranged(const struct dm_model *model, size_t layer,
                                const struct dm_weight_row *row, float **arranged, dm_error *error) {
     float *stored = NULL;
@@ -93,7 +93,7 @@ static void load_one(void *context, size_t layer) {
         return;
     if (load_layer(loading->model, layer, &error))
         dm_first_error_keep(&loading->first_error, &error);
-    dm_checkpoint_forget_pages(loading->model->checkpoint); /* what is packed is not needed twice */
+    dm_checkpoint_forget_pages(loading->model->checkpoint); /* what is packed is not read again */
 }
 
 static dm_status load_layers(const struct dm_model *model, dm_error *error) {

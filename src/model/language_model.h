@@ -1,4 +1,4 @@
-/* A loaded model: weights ready for the operations, and the forward pass over packed batches. */
+/* A loaded model: its network, with weights ready for the operations, and its idle buffers. */
 #ifndef DM_MODEL_LANGUAGE_MODEL_H
 #define DM_MODEL_LANGUAGE_MODEL_H
 
@@ -16,8 +16,8 @@ struct dm_model {
     dm_dtype compute;
     struct dm_calibration *calibration; /* NULL: no decimamba.json */
     size_t n_parameter, weight_bytes, packed_bytes;
-    size_t chunk; /* tokens that pass through the layers at once */
-    bool check;   /* sessions look for numbers that are not finite */
+    size_t chunk; /* tokens that run through the layers at once */
+    bool check;   /* sessions check for NaN and infinity */
     bool no_map;  /* files are read into memory */
     pthread_mutex_t mutex;
     struct dm_buffers *free_buffers;

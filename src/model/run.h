@@ -12,26 +12,26 @@ void dm_embed(const struct dm_batch *batch);
 void dm_layer_norm(const struct dm_batch *batch, size_t layer);
 /* residual -> normed and what the layer carries. */
 dm_status dm_layer_inputs(const struct dm_batch *batch, size_t layer, dm_error *error);
-/* What the layer carries -> its step; shown to whoever looks on. */
+/* What the layer carries -> its step; then calls the observer. */
 dm_status dm_layer_delta(const struct dm_batch *batch, size_t layer, dm_error *error);
 /* normed, carried, step -> residual += ... */
 dm_status dm_layer_outputs(const struct dm_batch *batch, size_t layer, dm_error *error);
-/* Layers first .. end - 1, which drop nothing: by slices where there is room for them, and nobody is
- * to be shown Delta; else one operation after the other. */
+/* Runs layers first .. end - 1, which drop nothing: by slices where the batch has scratch for them and
+ * no observer; else one operation after the other. */
 dm_status dm_layers(const struct dm_batch *batch, size_t first, size_t end, dm_error *error);
-/* step, residual -> score, as the context's stage has it; nothing where the latest tokens are kept. */
+/* step, residual -> score, by the stage's method; nothing where the method scores nothing. */
 void dm_layer_score(const struct dm_batch *batch, const struct dm_context *context,
                     const struct dm_stage *stage);
 /* logits [n_token, vocab_size] of the first n_token rows of residual: head(final_norm(residual)). */
 dm_status dm_head(const struct dm_batch *batch, dm_real *logits, dm_error *error);
 
-/* `at` holds the buffers and states of the layer, where the batch's states say whose: training has
- * set them itself. */
+/* Points `at` to the layer's buffers and states; nothing where the batch has no states, in training,
+ * which sets them itself. */
 void dm_batch_use_layer(const struct dm_batch *batch, size_t layer);
 /* Can the layers at which the context drops tokens be scored as it asks? Else DM_ERROR_ARGUMENT. */
 dm_status dm_check_stages(const struct dm_model_config *config, const struct dm_context *context,
                           dm_error *error);
-/* How slices are cut, once the weights are there. */
+/* Plans the slices, once the weights are loaded. */
 void dm_plan_slices(struct dm_network *network);
 
 #endif

@@ -3,8 +3,8 @@
  *
  * A batch is one packed run of tokens: [n_token, d] rows, sequence s being the rows
  * start[s] .. start[s + 1). Token-wise operations work on a range of rows, the two that run along a
- * sequence on a range of channels; whoever calls them splits the work over threads. No result
- * depends on the split. */
+ * sequence on a range of channels; the caller splits the work over threads. No result depends on the
+ * split. */
 #ifndef DM_OPS_OPS_H
 #define DM_OPS_OPS_H
 
@@ -44,7 +44,7 @@ struct dm_ops {
     void (*adamw)(const struct dm_adamw *op, size_t first, size_t n);
     double (*square_sum)(const dm_real *x, size_t n);
 
-    struct dm_convert convert; /* for those who feed the products */
+    struct dm_convert convert; /* for the backends of the products */
     struct dm_matmul_backend matmul;
 };
 

@@ -1,4 +1,4 @@
-/* Where the time goes: thread-seconds by operation, for those who ask for a profile. */
+/* Where the time goes: thread-seconds by operation, where a profile was asked for. */
 #ifndef DM_OPS_PROFILE_H
 #define DM_OPS_PROFILE_H
 
@@ -31,11 +31,11 @@ static inline uint64_t dm_profile_now(void) {
     return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
-/* What dm_profile_end takes; `profile` NULL: nobody asks. */
+/* The start, for dm_profile_end; `profile` NULL: not profiled. */
 static inline uint64_t dm_profile_begin(const struct dm_profile *profile) {
     return profile ? dm_profile_now() : 0;
 }
-/* `n_thread` were at work from then until now. */
+/* Adds the time since `begin` of `n_thread` threads. */
 static inline void dm_profile_end(struct dm_profile *profile, enum dm_operation operation,
                                   uint64_t begin, size_t n_thread) {
     if (!profile)

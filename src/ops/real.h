@@ -1,6 +1,6 @@
-/* The number of the mathematics: float. The tests of the gradients build the reference operations
- * and the network once more on double (DM_DOUBLE), where central differences show whether a
- * derivative is right instead of drowning in rounding; <tgmath.h> gives both their functions. */
+/* The type of all arithmetic: float. The gradient tests build the reference operations and the network
+ * a second time on double (DM_DOUBLE), so that central differences show whether a derivative is right
+ * instead of drowning in rounding; <tgmath.h> has the functions of both. */
 #ifndef DM_OPS_REAL_H
 #define DM_OPS_REAL_H
 
@@ -18,7 +18,7 @@ typedef float dm_real;
  * dm_real itself (aligned). */
 void dm_reals_from(const void *data, dm_dtype dtype, size_t first, size_t n, dm_real *out);
 
-/* Rows that hold some channels, those from `first` on; whole rows have first 0. */
+/* Rows of some of the channels, from `first` on; whole rows have first 0. */
 struct dm_channel_view {
     const dm_real *data;
     size_t first, step; /* step: from row to row */

@@ -6,8 +6,8 @@
 
 enum { DM_CHANNEL_BLOCK = 64 }; /* ranges of channels are multiples of it */
 
-/* Calls run(op, first, n) on ranges of [0, n), multiples of `block` long, with `elements` for each
- * index: less than some thousands of them are not worth a hand-over to another thread. */
+/* Calls run(op, first, n) on ranges of [0, n) whose lengths are multiples of `block`. An index has
+ * `elements` of work: a range of less than some thousands is not worth waking a thread. */
 void dm_split(struct dm_threads *threads, const void *op,
               void (*run)(const void *op, size_t first, size_t n), size_t n, size_t block,
               size_t elements);

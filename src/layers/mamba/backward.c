@@ -1,4 +1,4 @@
-/* The way back through a layer: the parts follow forward.c from its end to its beginning. */
+/* The backward pass: follows forward.c from its end to its beginning. */
 #include "layers/backward.h"
 
 #include "layers/gather.h"
@@ -41,7 +41,7 @@ static void run_sum_parts(const void *opaque, size_t first, size_t n) {
 
 /* ---- From out_proj down to the scan's inputs, on the tokens that are kept ---- */
 
-/* From WIDE_0, dy: dz in its place, du in WIDE_1, ddelta in WIDE_2, dBC; y once more. */
+/* From dy in WIDE_0: dz in WIDE_0, du in WIDE_1, ddelta in WIDE_2, dBC; and recomputes y. */
 static void scan_back(const struct dm_layer_back *back) {
     const size_t *size = sizes_of(back);
     dm_real *const *grad = back->buffer_grad, *const *out = back->out->layer;
@@ -59,7 +59,7 @@ static void scan_back(const struct dm_layer_back *back) {
                  .dz = grad[WIDE_0],
                  .y = out[Y],
                  .dA = grad[GRADIENT_A],
-                 /* the operation always gives it: into what is scratch by now */
+                 /* always written: into scratch where it is not wanted */
                  .dD = dD ? dD : grad[GRADIENT_CONV],
                  .dBC_parts = grad[BC_PARTS],
                  .dssm_state = back->out->state[SSM_STATE]},
@@ -71,7 +71,7 @@ static void scan_back(const struct dm_layer_back *back) {
     dm_split(back->network->threads, &sum, run_sum_parts, back->n_after, 1, E);
 }
 
-/* out_proj's and in_z's weights, and what normed gets through z. */
+/* The weights of out_proj and in_z, and what reaches normed through z. */
 static dm_status gate_back(const struct dm_layer_back *back) {
     const struct mamba_weights *transposed = back->transposed;
     dm_real *const *grad = back->buffer_grad, *const *out = back->out->layer;
@@ -86,7 +86,7 @@ static dm_status gate_back(const struct dm_layer_back *back) {
     return status;
 }
 
-/* WIDE_2, ddelta, becomes the gradient of dt_proj's output; then dt_proj. */
+/* ddelta in WIDE_2 becomes the gradient of dt_proj's output; then dt_proj. */
 static dm_status delta_back(const struct dm_layer_back *back, dm_real *ddt) {
     const struct mamba_weights *transposed = back->transposed;
     dm_real *const *grad = back->buffer_grad, *const *out = back->out->layer;
@@ -125,7 +125,7 @@ static void part_norms_back(const struct dm_layer_back *back) {
                    2 * N);
 }
 
-/* WIDE_1, du, gets what x_proj gives it. */
+/* du in WIDE_1 += what comes through x_proj. */
 static dm_status x_proj_back(const struct dm_layer_back *back) {
     const struct mamba_weights *transposed = back->transposed;
     dm_real *const *grad = back->buffer_grad, *u = back->out->layer[U];
@@ -161,7 +161,7 @@ dm_status dm_mamba_outputs_back(const struct dm_layer_back *back) {
 
 /* ---- From the convolution down, on all tokens ---- */
 
-/* From du: dx in WIDE_2. */
+/* du -> dx in WIDE_2. */
 static void convolution_back(const struct dm_layer_back *back, const dm_real *du) {
     const size_t *size = sizes_of(back);
     dm_real *const *grad = back->buffer_grad;
@@ -182,7 +182,7 @@ static void convolution_back(const struct dm_layer_back *back, const dm_real *du
              back->n * size[D_CONV]);
 }
 
-/* The gradient of A_log is that of A times A; the operations' layout is the transpose. */
+/* dA_log = dA * A; both gradients are transposed from the operations' layout. */
 static void add_arranged(const struct dm_layer_back *back) {
     const size_t *size = sizes_of(back);
     const dm_real *A = weights_of(back)->A, *dA = back->buffer_grad[GRADIENT_A];

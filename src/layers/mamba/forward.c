@@ -1,11 +1,12 @@
-/* A layer, one operation after the other over the whole batch. */
+/* The forward pass, one operation after the other over the whole batch. */
 #include "layers/mamba/mamba.h"
 #include "layers/products.h"
 #include "ops/split.h"
 
 /* ---- Operations over threads ---- */
 
-/* An operation and the network whose table runs it, in the shape that a split calls. */
+/* Defines run_NAME, which dm_split calls, and its arguments: an operation and the network whose
+ * table runs it. */
 #define SPLIT_OP(name, operation)                                        \
     struct name##_call {                                                 \
         const struct dm_network *network;                                \

@@ -1,4 +1,4 @@
-/* The table of Mamba-1: what a layer is made of. */
+/* The table of Mamba-1. */
 #include "layers/mamba/mamba.h"
 
 #include <stddef.h>
@@ -19,7 +19,7 @@ static const struct dm_size_row sizes[] = {
     [DT_B_C_RMS] = {.name = "ssm_dt_b_c_rms", .gguf = "ssm.dt_b_c_rms", .is_switch = true},
 };
 
-/* intermediate_size counts where it is given: FalconMamba's "expand" is wrong. */
+/* intermediate_size wins where it is given: FalconMamba's "expand" is wrong. */
 static dm_status get_inner(const struct dm_config_source *source, struct dm_layer_config *config,
                            dm_error *error) {
     const json_t *inner =
@@ -64,7 +64,8 @@ static dm_status configure(const struct dm_config_source *source, struct dm_laye
 
 static bool describe(const struct dm_layer_config *config, json_t *object) {
     const size_t *size = config->size;
-    size_t expand = size[D_INNER] / config->d_model; /* must be whole; intermediate_size rules */
+    size_t expand =
+        size[D_INNER] / config->d_model; /* must be an integer; intermediate_size wins */
     return dm_put_size(object, "intermediate_size", size[D_INNER]) &&
            dm_put_size(object, "expand", expand ? expand : 1) &&
            dm_put_size(object, "state_size", size[D_STATE]) &&
@@ -87,7 +88,7 @@ static struct dm_model_names names(const struct dm_layer_config *config) {
 
 /* ---- Parameters ---- */
 
-/* As GGUF has A. */
+/* A, as GGUF stores it. */
 static float negative_exponential(float A_log) {
     return -expf(A_log);
 }
@@ -143,8 +144,8 @@ static struct dm_shape shape(const struct dm_layer_config *config, size_t parame
     }
 }
 
-/* llama.cpp has one epsilon for all norms: x_proj, whose output's norms have no weight, is scaled so
- * that theirs is that of the others. */
+/* llama.cpp has one epsilon for all norms. The norms of x_proj's output have no weight, so scaling
+ * x_proj is the same as giving them another epsilon. */
 static double gguf_scale(const struct dm_layer_config *config, size_t parameter) {
     double epsilon = config->real[RMS_EPSILON];
     return parameter == X_PROJ && config->size[DT_B_C_RMS] && epsilon != config->rms_norm_eps
@@ -221,8 +222,8 @@ static void arrange_conv(const struct dm_layer_config *config, const dm_real *co
             out[k * E + c] = conv1d[c * K + k];
 }
 
-/* -exp(A_log), and at most 2^127: A_log may be finite and its exponential not, and where a step is
- * 0, infinity times 0 would be NaN. Steps above 1e-36 leave 0 of a state either way. The vector code
+/* -exp(A_log), at most 2^127 in magnitude: exp may overflow for a finite A_log, and infinity times a
+ * step of 0 would be NaN. Either way a step above 1e-36 leaves nothing of a state. The vector code
  * needs room for A / ln 2. */
 static dm_real decay(dm_real A_log) {
     const dm_real max = 0x1p127f;
@@ -252,9 +253,9 @@ static const struct dm_weight_row vectors[] = {
 };
 enum { N_VECTOR = sizeof vectors / sizeof *vectors };
 
-/* in_proj is packed as two matrices and x_proj as two: each product's result is contiguous, and the
- * gate of a token that is dropped is never computed. x_proj and dt_proj stay in float32 whatever the
- * others run in: they make Delta, and Delta decides which tokens are kept. */
+/* in_proj and x_proj are packed as two matrices each: every product's result is contiguous, and the
+ * gate of a dropped token is never computed. x_proj and dt_proj stay in float32 whatever the others
+ * run in, because Delta comes from them and decides which tokens are kept. */
 static size_t weights(const struct dm_layer_config *config,
                       struct dm_weight_row rows[DM_MAX_WEIGHT]) {
     const size_t *size = config->size;
@@ -355,7 +356,7 @@ static struct dm_shape state_shape(const struct dm_layer_config *config, size_t 
     return dm_matrix_shape(state == CONV_STATE ? size[D_CONV] - 1 : size[D_STATE], size[D_INNER]);
 }
 
-/* ---- What others look at ---- */
+/* ---- Scores, probes and calibration ---- */
 
 static const dm_real *steps(const struct dm_batch *batch, size_t layer, size_t *width) {
     *width = mamba_sizes_of(batch, layer)[D_INNER];
@@ -367,7 +368,7 @@ static void show(const struct dm_batch *batch, size_t layer, size_t row, dm_prob
     view->d_inner = size[D_INNER];
     view->d_state = size[D_STATE];
     view->stride = 2 * size[D_STATE];
-    /* reals are floats wherever there are probes */
+    /* dm_real is float wherever there are probes */
     view->delta = (const float *)(batch->at->layer[DELTA] + row * size[D_INNER]);
     view->A = (const float *)mamba_weights_of(batch, layer)->A;
     view->B = (const float *)(batch->at->layer[BC] + row * view->stride);

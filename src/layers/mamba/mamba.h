@@ -5,8 +5,9 @@
  * Source: Gu & Dao 2023, figure 3 and Algorithm 2. FalconMamba: dt, B and C each pass an RMSNorm
  * without weight.
  *
- * mamba.c is the table, forward.c one operation after the other, slices.c the same by slices of
- * channels, backward.c the way back; recurrences.c describes convolution and scan for all three. */
+ * mamba.c is the table; forward.c runs one operation after the other, slices.c the same by slices of
+ * channels; backward.c is the backward pass; recurrences.c describes convolution and scan for all
+ * three. */
 #ifndef DM_LAYERS_MAMBA_MAMBA_H
 #define DM_LAYERS_MAMBA_MAMBA_H
 
@@ -53,16 +54,16 @@ struct mamba_weights {
 enum mamba_product { IN_X, IN_Z, X_DT, X_BC, DT_MATRIX, OUT_MATRIX };
 
 enum mamba_buffer {
-    X,      /* [n_token, d_inner], in_proj's first half; read by slices: nowhere */
+    X,      /* [n_token, d_inner], in_proj's first half; by slices: not stored */
     U,      /* [n_token, d_inner], after convolution and SiLU */
-    RAW_DT, /* x_proj's output; dt and BC themselves, unless a norm comes between and the backward
+    RAW_DT, /* x_proj's output: aliases of dt and BC, unless norms come between and the backward
                pass needs both */
     RAW_BC,
     DT,         /* [n_token, dt_rank] */
     BC,         /* [n_token, 2 * d_state] */
     DELTA,      /* [n_token, d_inner] */
     Z,          /* [n_token, d_inner], the gate */
-    Y,          /* [n_token, d_inner], what out_proj takes; reading: z */
+    Y,          /* [n_token, d_inner], out_proj's input; reading: an alias of z */
     CHECKPOINTS /* of the scan, for the backward pass */
 };
 

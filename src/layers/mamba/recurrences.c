@@ -1,4 +1,5 @@
-/* The operations along a sequence, as forward and backward pass, whole or by slices, call them. */
+/* Convolution and scan, described once for the forward pass (whole or by slices) and the backward
+ * pass. */
 #include "layers/mamba/mamba.h"
 
 struct dm_causal_conv1d dm_mamba_conv(const struct dm_batch *batch, size_t layer,

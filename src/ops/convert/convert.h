@@ -1,11 +1,11 @@
-/* What matrix products are fed with: numbers rounded to bf16 or to 8 bits, and transposed; and what
- * products in 8 bits give.
+/* The conversions around matrix products: rounding to bf16 or 8 bits, transposing, and turning the
+ * sums of products in 8 bits into floats.
  *
  * In 8 bits a row is x[i] = scale * (y[i] - 128), scale = max |x| / 127: symmetric, as unsigned bytes,
  * which every instruction set multiplies with signed ones.
  *
- * A pair is two bf16 in 32 bits, the first in the lower half: products in bf16 take their weights
- * so. A pair and a float are moved alike, as the 32 bits that they are. */
+ * A pair is two bf16 in 32 bits, the first in the lower half, as products in bf16 take weights. Pairs
+ * and floats are both moved as 32 bits. */
 #ifndef DM_OPS_CONVERT_H
 #define DM_OPS_CONVERT_H
 
@@ -13,14 +13,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Of the columns of a weight in 8 bits: its scales, and 128 times its sums, which the products have
- * too much. */
+/* Of the columns of a weight in 8 bits: scales, and 128 times their sums, by which the products are
+ * too large since x is offset by 128. */
 struct dm_byte_columns {
     const float *scale;
     const int32_t *offset;
 };
 
-#define DM_MIN_BYTE_ROW 1e-37f /* a row of no more is one of zeros */
+#define DM_MIN_BYTE_ROW 1e-37f /* a row with no larger element counts as zeros */
 
 struct dm_convert {
     /* y[i] = the bf16 nearest to x[i], with the bits of dm_bf16_from_float. */

@@ -9,7 +9,7 @@
 #include "base/threads.h"
 #include "ops/real.h"
 
-/* A weight as it lies in a file, or in memory, to be packed. */
+/* A weight to be packed, as it is in a file or in memory. */
 struct dm_matrix_source {
     const void *data; /* [n_out, n_in] of `dtype`, as dm_reals_from takes it */
     dm_dtype dtype;
@@ -29,7 +29,7 @@ struct dm_matmul {
     bool accumulate;
 };
 
-/* Rows made ready for products with a matrix. */
+/* Rows to convert for products with a matrix. */
 struct dm_preparation {
     size_t n_token;
     const dm_real *x; /* [n_token, n_in] */
@@ -48,7 +48,7 @@ struct dm_slice_product {
     bool accumulate;
 };
 
-/* What a product's weight gets: dweight[o,i] += sum_t dy[t,o] * x[t,i]. The order of the sum does
+/* The gradient of a product's weight: dweight[o,i] += sum_t dy[t,o] * x[t,i]. The order of the sum does
  * not depend on the number of threads. */
 struct dm_matmul_grad {
     size_t n_token, n_in, n_out;
@@ -58,7 +58,7 @@ struct dm_matmul_grad {
     dm_dtype compute;  /* what x and dy are rounded to: DM_DTYPE_F32 or DM_DTYPE_BF16 */
 };
 
-/* Immutable once its matrices are made, but for what it guards itself. */
+/* Immutable once its matrices are made, except for what a mutex of its own guards. */
 struct dm_matmul_backend {
     void *state;
     /* Packs a weight; `compute` is DM_DTYPE_F32, DM_DTYPE_BF16 or (weights that are not
@@ -71,20 +71,20 @@ struct dm_matmul_backend {
                             dm_error *error);
     void (*matrix_free)(struct dm_matrix *matrix);
     size_t (*matrix_bytes)(const struct dm_matrix *matrix);
-    /* A caller begins before its products, and ends after them; in between, products of any of the
-     * matrices made before do not run out of memory of ours. `n_thread`: of its dm_threads. A
-     * weight's gradient may, when it needs more than before; dweight is then as it was. */
+    /* A caller begins before its products, and ends after them; in between, products with matrices
+     * made before cannot run out of memory. `n_thread`: of its dm_threads. A weight's gradient can,
+     * where it needs more than before; dweight is unchanged then. */
     dm_status (*begin)(void *state, size_t n_thread, dm_error *error);
     void (*end)(void *state);
-    /* Up to DM_MAX_PRODUCTS that do not depend on each other, side by side. Rows do not depend on
-     * which others are computed with them, bit for bit. */
+    /* Up to DM_MAX_PRODUCTS independent products, side by side. The bits of a row do not depend on
+     * the rows beside it. */
     dm_status (*multiply)(const struct dm_matmul *ops, size_t n_op, struct dm_threads *threads,
                           dm_error *error);
     /* Slices of a matrix: how many, and where one begins; n_out for n_slice. */
     size_t (*n_slice)(const struct dm_matrix *matrix);
     size_t (*first_column)(const struct dm_matrix *matrix, size_t slice);
-    /* What products by slices take of rows of x: so many bytes, or 0: x itself, and `prepare` does
-     * nothing. Several threads may prepare different rows [first, first + n). */
+    /* Rows of x converted for products by slices: how many bytes; 0: x is taken as it is, and
+     * `prepare` does nothing. Several threads may prepare different rows [first, first + n). */
     size_t (*prepared_bytes)(const struct dm_matrix *matrix, size_t n_token);
     void (*prepare)(const struct dm_matrix *matrix, const struct dm_preparation *op, size_t first,
                     size_t n);

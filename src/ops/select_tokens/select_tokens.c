@@ -2,7 +2,7 @@
 
 #include "base/half.h"
 
-/* A whole number that orders as the score does; equal scores (0 and -0 too) share one. */
+/* An integer that sorts as the score does; equal scores (0 and -0 too) share one. */
 static uint32_t rank_of(dm_real score) {
     if (score != score)
         return 0;

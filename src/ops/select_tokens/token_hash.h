@@ -1,4 +1,4 @@
-/* A score that knows nothing of a token but its position: random tokens, as a baseline. */
+/* A pseudo-random score by position alone: the baseline of keeping random tokens. */
 #ifndef DM_OPS_TOKEN_HASH_H
 #define DM_OPS_TOKEN_HASH_H
 

@@ -1,4 +1,4 @@
-/* How much a token's row, such as its step Delta, says that it matters:
+/* How much a token matters, by a row of it such as its step Delta:
  *     norm    sqrt(sum_c values[t,c]^2)   (official code: delta.norm(dim=channels))
  *     mean    sum_c values[t,c] / width   (the paper, section 4)
  * over all channels, or over those listed. */

@@ -28,9 +28,9 @@ void dm_selective_scan_reference(const struct dm_selective_scan *op, size_t chan
                                  size_t n_channel) {
     for (size_t s = 0; s < op->n_sequence; s++)
         for (size_t t = op->start[s]; t < op->start[s + 1]; t++) {
-            size_t place = t - op->start[s];
-            if (op->checkpoints && place % DM_SCAN_CHUNK == 0)
-                keep_checkpoint(op, s, place / DM_SCAN_CHUNK, channel, n_channel);
+            size_t index = t - op->start[s];
+            if (op->checkpoints && index % DM_SCAN_CHUNK == 0)
+                keep_checkpoint(op, s, index / DM_SCAN_CHUNK, channel, n_channel);
             for (size_t c = channel; c < channel + n_channel; c++)
                 scan_token(op, op->ssm_state[s], t, c);
         }
@@ -38,14 +38,14 @@ void dm_selective_scan_reference(const struct dm_selective_scan *op, size_t chan
 
 /* ---- Backward ---- */
 
-/* A channel's chunk: tokens t .. t + n_token, of which chunk number `chunk` of the sequence. */
+/* Chunk `chunk` of a sequence, tokens t .. t + n_token, in channel c. */
 struct chunk {
     size_t sequence, chunk, t, n_token, c;
 };
 
-/* One state n of it: h of every token again, then backwards, g being the gradient of the h after
- * the chunk. dy [DM_SCAN_CHUNK] is that of the sums before the gate. Returns the g of the h before
- * it. */
+/* State n: recomputes h of every token, then runs backwards from g, the gradient of the h after the
+ * chunk. dy [DM_SCAN_CHUNK] is that of the sums before the gate. Returns the gradient of the h before
+ * the chunk. */
 static dm_real scan_state_back(const struct dm_selective_scan *op,
                                const struct dm_selective_scan_grad *grad, const struct chunk *at,
                                size_t n, const dm_real *dy, dm_real g) {
@@ -92,7 +92,7 @@ static void scan_sums(const struct dm_selective_scan *op, const struct chunk *at
         sums[i] += op->D[at->c] * op->u[(at->t + i) * E + at->c];
 }
 
-/* Through the gate: `sums` in, their gradient out; and what D and u get directly. */
+/* The gate: sums -> their gradient; and the gradients of D and u by way of D. */
 static void gate_back(const struct dm_selective_scan *op, const struct dm_selective_scan_grad *grad,
                       const struct chunk *at, dm_real *sums) {
     for (size_t i = 0; i < at->n_token; i++) {

@@ -28,7 +28,7 @@ struct tile {
     size_t v, c, n, first, n_state;
 };
 
-/* What one vector of channels has for each token. */
+/* What one vector of channels keeps for each token. */
 struct column {
     vf delta[CHUNK], delta_u[CHUNK];
     vf dy[CHUNK];                /* of the sum before the gate */
@@ -52,7 +52,7 @@ static struct tile tile_at(const struct block *b, size_t v, size_t first) {
                          .n_state = left < STATES ? left : STATES};
 }
 
-/* The gate, and what waits for the states: sums begin, the gate's part of dz is in place. */
+/* Clears the sums over states, and writes the gate's factor of dz. */
 static void open_block(const struct block *b, struct scratch *s) {
     const struct dm_selective_scan *op = b->op;
     const struct dm_selective_scan_grad *grad = b->grad;
@@ -115,8 +115,8 @@ static inline void store_states(const struct block *b, const struct tile *at, fl
             vf_store(array + (at->first + k) * b->op->d_inner + at->c, at->n, states[k]);
 }
 
-/* Each tile's two passes ask for one column each of what the next block needs, while this one
- * computes: waiting for them took a sixth to a third of the time. Where the pass finds its own. */
+/* The rows that a pass prefetches: each tile's two passes take one array each of what the next block
+ * reads. Waiting for these took a sixth to a third of the time. */
 static const float *next_column(const struct block *b, const struct tile *at, size_t pass) {
     return b->next[(at->first / STATES * 2 + pass) % ROWS] + at->v * VF_LANES;
 }

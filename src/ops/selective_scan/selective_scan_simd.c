@@ -1,19 +1,19 @@
 #include "ops/simd_math.h"
 #include "ops/simd_ops.h"
 
-/* One vector of channels goes through TOKENS tokens before the next, so that its states stay near
- * and the rows do not leave the cache; the states go by STATES, the sums over them wait in between.
- * A lane's arithmetic is the same whatever the piece that it falls into. */
+/* One vector of channels runs over TOKENS tokens before the next, so that its states stay in registers
+ * and the rows in the cache; STATES states at a time, with the sums over them kept in between. A
+ * lane's arithmetic does not depend on the piece that it falls into. */
 enum { TOKENS = DM_SCAN_CHUNK, STATES = 16 };
 
-/* The vector's place: n lanes from channel c, tokens t .. t + n_token. */
+/* n lanes from channel c, tokens t .. t + n_token. */
 struct piece {
     size_t c, n, t, n_token;
-    float *checkpoint; /* where the states go first, or NULL */
+    float *checkpoint; /* where the states are saved first, or NULL */
 };
 
-/* sum[i] += sum_n C[n] * h[n] of token i, for n_state states from `first`, in `lanes` lanes: where a
- * compiler knows both numbers, a third faster. */
+/* sum[i] += sum_n C[n] * h[n] of token i, for n_state states from `first`, in `lanes` lanes. Inlined: a
+ * third faster where both numbers are constants. */
 static inline __attribute__((always_inline)) void scan_some(const struct dm_selective_scan *op,
                                                             const struct piece *at, float *state,
                                                             size_t first, size_t n_state,

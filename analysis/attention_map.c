@@ -19,11 +19,11 @@ struct context {
     size_t n_block;
     double *sums;   /* [n_channel, n_block * block]: S */
     float *sources; /* [n_channel, n_block, d_state, block]: the faded Delta_j B_j */
-    float *readers; /* [block, d_state]: the faded C_i of the rows at work */
+    float *readers; /* [block, d_state]: the faded C_i of the current rows */
     float *fades;   /* [block, d_state]: exp(A Delta_i) of these rows */
     float *scaled;  /* [block, d_state]: readers, faded to an earlier block */
     float *packed;  /* [d_state, block]: that block's sources, of the states that are left */
-    float *rows;    /* [block, n_block * block]: the rows at work */
+    float *rows;    /* [block, n_block * block]: the current rows */
 };
 
 static bool product(size_t a, size_t b, size_t *n) {
@@ -111,7 +111,7 @@ static void fade_readers(const struct context *ctx, size_t c, size_t b) {
     }
 }
 
-/* Entries whose tokens are both in block b: each source is carried along, step by step. */
+/* Entries whose tokens are both in block b: each source decays step by step. */
 static void add_diagonal(const struct context *ctx, size_t c, size_t b) {
     const struct scan_inputs *inputs = ctx->inputs;
     size_t N = inputs->d_state, first = b * block, end = block_end(inputs, b);
@@ -145,8 +145,8 @@ static void add_row(const float *restrict readers, const float *restrict sources
     }
 }
 
-/* Entries of the rows of block b and the tokens of an earlier block; false: all that was there has
- * decayed, and so has what came before. */
+/* Entries of the rows of block b and the tokens of an earlier block; false: all its states have
+ * decayed, and so have those of the blocks before. */
 static bool add_block(const struct context *ctx, size_t c, size_t b, size_t earlier) {
     const struct scan_inputs *inputs = ctx->inputs;
     const double *sums = ctx->sums + c * ctx->n_block * block;

@@ -1,10 +1,10 @@
-/* exp(x) for x <= 0, written so that compilers make vectors of it. */
+/* exp(x) for x <= 0, written so that compilers vectorise it. */
 #ifndef DECIMAMBA_ANALYSIS_DECAY_H
 #define DECIMAMBA_ANALYSIS_DECAY_H
 
 #include <stdint.h>
 
-/* A state that has decayed to this share of itself, or less, counts as gone. */
+/* A state that has decayed to this share of itself, or less, counts as 0. */
 #define decay_floor 1e-12
 #define decay_floor_log (-27.631021f)
 

@@ -27,7 +27,8 @@ static float score(const dm_probe_view *view, size_t token, const struct delta_r
     return (float)(mean ? sum / (double)view->d_inner : sqrt(sum));
 }
 
-/* What enters a layer that drops tokens counts as dropped until it is seen among those that are kept. */
+/* What enters a layer that drops tokens counts as dropped until it is seen among those that are
+ * kept. */
 static void look(const struct scan_chunk *chunk, void *user) {
     const struct state *state = user;
     const dm_probe_view *view = chunk->view;

@@ -1,5 +1,5 @@
-/* The score of every token's step Delta at every layer that reads it, and which layer dropped it.
- * It is the score by which a decimating layer keeps tokens:
+/* The score of every token at every layer that reads it, by its step Delta, and the layer that
+ * dropped it. It is the score by which a decimating layer keeps tokens:
  *
  *     norm     sqrt(sum_c Delta_c^2)  (official code)
  *     mean     sum_c Delta_c / d_inner  (the paper)
@@ -18,7 +18,7 @@ struct delta_channels {
 
 struct delta_reading {
     const dm_model *model;
-    const dm_context_options *context; /* its score is shown, whatever its method */
+    const dm_context_options *context; /* its score is mapped, whatever its method */
     const int32_t *ids;                /* [n_id], n_id >= 1 */
     size_t n_id;
     const struct delta_channels *channels;       /* [n_layer] of the global score; else NULL */
@@ -28,7 +28,7 @@ struct delta_reading {
 
 struct delta_map {
     size_t n_token, n_layer;
-    float *scores;      /* [n_layer, n_token] by place in the text; NAN: a layer below dropped it,
+    float *scores;      /* [n_layer, n_token] by position; NAN: a layer below dropped it,
                            or the layer has no slow channels */
     size_t *dropped_by; /* [n_token] the layer that dropped it; n_layer: none did */
 };
@@ -41,8 +41,8 @@ void delta_map_free(struct delta_map *map);
 /* Tokens that enter a layer; at n_layer, those that no layer dropped. */
 size_t delta_map_count(const struct delta_map *map, size_t layer);
 
-/* The slow channels in `settings`, or, where that is NULL, in directory/decimamba.json; allocated,
- * [n_layer]: none where there is no such file. Faults are those of the file. */
+/* The slow channels in `settings` or, where that is NULL, in directory/decimamba.json; [n_layer],
+ * allocated; none where there is no such file. */
 dm_status delta_channels_read(const char *directory, const char *settings, size_t n_layer,
                               size_t d_inner, struct delta_channels **channels, dm_error *error);
 void delta_channels_free(struct delta_channels *channels, size_t n_layer);

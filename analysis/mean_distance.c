@@ -9,17 +9,17 @@
 #include "decay.h"
 #include "memory_error.h"
 
-/* What lies between token j and query q fades by exp(A (S_q - S_j)), S_t = sum_{k <= t} Delta_k. The
- * first reading finds S_q and C_q, so the second can weigh each token as it comes. For tokens up to
- * the first query the factor is exp(A (S_q - S_0)) exp(A (S_0 - S_j)): the first part is in
- * `readers`, so the exponentials are the same for all queries.
- * Channels are worked on in packs of `lanes`, padded with zeros, and tokens in runs. */
+/* A state decays from token j to query q by exp(A (S_q - S_j)), S_t = sum_{k <= t} Delta_k. The
+ * first reading finds S_q and C_q, so that the second can weigh each token as it comes. For tokens
+ * up to the first query the factor is exp(A (S_q - S_0)) exp(A (S_0 - S_j)): the first part is in
+ * `readers`, so the exponentials are the same for all queries. Channels are worked on in packs of
+ * `lanes`, padded with zeros, and tokens in runs. */
 enum { lanes = 32, run_length = 64, max_workers = 64 };
 
 struct layer {
     size_t n_query;  /* that the first reading has met */
     float *A;        /* [n_pack, d_state, lanes] */
-    double *sums;    /* [n_channel] S of the reading at work */
+    double *sums;    /* [n_channel] S at the current token */
     double *at;      /* [n_query, n_channel] S_q */
     float *C;        /* [n_query, d_state] */
     float *readers;  /* [n_pack, n_query, d_state, lanes] C_q exp(A (S_q - S_0)) */
@@ -36,14 +36,14 @@ struct context {
     struct worker *workers;
 };
 
-/* What one thread works with: some of the packs. */
+/* One thread, and its share of the packs. */
 struct worker {
     const struct context *ctx;
     const struct scan_chunk *chunk;
     size_t pack, end;
     float *direct; /* [d_state, lanes] */
     float *found;  /* [n_query, lanes] */
-    size_t *live;  /* [d_state] states that are not gone */
+    size_t *live;  /* [d_state] states that have not decayed to 0 */
     size_t n_live;
 };
 
@@ -188,8 +188,8 @@ static void add_found(const struct worker *worker, struct layer *layer, size_t p
     }
 }
 
-/* The states that are not gone in every channel of a pack, after the gap between S at a query and at
- * a token: all of them, where the token is past the query. */
+/* Lists the states that have not decayed to 0 in all channels of a pack, over the gap between S at
+ * a query and at a token: all states where the token is past the query. */
 static void find_live(struct worker *worker, const float *A, const double *at, const double *sums) {
     worker->n_live = 0;
     for (size_t s = 0; s < worker->ctx->d_state; s++) {
@@ -264,7 +264,8 @@ static void *look_over_packs(void *user) {
     return NULL;
 }
 
-/* Every worker its share of the packs; this thread does what no other one could be started for. */
+/* Each worker takes its share of the packs; this thread does the shares for which none could
+ * start. */
 static void look_back(const struct scan_chunk *chunk, void *user) {
     struct context *ctx = user;
     pthread_t threads[max_workers];

@@ -11,10 +11,10 @@
 #include "scan_reading.h"
 
 /* Fills distance [n_layer, d_inner] of the model; the queries are the last n_query tokens of the
- * text (1 <= n_query <= n_id, and context->keep_tail >= n_query where tokens are dropped).
- * Reads the text twice, first for what the queries ask, then for what they find: the map is never
- * made, and memory does not grow with the text. reading->progress counts both: 2 n_id in all. A
- * state whose decay is below decay_floor (decay.h) counts as gone. Works with the model's number of
+ * text (1 <= n_query <= n_id, and context->keep_tail >= n_query where tokens are dropped). Reads
+ * the text twice, first for the queries, then for the tokens that they find: the map is never
+ * built, and memory does not grow with the text. reading->progress counts both: 2 n_id in all. A
+ * state whose decay is below decay_floor (decay.h) counts as 0. Runs on the model's number of
  * threads, on which the result does not depend. */
 dm_status mean_distance(const struct scan_reading *reading, size_t n_query, double *distance,
                         dm_error *error);

@@ -1,4 +1,4 @@
-/* The error of memory that ran out. */
+/* The error of running out of memory. */
 #ifndef DECIMAMBA_ANALYSIS_MEMORY_ERROR_H
 #define DECIMAMBA_ANALYSIS_MEMORY_ERROR_H
 

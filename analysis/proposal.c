@@ -61,7 +61,7 @@ struct ranked {
     size_t index;
 };
 
-/* Best first; of equal ones the earlier. What is no number is worst. */
+/* Best first; of equal ones the earlier; NaN last. */
 static int compare_scores(const void *left, const void *right) {
     const struct ranked *a = left, *b = right;
     float x = isnan(a->score) ? -INFINITY : a->score, y = isnan(b->score) ? -INFINITY : b->score;

@@ -1,6 +1,6 @@
-/* How far back the tokens lie on which a prediction depends: the gradient of its loss by each
+/* How far back the tokens are on which a prediction depends: the gradient of its loss by each
  * token's embedding, taken back through the whole model, where hidden attention (mean_distance.h)
- * looks at one layer alone.
+ * looks at one layer only.
  *
  * A token's weight is the L2 norm of its gradient by the sum of all tokens' norms. Its distance is
  * counted from the last token that predicts: that one has 0, the token before it 1. */
@@ -15,7 +15,7 @@ struct gradient_profile {
     double *weights;     /* [n_distance], of sum 1 once a window is there */
     size_t n_window;     /* that gave a gradient: one that is 0 everywhere has no weights */
     double loss, norm;   /* means over them: nats per prediction; the sum of the norms */
-    double *norms;       /* [n_distance] of the window at work */
+    double *norms;       /* [n_distance] of the current window */
     float *label_weight; /* [n_id] of the batch */
 };
 

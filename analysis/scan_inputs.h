@@ -1,4 +1,4 @@
-/* What the scans of some layers read of a text, held in memory for some of their channels. */
+/* The inputs of some layers' scans over a text, for some of their channels, in memory. */
 #ifndef DECIMAMBA_ANALYSIS_SCAN_INPUTS_H
 #define DECIMAMBA_ANALYSIS_SCAN_INPUTS_H
 

@@ -7,7 +7,8 @@
 
 enum { piece_length = 4096 };
 
-/* positions[0] counts 0, 1, 2, ...; positions[k] are those of the tokens that k layers have kept. */
+/* positions[0] counts 0, 1, 2, ...; positions[k] are those of the tokens that k layers have
+ * kept. */
 struct state {
     const struct scan_reading *reading;
     scan_visitor *visit;

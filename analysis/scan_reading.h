@@ -1,6 +1,6 @@
-/* A text read by a model, and what each layer's scan reads of it: in chunks, as the text is read, with
- * every token's position. Where a layer drops tokens, its scan and the layers above read those that
- * were kept; positions still count the whole text. */
+/* A text read by a model, and what each layer's scan reads of it: in chunks, as the text is read,
+ * with every token's position. Where a layer drops tokens, its scan and the layers above read those
+ * that were kept; positions still count the whole text. */
 #ifndef DECIMAMBA_ANALYSIS_SCAN_READING_H
 #define DECIMAMBA_ANALYSIS_SCAN_READING_H
 
@@ -14,8 +14,8 @@ struct scan_chunk {
     bool before_choice;        /* what enters a layer that drops tokens, before it drops any */
 };
 
-/* Called for each layer in turn, chunk after chunk, with each of its tokens once. Must not call into
- * the library. */
+/* Called for each layer in turn, chunk after chunk, with each of its tokens once. Must not call
+ * into the library. */
 typedef void scan_visitor(const struct scan_chunk *chunk, void *user);
 
 struct scan_reading {

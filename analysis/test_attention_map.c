@@ -1,5 +1,5 @@
-/* Maps against their definition in double precision, every entry, and against what numpy made of the
- * weights; and bins against a plain mean. */
+/* Maps against their definition in double precision, every entry, and against what numpy made of
+ * the weights; and bins against a plain mean. */
 #include "attention_map.h"
 
 #include <math.h>
@@ -27,8 +27,8 @@ static double *sum_up(const struct whole_layer *layer) {
     return gaps;
 }
 
-/* The definition, with the sums of Delta at hand. `*allowed`: the floor of the contract, and 2e-6 of
- * the terms' sizes for the rounding of floats. */
+/* The definition, with the sums of Delta at hand. `*allowed`: the floor of the contract, and 2e-6
+ * of the terms' sizes for the rounding of floats. */
 static double define(const struct comparison *c, size_t i, size_t j, double *allowed) {
     const struct whole_layer *layer = c->layer;
     size_t E = layer->d_inner, N = layer->d_state, n = 0;

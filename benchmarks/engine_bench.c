@@ -1,6 +1,6 @@
-/* Reading and generating, each round in turn with what the matrix products, the exponentials and the
- * memory alone allow: the machine may be shared, so ratios are those of a round, and the median
- * counts. Prints a JSON line.
+/* Reading and generating, measured in rounds beside the matrix products, the exponentials and a
+ * sweep over memory alone: the machine may be shared, so ratios are taken within a round, and their
+ * median counts. Prints a JSON line.
  *
  *     engine_bench MODEL read TOKENS               beside products and exponentials
  *     engine_bench MODEL read TOKENS LAYERS        decimating at 12, or 12,13, ..., beside plain reading
@@ -8,8 +8,8 @@
  *     engine_bench MODEL generate TOKENS BATCH     beside one sequence
  *     engine_bench MODEL load                      up to the first token
  *
- * Options from the environment: DM_THREADS, DM_DTYPE (f32, bf16 or int8), DM_CPU, DM_REPEATS, DM_BETA,
- * DM_BASE_LENGTH, DM_ALONE (not 0: decimating without plain reading beside it). */
+ * Options from the environment: DM_THREADS, DM_DTYPE (f32, bf16 or int8), DM_CPU, DM_REPEATS,
+ * DM_BETA, DM_BASE_LENGTH, DM_ALONE (not 0: decimating without plain reading beside it). */
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-/* What this machine allows: the matrix products of reading alone, its exponentials alone, and the
+/* Upper bounds of this machine: the matrix products of reading alone, its exponentials alone, and
  * memory alone. */
 #ifndef DM_BENCHMARKS_LIMITS_H
 #define DM_BENCHMARKS_LIMITS_H

@@ -1,5 +1,5 @@
 /* Training, beside what its matrix products alone take in the same run: the table of operations is
- * wrapped in clocks. Prints one JSON line.
+ * wrapped in timers. Prints one JSON line.
  *
  *     training_bench MODEL SEQUENCES LENGTH [DECIMATING_LAYER BASE_LENGTH]
  *
@@ -15,9 +15,9 @@
 #include "bench.h"
 #include "training/trainer.h"
 
-/* ---- Clocks ---- */
+/* ---- Timers ---- */
 
-enum clock {
+enum timer {
     FORWARD_PRODUCTS,
     WEIGHT_GRADIENTS,
     SCAN,
@@ -31,21 +31,21 @@ enum clock {
     LOSS,
     OPTIMIZER,
     PACKING,
-    N_CLOCK
+    N_TIMER
 };
-static const char *const clock_names[N_CLOCK] = {
+static const char *const timer_names[N_TIMER] = {
     "products", "weight_gradients", "scan",     "scan_backward", "convolution", "convolution_back",
     "norm",     "norm_back",        "softplus", "softplus_back", "loss",        "optimizer",
     "packing"};
-static atomic_llong nanoseconds[N_CLOCK]; /* over all threads */
+static atomic_llong nanoseconds[N_TIMER]; /* over all threads */
 static struct dm_ops plain;
 
-/* Runs `call`, its time added to the clock; `share`: threads that it keeps busy. */
-#define CLOCKED(clock, share, call)                                                              \
+/* Runs `call`, and adds its time to a timer; `share`: threads that it keeps busy. */
+#define TIMED(timer, share, call)                                                                \
     do {                                                                                         \
         double begin = seconds();                                                                \
         call;                                                                                    \
-        atomic_fetch_add(&nanoseconds[clock], (long long)(1e9 * (share) * (seconds() - begin))); \
+        atomic_fetch_add(&nanoseconds[timer], (long long)(1e9 * (share) * (seconds() - begin))); \
     } while (0)
 
 static double n_thread;
@@ -53,65 +53,65 @@ static double n_thread;
 static dm_status multiply(const struct dm_matmul *ops, size_t n, struct dm_threads *threads,
                           dm_error *error) {
     dm_status status;
-    CLOCKED(FORWARD_PRODUCTS, n_thread, status = plain.matmul.multiply(ops, n, threads, error));
+    TIMED(FORWARD_PRODUCTS, n_thread, status = plain.matmul.multiply(ops, n, threads, error));
     return status;
 }
 static dm_status weight_gradient(void *state, const struct dm_matmul_grad *op,
                                  struct dm_threads *threads, dm_error *error) {
     dm_status status;
-    CLOCKED(WEIGHT_GRADIENTS, n_thread,
-            status = plain.matmul.weight_gradient(state, op, threads, error));
+    TIMED(WEIGHT_GRADIENTS, n_thread,
+          status = plain.matmul.weight_gradient(state, op, threads, error));
     return status;
 }
 static dm_status matrix_set(struct dm_matrix *matrix, const struct dm_matrix_source *source,
                             dm_error *error) {
     dm_status status;
-    CLOCKED(PACKING, 1, status = plain.matmul.matrix_set(matrix, source, error));
+    TIMED(PACKING, 1, status = plain.matmul.matrix_set(matrix, source, error));
     return status;
 }
 static void scan(const struct dm_selective_scan *op, size_t first, size_t n) {
-    CLOCKED(SCAN, 1, plain.selective_scan(op, first, n));
+    TIMED(SCAN, 1, plain.selective_scan(op, first, n));
 }
 static void scan_back(const struct dm_selective_scan *op, const struct dm_selective_scan_grad *grad,
                       size_t first, size_t n) {
-    CLOCKED(SCAN_BACK, 1, plain.selective_scan_backward(op, grad, first, n));
+    TIMED(SCAN_BACK, 1, plain.selective_scan_backward(op, grad, first, n));
 }
 static void convolution(const struct dm_causal_conv1d *op, size_t first, size_t n) {
-    CLOCKED(CONVOLUTION, 1, plain.causal_conv1d(op, first, n));
+    TIMED(CONVOLUTION, 1, plain.causal_conv1d(op, first, n));
 }
 static void convolution_back(const struct dm_causal_conv1d *op,
                              const struct dm_causal_conv1d_grad *grad, size_t first, size_t n) {
-    CLOCKED(CONVOLUTION_BACK, 1, plain.causal_conv1d_backward(op, grad, first, n));
+    TIMED(CONVOLUTION_BACK, 1, plain.causal_conv1d_backward(op, grad, first, n));
 }
 static void norm(const struct dm_rms_norm *op, size_t first, size_t n) {
-    CLOCKED(NORM, 1, plain.rms_norm(op, first, n));
+    TIMED(NORM, 1, plain.rms_norm(op, first, n));
 }
 static void norm_back(const struct dm_rms_norm *op, const struct dm_rms_norm_grad *grad,
                       size_t first, size_t n) {
-    CLOCKED(NORM_BACK, 1, plain.rms_norm_backward(op, grad, first, n));
+    TIMED(NORM_BACK, 1, plain.rms_norm_backward(op, grad, first, n));
 }
 static void norm_weight_back(const struct dm_rms_norm *op, const struct dm_rms_norm_grad *grad,
                              size_t n_token, size_t first, size_t n) {
-    CLOCKED(NORM_BACK, 1, plain.rms_norm_weight_backward(op, grad, n_token, first, n));
+    TIMED(NORM_BACK, 1, plain.rms_norm_weight_backward(op, grad, n_token, first, n));
 }
 static void softplus(const struct dm_softplus *op, size_t first, size_t n) {
-    CLOCKED(SOFTPLUS, 1, plain.softplus(op, first, n));
+    TIMED(SOFTPLUS, 1, plain.softplus(op, first, n));
 }
 static void softplus_back(const struct dm_softplus *op, const struct dm_softplus_grad *grad,
                           size_t n_token, size_t first, size_t n) {
-    CLOCKED(SOFTPLUS_BACK, 1, plain.softplus_backward(op, grad, n_token, first, n));
+    TIMED(SOFTPLUS_BACK, 1, plain.softplus_backward(op, grad, n_token, first, n));
 }
 static double loss(dm_real *logits, size_t vocab_size, int32_t id, dm_real scale) {
     double nll;
-    CLOCKED(LOSS, 1, nll = plain.cross_entropy_backward(logits, vocab_size, id, scale));
+    TIMED(LOSS, 1, nll = plain.cross_entropy_backward(logits, vocab_size, id, scale));
     return nll;
 }
 static void adamw(const struct dm_adamw *op, size_t first, size_t n) {
-    CLOCKED(OPTIMIZER, 1, plain.adamw(op, first, n));
+    TIMED(OPTIMIZER, 1, plain.adamw(op, first, n));
 }
 static double square_sum(const dm_real *x, size_t n) {
     double sum;
-    CLOCKED(OPTIMIZER, 1, sum = plain.square_sum(x, n));
+    TIMED(OPTIMIZER, 1, sum = plain.square_sum(x, n));
     return sum;
 }
 
@@ -177,9 +177,9 @@ static void report(const dm_trainer *trainer, const struct run *run, double time
            trainer->pass.recompute, n_thread, (double)run->n_token / time);
     products = 1e-9 * (double)(nanoseconds[FORWARD_PRODUCTS] + nanoseconds[WEIGHT_GRADIENTS]);
     printf(", \"time_over_products\": %.2f", thread_time / products);
-    for (int i = 0; i < N_CLOCK; i++) {
+    for (int i = 0; i < N_TIMER; i++) {
         named += 1e-9 * (double)nanoseconds[i];
-        printf(", \"%s\": %.3f", clock_names[i], 1e-9 * (double)nanoseconds[i] / thread_time);
+        printf(", \"%s\": %.3f", timer_names[i], 1e-9 * (double)nanoseconds[i] / thread_time);
     }
     printf(", \"rest\": %.3f, \"weights_mb\": %.0f, \"packed_mb\": %.0f, \"activations_mb\": %.0f, "
            "\"peak_mb\": %.0f}\n",

@@ -1,5 +1,5 @@
-/* Draws that are functions of what they are drawn for: no generator is carried along, so any of
- * them can be drawn at any time. */
+/* Random draws that are functions of what they are drawn for: there is no generator to advance, so
+ * any of them can be drawn at any time. */
 #ifndef DECIMAMBA_EVALUATION_DRAW_H
 #define DECIMAMBA_EVALUATION_DRAW_H
 
@@ -13,7 +13,7 @@ static inline uint64_t draw_bits(uint64_t *state, uint64_t value) {
     return *state = z ^ z >> 31;
 }
 
-/* Where `index` stands when 0 .. count - 1 are shuffled: a permutation for each `key`.
+/* The position of `index` after 0 .. count - 1 are shuffled: a permutation for each `key`.
  * index < count. */
 uint64_t draw_shuffled(uint64_t key, uint64_t index, uint64_t count);
 

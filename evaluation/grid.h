@@ -13,7 +13,7 @@ struct grid_cell {
 };
 
 struct grid {
-    const struct task *task; /* that counts what is right */
+    const struct task *task; /* of TASK_RIGHT */
     size_t trained;          /* the column of this value is marked; 0: none */
     struct grid_cell *cells; /* [rows, columns] */
 };

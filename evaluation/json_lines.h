@@ -1,4 +1,4 @@
-/* Reading .jsonl files: one JSON object a line. Files are untrusted; every fault is one line that
+/* Reading .jsonl files: one JSON object a line. Files are untrusted; every error is one line that
  * begins with "FILE:LINE: ". */
 #ifndef DECIMAMBA_EVALUATION_JSON_LINES_H
 #define DECIMAMBA_EVALUATION_JSON_LINES_H
@@ -22,8 +22,8 @@ struct json_lines {
 dm_status json_lines_open(struct json_lines *lines, const char *path, dm_error *error);
 void json_lines_close(struct json_lines *lines);
 
-/* How long the byte order mark is that a file of n bytes begins with, as some programs write it:
- * 3 bytes or 0. json_lines_next passes over it. */
+/* The length of the byte order mark at the beginning of a file of n bytes: 3 or 0. json_lines_next
+ * skips it. */
 size_t json_lines_mark(const char *bytes, size_t n);
 
 /* Gives the object in the next line that is not blank, to be released with json_decref; NULL when
@@ -35,7 +35,7 @@ __attribute__((format(printf, 4, 5))) dm_status json_lines_fail(const struct jso
                                                                 dm_status status, dm_error *error,
                                                                 const char *format, ...);
 
-/* A member that `object`, from the line read last, must have. What they give belongs to it. */
+/* A member that `object`, from the line read last, must have. The result belongs to the object. */
 dm_status json_lines_text(const struct json_lines *lines, const json_t *object, const char *key,
                           const json_t **text, dm_error *error);
 dm_status json_lines_number(const struct json_lines *lines, const json_t *object, const char *key,

@@ -1,8 +1,9 @@
-/* What all tasks have in common: a list of prompts, each one built when its turn comes, continued
- * greedily (or scored), and judged; and the table of columns and rows that its scores go into.
+/* What all tasks have in common: a list of prompts, each built when it is needed, continued
+ * greedily (or scored), and judged; and the table of columns and rows for the scores.
  *
- * A task is made by its own room (passkey_task_new, ...) and knows nothing of models and methods;
- * task_run.h answers its prompts. Everything about prompt i is a function of the task and i. */
+ * A task is made in its own folder (passkey_task_new, ...) and knows nothing of models and methods;
+ * task_run.h runs a model on its prompts. Everything about prompt i is a function of the task and
+ * i. */
 #ifndef DECIMAMBA_EVALUATION_TASK_H
 #define DECIMAMBA_EVALUATION_TASK_H
 
@@ -25,13 +26,13 @@ struct task_axis {
     const char *name;         /* "tokens", "documents", "depth", "data set" */
     size_t n;                 /* >= 1 */
     const char *const *names; /* [n] "2048", "0.25", "hotpotqa" */
-    const double *values;     /* [n] where a picture puts them; NULL: they are names only */
+    const double *values;     /* [n] on the axis of a plot; NULL: they are categories */
 };
 
 struct task_prompt {
     int32_t *ids; /* [n_id]; allocated with malloc */
     size_t n_id;
-    size_t n_new; /* most tokens to generate; 0: nothing is generated, and the score is the mean */
+    size_t n_new;     /* tokens to generate, at most; 0: none, and the score is the mean */
     size_t n_scored;  /* loss of the prompt's last n_scored tokens, 1 <= n_scored < n_id */
     size_t keep_tail; /* so many last tokens are never decimated: >= 1, > n_scored, and the same in
                          all of a task's prompts; so is whether anything is generated */
@@ -48,20 +49,20 @@ struct task {
     struct task_axis columns, rows;
     size_t n_prompt;
 
-    /* Where prompt i's score goes. */
+    /* The cell of the table that prompt i belongs to. */
     void (*cell_of)(const struct task *task, size_t i, size_t *column, size_t *row);
     /* Builds prompt i. Nothing is left allocated after an error. */
     dm_status (*build)(const struct task *task, size_t i, struct task_prompt *prompt,
                        dm_error *error);
-    /* Scores the answer, n_byte of text and a NUL: what was generated, without the token that ended it and
-     * other special tokens, and cut before `stop`. NULL where nothing is ever generated. */
+    /* Scores the answer, n_byte of text and a NUL: what was generated, without special tokens, and
+     * cut before `stop`. NULL where nothing is ever generated. */
     dm_status (*judge)(const struct task *task, size_t i, const char *answer, size_t n_byte,
                        double *score, dm_error *error);
-    /* Adds what a reader of the results wants to know of prompt i (its key, the golden answers, the
-     * book) to `object`. False: memory is short. NULL: nothing. */
+    /* Adds what identifies prompt i in the results (its key, the golden answers, the book) to
+     * `object`. False: memory is short. NULL: nothing. */
     bool (*describe)(const struct task *task, size_t i, json_t *object);
     void (*free)(struct task *task); /* of the task too; never called with NULL */
-    void *data;                      /* the room's own */
+    void *data;                      /* private to the task */
 };
 
 static inline void task_free(struct task *task) {

@@ -8,7 +8,7 @@
 
 enum { piece_length = 2048 }; /* tokens of each prompt that are read together */
 
-/* What is being generated from a prompt. */
+/* The answer to a prompt, while it is generated. */
 struct answer {
     dm_decoder *decoder;
     char *text; /* n bytes, and a NUL */
@@ -17,7 +17,7 @@ struct answer {
     bool begun, ended;
 };
 
-/* A batch while it runs. All arrays have a row for each prompt. */
+/* A running batch. All arrays have an element for each prompt. */
 struct batch {
     const struct task_run *run;
     size_t n;
@@ -27,8 +27,8 @@ struct batch {
     dm_session **sessions;
     const int32_t **pieces;
     size_t *n_piece;
-    dm_session **active; /* those that read, or generate, in one call; ... */
-    size_t *rows;        /* ... and the rows that are theirs */
+    dm_session **active; /* the sessions of one call, */
+    size_t *rows;        /* and their prompts */
     int32_t *next;
     int32_t line_break;     /* the token; -1: there is none */
     float *logits;          /* [n, vocab_size], or [n_scored + 1, vocab_size] */
@@ -76,7 +76,7 @@ static dm_status finish_answer(struct answer *answer, const char *stop, dm_error
     return status;
 }
 
-/* The best token, that of the lowest id where several are equal. */
+/* The token with the largest logit, the lowest id of equal ones. */
 static int32_t best_id(const float *logits, size_t n) {
     size_t best = 0;
     for (size_t i = 1; i < n; i++)
@@ -186,7 +186,7 @@ static dm_status score_losses(struct batch *batch, size_t i, double *score, dm_e
     return DM_OK;
 }
 
-/* Lays the next piece of each prompt that has more, and gives their number. */
+/* Collects the next piece of each prompt that has more; returns how many. */
 static size_t next_pieces(struct batch *batch, size_t from) {
     size_t n_active = 0;
     for (size_t i = 0; i < batch->n; i++) {
@@ -216,7 +216,7 @@ static dm_status read_prompts(struct batch *batch, dm_error *error) {
     return DM_OK;
 }
 
-/* Sessions of one append share their settings. */
+/* The sessions of one append must have the same settings. */
 static dm_status open_sessions(struct batch *batch, dm_error *error) {
     const struct task_run *run = batch->run;
     dm_context_options context = *run->context;

@@ -1,5 +1,6 @@
-/* Answers a task's prompts with a model, by one method of extending the context: several prompts as
- * one packed batch, greedily. Neither the batch nor the number of threads changes an answer. */
+/* Runs a model on a task's prompts, with one method of extending the context: several prompts as
+ * one packed batch, decoded greedily. Neither the batch nor the number of threads changes an
+ * answer. */
 #ifndef DECIMAMBA_EVALUATION_TASK_RUN_H
 #define DECIMAMBA_EVALUATION_TASK_RUN_H
 
@@ -17,11 +18,11 @@ struct task_run {
     const dm_model *model;
     const dm_tokenizer *tokenizer;
     size_t vocab_size;                 /* the model's */
-    const dm_context_options *context; /* each prompt's keep_tail goes before its own, unless ... */
+    const dm_context_options *context; /* its keep_tail is replaced by the prompts', unless */
     bool keep_tail_given;
     const int32_t *stops; /* [n_stop] an answer ends at these tokens */
     size_t n_stop;
-    /* Hears how much of this call's prompts has been read, in tokens. NULL: nobody. */
+    /* Called with how many tokens of this call's prompts have been read. NULL: not. */
     void (*progress)(size_t n_read, size_t n_all, void *user);
     void *user;
 };

@@ -1,4 +1,4 @@
-/* Texts as tokens, where there may be more of them than memory should hold. */
+/* Texts as tokens, of which there may be more than memory should hold. */
 #ifndef DECIMAMBA_EVALUATION_TOKEN_TEXT_H
 #define DECIMAMBA_EVALUATION_TOKEN_TEXT_H
 
@@ -6,13 +6,13 @@
 
 #include "decimamba.h"
 
-/* From beginning to end, in pieces: `*ids` is the stream's until the next call; 0 ids: the end. */
+/* Read from beginning to end, in pieces; `*ids` is valid until the next call; 0 ids: the end. */
 struct token_stream {
     dm_status (*next)(void *user, const int32_t **ids, size_t *n_id, dm_error *error);
     void *user;
 };
 
-/* Any part at any time, by any thread. */
+/* Random access, by any thread. */
 struct token_text {
     size_t n_id;
     /* ids[first .. first + n) of the text, which has them. */

@@ -4,7 +4,7 @@
 
 #include "fuzz.h"
 
-/* Since the last check, a call that went `fine` said nothing, and one that failed said one line. */
+/* Since the last check, a call that is `ok` said nothing, and one that failed said one line. */
 void fuzz_check_complaints(bool ok);
 
 #endif

@@ -1,6 +1,6 @@
 /* Under AddressSanitizer, what lies behind the end of a mapped file (to the end of its page) and of
- * the library's allocations (padded to whole cache lines) is out of bounds. The linker puts these
- * functions in the place of those that they wrap. */
+ * the library's allocations (padded to whole cache lines) is out of bounds. The linker replaces
+ * the functions of these names (--wrap). */
 #include <sanitizer/asan_interface.h>
 #include <stdint.h>
 #include <string.h>

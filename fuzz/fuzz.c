@@ -46,8 +46,8 @@ const dm_tokenizer *fuzz_tokenizer(const char *name) {
 
 static char directory[FUZZ_MAX_PATH / 2];
 
-static int remove_one(const char *path, const struct stat *status, int kind, struct FTW *place) {
-    (void)status, (void)kind, (void)place;
+static int remove_one(const char *path, const struct stat *status, int kind, struct FTW *level) {
+    (void)status, (void)kind, (void)level;
     return remove(path);
 }
 

@@ -30,16 +30,16 @@ void fuzz_path(const char *name, char *path);
 /* The same, and writes it. */
 void fuzz_write(const char *name, const void *bytes, size_t n_byte, char *path);
 
-/* That of tests/data/tokenizer/NAME, loaded at the first call, whose name holds for all; released at
- * the end of the process. */
+/* The tokenizer of tests/data/tokenizer/NAME, loaded at the first call (later names are ignored)
+ * and freed at exit. */
 const dm_tokenizer *fuzz_tokenizer(const char *name);
 
-/* A call failed with `status` exactly when it left a message that says so in one line. Begin with
- * fuzz_error_new. */
+/* Checks that a call with `status` left a message exactly if it failed, of one line. The error must
+ * have been made by fuzz_error_new. */
 dm_error fuzz_error_new(void);
 void fuzz_check_error(dm_status status, const dm_error *error);
 
-/* Reads every byte, so that a sanitizer sees those that are not there. */
+/* Reads every byte, so that a sanitizer catches any out of bounds. */
 void fuzz_touch(const void *bytes, size_t n_byte);
 
 #endif

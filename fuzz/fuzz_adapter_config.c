@@ -1,5 +1,5 @@
-/* The adapter_config.json of an adapter that adds B A = 1 to every element of x_proj of layer 0, beside
- * no model: a config that is accepted names a folder as its model's, and x_proj becomes
+/* The adapter_config.json of an adapter that adds B A = 1 to every element of x_proj of layer 0,
+ * beside no model: a config that is accepted names a folder as its model's, and x_proj becomes
  * lora_alpha / r, or lora_alpha / sqrt(r), with r = 4. */
 #include <math.h>
 #include <stdio.h>

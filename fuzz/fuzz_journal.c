@@ -1,5 +1,6 @@
 /* The journal of an evaluation (outcomes.jsonl) that a later one goes on with: what is accepted can
- * be gone on with, but for a last line that was torn, and is then accepted again with what was added. */
+ * be gone on with, but for a last line that was torn, and is then accepted again with what was
+ * added. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* LongBench's three files: the rows of a data set, the prompts and the limits. The input: a byte
- * that picks the data set, then the files with a NUL after each of the first two; what is missing is
- * sound. Every prompt of a task that is accepted can be built, and answers judged: a sound one, and
- * the input's own bytes. */
+ * that picks the data set, then the files with a NUL after each of the first two; what is missing
+ * is sound. Every prompt of a task that is accepted can be built, and answers judged: a sound one,
+ * and the input's own bytes. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

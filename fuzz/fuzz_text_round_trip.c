@@ -1,4 +1,5 @@
-/* Text through the tokenizer of GPT-NeoX, at once and in pieces, and back; and the same bytes as a sequence of ids. */
+/* Text through the tokenizer of GPT-NeoX, at once and in pieces, and back; and the same bytes as a
+ * sequence of ids. */
 #include <stdlib.h>
 #include <string.h>
 #include <utf8proc.h>

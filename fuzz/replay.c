@@ -12,7 +12,7 @@
 
 enum { n_cut = 7, n_flip = 12, max_path = 1024 };
 
-static char trying[2 * max_path]; /* which input is at work */
+static char trying[2 * max_path]; /* the input that runs */
 static size_t n_tried;
 
 static void tell(int signal_number) {

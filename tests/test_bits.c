@@ -1,5 +1,5 @@
-/* The same bits whatever the number of threads, the split of a text into appends, the batch around a
- * sequence, and whether a probe looks on: in every type of product that this processor has, on a
+/* The same bits whatever the number of threads, the split of a text into appends, the batch around
+ * a sequence, and whether a probe looks on: in every type of product that this processor has, on a
  * model wide enough that its products are cut into slices, and texts longer than a chunk. */
 #include "engine.h"
 

@@ -1,5 +1,5 @@
-/* What a calibration measures, against a plain sum over what a probe sees; and a model that is opened
- * with settings from elsewhere. */
+/* What a calibration measures, against a plain sum over what a probe sees; and a model that is
+ * opened with settings from elsewhere. */
 #include "engine.h"
 
 #include "base/mapped_file.h"

@@ -173,8 +173,8 @@ static void expect_activation(const char *path, const char *part) {
     dm_model_free(model);
 }
 
-/* Weights that are finite, and too large for their sums: from the last to the first. Where `part` is
- * NULL, the next case is not yet complete. */
+/* Weights that are finite, and too large for their sums: from the last to the first. Where `part`
+ * is NULL, the next case is not yet complete. */
 static void test_activations_are_named(void **state) {
     static const struct {
         const char *tensor;

@@ -219,7 +219,8 @@ static void test_equal_scores(void **state) {
 
 /* ---- Settings and lengths ---- */
 
-/* n = L - tail, K = int(max(min(n, L_base * beta^s), min_seq_len)), K clamped to n, and the tail. */
+/* n = L - tail, K = int(max(min(n, L_base * beta^s), min_seq_len)), K clamped to n, and the
+ * tail. */
 static void expect_counts(const struct outcome *outcome, const dm_context_options *context,
                           size_t n) {
     double budget = (double)context->base_length;

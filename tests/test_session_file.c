@@ -305,8 +305,8 @@ static void test_no_sampler(void **state) {
     dm_sampler_free(twin);
 }
 
-/* The first files of version 1 kept the tail of the last close, which is not that of the steps after
- * it, and did not say so: there the next logits are those of a close. */
+/* The first files of version 1 kept the tail of the last close, which is not that of the steps
+ * after it, and did not say so: there the next logits are those of a close. */
 static void test_early_file(void **state) {
     (void)state;
     float closed[vocab_size];

@@ -1,5 +1,5 @@
-/* A host's signal handler, which runs wherever the library is at work, changes nothing: not even where
- * it takes much of the stack that it interrupts. */
+/* A host's signal handler, which runs wherever the library is at work, changes nothing: not even
+ * where it takes much of the stack that it interrupts. */
 #include "engine.h"
 
 #include <signal.h>

@@ -22,7 +22,7 @@ static const char *const fifth_names[document_fifths] = {"0-20%", "20-40%", "40-
                                                          "80-100%"};
 static const double fifth_values[document_fifths] = {0.1, 0.3, 0.5, 0.7, 0.9};
 
-/* A state for draws about `number` of a purpose. */
+/* The random state of draw `number` for a purpose. */
 static uint64_t state_for(const struct state *state, enum purpose purpose, size_t count,
                           size_t number) {
     uint64_t bits = state->options.seed;

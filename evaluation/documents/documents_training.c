@@ -73,7 +73,7 @@ static dm_status measure_id(const struct documents_source *source, size_t id, si
     return DM_OK;
 }
 
-/* How many tokens more than this number another can take. */
+/* How many more tokens another number can take than this one. */
 static dm_status measure_spare(const struct documents_source *source, size_t id, size_t *spare,
                                dm_error *error) {
     size_t n, max = 0;
@@ -113,7 +113,7 @@ static dm_status note_paragraphs(struct documents_source *source, dm_error *erro
     return DM_OK;
 }
 
-/* Finds the questions that fit with their own paragraph, whatever its number. */
+/* Lists the questions that fit with their own paragraph, whatever number it has. */
 static dm_status find_fitting(struct documents_source *source, dm_error *error) {
     struct document_prompt prompt = document_prompt_draw(0, 0, 1, 0);
     size_t spare;

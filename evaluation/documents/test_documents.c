@@ -94,8 +94,8 @@ static char *prompt_text(const struct task *task, size_t number) {
     return text;
 }
 
-/* Reads a prompt back: n documents under different numbers, each after the question, one of them the
- * golden one, no two the same. Gives the golden one's number and place. */
+/* Reads a prompt back: n documents under different numbers, each after the question, one of them
+ * the golden one, no two the same. Gives the golden one's number and place. */
 static size_t check_prompt(char *text, const struct squad_question *question, size_t n,
                            size_t *golden_place) {
     bool ids[1000] = {false}, *used = calloc(excerpt->n_paragraph, sizeof *used);

@@ -224,7 +224,8 @@ static void refuses_bad_files(void **state) {
     assert_string_equal(error.message, "/: cannot read: Is a directory");
 }
 
-/* Whatever is cut off or changed, here at every seventh byte, there is a file that is read or a line that names it. */
+/* Whatever is cut off or changed, here at every seventh byte, there is a file that is read or a
+ * line that names it. */
 static void reads_or_refuses_anything(void **state) {
     (void)state;
     size_t n, n_read = 0, n_refused = 0;

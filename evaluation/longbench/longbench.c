@@ -126,7 +126,7 @@ static bool describe(const struct task *task, size_t i, json_t *object) {
     size_t number;
     const struct longbench_row *row = row_of(task, i, &number);
     const struct longbench_set *set = ((const struct state *)task->data)->parts[number].set;
-    json_t *id = json_object_get(row->object, "_id"); /* rows have one, but nothing hangs on it */
+    json_t *id = json_object_get(row->object, "_id"); /* rows have one, but it is optional */
     return !json_object_set_new(object, "dataset", json_string(set->name)) &&
            (!json_is_string(id) || !json_object_set(object, "_id", id)) &&
            !json_object_set(object, "length", json_object_get(row->object, "length")) &&
@@ -161,7 +161,7 @@ static dm_status find_set(const char *name, bool extended, const struct longbenc
                      name, extended ? "-E" : "", known);
 }
 
-/* Adds the data set if its file is there; `found` says so. */
+/* Adds the data set if its file exists, and sets `found`. */
 static dm_status add_part(struct state *state, const struct longbench_options *options,
                           const char *folder, const struct longbench_set *set, bool *found,
                           dm_error *error) {
@@ -209,7 +209,7 @@ static dm_status add_parts(struct state *state, const struct longbench_options *
     return status;
 }
 
-/* Says of a key what is wrong with it. */
+/* An error of a key. */
 static dm_status fail_key(const char *path, const char *key, const char *what, dm_error *error) {
     return task_fail(error, DM_ERROR_FORMAT, "%.300s: key '%s' %s", path, key, what);
 }
@@ -257,7 +257,7 @@ static dm_status read_configs(struct state *state, const char *folder, dm_error 
     return status;
 }
 
-/* 0, or what errno says of this folder. */
+/* 0, or the errno of looking at this folder. */
 static int folder_error(const char *path) {
     struct stat kind;
     if (stat(path, &kind))

@@ -1,6 +1,6 @@
-/* LongBench's prompts beside those of Hugging Face's tokenizers and Python's str.format, how answers
- * are judged, where files are found, and what is said of damaged ones. With GPT-NeoX's tokenizer and
- * the sample in data/longbench. */
+/* LongBench's prompts beside those of Hugging Face's tokenizers and Python's str.format, how
+ * answers are judged, where files are found, and what is said of damaged ones. With GPT-NeoX's
+ * tokenizer and the sample in data/longbench. */
 #include "longbench.h"
 
 #include <math.h>
@@ -116,8 +116,8 @@ static void builds_the_official_prompts(void **state) {
     assert_int_equal(n_cut, 32 + 12);
 }
 
-/* Each of them in a folder of its own: which metric a data set has, which line of an answer counts, and
- * the best of several gold answers, all by LongBench's own code. */
+/* Each of them in a folder of its own: which metric a data set has, which line of an answer counts,
+ * and the best of several gold answers, all by LongBench's own code. */
 static void scores_as_the_official_evaluation(void **state) {
     (void)state;
     struct json_lines lines;

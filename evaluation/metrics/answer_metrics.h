@@ -20,8 +20,8 @@ enum answer_metric {
     METRIC_SQUAD_EXACT      /* 1 where the normalised words are the same, else 0 */
 };
 
-/* Normalised words: lower case, ASCII punctuation and the words a, an, the taken out, split by white
- * space. */
+/* Normalised words: lower case, ASCII punctuation and the words a, an, the taken out, split by
+ * white space. */
 
 struct gold_answers {
     const struct utf8 *answers; /* [n_answer] >= 1 */
@@ -35,7 +35,8 @@ struct gold_answers {
 bool answer_score(enum answer_metric metric, const struct utf8 *answer,
                   const struct gold_answers *gold, double *score);
 
-/* Whether METRIC_RETRIEVAL finds its "Paragraph N" in a gold answer; without it every score is 0. */
+/* Whether METRIC_RETRIEVAL finds its "Paragraph N" in a gold answer; without it every score is
+ * 0. */
 bool retrieval_gold_is_sound(const struct utf8 *gold);
 
 /* The text's first line that is not empty, without its end; empty where there is none. */

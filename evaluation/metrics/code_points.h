@@ -24,8 +24,8 @@ int32_t code_point_at(const struct utf8 *text, size_t i, size_t *n_byte);
 
 /* All of them. False: memory is short. Free `at`. */
 bool code_points_new(const struct utf8 *text, struct code_points *points);
-/* The same in lower case, as str.lower has it: U+0130 becomes two, and a capital sigma at the end of
- * a word the final small one. */
+/* The same in lower case, as str.lower has it: U+0130 becomes two, and a capital sigma at the end
+ * of a word the final small one. */
 bool code_points_new_lower(const struct utf8 *text, struct code_points *points);
 
 bool code_points_equal(const struct code_points *a, const struct code_points *b);

@@ -25,7 +25,7 @@ static int compare(const void *left, const void *right) {
     return (a > b) - (a < b);
 }
 
-/* Cuts sorted characters down to those that are there more than `max` times, once each. */
+/* Reduces sorted characters to those that occur more than `max` times, once each. */
 static size_t keep_frequent(int32_t *sorted, size_t n, size_t max) {
     size_t n_kept = 0, first = 0;
     for (size_t i = 1; i <= n; i++) {

@@ -1,5 +1,5 @@
-/* How alike two lines are, as fuzzywuzzy's `fuzz.ratio` has it on difflib's SequenceMatcher: 2 m / n,
- * m characters in matching blocks of n in both, rounded to a whole percent.
+/* How alike two lines are, as fuzzywuzzy's `fuzz.ratio` has it on difflib's SequenceMatcher: 2 m /
+ * n, m characters in matching blocks of n in both, rounded to a whole percent.
  *
  * The longest common run is matched first, then what is left and right of it in the same way. In a
  * second line of 200 characters or more, those that make up over 1% of it do not start a run

@@ -51,8 +51,8 @@ static void free_summary(struct summary *summary) {
     free(summary->sentences);
 }
 
-/* Marks the numbers of the words of one longest common subsequence: of several the one that is found
- * going back from both ends, by equal words first, then by the answer's. */
+/* Marks the numbers of the words of one longest common subsequence: of several the one that is
+ * found going back from both ends, by equal words first, then by the answer's. */
 static bool mark_common(const struct word *gold, size_t n_gold, const struct word *answer,
                         size_t n_answer, bool *common) {
     size_t width = n_answer + 1;

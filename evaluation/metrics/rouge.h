@@ -9,8 +9,8 @@
 #include "code_points.h"
 
 /* The F-score, 0 .. 1; 0 where there is no sentence in one of them. Lower case is not made. The
- * package gives up (and LongBench counts 0) where two sentences have about 1000 words together; this
- * does not. False: memory is short. */
+ * package gives up (and LongBench counts 0) where two sentences have about 1000 words together;
+ * this does not. False: memory is short. */
 bool rouge_l(const struct code_points *answer, const struct code_points *gold, double *score);
 
 #endif

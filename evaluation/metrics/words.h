@@ -18,8 +18,8 @@ struct words {
 /* What white space parts; the text must outlive them. False: memory is short. Free `items`. */
 bool words_split(const struct code_points *text, struct words *words);
 
-/* Numbers the words of both, from 0: equal words equally, different ones differently. Gives how many
- * different ones there are, or SIZE_MAX when memory is short. */
+/* Numbers the words of both, from 0: equal words equally, different ones differently. Gives how
+ * many different ones there are, or SIZE_MAX when memory is short. */
 size_t words_number(struct words *a, struct words *b);
 
 #endif

@@ -46,7 +46,7 @@ static dm_status find_rows(struct haystack *haystack, size_t n_byte, dm_error *e
     return DM_OK;
 }
 
-/* So that no prompt fails for a byte when others have been answered. */
+/* Checked up front, so that no prompt fails after others have been answered. */
 static dm_status check_utf8(const struct haystack *haystack, dm_error *error) {
     for (size_t r = 0; r < haystack->n_row; r++) {
         const struct utf8 row = {haystack->text + haystack->rows[r].begin,
@@ -60,7 +60,7 @@ static dm_status check_utf8(const struct haystack *haystack, dm_error *error) {
     return DM_OK;
 }
 
-/* Encodes a sentence behind those that the row has. */
+/* Encodes a sentence, and appends it to the row's. */
 static dm_status add_sentence(const struct haystack *haystack, struct row *row,
                               const char *sentence, size_t n_byte, dm_error *error) {
     size_t n_before = row->n_sentence ? row->ends[row->n_sentence - 1] : 0, n_id;
@@ -166,7 +166,7 @@ static bool add_start(struct starts *starts, size_t start) {
     return true;
 }
 
-/* Copies the row's sentences behind the n_done tokens that are there, as far as they fit. */
+/* Appends the row's sentences to the n_done tokens, as far as they fit. */
 static bool copy_row(const struct row *row, int32_t *ids, size_t n_id, size_t *n_done,
                      struct starts *starts) {
     for (size_t s = 0; s < row->n_sentence && *n_done < n_id; s++) {

@@ -1,5 +1,5 @@
-/* Noise for prompts: the sentences of a text, row by row, each one encoded alone. What the official
- * pass-key evaluation hides its keys in.
+/* The haystack of the official pass-key prompts: the sentences of a text, row by row, each encoded
+ * alone.
  *
  * A row is a line with its line feed. Its sentences are those of text/sentences.h; one of fewer
  * than 10 tokens is skipped. The rows are a ring: the first follows the last. */

@@ -44,13 +44,13 @@ static void cell_of(const struct task *task, size_t i, size_t *column, size_t *r
     *row = i / state->n_key % task->rows.n;
 }
 
-/* What is particular to a prompt. */
+/* What is drawn for a prompt. */
 struct drawn {
     size_t length;
     double depth;
     const char *key;
     size_t row;
-    uint64_t slot; /* modulo the number of places */
+    uint64_t slot; /* modulo the number of slots */
 };
 
 static struct drawn draw(const struct task *task, size_t i) {
@@ -75,7 +75,7 @@ static dm_status encode_needle(const struct state *state, const char *key, struc
     return encode(state, text, needle, error);
 }
 
-/* The token of the haystack that the needle goes before; its sentences begin at `starts`. */
+/* The token of the haystack, whose sentences begin at `starts`, that the needle goes before. */
 static size_t choose_slot(const struct drawn *drawn, size_t n_needle, const size_t *starts,
                           size_t n_start) {
     double length = (double)drawn->length;
@@ -92,7 +92,8 @@ static size_t choose_slot(const struct drawn *drawn, size_t n_needle, const size
     return starts[n_right ? right + drawn->slot % n_right : nearest];
 }
 
-/* Fills the prompt's ids (there is room for them), and gives the token that the needle begins at. */
+/* Fills the prompt's ids (there is room for them), and gives the token that the needle begins
+ * at. */
 static dm_status fill(const struct state *state, const struct drawn *drawn,
                       const struct ids *needle, int32_t *ids, size_t *needle_at, dm_error *error) {
     size_t n_hay = drawn->length - needle->n, *starts, n_start;
@@ -180,7 +181,8 @@ static void free_task(struct task *task) {
     free(task);
 }
 
-/* The needle, which is as long as its key makes it, must leave room for haystack in every prompt. */
+/* The needle, which is as long as its key makes it, must leave room for haystack in every
+ * prompt. */
 static dm_status check_lengths(const struct task *task, dm_error *error) {
     const struct state *state = task->data;
     for (size_t i = 0; i < task->n_prompt; i++) {

@@ -1,19 +1,19 @@
-/* The pass-key task as the official evaluation of DeciMamba builds it.
+/* The pass-key task of DeciMamba's official evaluation.
  *
  *     There is an important pass key hidden inside a lot of irrelevant text. Find it and memorize
  *     it:\n<context>\nAnswer:<space>
  *
- * The context has exactly the wanted number of tokens: haystack sentences (haystack.h), with the needle
- * "The pass key is K. Remember it. K is the pass key. " before one of them. Question, sentences,
- * needle and ending are encoded one by one, and their tokens joined.
+ * The context has exactly the wanted number of tokens: haystack sentences (haystack.h), with the
+ * needle "The pass key is K. Remember it. K is the pass key. " before one of them. Question,
+ * sentences, needle and ending are encoded one by one, and their tokens joined.
  *
  * Where the needle is. Counted in tokens of a context of `length`: it begins at the beginning of a
- * sentence, not before (depth - 0.1) * length, and ends before (depth + 0.1) * length, both cut to
- * the context and rounded down. One of the places that are right is drawn. Where there is none (the
- * context is short and its sentences long; the official code stops then), the needle goes before the
- * sentence whose beginning is nearest to depth * (tokens of haystack), the earlier of two.
+ * sentence, not before (depth - 0.1) * length, and ends before (depth + 0.1) * length, both clipped
+ * to the context and rounded down. One of these slots is drawn. Where there is none (the context is
+ * short and its sentences long; the official code stops then), the needle goes before the sentence
+ * whose beginning is nearest to depth * (tokens of haystack), the earlier of two.
  *
- * What is drawn. The key, the row of the text where the haystack begins, and the place depend on the
+ * What is drawn. The key, the row of the text where the haystack begins, and the slot depend on the
  * seed, length, depth and number of the prompt alone. (The official code goes on in the rows from
  * prompt to prompt, in an order of keys that no seed fixes.) Prompts of one length and depth have
  * different lines of the list of keys, as long as there are enough. */
@@ -37,11 +37,10 @@ struct official_passkey_options {
     uint64_t seed;
 };
 
-/* Prompts are numbered by length, then depth, then key. A prompt is right when the key is one of
- * the pieces that blanks (and nothing else) part the answer into, of 10 tokens at the most.
- * Building a prompt encodes what of the text was not read before, and keeps it: no two threads may
- * build at once. DM_ERROR_ARGUMENT where a length has no room for the needle, DM_ERROR_FORMAT where
- * the text or the keys are bad. */
+/* Prompts are numbered by length, then depth, then key. An answer of at most 10 tokens is right
+ * when the key is one of its pieces between blanks. Building a prompt encodes the rows that were
+ * not read before, and keeps them: no two threads may build at once. DM_ERROR_ARGUMENT where a
+ * length has no room for the needle, DM_ERROR_FORMAT where the text or the keys are bad. */
 dm_status official_passkey_task_new(const struct official_passkey_options *options,
                                     struct task **task, dm_error *error);
 

@@ -11,7 +11,7 @@ static dm_status refuse(dm_error *error, size_t length, const char *what, size_t
     return task_fail(error, DM_ERROR_ARGUMENT, "a prompt of %zu tokens: %s %zu", length, what, n);
 }
 
-/* The parts of a prompt that are not haystack. */
+/* The parts of a prompt around the haystack. */
 enum { part_question, part_needle, part_answer, n_part };
 struct parts {
     int32_t *ids[n_part];

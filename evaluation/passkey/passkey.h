@@ -3,9 +3,9 @@
  *
  *     Find the pass key:\n<context>\nAnswer:<space>
  *
- * The context is a passage of a given text with the needle " The pass key is K. Remember it. K is the
- * pass key. " at a depth between 0 (its beginning) and 1 (its end). A prompt has exactly the wanted
- * number of tokens: bytes, for a byte-level model. */
+ * The context is a passage of a given text with the needle " The pass key is K. Remember it. K is
+ * the pass key. " at a depth between 0 (its beginning) and 1 (its end). A prompt has exactly the
+ * wanted number of tokens: bytes, for a byte-level model. */
 #ifndef DECIMAMBA_EVALUATION_PASSKEY_H
 #define DECIMAMBA_EVALUATION_PASSKEY_H
 

@@ -10,12 +10,13 @@ struct passkey_task_options {
     struct passkey_source source; /* what it points to is borrowed */
     const size_t *lengths;        /* [n_length] tokens of a prompt */
     size_t n_length;
-    size_t n_depth; /* places from 0 to 1 */
+    size_t n_depth; /* evenly from 0 to 1 */
     size_t n_key;   /* prompts for each length and depth */
 };
 
-/* Prompts are numbered by length, then depth, then key. A prompt is right when the model goes on with
- * the key's five digits and no further one; five tokens are generated. DM_ERROR_ARGUMENT where a length does not go with the text. */
+/* Prompts are numbered by length, then depth, then key. An answer is right when it
+ * begins with the key's five digits and no sixth one; five tokens are generated. DM_ERROR_ARGUMENT
+ * where the text is too short for a length. */
 dm_status passkey_task_new(const struct passkey_task_options *options, struct task **task,
                            dm_error *error);
 

@@ -10,13 +10,13 @@ enum {
     lead = 3 /* tokens before one that may hold a part of its first character, of 4 bytes at most */
 };
 
-/* A text under way. */
+/* A text that is being read. */
 struct reading {
     const struct perplexity *task;
     dm_session *session;
     dm_decoder *decoder; /* NULL: bytes are not counted */
-    int32_t *ids;        /* [n_id] room for ids, */
-    float *logits;       /* [n_row, vocab_size] and for what predicts them */
+    int32_t *ids;        /* [n_id] */
+    float *logits;       /* [n_row, vocab_size] */
     struct perplexity_result sums;
 };
 
@@ -43,7 +43,7 @@ static dm_status open_reading(struct reading *reading, const struct perplexity *
     return status;
 }
 
-/* Of the text that ids[n_id] end, the part that they make. */
+/* Bytes of text that ids[n_id] add to the text so far. */
 static dm_status count_bytes(struct reading *reading, const int32_t *ids, size_t n_id,
                              size_t *n_byte, dm_error *error) {
     dm_status status = DM_OK;
@@ -68,10 +68,10 @@ static void add_losses(struct reading *reading, const int32_t *ids, size_t n) {
 
 /* ---- One session through the whole text ---- */
 
-/* What a stream gives, in other pieces. */
+/* A stream, taken in pieces of other lengths. */
 struct queue {
     struct token_stream stream;
-    const int32_t *ids; /* [n_id] of its last piece that were not taken */
+    const int32_t *ids; /* [n_id] left of its last piece */
     size_t n_id;
 };
 

@@ -61,8 +61,8 @@ dm_status dm_matmul_context_need(struct dm_matmul_context *context, size_t n_byt
     return done ? DM_OK : dm_fail_memory(error, "the matrix products");
 }
 
-/* One caller at a time has the threads, the others run alone: so many workspaces are in use at most.
- */
+/* One caller at a time has the threads, the others run alone: so many workspaces are in use at
+ * most. */
 dm_status dm_matmul_context_begin(struct dm_matmul_context *context, size_t n_thread,
                                   dm_error *error) {
     struct dm_workspaces *workspaces = &context->workspaces;

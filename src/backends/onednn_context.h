@@ -19,8 +19,8 @@ struct dm_workspaces {
     size_t n_workspace, n_caller;
 };
 
-/* Packed weights, one behind the other in large pages: generating reads all of them for every token.
- * They are freed with the context. */
+/* Packed weights, one behind the other in large pages: generating reads all of them for every
+ * token. They are freed with the context. */
 struct dm_pack_block {
     struct dm_pack_block *next;
     size_t n_byte, used;
@@ -49,8 +49,8 @@ void dm_matmul_context_end(struct dm_matmul_context *context);
 /* Zeros for a packed weight; NULL: memory is short. */
 unsigned char *dm_matmul_context_pack_room(struct dm_matmul_context *context, size_t n_byte);
 
-/* A workspace of `n_byte` from one of the context's lists; a new one where none is idle. NULL: memory
- * is short. */
+/* A workspace of `n_byte` from one of the context's lists; a new one where none is idle. NULL:
+ * memory is short. */
 struct dm_workspace *dm_workspace_take(struct dm_matmul_context *context,
                                        struct dm_workspaces *workspaces, size_t n_byte);
 void dm_workspace_give_back(struct dm_matmul_context *context, struct dm_workspaces *workspaces,

@@ -265,7 +265,8 @@ static dnnl_status_t prepare(struct dm_runner *runner, const struct dm_kernel *k
 }
 
 /* The code that oneDNN makes where there is no AVX-512 keeps numbers below the stack's end, where a
- * signal's handler would write over them, and over the heap through them: a signal waits so long. */
+ * signal's handler would write over them, and over the heap through them: a signal waits so
+ * long. */
 static dnnl_status_t execute(const_dnnl_primitive_t primitive, dnnl_stream_t stream, int n,
                              const dnnl_exec_arg_t *arguments) {
     sigset_t all, before;
@@ -289,16 +290,16 @@ dnnl_status_t dm_runner_run(struct dm_runner *runner, const struct dm_kernel *ke
     return status ? status : execute(kernel->primitives[i], runner->stream, 4, arguments);
 }
 
-/* Where the environment has ONEDNN_VERBOSE or DNNL_VERBOSE, oneDNN tells of each primitive on standard
- * output, which is the caller's: unless it is told before its first call, and once, so that a caller
- * who uses oneDNN too may turn it on. */
+/* Where the environment has ONEDNN_VERBOSE or DNNL_VERBOSE, oneDNN tells of each primitive on
+ * standard output, which is the caller's: unless it is told before its first call, and once, so
+ * that a caller who uses oneDNN too may turn it on. */
 static void be_silent(void) {
     dnnl_set_verbose(0);
 }
 
-/* libgomp, which oneDNN brings, ends its threads by pthread_exit. glibc loads what that takes when it
- * is first needed, and ends the process where memory is too short then: load it while a failure can
- * still be told. */
+/* libgomp, which oneDNN brings, ends its threads by pthread_exit. glibc loads what that takes when
+ * it is first needed, and ends the process where memory is too short then: load it while a failure
+ * can still be told. */
 static bool load_unwinder(void) {
 #ifdef __GLIBC__
     void *frame;

@@ -1,8 +1,8 @@
 /* oneDNN's primitives for one shape of product, and the layout of the weight that they want.
  *
- * Where an allocation of its own fails, oneDNN throws or writes to address 0 (2.6.3). So memory is lent
- * to it while it makes something (of 283 kernels' primitives the largest took 4.5 MB), and before
- * products there is a look whether there is room. */
+ * Where an allocation of its own fails, oneDNN throws or writes to address 0 (2.6.3). So memory is
+ * lent to it while it makes something (of 283 kernels' primitives the largest took 4.5 MB), and
+ * before products there is a look whether there is room. */
 #ifndef DM_BACKENDS_ONEDNN_KERNELS_H
 #define DM_BACKENDS_ONEDNN_KERNELS_H
 
@@ -18,8 +18,8 @@ enum {
     DM_COLUMN_BLOCK = 64 /* oneDNN's packed layouts keep so many columns together */
 };
 
-/* y [rows, n_out] = x [rows, n_in] times a weight [n_in, n_out], or += where it accumulates. In 8 bits
- * x is unsigned, the weight signed, and y in whole numbers of 32 bits. */
+/* y [rows, n_out] = x [rows, n_in] times a weight [n_in, n_out], or += where it accumulates. In 8
+ * bits x is unsigned, the weight signed, and y in whole numbers of 32 bits. */
 struct dm_product {
     size_t n_in, n_out;
     size_t column_stride; /* of a weight that is part of a plain one, between two inputs; else 0 */
@@ -32,8 +32,8 @@ static inline size_t dm_inputs_of_unit(dm_dtype compute) {
     return compute == DM_DTYPE_INT8 ? 4 : compute == DM_DTYPE_BF16 ? 2 : 1;
 }
 
-/* Where a packed weight has what, in units of 32 bits: a float, the inputs 2k and 2k + 1 in bf16, or
- * four of them in 8 bits. Unit k of column n is at
+/* Where a packed weight has what, in units of 32 bits: a float, the inputs 2k and 2k + 1 in bf16,
+ * or four of them in 8 bits. Unit k of column n is at
  *     n / columns * block + k * columns + n % columns. */
 struct dm_layout {
     size_t columns, block;

@@ -1,10 +1,10 @@
 /* A product is cut into pieces that our own threads take: tiles of rows when there are many rows,
- * slices of columns when there are few, or as layers ask for them that run by slices. Every piece is a
- * single-threaded oneDNN primitive, and no piece depends on the number of threads. oneDNN's packed
- * kernels (AVX-512, AMX) give a row the same bits whatever the rows beside it, as long as the same
- * implementation takes them (struct dm_kernel); its plain ones do so for products of 4, 16 and 64
- * rows only (measured, with 2.6.3), so where it prefers the plain layout other sizes are not used.
- * Rows of zeros fill the last product. */
+ * slices of columns when there are few, or as layers ask for them that run by slices. Every piece
+ * is a single-threaded oneDNN primitive, and no piece depends on the number of threads. oneDNN's
+ * packed kernels (AVX-512, AMX) give a row the same bits whatever the rows beside it, as long as
+ * the same implementation takes them (struct dm_kernel); its plain ones do so for products of 4, 16
+ * and 64 rows only (measured, with 2.6.3), so where it prefers the plain layout other sizes are not
+ * used. Rows of zeros fill the last product. */
 #include "backends/onednn_matmul.h"
 
 #include <string.h>

@@ -1,6 +1,6 @@
 /* Weights are packed once into the layout that oneDNN prefers. A matrix is used whole, a tile of
- * rows at a time, or by slices of columns, each of which lies within the whole one as its own kernel
- * wants it. */
+ * rows at a time, or by slices of columns, each of which lies within the whole one as its own
+ * kernel wants it. */
 #include "backends/onednn_matrix.h"
 
 #include "backends/onednn_bytes.h"

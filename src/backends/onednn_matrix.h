@@ -18,8 +18,8 @@ static inline const struct dm_kernel *dm_matrix_kernel(const struct dm_matrix *m
     return slice + 1 < matrix->n_slice ? matrix->slice : matrix->last_slice;
 }
 
-/* Parts of a workspace: rows of x as a kernel takes them (and zeros that fill them up), rows of y where
- * they cannot be written at once, and oneDNN's own. */
+/* Parts of a workspace: rows of x as a kernel takes them (and zeros that fill them up), rows of y
+ * where they cannot be written at once, and oneDNN's own. */
 static inline size_t dm_matrix_x_bytes(const struct dm_matrix *matrix) {
     return dm_round_up(DM_TILE_ROWS * (matrix->row * sizeof(uint16_t) + sizeof(float)));
 }

@@ -248,7 +248,8 @@ static float *in_bytes(const float *x, size_t n_row, size_t n) {
     return rounded;
 }
 
-/* Each row of x, and each of the weight, has a scale of its own; weights come in any stored type. */
+/* Each row of x, and each of the weight, has a scale of its own; weights come in any stored
+ * type. */
 static void test_scales(void **state) {
     (void)state;
     enum { IN = 101, OUT = 70 };

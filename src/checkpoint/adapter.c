@@ -22,8 +22,8 @@ static bool is_one_of(const char *text, const char *const *names, size_t n) {
 }
 #define IS_ONE_OF(text, names) is_one_of(text, names, sizeof(names) / sizeof *(names))
 
-/* Does the setting ask for more than W + s B A? Those that do are true, or objects, or of the few
- * other names here: all but the ones that concern training alone, or that are read. */
+/* Does the setting ask for more than W + s B A? Any that is true or a non-empty object does, except
+ * those for training alone and those that are read below; so do the few others named here. */
 static bool asks_for_more(const char *key, const json_t *value) {
     static const char *const harmless[] = {"auto_mapping",   "corda_config",      "eva_config",
                                            "inference_mode", "init_lora_weights", "loftq_config",
@@ -35,7 +35,7 @@ static bool asks_for_more(const char *key, const json_t *value) {
     return (json_is_true(value) || json_object_size(value)) && !IS_ONE_OF(key, harmless);
 }
 
-/* Some ways of choosing the initial values change the model's own weights too. */
+/* Does the initialisation leave the base weights alone? Some ways change them too. */
 static bool leaves_base(const json_t *initial) {
     static const char *const ways[] = {"gaussian", "eva", "orthogonal"};
     return !json_is_string(initial) || IS_ONE_OF(json_string_value(initial), ways);
@@ -106,8 +106,8 @@ static bool is_embedding(const char *name) {
     return !strcmp(name, dm_network_parameter_name(DM_EMBEDDING));
 }
 
-/* The tensor of a weight's product: `side` 'A' or 'B'. Those of x.weight are x.lora_A.weight, and of
- * the embedding x.lora_embedding_A. NULL: there is none. */
+/* The tensor of a weight's product: `side` 'A' or 'B'. Those of x.weight are x.lora_A.weight, and
+ * of the embedding x.lora_embedding_A. NULL: there is none. */
 static struct dm_weight_entry *find(const struct dm_adapter *adapter, const char *name, char side) {
     static const char weight[] = ".weight";
     char full[DM_MAX_NAME + 32];
@@ -135,7 +135,7 @@ bool dm_adapter_has(const struct dm_adapter *adapter, const char *name) {
     return find(adapter, name, 'A') || find(adapter, name, 'B');
 }
 
-/* A factor of a product, its rows and columns exchanged where the embedding's are. */
+/* A factor of a product; the embedding's are transposed. */
 struct factor {
     float *values;
     size_t row, column; /* from one row, or column, to the next */

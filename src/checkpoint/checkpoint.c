@@ -18,7 +18,7 @@ struct dm_checkpoint {
     struct dm_adapter adapter; /* all zero: there is none */
     struct dm_parameters parameters;
     struct dm_weight *weights; /* [parameters.n] */
-    float **copies;            /* [parameters.n]: of those that are not as a file holds them */
+    float **copies;            /* [parameters.n]: of weights that differ from the file */
 };
 
 enum { max_shape_text = 24 * DM_TENSOR_MAX_DIM };
@@ -30,7 +30,7 @@ static void print_shape(const size_t *size, size_t n_dim, char text[max_shape_te
     snprintf(text + n, max_shape_text - n, n_dim ? "]" : "[]");
 }
 
-/* An adapter's tensor takes the place of the model's. */
+/* A tensor of the adapter replaces the model's. */
 static struct dm_weight_entry *find_name(const struct dm_checkpoint *checkpoint, const char *name) {
     struct dm_weight_entry *entry = dm_adapter_find(&checkpoint->adapter, name);
     return entry ? entry : dm_weight_files_find(&checkpoint->files, name);
@@ -104,8 +104,8 @@ static dm_status bind(struct dm_checkpoint *checkpoint, size_t i, dm_error *erro
                : DM_OK;
 }
 
-/* A head of its own counts if it differs from the embedding, whatever config.json says: some
- * fine-tuned models have one and do not say so. */
+/* A separate head is used if it differs from the embedding, whatever config.json says: some
+ * fine-tuned models have one and still say that it is tied. */
 static void decide_head(struct dm_checkpoint *checkpoint) {
     struct dm_weight_entry *head = find(checkpoint, head_name());
     const struct dm_weight_entry *embedding = find(checkpoint, embedding_name());
@@ -118,8 +118,8 @@ static void decide_head(struct dm_checkpoint *checkpoint) {
     checkpoint->config.tie_word_embeddings = head->used = same;
 }
 
-/* Is the head, in an adapted model, still the embedding? PEFT's merging and its reading of adapters
- * that are not merged do not agree about it. */
+/* Refuses adapters that change one of a tied pair: PEFT itself gives different models by merging
+ * them and by running them unmerged. */
 static dm_status check_tied_head(const struct dm_checkpoint *checkpoint, dm_error *error) {
     const struct dm_adapter *adapter = &checkpoint->adapter;
     const struct dm_weight_entry *embedding = find(checkpoint, embedding_name());
@@ -133,7 +133,8 @@ static dm_status check_tied_head(const struct dm_checkpoint *checkpoint, dm_erro
     return DM_OK;
 }
 
-/* Names of the model's own modules: a tensor there that is no weight would change what they do. */
+/* Is the name inside the model's own modules? A tensor there that is no known weight would change
+ * what they compute. */
 static bool is_of_model(const char *name) {
     static const char *const modules[] = {"embedding", "layers.", "norm_f.", "lm_head."};
     static const char state[] = "_extra_state"; /* of training, in any module */
@@ -146,7 +147,7 @@ static bool is_of_model(const char *name) {
     return false;
 }
 
-/* What stands beside the model, as a reward model's head does, is left out with a word. */
+/* Tensors beside the model, such as a reward model's head, are ignored with a warning. */
 static dm_status check_others(const struct dm_checkpoint *checkpoint, dm_error *error) {
     const struct dm_weight_entry *first = NULL;
     size_t n = 0;
@@ -170,7 +171,7 @@ static dm_status check_others(const struct dm_checkpoint *checkpoint, dm_error *
     return dm_adapter_check_used(&checkpoint->adapter, error);
 }
 
-/* Switches that config.json is silent about: a layer has what there is a tensor for. */
+/* Switches that config.json does not set: on where there is a tensor for them. */
 static void decide_switches(struct dm_checkpoint *checkpoint) {
     struct dm_model_config *config = &checkpoint->config;
     for (size_t layer = 0; layer < config->n_layer; layer++) {

@@ -1,11 +1,11 @@
-/* A checkpoint directory, opened: its config and its weights, all checked against each other. */
+/* An open checkpoint directory: its config and its weights, checked against each other. */
 #ifndef DM_CHECKPOINT_CHECKPOINT_H
 #define DM_CHECKPOINT_CHECKPOINT_H
 
 #include "checkpoint/parameters.h"
 
-/* A weight where it lies: in a file, or in memory where none holds it so (rounded from 64 bits, or
- * merged); row-major and contiguous, possibly unaligned. */
+/* A weight: in the mapped file, or in memory where it was rounded from 64 bits or merged; row-major
+ * and contiguous, possibly unaligned. */
 struct dm_weight {
     const void *data; /* NULL: this model does not have it */
     dm_dtype dtype;
@@ -16,22 +16,22 @@ struct dm_checkpoint; /* immutable after opening */
 
 /* Sizes come from the tensors and must agree with config.json. Opens the files that weight_files.h
  * says, and merges an adapter (adapter.h) into those of its model. A missing, extra-shaped, wrongly
- * typed or duplicate tensor is an error that names file and tensor. So is one of another name inside
- * the model's own modules, but for a `lm_head.weight` equal to the embedding (tied) and for
+ * typed or duplicate tensor is an error that names file and tensor. So is one of another name
+ * inside the model's own modules, but for a `lm_head.weight` equal to the embedding (tied) and for
  * `_extra_state`; one outside of them is a warning. Weights of 64 bits are rounded to 32. */
 dm_status dm_checkpoint_open(const char *directory, struct dm_checkpoint **checkpoint,
                              dm_error *error);
-/* The same, but the weight files are read into memory, where nothing changes them. */
+/* The same, but reads the weight files into memory, safe from later changes to them. */
 dm_status dm_checkpoint_read(const char *directory, struct dm_checkpoint **checkpoint,
                              dm_error *error);
 void dm_checkpoint_close(struct dm_checkpoint *checkpoint);
 const struct dm_model_config *dm_checkpoint_config(const struct dm_checkpoint *checkpoint);
 const struct dm_parameters *dm_checkpoint_parameters(const struct dm_checkpoint *checkpoint);
-/* As dm_parameters_find names them. */
+/* See dm_parameters_find. */
 struct dm_weight dm_checkpoint_weight(const struct dm_checkpoint *checkpoint, size_t layer,
                                       size_t index);
-/* DM_ERROR_IO where a mapped file has been written to, or cut, since it was opened: what was read of
- * it may be neither the old nor the new. */
+/* DM_ERROR_IO where a mapped file has been written to, or cut, since it was opened: what was read
+ * of it may be neither the old nor the new. */
 dm_status dm_checkpoint_check(const struct dm_checkpoint *checkpoint, dm_error *error);
 /* Converts elements [first, first + n) of a weight to float32. */
 void dm_weight_to_float(struct dm_weight weight, size_t first, size_t n, float *out);

@@ -4,7 +4,7 @@
 #include "base/memory.h"
 #include "base/model_folder.h"
 
-/* What transformers and llama.cpp read of a tokenizer; what is not a tokenizer's comes last. */
+/* The tokenizer's files that transformers and llama.cpp read; then what is not the tokenizer's. */
 enum { tokenizer_json, generation_config = DM_N_COMPANION - 1 };
 static const char *const names[DM_N_COMPANION] = {"tokenizer.json",
                                                   "tokenizer_config.json",
@@ -16,7 +16,7 @@ static const char *const names[DM_N_COMPANION] = {"tokenizer.json",
                                                   "chat_template.json",
                                                   "generation_config.json"};
 
-/* Reads directory/names[i] where it is there and nothing was read yet. */
+/* Reads directory/names[i] if it exists and was not read from elsewhere. */
 static dm_status read_from(struct dm_companions *companions, const char *directory, size_t i,
                            dm_error *error) {
     char *path = NULL;

@@ -1,4 +1,4 @@
-/* The files of a model beside its sizes and weights, which go unchanged where it goes. */
+/* The files of a model besides its sizes and weights, which are copied with it unchanged. */
 #ifndef DM_CHECKPOINT_COMPANIONS_H
 #define DM_CHECKPOINT_COMPANIONS_H
 

@@ -10,7 +10,7 @@ static dm_status unsupported(const char *name, const char *what, dm_error *error
                    what);
 }
 
-/* What a state-spaces config may say that makes it another model. */
+/* Refuses state-spaces configs of other models. */
 static dm_status check_official(const json_t *object, const json_t *mixer, const char *name,
                                 dm_error *error) {
     const char *layer = "Mamba1";
@@ -48,7 +48,7 @@ static dm_status pad_vocabulary(const json_t *object, const char *name,
 
 /* ---- Layers ---- */
 
-/* A sort of layer of this kind, whose sizes stand in `source`. */
+/* Adds a sort of layer of this kind, with the sizes in `source`. */
 static dm_status add_sort(const struct dm_config_source *source, const struct dm_layer_kind *kind,
                           struct dm_model_config *config, dm_error *error) {
     if (config->n_sort == DM_MAX_SORT)
@@ -62,7 +62,7 @@ static dm_status add_sort(const struct dm_config_source *source, const struct dm
     return kind->configure(source, sort, error);
 }
 
-/* The sort of a layer of this kind. */
+/* The sort of layers of this kind, added if it is new. */
 static dm_status find_sort(const struct dm_config_source *source, const json_t *type,
                            struct dm_model_config *config, size_t *sort, dm_error *error) {
     const struct dm_layer_kind *kind =
@@ -144,7 +144,8 @@ static dm_status read_transformers(const json_t *object, const char *name, const
     return status ? status : read_layers(&source, config, error);
 }
 
-/* Quantized weights have tensors of their own; over plain ones, transformers would round them. */
+/* Quantized weights come as tensors of other names; given plain ones, transformers would round
+ * them. */
 static dm_status check_quantization(const json_t *object, const char *name, dm_error *error) {
     const json_t *quantization = json_object_get(object, "quantization_config");
     const char *method = json_string_value(json_object_get(quantization, "quant_method"));
@@ -178,7 +179,7 @@ dm_status dm_model_config_from_json(const json_t *object, const char *name,
     if (!status)
         status = type ? read_transformers(object, name, type, &read, error)
                       : read_official(object, name, &read, error);
-    if (!status) /* transformers' key, for either dialect */
+    if (!status) /* transformers' key, accepted in either dialect */
         status = dm_get_epsilon(object, "initializer_range", name, &read.initializer_range, error);
     if (!status)
         status = dm_token_list_get(object, "bos_token_id", name, &read.bos, error);

@@ -7,9 +7,9 @@
 
 /* Reads either dialect: state-spaces (`d_model`, `ssm_cfg`, vocabulary padded up to
  * `pad_vocab_size_multiple`) or transformers (`hidden_size`, `model_type` "mamba" or
- * "falcon_mamba"). `name` (a path) heads messages. Sizes are in [1, 2^31); products of two fit. A
- * model this library cannot run (Mamba-2, attention layers, a norm that is no RMSNorm,
- * quantized weights) is DM_ERROR_UNSUPPORTED. */
+ * "falcon_mamba"). Messages begin with `name`, a path. Sizes are in [1, 2^31); products of two fit.
+ * A model this library cannot run (Mamba-2, attention layers, a norm that is no RMSNorm, quantized
+ * weights) is DM_ERROR_UNSUPPORTED. */
 dm_status dm_model_config_from_json(const json_t *object, const char *name,
                                     struct dm_model_config *config, dm_error *error);
 dm_status dm_model_config_read(const char *path, struct dm_model_config *config, dm_error *error);

@@ -26,7 +26,7 @@ static dm_status copy_file(const char *from, const char *to, dm_error *error) {
     return status;
 }
 
-/* The default settings, where the input has some. */
+/* Copies decimamba.json, where the input has one. */
 static dm_status copy_settings(const char *input, const char *output, dm_error *error) {
     static const char name[] = "decimamba.json";
     char *from = NULL, *to = dm_path_join(output, name);

@@ -1,5 +1,6 @@
-/* dm_checkpoint_write_random: the kinds of layers draw their weights, as state-spaces/mamba or, where
- * config.json has an initializer_range, transformers draws them; so do the embedding and the head. */
+/* dm_checkpoint_write_random: the kinds of layers draw their weights, as state-spaces/mamba or,
+ * where config.json has an initializer_range, transformers draws them; so do the embedding and the
+ * head. */
 #include <math.h>
 
 #include "base/memory.h"
@@ -15,8 +16,9 @@ struct drawing {
     struct dm_random random; /* of the weight that is being drawn */
 };
 
-/* Each weight has a stream of its own: it does not depend on the order in the file. Numbers as in
- * Mamba-1's list of all parameters, the embedding, a layer's twelve, the last norm and the head. */
+/* Each weight has a random stream of its own, so that it does not depend on the order in the file.
+ * Streams are numbered as Mamba-1's parameters: the embedding, a layer's twelve, the last norm, the
+ * head. */
 static void start_stream(struct drawing *drawing, const struct dm_parameter *parameter) {
     enum { EMBEDDING = 0, FINAL_NORM = 13, HEAD = 14, N_STREAM = 15 };
     static const uint64_t streams[DM_N_NETWORK_PARAMETER] = {EMBEDDING, FINAL_NORM, HEAD};

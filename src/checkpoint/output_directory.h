@@ -1,5 +1,5 @@
 /* Writing a directory whole or not at all: its files go to a temporary directory beside it, which
- * takes the final name when all of them are there. */
+ * is renamed when all of them are written. */
 #ifndef DM_CHECKPOINT_OUTPUT_DIRECTORY_H
 #define DM_CHECKPOINT_OUTPUT_DIRECTORY_H
 
@@ -13,7 +13,8 @@ struct dm_output_directory {
 /* `path` must not exist, or be an empty directory. */
 dm_status dm_output_directory_open(struct dm_output_directory *output, const char *path,
                                    dm_error *error);
-/* Gives it its name; an error where another process has taken that meanwhile. Whatever is returned, the directory is closed afterwards. */
+/* Renames it to `path`; an error where another process has created that meanwhile. Closes it either
+ * way. */
 dm_status dm_output_directory_commit(struct dm_output_directory *output, dm_error *error);
 /* Removes what was written; harmless after a commit. */
 void dm_output_directory_abort(struct dm_output_directory *output);

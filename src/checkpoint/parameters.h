@@ -1,12 +1,12 @@
-/* The one list of a model's parameters, made of the tables of its layers' kinds: loading, saving,
- * initialising (and, in training, gradients and the optimizer) walk it. */
+/* The one list of a model's parameters, from the tables of its layers' kinds: loading, saving,
+ * initialising and, in training, gradients and the optimizer iterate over it. */
 #ifndef DM_CHECKPOINT_PARAMETERS_H
 #define DM_CHECKPOINT_PARAMETERS_H
 
 #include "layers/model_config.h"
 
 enum { DM_MAX_NAME = 96 };
-#define DM_NO_LAYER SIZE_MAX /* the network's own parameters lie outside its layers */
+#define DM_NO_LAYER SIZE_MAX /* of the network's own parameters */
 #define DM_NO_PARAMETER SIZE_MAX
 
 /* Rows of the network's own parameters. */
@@ -26,8 +26,8 @@ struct dm_parameter {
     char name[DM_MAX_NAME]; /* in transformers' spelling */
 };
 
-/* The embedding; then row by row of the kinds' tables, each for all layers; the last norm; the head.
- */
+/* The embedding; then row by row of the kinds' tables, each for all layers; the last norm; the
+ * head. */
 struct dm_parameters {
     size_t n;
     struct dm_parameter *list;
@@ -48,8 +48,8 @@ size_t dm_parameters_head(const struct dm_parameters *parameters);
 /* The name of a layer's parameter in transformers' spelling. */
 void dm_parameter_name(const struct dm_layer_config *config, size_t layer, size_t index,
                        char name[DM_MAX_NAME]);
-/* Those of the network's own; the embedding's in state-spaces' spelling too: they differ nowhere
- * else. */
+/* The names of the network's own parameters; and the embedding's in state-spaces' spelling, the
+ * only one that differs. */
 const char *dm_network_parameter_name(enum dm_network_parameter index);
 extern const char dm_official_embedding[];
 

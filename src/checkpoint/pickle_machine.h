@@ -1,6 +1,6 @@
-/* A machine for pickles that has a stack, a memo, tuples and dicts, and can call nothing. What
- * globals, persistent ids and calls mean is left to torch_pickle.c. No function recurses, and
- * memory stays in proportion to the pickle. */
+/* A pickle machine with a stack, a memo, tuples and dicts, which cannot call anything.
+ * torch_pickle.c gives globals, persistent ids and calls their meaning. No function recurses, and
+ * memory stays proportional to the pickle. */
 #ifndef DM_CHECKPOINT_PICKLE_MACHINE_H
 #define DM_CHECKPOINT_PICKLE_MACHINE_H
 
@@ -72,7 +72,7 @@ void *dm_pickle_grow(struct dm_pickle_pool *pool, size_t size);
 
 dm_status dm_pickle_push_index(struct dm_pickle_machine *machine, enum dm_pickle_kind kind,
                                size_t index);
-/* Takes the topmost value, which must be of this kind; `reason` is said if it is not. */
+/* Pops the topmost value; one of another kind is an error that says `reason`. */
 dm_status dm_pickle_pop(struct dm_pickle_machine *machine, enum dm_pickle_kind kind,
                         const char *reason, struct dm_pickle_value *value);
 

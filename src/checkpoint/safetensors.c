@@ -27,13 +27,19 @@ static const struct {
 };
 enum { n_dtype = sizeof dtypes / sizeof *dtypes };
 
-size_t dm_element_size(enum dm_element element) {
-    if (element == DM_ELEMENT_OTHER)
-        return 0;
+static size_t index_of(enum dm_element element) {
     size_t i = 0;
     while (dtypes[i].element != element)
         i++;
-    return dtypes[i].n_bit / 8;
+    return i;
+}
+
+size_t dm_element_size(enum dm_element element) {
+    return element == DM_ELEMENT_OTHER ? 0 : dtypes[index_of(element)].n_bit / 8;
+}
+
+const char *dm_element_name(enum dm_element element) {
+    return dtypes[index_of(element)].name;
 }
 
 static dm_status bad_tensor(const char *path, const char *name, const char *reason,
@@ -41,7 +47,7 @@ static dm_status bad_tensor(const char *path, const char *name, const char *reas
     return dm_fail(error, DM_ERROR_FORMAT, "%s: tensor %s: %s", path, name, reason);
 }
 
-/* A whole number >= 0; false: it is something else. */
+/* An integer >= 0; false: it is something else. */
 static bool get_whole(const json_t *value, size_t *whole) {
     if (!json_is_integer(value) || json_integer_value(value) < 0)
         return false;
@@ -127,7 +133,7 @@ static int compare_names(const void *a, const void *b) {
                   ((const struct dm_named_tensor *)b)->name);
 }
 
-/* The tensors cover the data exactly, as the format demands; leaves them sorted by place. */
+/* The tensors cover the data exactly, as the format demands; leaves them sorted by offset. */
 static dm_status check_cover(struct dm_safetensors *tensors, size_t data_start, dm_error *error) {
     const unsigned char *next = tensors->file.bytes + data_start,
                         *end = tensors->file.bytes + tensors->file.n_byte;

@@ -16,7 +16,8 @@ enum dm_element {
     DM_ELEMENT_I32,
     DM_ELEMENT_OTHER /* known to the format, not to us: listed, never used */
 };
-size_t dm_element_size(enum dm_element element); /* 0 for DM_ELEMENT_OTHER */
+size_t dm_element_size(enum dm_element element);      /* 0 for DM_ELEMENT_OTHER */
+const char *dm_element_name(enum dm_element element); /* in a header; not of DM_ELEMENT_OTHER */
 
 enum { DM_TENSOR_MAX_DIM = 8 };
 

@@ -6,11 +6,6 @@
 
 enum { alignment = 64, max_header = 100000000 };
 
-static const char *const element_names[] = {
-    [DM_ELEMENT_F32] = "F32", [DM_ELEMENT_BF16] = "BF16", [DM_ELEMENT_F16] = "F16",
-    [DM_ELEMENT_F64] = "F64", [DM_ELEMENT_I64] = "I64",   [DM_ELEMENT_I32] = "I32",
-};
-
 /* {"dtype": ..., "shape": [...], "data_offsets": [begin, end]}; NULL: memory is short. */
 static json_t *describe(const struct dm_named_tensor *tensor, size_t begin) {
     size_t end = begin + tensor->n_byte;
@@ -21,7 +16,7 @@ static json_t *describe(const struct dm_named_tensor *tensor, size_t begin) {
             return NULL;
         }
     /* takes `shape` over, NULL included */
-    return json_pack("{s:s, s:o, s:[I, I]}", "dtype", element_names[tensor->element], "shape",
+    return json_pack("{s:s, s:o, s:[I, I]}", "dtype", dm_element_name(tensor->element), "shape",
                      shape, "data_offsets", (json_int_t)begin, (json_int_t)end);
 }
 

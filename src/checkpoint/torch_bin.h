@@ -6,9 +6,10 @@
 
 /* The pickle is run by a machine that knows only what torch.save of a state dict writes
  * (torch._utils._rebuild_tensor_v2, _rebuild_parameter and _rebuild_parameter_with_state,
- * collections.OrderedDict, torch.*Storage, persistent ids); it refuses everything else and never calls anything. Tensors may share a storage, with offsets and
- * strides; `data` is contiguous, in the mapped file where the zip stores the bytes as they are,
- * else in a copy. Names and copies live in the struct. */
+ * collections.OrderedDict, torch.*Storage, persistent ids); it refuses everything else and never
+ * calls anything. Tensors may share a storage, with offsets and strides; `data` is contiguous, in
+ * the mapped file where the zip stores the bytes uncompressed, else in a copy. Names and copies
+ * belong to the struct. */
 struct dm_torch_bin {
     struct dm_mapped_file file;
     struct dm_named_tensor *tensors;

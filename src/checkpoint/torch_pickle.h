@@ -15,7 +15,8 @@ struct dm_pickle_tensor {
 
 /* Lists the tensors of a pickled dict (protocol 2). It knows the opcodes that torch.save of a state
  * dict writes, and collections.OrderedDict, torch._utils._rebuild_tensor_v2, _rebuild_parameter and
- * _rebuild_parameter_with_state, and torch.*Storage; anything else is an error that names it, and nothing is ever called. `path` heads messages.
+ * _rebuild_parameter_with_state, and torch.*Storage; anything else is an error that names it, and
+ * nothing is ever called. Messages begin with `path`.
  * `*tensors` is allocated, [*n_tensor]; its texts point into `bytes`. */
 dm_status dm_torch_pickle_read(const unsigned char *bytes, size_t n_byte, const char *path,
                                struct dm_pickle_tensor **tensors, size_t *n_tensor,

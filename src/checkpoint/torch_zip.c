@@ -125,7 +125,7 @@ static bool read_record(const unsigned char *bytes, size_t n_left, struct record
     return record->n_byte <= n_left && read_extra(record->name + record->n_name, n_extra, record);
 }
 
-/* The place of a stored entry's bytes, behind its local header; NULL: there is none. */
+/* The bytes of an uncompressed entry, after its local header; NULL: the header is wrong. */
 static const unsigned char *find_bytes(const struct dm_mapped_file *file,
                                        const struct directory *directory,
                                        const struct record *record) {

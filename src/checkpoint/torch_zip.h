@@ -22,9 +22,9 @@ struct dm_torch_zip {
     size_t n_entry;
 };
 
-/* libzip reads the archive; the place of each entry's bytes, which it does not tell, is read from
- * the central directory and the local headers, and must agree with what libzip says.
- * `file` must outlive the archive. */
+/* libzip reads the archive. It does not tell where an entry's bytes are: that is read from the
+ * central directory and the local headers, and must agree with what libzip says. `file` must
+ * outlive the archive. */
 dm_status dm_torch_zip_open(struct dm_torch_zip *zip, const struct dm_mapped_file *file,
                             dm_error *error);
 void dm_torch_zip_close(struct dm_torch_zip *zip); /* a zeroed struct is fine */

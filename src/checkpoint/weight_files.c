@@ -7,7 +7,7 @@
 #include "base/half.h"
 #include "base/memory.h"
 
-/* The end of a tensor's name that is compared. */
+/* A tensor's name without wrappers. */
 static const char *skip_wrappers(const char *name) {
     static const char *const wrappers[] = {"base_model.model.", "module.", "_orig_mod.",
                                            "backbone."};
@@ -64,7 +64,7 @@ static dm_status list_entries(struct dm_weight_files *files, dm_error *error) {
     return DM_OK;
 }
 
-/* One more shard; there is room for it. */
+/* Opens one more shard; `shards` has room for it. */
 static dm_status open_shard(struct dm_weight_files *files, const char *path, bool is_bin,
                             dm_error *error) {
     struct dm_weight_file *shard = &files->shards[files->n_shard];
@@ -99,8 +99,8 @@ static bool is_plain(const char *name) {
     return name && *name && !strchr(name, '/') && strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
 }
 
-/* Opens every file of the map once. Neighbours in a map mostly name the same file, and there are
- * few files: a linear search is enough. */
+/* Opens every file of the map once. A linear search is enough: there are few files, and neighbours
+ * in the map mostly name the same one. */
 static dm_status open_shards(struct dm_weight_files *files, const char *directory, json_t *map,
                              bool are_bins, dm_error *error) {
     const char *tensor;

@@ -1,4 +1,4 @@
-/* The tensors of a checkpoint directory, whatever files they lie in. */
+/* The tensors of a checkpoint directory, in whatever files. */
 #ifndef DM_CHECKPOINT_WEIGHT_FILES_H
 #define DM_CHECKPOINT_WEIGHT_FILES_H
 
@@ -10,7 +10,7 @@
  * MambaModel saved without its head lacks. */
 struct dm_weight_entry {
     const struct dm_named_tensor *tensor;
-    const char *name; /* the end of the tensor's that is compared */
+    const char *name; /* the tensor's, without wrappers */
     const char *path; /* of the file that holds it */
     bool used;        /* the caller's: a weight of the model is made of it */
 };
@@ -31,7 +31,8 @@ struct dm_weight_files {
 
 /* Opens model.safetensors; else the shards that model.safetensors.index.json names (plain file
  * names, each tensor in the file that its map says, and no other tensor); else pytorch_model.bin;
- * else the shards of pytorch_model.bin.index.json. With `copy`, all of them are read into memory. */
+ * else the shards of pytorch_model.bin.index.json. With `copy`, all of them are read into
+ * memory. */
 dm_status dm_weight_files_open(struct dm_weight_files *files, const char *directory, bool copy,
                                dm_error *error);
 /* The same of adapter_model.safetensors, else adapter_model.bin. */
@@ -40,7 +41,7 @@ dm_status dm_weight_files_open_adapter(struct dm_weight_files *files, const char
 void dm_weight_files_close(struct dm_weight_files *files); /* a zeroed struct is fine */
 /* NULL: no tensor has that name. */
 struct dm_weight_entry *dm_weight_files_find(const struct dm_weight_files *files, const char *name);
-/* The type of a weight that is kept as it is stored; DM_DTYPE_AUTO: none is. */
+/* The type of a weight that is used as it is stored; DM_DTYPE_AUTO: it must be converted. */
 dm_dtype dm_weight_entry_dtype(const struct dm_weight_entry *entry);
 /* Its elements as float32, `out` [n_byte / size of an element]. A type that is no F32, BF16, F16 or
  * F64, and a finite F64 that no float32 holds, are DM_ERROR_UNSUPPORTED. */

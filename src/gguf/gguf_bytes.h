@@ -1,5 +1,5 @@
-/* The head of a GGUF file, put together in memory: numbers little-endian, a text as its length (64
- * bits) and its bytes, a key as its name, the type of its value and the value.
+/* The header of a GGUF file, built in memory: little-endian numbers; a text is its length (64 bits)
+ * and its bytes, a key its name, the type of its value and the value.
  * Format: github.com/ggml-org/ggml, docs/gguf.md, version 3. */
 #ifndef DM_GGUF_GGUF_BYTES_H
 #define DM_GGUF_GGUF_BYTES_H
@@ -17,7 +17,7 @@ enum dm_gguf_type {
     DM_GGUF_ARRAY = 9
 };
 
-/* Starts zeroed. Once memory is short, nothing more is put: one look at the end is enough. */
+/* Starts zeroed. Once memory is short, nothing more is written: checking at the end is enough. */
 struct dm_gguf_bytes {
     struct dm_bytes bytes;
     size_t n_key;
@@ -35,7 +35,7 @@ void dm_gguf_key_f32(struct dm_gguf_bytes *bytes, const char *key, float value);
 void dm_gguf_key_bool(struct dm_gguf_bytes *bytes, const char *key, bool value);
 void dm_gguf_key_text(struct dm_gguf_bytes *bytes, const char *key, const char *value,
                       size_t n_byte);
-/* The caller puts the `n` elements. */
+/* The caller then writes the `n` elements. */
 void dm_gguf_key_array(struct dm_gguf_bytes *bytes, const char *key, enum dm_gguf_type type,
                        size_t n);
 

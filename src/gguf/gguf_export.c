@@ -14,14 +14,14 @@ enum { version = 3, quantization_version = 2, context_length = 1 << 20 };
 
 struct contents {
     struct dm_gguf_tensors tensors;
-    struct dm_gguf_bytes keys, head; /* head: all that stands before the data, keys included */
+    struct dm_gguf_bytes keys, head; /* head: everything before the data, keys included */
 };
 
 static uint32_t file_type(dm_dtype dtype) {
     return dtype == DM_DTYPE_BF16 ? 32 : dtype == DM_DTYPE_F16 ? 1 : 0; /* enum llama_ftype */
 }
 
-/* llama.cpp has no place for some switches of a layer; and reads networks of one kind only. */
+/* llama.cpp has no tensors for some parameters of a layer. */
 static dm_status check_layers(const struct dm_layer_config *layer, const char *directory,
                               dm_error *error) {
     const struct dm_parameter_row *rows = layer->kind->parameters;
@@ -52,7 +52,7 @@ static dm_status check(const struct dm_model_config *config, const char *directo
     return DM_OK;
 }
 
-/* What llama.cpp does without, and goes on. */
+/* Warns of what the file cannot hold. */
 static dm_status warn(const char *directory, dm_error *error) {
     char *path = NULL;
     dm_status status = dm_model_file(directory, "decimamba.json", &path, error);
@@ -62,7 +62,7 @@ static dm_status warn(const char *directory, dm_error *error) {
     return status;
 }
 
-/* The directory's own name, as the model's; it ends where a slash at the end begins. */
+/* The model's name is the directory's, without slashes at the end. */
 static void put_name(struct dm_gguf_bytes *keys, const char *directory) {
     size_t end = strlen(directory), begin;
     while (end > 1 && directory[end - 1] == '/')
@@ -88,7 +88,7 @@ static void put_sizes(struct dm_gguf_bytes *keys, const struct dm_model_config *
         const char *key;
         size_t value;
     } sizes[] = {
-        {"mamba.context_length", context_length}, /* of no weight: the converter's own */
+        {"mamba.context_length", context_length}, /* the official converter's constant */
         {"mamba.embedding_length", config->d_model}, {"mamba.feed_forward_length", 0},
         {"mamba.attention.head_count", 0},           {"mamba.block_count", config->n_layer},
     };

@@ -8,7 +8,7 @@
 #include "base/model_folder.h"
 #include "checkpoint/stop_tokens.h"
 
-/* The files that say something of it; NULL: not there. */
+/* The files that name special tokens; NULL: not there. */
 enum { SETTINGS, GENERATION, CONFIG, n_file };
 static const char *const names[n_file] = {"tokenizer_config.json", "generation_config.json",
                                           "config.json"};
@@ -28,8 +28,8 @@ static dm_status read_files(struct sources *sources, dm_error *error) {
 
 /* ---- Special tokens ---- */
 
-/* What tokenizer_config.json names, where it is an added token, as llama.cpp's converter wants;
- * else the number in one of the other files; -1: none. */
+/* The token that tokenizer_config.json names, if it is an added one, as llama.cpp's converter
+ * wants; else the id in one of the other files; -1: none. */
 static int32_t find_special(const struct sources *sources, const char *name) {
     char key[32];
     snprintf(key, sizeof key, "%s_token", name);
@@ -46,7 +46,7 @@ static int32_t find_special(const struct sources *sources, const char *name) {
     return -1;
 }
 
-/* The tokenizer's own end goes first, where it is one: chat templates write it. */
+/* The tokenizer's own end token comes first, if it is among them: chat templates write it. */
 static dm_status put_stops(struct dm_gguf_bytes *keys, const struct sources *sources,
                            dm_error *error) {
     static const char *const places[] = {"tokenizer.ggml.eos_token_id",

@@ -11,8 +11,8 @@
  * numbers from generation_config.json or config.json. What is no row of the embedding (`n_row`) is
  * not named. The chat template is chat_template.jinja, else tokenizer_config.json's.
  *
- * llama.cpp takes the id 11 where a file names no end of text, and stops too at tokens that it knows
- * by their text, <|endoftext|> and <|im_end|> among them. */
+ * llama.cpp takes the id 11 where a file names no end of text, and stops too at tokens that it
+ * knows by their text, <|endoftext|> and <|im_end|> among them. */
 dm_status dm_gguf_put_specials(struct dm_gguf_bytes *keys, const char *directory,
                                const struct dm_tokenizer *tokenizer, size_t n_row, dm_error *error);
 

@@ -14,7 +14,7 @@ static size_t padded(size_t n_byte) {
     return (n_byte + DM_GGUF_ALIGNMENT - 1) / DM_GGUF_ALIGNMENT * DM_GGUF_ALIGNMENT;
 }
 
-/* GGUF has zeros in place of some biases that a model lacks: with the switch on, they are listed. */
+/* GGUF needs zeros where a model lacks some biases: turning the switch on lists them. */
 static struct dm_model_config with_zeros(const struct dm_model_config *config) {
     struct dm_model_config whole = *config;
     for (size_t sort = 0; sort < whole.n_sort; sort++) {
@@ -26,7 +26,7 @@ static struct dm_model_config with_zeros(const struct dm_model_config *config) {
     return whole;
 }
 
-/* What a parameter is multiplied with, as its kind says. */
+/* The factor by which GGUF has a parameter. */
 static double scale_of(const struct dm_model_config *config, const struct dm_parameter *parameter) {
     if (parameter->layer == DM_NO_LAYER)
         return 1;

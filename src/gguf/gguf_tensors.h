@@ -9,20 +9,20 @@
 enum { DM_GGUF_ALIGNMENT = 32 }; /* of the data, and of each tensor in it */
 
 struct dm_gguf_tensors {
-    struct dm_parameters parameters; /* those of a model that has all that its kinds may have */
+    struct dm_parameters parameters; /* of the model with every bias that GGUF needs */
     struct dm_stored_weight *weights;
     size_t n;
 };
 
-/* The matrices have `dtype`, the rest, and what is scaled, is float32. */
+/* Matrices have `dtype`; the rest, and scaled matrices, are float32. */
 dm_status dm_gguf_tensors_list(struct dm_gguf_tensors *tensors,
                                const struct dm_model_config *config, dm_dtype dtype,
                                dm_error *error);
 void dm_gguf_tensors_free(struct dm_gguf_tensors *tensors); /* a zeroed struct is fine */
 /* Name, shape (the fastest dimension first), type and offset of each. */
 void dm_gguf_put_tensors(struct dm_gguf_bytes *bytes, const struct dm_gguf_tensors *tensors);
-/* The bytes of each, padded. What differs from the checkpoint: A = -exp(A_log), a convolution without
- * a bias has one of zeros, and x_proj may be scaled. */
+/* The bytes of each, padded. What differs from the checkpoint: A = -exp(A_log), a convolution
+ * without a bias has one of zeros, and x_proj may be scaled. */
 dm_status dm_gguf_write_tensors(struct dm_file_writer *writer,
                                 const struct dm_gguf_tensors *tensors,
                                 struct dm_checkpoint *checkpoint, dm_error *error);

@@ -5,9 +5,9 @@
 #include "base/status.h"
 #include "gguf/gguf_bytes.h"
 
-/* From the directory's tokenizer.json: the model "gpt2" with a token for each of the `n_row` rows of
- * the embedding (those that the tokenizer lacks are unused, [PAD<id>]), their types and the merges.
- * Special tokens are those of gguf_specials.h. Without a tokenizer.json, the model "none".
+/* From the directory's tokenizer.json: the model "gpt2" with a token for each of the `n_row` rows
+ * of the embedding (those that the tokenizer lacks are unused, [PAD<id>]), their types and the
+ * merges. Special tokens are those of gguf_specials.h. Without a tokenizer.json, the model "none".
  *
  * llama.cpp does not bring text to NFC, which is a warning; flags of added tokens that it has no
  * place for are DM_ERROR_UNSUPPORTED. */

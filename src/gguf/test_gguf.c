@@ -101,8 +101,8 @@ static void norm(const double *x, size_t n, double epsilon, double *out) {
 }
 
 /* falcon-mamba's mixers may have an epsilon of their own, llama.cpp has one for all norms: what it
- * norms is scaled to come out as here. (llama.cpp itself, on such files in float32, gives the logits
- * of transformers to 1e-6, for 1e-9, 1e-6, 1e-2 and 0.3 against 1e-5.) */
+ * norms is scaled to come out as here. (llama.cpp itself, on such files in float32, gives the
+ * logits of transformers to 1e-6, for 1e-9, 1e-6, 1e-2 and 0.3 against 1e-5.) */
 static void holds_two_epsilons(void **state) {
     enum { n_row = 15, n_column = 40, rank = 3 };
     static const char x_proj[] = "blk.2.ssm_x.weight";

@@ -1,5 +1,5 @@
-/* A reader of GGUF files for tests, written from the format's description. Whatever a file breaks of
- * it fails the test. */
+/* A reader of GGUF files for tests, written from the format's description. Whatever a file breaks
+ * of it fails the test. */
 #ifndef DM_GGUF_TEST_GGUF_READER_H
 #define DM_GGUF_TEST_GGUF_READER_H
 
@@ -32,7 +32,8 @@ struct gguf_file {
     size_t n_key, n_tensor;
 };
 
-/* Checks that the tensors lie one after the other, each at a multiple of 32, up to the file's end. */
+/* Checks that the tensors lie one after the other, each at a multiple of 32, up to the file's
+ * end. */
 void gguf_read(struct gguf_file *file, const char *path);
 void gguf_free(struct gguf_file *file);
 /* NULL: there is none. */

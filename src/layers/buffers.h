@@ -1,8 +1,8 @@
 /* The activations of a batch, laid out by the lifetimes in the kinds' tables.
  *
  * Reading points every layer at the same buffers. Training gives each layer its own copy of those
- * that its backward pass reads, and shares the scratch; with recomputing, only a layer's residual is
- * kept, and what is RECOMPUTED is scratch too. */
+ * that its backward pass reads, and shares the scratch; with recomputing, only a layer's residual
+ * is kept, and what is RECOMPUTED is scratch too. */
 #ifndef DM_LAYERS_BUFFERS_H
 #define DM_LAYERS_BUFFERS_H
 

@@ -1,17 +1,16 @@
 /* A kind of layer, as one table: what its layers are made of, and what they do with tokens.
  *
- * A network is a list of layers, each of some kind and with its own sizes. Code outside a kind's own
- * folder iterates over these tables and knows no kind by name: the checkpoint over parameters,
- * reading and training over buffers and states, the session file and the token pool over the buffers
- * that are carried, probes and the NaN check over what can be shown.
+ * A network is a list of layers, each of some kind and with its own sizes. Code outside a kind's
+ * own folder iterates over these tables and knows no kind by name: the checkpoint over parameters,
+ * reading and training over buffers and states, the session file and the token pool over the
+ * buffers that are carried, probes and the NaN check over what can be shown.
  *
  * A layer reads the normed residual (`normed`) and adds to the residual. It runs in three parts, so
  * that tokens can be dropped between the second and the third:
  *
  *     inputs    normed -> the carried buffers; advances the states before the cut
  *     delta     carried -> the step of each token, by which it is scored: token-wise, no state
- *     outputs   normed, carried, delta -> residual += ...; advances the states after the cut
- */
+ *     outputs   normed, carried, delta -> residual += ...; advances the states after the cut */
 #ifndef DM_LAYERS_LAYER_H
 #define DM_LAYERS_LAYER_H
 
@@ -159,8 +158,8 @@ struct dm_layer_kind {
     const struct dm_parameter_row *parameters;
     size_t n_parameter;
     struct dm_shape (*shape)(const struct dm_layer_config *config, size_t parameter);
-    /* The factor by which GGUF has a parameter (NULL: 1); and an error where llama.cpp cannot hold the
-     * layer (NULL: it always can). */
+    /* The factor by which GGUF has a parameter (NULL: 1); and an error where llama.cpp cannot hold
+     * the layer (NULL: it always can). */
     double (*gguf_scale)(const struct dm_layer_config *config, size_t parameter);
     dm_status (*check_gguf)(const struct dm_layer_config *config, const char *directory,
                             dm_error *error);
@@ -186,10 +185,12 @@ struct dm_layer_kind {
     dm_status (*inputs)(const struct dm_batch *batch, size_t layer, dm_error *error);
     dm_status (*delta)(const struct dm_batch *batch, size_t layer, dm_error *error);
     dm_status (*outputs)(const struct dm_batch *batch, size_t layer, dm_error *error);
-    /* delta and outputs fused, by slices of channels that stay in a cache, with the same bits; NULL:
-     * the kind cannot. For batches with scratch for slices, whose Delta nothing else reads. */
+    /* delta and outputs fused, by slices of channels that stay in a cache, with the same bits;
+     * NULL: the kind cannot. For batches with scratch for slices, whose Delta nothing else
+     * reads. */
     dm_status (*rest)(const struct dm_batch *batch, size_t layer, dm_error *error);
-    /* outputs without the last product: recomputes what the backward pass reads and was not kept. */
+    /* outputs without the last product: recomputes what the backward pass reads and was not
+     * kept. */
     dm_status (*restore)(const struct dm_batch *batch, size_t layer, dm_error *error);
     /* The scratch that slices of this layer take; false: it cannot be cut into slices. */
     bool (*plan_slices)(const struct dm_layer *layer, const struct dm_matmul_backend *matmul,

@@ -1,5 +1,5 @@
-/* A network: a list of layers between an embedding and a head; and a batch of tokens that runs through
- * it. Reading and training share both. */
+/* A network: a list of layers between an embedding and a head; and a batch of tokens that runs
+ * through it. Reading and training share both. */
 #ifndef DM_LAYERS_NETWORK_H
 #define DM_LAYERS_NETWORK_H
 
@@ -45,7 +45,8 @@ static inline const struct dm_layer_kind *dm_layer_kind_of(const struct dm_netwo
     return network->layers[layer].config->kind;
 }
 
-/* Does the batch run by slices of channels? Not in training, which keeps what slices never store. */
+/* Does the batch run by slices of channels? Not in training, which keeps what slices never
+ * store. */
 static inline bool dm_batch_is_sliced(const struct dm_batch *batch) {
     return batch->at->scratch != NULL;
 }

@@ -7,8 +7,8 @@
 /* Sizes stay below 2^31, so that products of two fit. */
 #define DM_SIZE_LIMIT ((size_t)1 << 31)
 
-/* Where a layer's sizes are: in transformers' dialect the whole object, in state-spaces' its ssm_cfg
- * (NULL: there is none). Messages begin with `name`, a path. */
+/* Where a layer's sizes are: in transformers' dialect the whole object, in state-spaces' its
+ * ssm_cfg (NULL: there is none). Messages begin with `name`, a path. */
 struct dm_config_source {
     const json_t *object;
     const char *name;

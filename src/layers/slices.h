@@ -1,6 +1,6 @@
-/* A part of a layer by slices of channels, for reading: the operations after a product use its slice
- * while it is in the thread's own cache, and the whole result is never stored. The bits are those of
- * running one operation after the other. */
+/* A part of a layer by slices of channels, for reading: the operations after a product use its
+ * slice while it is in the thread's own cache, and the whole result is never stored. The bits are
+ * those of running one operation after the other. */
 #ifndef DM_LAYERS_SLICES_H
 #define DM_LAYERS_SLICES_H
 

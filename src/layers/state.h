@@ -1,7 +1,7 @@
 /* The recurrent states of one sequence, in every layer.
  *
- * States of one name and sort are one array, as in a session file: [n_layer of the sort, the state's
- * shape]. */
+ * States of one name and sort are one array, as in a session file: [n_layer of the sort, the
+ * state's shape]. */
 #ifndef DM_LAYERS_STATE_H
 #define DM_LAYERS_STATE_H
 
@@ -22,7 +22,8 @@ dm_status dm_state_new(const struct dm_model_config *config, struct dm_state *st
                        dm_error *error);
 void dm_state_free(struct dm_state *state);
 void dm_state_clear(const struct dm_model_config *config, struct dm_state *state);
-/* Clears what follows the cut at `layer`: its states after the cut, and those of all layers above. */
+/* Clears what follows the cut at `layer`: its states after the cut, and those of all layers
+ * above. */
 void dm_state_clear_above(const struct dm_model_config *config, struct dm_state *state,
                           size_t layer);
 

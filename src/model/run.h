@@ -16,17 +16,18 @@ dm_status dm_layer_inputs(const struct dm_batch *batch, size_t layer, dm_error *
 dm_status dm_layer_delta(const struct dm_batch *batch, size_t layer, dm_error *error);
 /* normed, carried, step -> residual += ... */
 dm_status dm_layer_outputs(const struct dm_batch *batch, size_t layer, dm_error *error);
-/* Runs layers first .. end - 1, which drop nothing: by slices where the batch has scratch for them and
- * no observer; else one operation after the other. */
+/* Runs layers first .. end - 1, which drop nothing: by slices where the batch has scratch for them
+ * and no observer; else one operation after the other. */
 dm_status dm_layers(const struct dm_batch *batch, size_t first, size_t end, dm_error *error);
 /* step, residual -> score, by the stage's method; nothing where the method scores nothing. */
 void dm_layer_score(const struct dm_batch *batch, const struct dm_context *context,
                     const struct dm_stage *stage);
-/* logits [n_token, vocab_size] of the first n_token rows of residual: head(final_norm(residual)). */
+/* logits [n_token, vocab_size] of the first n_token rows of residual:
+ * head(final_norm(residual)). */
 dm_status dm_head(const struct dm_batch *batch, dm_real *logits, dm_error *error);
 
-/* Points `at` to the layer's buffers and states; nothing where the batch has no states, in training,
- * which sets them itself. */
+/* Points `at` to the layer's buffers and states; nothing where the batch has no states, in
+ * training, which sets them itself. */
 void dm_batch_use_layer(const struct dm_batch *batch, size_t layer);
 /* Can the layers at which the context drops tokens be scored as it asks? Else DM_ERROR_ARGUMENT. */
 dm_status dm_check_stages(const struct dm_model_config *config, const struct dm_context *context,

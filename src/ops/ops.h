@@ -1,10 +1,9 @@
 /* The table of operations: the reference fills it, then each instruction set overwrites what it
  * does better, then a backend takes the matrix products. Nothing else dispatches.
  *
- * A batch is one packed run of tokens: [n_token, d] rows, sequence s being the rows
- * start[s] .. start[s + 1). Token-wise operations work on a range of rows, the two that run along a
- * sequence on a range of channels; the caller splits the work over threads. No result depends on the
- * split. */
+ * A batch is one packed run of tokens: [n_token, d] rows, sequence s being the rows start[s] ..
+ * start[s + 1). Token-wise operations work on a range of rows, the two that run along a sequence on
+ * a range of channels; the caller splits the work over threads. No result depends on the split. */
 #ifndef DM_OPS_OPS_H
 #define DM_OPS_OPS_H
 

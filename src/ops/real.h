@@ -1,6 +1,6 @@
-/* The type of all arithmetic: float. The gradient tests build the reference operations and the network
- * a second time on double (DM_DOUBLE), so that central differences show whether a derivative is right
- * instead of drowning in rounding; <tgmath.h> has the functions of both. */
+/* The type of all arithmetic: float. The gradient tests build the reference operations and the
+ * network a second time on double (DM_DOUBLE), so that central differences show whether a
+ * derivative is right instead of drowning in rounding; <tgmath.h> has the functions of both. */
 #ifndef DM_OPS_REAL_H
 #define DM_OPS_REAL_H
 

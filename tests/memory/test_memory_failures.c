@@ -1,9 +1,9 @@
-/* Every allocation of every fallible call of decimamba.h fails once, alone and with all that follow:
- * the call says DM_ERROR_MEMORY and leaves its outputs and the disk as they were, nothing leaks, and
- * the same call then gives, bit for bit, what it gives in peace; or the session says that it must be
- * reset. Where a failure does no harm (something is only slower), the call succeeds with the same
- * bits. So with the library's own allocations, and with those of the libraries below it. And every
- * call does with a small stack. */
+/* Every allocation of every fallible call of decimamba.h fails once, alone and with all that
+ * follow: the call says DM_ERROR_MEMORY and leaves its outputs and the disk as they were, nothing
+ * leaks, and the same call then gives, bit for bit, what it gives in peace; or the session says
+ * that it must be reset. Where a failure does no harm (something is only slower), the call succeeds
+ * with the same bits. So with the library's own allocations, and with those of the libraries below
+ * it. And every call does with a small stack. */
 #include "memory_case.h"
 
 #include <dirent.h>

@@ -5,9 +5,9 @@
  * Source: Gu & Dao 2023, figure 3 and Algorithm 2. FalconMamba: dt, B and C each pass an RMSNorm
  * without weight.
  *
- * mamba.c is the table; forward.c runs one operation after the other, slices.c the same by slices of
- * channels; backward.c is the backward pass; recurrences.c describes convolution and scan for all
- * three. */
+ * mamba.c is the table; forward.c runs one operation after the other, slices.c the same by slices
+ * of channels; backward.c is the backward pass; recurrences.c describes convolution and scan for
+ * all three. */
 #ifndef DM_LAYERS_MAMBA_MAMBA_H
 #define DM_LAYERS_MAMBA_MAMBA_H
 

@@ -3,8 +3,8 @@
 #include "layers/mamba/mamba.h"
 #include "layers/products.h"
 
-/* The halves of in_proj and dt_proj must have the same slices, and dt_proj must take rows as they are:
- * rows are converted for one product at a time. */
+/* The halves of in_proj and dt_proj must have the same slices, and dt_proj must take rows as they
+ * are: rows are converted for one product at a time. */
 bool dm_mamba_plan_slices(const struct dm_layer *layer, const struct dm_matmul_backend *matmul,
                           struct dm_slice_plan *plan) {
     const struct mamba_weights *w = layer->weights;

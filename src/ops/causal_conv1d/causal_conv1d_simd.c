@@ -1,9 +1,9 @@
 #include "ops/simd_math.h"
 #include "ops/simd_ops.h"
 
-/* Four taps, as every published model has them, are written out, so that the rows that they see stay
- * in registers; any other number goes token by token. Either way a token's terms are added from the
- * oldest on, and a lane's arithmetic depends on nothing but its place in the sequence. */
+/* Four taps, as every published model has them, are written out, so that the rows that they see
+ * stay in registers; any other number goes token by token. Either way a token's terms are added
+ * from the oldest on, and a lane's arithmetic depends on nothing but its place in the sequence. */
 enum { TAPS = 4 };
 
 /* n lanes from channel c, all tokens of the sequence. */
@@ -52,9 +52,9 @@ void DM_VARIANT(dm_causal_conv1d)(const struct dm_causal_conv1d *op, size_t chan
     }
 }
 
-/* The backward pass for four taps; any other number takes the reference. The rows that the taps see, their gradients and the sums over RUN tokens stay in
- * registers, all written out: as arrays they do not. A lane's arithmetic depends on nothing but its
- * place in the sequence. */
+/* The backward pass for four taps; any other number takes the reference. The rows that the taps
+ * see, their gradients and the sums over RUN tokens stay in registers, all written out: as arrays
+ * they do not. A lane's arithmetic depends on nothing but its place in the sequence. */
 enum { RUN = 8 };
 
 static vf load_row(const float *row, size_t c, size_t n) {

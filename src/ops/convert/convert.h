@@ -1,11 +1,11 @@
 /* The conversions around matrix products: rounding to bf16 or 8 bits, transposing, and turning the
  * sums of products in 8 bits into floats.
  *
- * In 8 bits a row is x[i] = scale * (y[i] - 128), scale = max |x| / 127: symmetric, as unsigned bytes,
- * which every instruction set multiplies with signed ones.
+ * In 8 bits a row is x[i] = scale * (y[i] - 128), scale = max |x| / 127: symmetric, as unsigned
+ * bytes, which every instruction set multiplies with signed ones.
  *
- * A pair is two bf16 in 32 bits, the first in the lower half, as products in bf16 take weights. Pairs
- * and floats are both moved as 32 bits. */
+ * A pair is two bf16 in 32 bits, the first in the lower half, as products in bf16 take weights.
+ * Pairs and floats are both moved as 32 bits. */
 #ifndef DM_OPS_CONVERT_H
 #define DM_OPS_CONVERT_H
 

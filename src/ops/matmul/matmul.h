@@ -48,8 +48,8 @@ struct dm_slice_product {
     bool accumulate;
 };
 
-/* The gradient of a product's weight: dweight[o,i] += sum_t dy[t,o] * x[t,i]. The order of the sum does
- * not depend on the number of threads. */
+/* The gradient of a product's weight: dweight[o,i] += sum_t dy[t,o] * x[t,i]. The order of the sum
+ * does not depend on the number of threads. */
 struct dm_matmul_grad {
     size_t n_token, n_in, n_out;
     const dm_real *x;  /* [n_token, n_in] */

@@ -6,8 +6,8 @@
 
 #include "ops/real.h"
 
-/* score[t] = the upper 24 bits of splitmix64's draw number first_position + t from seed 0, in [0, 1);
- * t in [0, n_token). Source: Steele, Lea & Flood 2014. */
+/* score[t] in [0, 1): the upper 24 bits of splitmix64's draw number first_position + t from seed 0,
+ * for t in [0, n_token). Source: Steele, Lea & Flood 2014. */
 void dm_token_hash(size_t first_position, size_t n_token, dm_real *score);
 
 #endif

@@ -44,8 +44,8 @@ struct chunk {
 };
 
 /* State n: recomputes h of every token, then runs backwards from g, the gradient of the h after the
- * chunk. dy [DM_SCAN_CHUNK] is that of the sums before the gate. Returns the gradient of the h before
- * the chunk. */
+ * chunk. dy [DM_SCAN_CHUNK] is that of the sums before the gate. Returns the gradient of the h
+ * before the chunk. */
 static dm_real scan_state_back(const struct dm_selective_scan *op,
                                const struct dm_selective_scan_grad *grad, const struct chunk *at,
                                size_t n, const dm_real *dy, dm_real g) {

@@ -115,8 +115,8 @@ static inline void store_states(const struct block *b, const struct tile *at, fl
             vf_store(array + (at->first + k) * b->op->d_inner + at->c, at->n, states[k]);
 }
 
-/* The rows that a pass prefetches: each tile's two passes take one array each of what the next block
- * reads. Waiting for these took a sixth to a third of the time. */
+/* The rows that a pass prefetches: each tile's two passes take one array each of what the next
+ * block reads. Waiting for these took a sixth to a third of the time. */
 static const float *next_column(const struct block *b, const struct tile *at, size_t pass) {
     return b->next[(at->first / STATES * 2 + pass) % ROWS] + at->v * VF_LANES;
 }

@@ -1,9 +1,9 @@
 #include "ops/simd_math.h"
 #include "ops/simd_ops.h"
 
-/* One vector of channels runs over TOKENS tokens before the next, so that its states stay in registers
- * and the rows in the cache; STATES states at a time, with the sums over them kept in between. A
- * lane's arithmetic does not depend on the piece that it falls into. */
+/* One vector of channels runs over TOKENS tokens before the next, so that its states stay in
+ * registers and the rows in the cache; STATES states at a time, with the sums over them kept in
+ * between. A lane's arithmetic does not depend on the piece that it falls into. */
 enum { TOKENS = DM_SCAN_CHUNK, STATES = 16 };
 
 /* n lanes from channel c, tokens t .. t + n_token. */
@@ -12,8 +12,8 @@ struct piece {
     float *checkpoint; /* where the states are saved first, or NULL */
 };
 
-/* sum[i] += sum_n C[n] * h[n] of token i, for n_state states from `first`, in `lanes` lanes. Inlined: a
- * third faster where both numbers are constants. */
+/* sum[i] += sum_n C[n] * h[n] of token i, for n_state states from `first`, in `lanes` lanes.
+ * Inlined: a third faster where both numbers are constants. */
 static inline __attribute__((always_inline)) void scan_some(const struct dm_selective_scan *op,
                                                             const struct piece *at, float *state,
                                                             size_t first, size_t n_state,

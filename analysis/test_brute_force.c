@@ -5,17 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-void require(dm_status status, const dm_error *error) {
-    if (status)
-        fail_msg("%s", error->message);
-}
-
-static void *some(size_t n, size_t size) {
-    void *array = calloc(n ? n : 1, size);
-    assert_non_null(array);
-    return array;
-}
-
 static void take(const dm_probe_view *view, void *user) {
     struct whole_text *text = user;
     struct whole_layer *layer = &text->layers[view->layer];

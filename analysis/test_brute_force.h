@@ -45,7 +45,4 @@ double whole_entry(const struct whole_layer *layer, size_t channel, size_t i, si
 typedef void case_visitor(const struct whole_text *text, const json_t *all, const json_t *layers);
 void visit_cases(case_visitor *visit);
 
-/* Fails the test on an error. */
-void require(dm_status status, const dm_error *error);
-
 #endif

@@ -12,11 +12,6 @@ enum { d_model = 32, vocab_size = 96, n_id = 48 };
 static int32_t ids[n_id]; /* all different: an embedding row is one token's */
 static const char golden[] = "golden/tiny-a";
 
-static void require(dm_status status, const dm_error *error) {
-    if (status)
-        fail_msg("%s", error->message);
-}
-
 static int set_up(void **state) {
     for (size_t t = 0; t < n_id; t++)
         ids[t] = (int32_t)((t * 37 + 5) % 89);

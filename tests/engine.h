@@ -31,17 +31,6 @@ struct outcome {
     float *logits;
 };
 
-static inline void require(dm_status status, const dm_error *error) {
-    if (status)
-        fail_msg("status %d: %s", status, error->message);
-}
-
-static inline void *some(size_t n, size_t size) {
-    void *pointer = calloc(n ? n : 1, size);
-    assert_non_null(pointer);
-    return pointer;
-}
-
 /* "layer_types" of a network that takes the kinds of layers in turn; nothing where there is one. */
 static inline const char *mixed_layers(unsigned n_layer) {
     static char text[512];

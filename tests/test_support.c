@@ -136,3 +136,14 @@ void test_expect_error(const dm_error *error, dm_status status, const char *part
         fail_msg("status %d, \"%s\"; expected status %d and \"%s\"", error->status, error->message,
                  status, part);
 }
+
+void require(dm_status status, const dm_error *error) {
+    if (status)
+        fail_msg("status %d: %s", status, error->message);
+}
+
+void *some(size_t n, size_t size) {
+    void *pointer = calloc(n ? n : 1, size);
+    assert_non_null(pointer);
+    return pointer;
+}

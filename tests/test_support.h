@@ -44,5 +44,9 @@ void test_lift_file_size_limit(void);
 
 /* The status and a part of the message are as expected. */
 void test_expect_error(const dm_error *error, dm_status status, const char *part);
+/* The call succeeded. */
+void require(dm_status status, const dm_error *error);
+/* Zeroed memory, from calloc; `n` may be 0. */
+void *some(size_t n, size_t size);
 
 #endif

@@ -62,7 +62,7 @@ static void compare_row(const float *row, size_t i, void *user) {
 static struct scan_inputs *collect(const struct whole_text *text, size_t step) {
     const struct scan_reading reading = {
         .model = text->model, .context = &text->context, .ids = text->ids, .n_id = text->n_id};
-    bool wanted[most_layers] = {true, true, true, true, true, true, true, true};
+    bool wanted[max_layers] = {true, true, true, true, true, true, true, true};
     struct scan_inputs *layers;
     dm_error error;
     require(scan_inputs_collect(&reading, wanted, step, &layers, &error), &error);
@@ -193,7 +193,7 @@ static void bins_are_means(void **state) {
         }
         map_bins_add(row, i, &bins);
     }
-    float most = map_bins_means(&bins, values);
+    float largest_mean = map_bins_means(&bins, values);
     for (size_t at = 0; at < sizeof sums / sizeof *sums; at++) {
         assert_int_equal(isnan(values[at]) != 0, counts[at] == 0);
         if (counts[at] > 0) {
@@ -201,7 +201,7 @@ static void bins_are_means(void **state) {
             largest = fmaxf(largest, values[at]);
         }
     }
-    assert_true(most == largest);
+    assert_true(largest_mean == largest);
     assert_true(bins.largest_entry == 10);
     map_bins_free(&bins);
     /* as many bins as tokens at most: the map itself */

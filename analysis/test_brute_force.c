@@ -61,7 +61,7 @@ void whole_text_read(struct whole_text *text, const char *folder, const int32_t 
     memcpy(text->ids, ids, n_id * sizeof *ids);
     require(dm_model_load(test_data(folder), NULL, &text->model, &error), &error);
     require(dm_model_get_info(text->model, &text->info, &error), &error);
-    assert_in_range(text->info.n_layer, 1, most_layers);
+    assert_in_range(text->info.n_layer, 1, max_layers);
     require(dm_session_new(text->model, &text->context, &session, &error), &error);
     dm_session_set_probe(session, take, text);
     float *logits = some(text->info.vocab_size, sizeof *logits);
@@ -94,7 +94,7 @@ void whole_text_open(struct whole_text *text, const char *folder, size_t n_id,
 }
 
 void whole_text_close(struct whole_text *text) {
-    for (size_t l = 0; l < most_layers; l++) {
+    for (size_t l = 0; l < max_layers; l++) {
         free(text->layers[l].A);
         free(text->layers[l].delta);
         free(text->layers[l].B);
@@ -151,7 +151,7 @@ void visit_cases(case_visitor *visit) {
     for (size_t i = 0; i < n_id; i++)
         ids[i] = (int32_t)json_integer_value(json_array_get(tokens, i));
     json_array_foreach(json_object_get(all, "cases"), number, one) {
-        size_t dropping[most_layers];
+        size_t dropping[max_layers];
         dm_context_options context = read_context(json_object_get(one, "context"), dropping);
         struct whole_text text;
         whole_text_read(&text, json_string_value(json_object_get(all, "model")), ids, n_id,

@@ -15,15 +15,15 @@ struct whole_layer {
     size_t *positions;
 };
 
-enum { most_layers = 8 };
+enum { max_layers = 8 };
 struct whole_text {
     dm_model *model;
     dm_model_info info;
     dm_context_options context;
-    size_t dropping[most_layers];
+    size_t dropping[max_layers];
     int32_t *ids;
     size_t n_id;
-    struct whole_layer layers[most_layers];
+    struct whole_layer layers[max_layers];
 };
 
 /* Fails the test on any error. `folder`: below tests/data. Reads n_id random tokens of the first 90

@@ -21,10 +21,10 @@ static double define(const struct whole_layer *layer, size_t token, dm_score sco
     return score == DM_SCORE_MEAN ? sum : sqrt(sum);
 }
 
-static bool drops_at(const dm_context_options *context, size_t layer, size_t *place) {
+static bool drops_at(const dm_context_options *context, size_t layer, size_t *index) {
     for (size_t s = 0; s < context->n_layer; s++)
         if (context->layers[s] == layer) {
-            *place = s;
+            *index = s;
             return true;
         }
     return false;
@@ -35,7 +35,7 @@ static void compare_scores(const char *folder, const struct whole_text *text,
                            const struct delta_map *map, size_t layer,
                            const struct delta_channels *channels) {
     struct whole_text below;
-    size_t dropping[most_layers];
+    size_t dropping[max_layers];
     dm_context_options context = text->context;
     context.layers = dropping;
     context.n_layer = 0;
@@ -47,16 +47,16 @@ static void compare_scores(const char *folder, const struct whole_text *text,
     whole_text_read(&below, folder, text->ids, text->n_id, &context);
     const struct whole_layer *read = &below.layers[layer];
     assert_int_equal(delta_map_count(map, layer), read->n_token);
-    for (size_t place = 0, t = 0; place < map->n_token; place++) {
-        double found = (double)map->scores[layer * map->n_token + place];
-        bool there = t < read->n_token && read->positions[t] == place;
-        assert_int_equal(there, map->dropped_by[place] >= layer);
+    for (size_t index = 0, t = 0; index < map->n_token; index++) {
+        double found = (double)map->scores[layer * map->n_token + index];
+        bool there = t < read->n_token && read->positions[t] == index;
+        assert_int_equal(there, map->dropped_by[index] >= layer);
         assert_int_equal(there, !isnan(found));
         if (!there)
             continue;
         double expected = define(read, t, text->context.score, &channels[layer]);
         if (!(fabs(found - expected) <= 1e-5 * expected))
-            fail_msg("layer %zu, token %zu: %g instead of %g", layer, place, found, expected);
+            fail_msg("layer %zu, token %zu: %g instead of %g", layer, index, found, expected);
         t++;
     }
     whole_text_close(&below);
@@ -66,9 +66,9 @@ static void compare_scores(const char *folder, const struct whole_text *text,
 static void compare_choice(const struct whole_text *text, const struct delta_map *map,
                            size_t layer) {
     const dm_context_options *context = &text->context;
-    size_t place, n_in = delta_map_count(map, layer), n_kept = 0, n = 0;
+    size_t index, n_in = delta_map_count(map, layer), n_kept = 0, n = 0;
     double worst_kept = INFINITY, best_dropped = -INFINITY;
-    if (!drops_at(context, layer, &place)) {
+    if (!drops_at(context, layer, &index)) {
         assert_int_equal(n_in, delta_map_count(map, layer + 1));
         return;
     }
@@ -89,7 +89,7 @@ static void compare_choice(const struct whole_text *text, const struct delta_map
             best_dropped = fmax(best_dropped, score);
     }
     size_t before = n_in - tail;
-    size_t budget = (size_t)((double)context->base_length * pow(context->beta, (double)place));
+    size_t budget = (size_t)((double)context->base_length * pow(context->beta, (double)index));
     budget = budget < before ? budget : before;
     budget = budget > context->min_length ? budget : context->min_length;
     budget = budget < before ? budget : before;

@@ -10,7 +10,7 @@
 #include "longbench/longbench.h"
 #include "longbench/longbench_sets.h"
 
-enum { n_file = 3, max_length = 40, most_prompt = 16, most_rows = 20, most_answer = 300 };
+enum { n_file = 3, max_length = 40, max_prompt = 16, max_rows = 20, max_answer = 300 };
 
 static const char sound_answer[] = "\n Paragraph 3 is \"the\" answer: 4.\nNo";
 static const dm_tokenizer *tokenizer;
@@ -75,16 +75,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                                               .sets = &set,
                                               .n_set = 1,
                                               .max_length = data[0] & 128 ? max_length : 0,
-                                              .max_prompts = most_rows};
+                                              .max_prompts = max_rows};
     struct task *task = NULL;
     dm_error error = fuzz_error_new();
     dm_status status = longbench_task_new(&options, &task, &error);
     fuzz_check_error(status, &error);
     MUST(!task == !!status);
-    for (size_t i = 0; !status && i < task->n_prompt && i < most_prompt; i++) {
+    for (size_t i = 0; !status && i < task->n_prompt && i < max_prompt; i++) {
         check_prompt(task, i);
         check_answer(task, i, sound_answer, sizeof sound_answer - 1);
-        check_answer(task, i, (const char *)data, size < most_answer ? size : most_answer);
+        check_answer(task, i, (const char *)data, size < max_answer ? size : max_answer);
     }
     task_free(task);
     return 0;

@@ -5,7 +5,7 @@
 #include "fuzz.h"
 #include "metrics/answer_metrics.h"
 
-enum { most_compared = 64 };
+enum { max_compared = 64 };
 
 static void touch(const char *text) {
     MUST(text);
@@ -42,7 +42,7 @@ static void check(const struct squad *squad) {
     MUST(squad->n_paragraph >= 1 && squad->n_question >= 1);
     for (size_t i = 0; i < squad->n_paragraph; i++) {
         touch(squad->paragraphs[i]);
-        for (size_t j = 0; j < i && i < most_compared; j++)
+        for (size_t j = 0; j < i && i < max_compared; j++)
             MUST(strcmp(squad->paragraphs[i], squad->paragraphs[j]) != 0);
     }
     for (size_t i = 0; i < squad->n_question; i++)

@@ -7,7 +7,7 @@
 
 #include "fuzz.h"
 
-enum { most_before = 30, most_central = 46, end_size = 22, version = 20 };
+enum { max_before = 30, max_central = 46, end_size = 22, version = 20 };
 
 static uint32_t checksum(const unsigned char *bytes, size_t n) {
     uint32_t crc = 0xffffffff;
@@ -46,7 +46,7 @@ static unsigned char *put_facts(unsigned char *at, const struct zip_entry *entry
 unsigned char *stored_zip(const struct zip_entry *entries, size_t n_entry, size_t *n_byte) {
     size_t room = end_size;
     for (size_t i = 0; i < n_entry; i++)
-        room += most_before + most_central + 2 * strlen(entries[i].name) + entries[i].n_byte;
+        room += max_before + max_central + 2 * strlen(entries[i].name) + entries[i].n_byte;
     unsigned char *zip = malloc(room), *at = zip;
     size_t *offsets = malloc(n_entry * sizeof *offsets);
     MUST(zip && offsets);

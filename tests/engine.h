@@ -72,10 +72,10 @@ static inline size_t find_weights(const char *path, const char *tensor, size_t *
     require(dm_safetensors_open(&file, path, &error), &error);
     const struct dm_named_tensor *found = dm_safetensors_find(&file, tensor);
     assert_non_null(found);
-    size_t place = (size_t)(found->data - file.file.bytes);
+    size_t offset = (size_t)(found->data - file.file.bytes);
     *n = found->n_byte / sizeof(float);
     dm_safetensors_close(&file);
-    return place;
+    return offset;
 }
 
 /* Sets elements [first, first + n) of it; n SIZE_MAX: all from there on. */
@@ -84,12 +84,12 @@ static inline void set_weights(const char *checkpoint, const char *tensor, size_
     char path[TEST_MAX_PATH];
     size_t n_all;
     assert_true(snprintf(path, sizeof path, "%s/model.safetensors", checkpoint) < TEST_MAX_PATH);
-    size_t place = find_weights(path, tensor, &n_all) + first * sizeof value;
+    size_t offset = find_weights(path, tensor, &n_all) + first * sizeof value;
     n = n == SIZE_MAX ? n_all - first : n;
     assert_true(n_all >= first + n);
     FILE *stream = fopen(path, "r+b");
     assert_non_null(stream);
-    assert_int_equal(fseek(stream, (long)place, SEEK_SET), 0);
+    assert_int_equal(fseek(stream, (long)offset, SEEK_SET), 0);
     while (n--)
         assert_int_equal(fwrite(&value, sizeof value, 1, stream), 1);
     assert_int_equal(fclose(stream), 0);

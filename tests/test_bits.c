@@ -212,7 +212,7 @@ static void test_steps(void **state) {
 
 static void test_types(void **state) {
     (void)state;
-    static const double most[N_DTYPE] = {0, 0.02, 0.05};
+    static const double tolerance[N_DTYPE] = {0, 0.02, 0.05};
     const dm_context_options context = setting(0);
     struct outcome exact = read_plainly(models[0][0], 0, &context);
     for (size_t d = 1; d < N_DTYPE; d++) {
@@ -220,7 +220,7 @@ static void test_types(void **state) {
             continue;
         struct outcome outcome = read_plainly(models[d][0], 0, &context);
         double apart = difference(outcome.logits, exact.logits, exact.n_logit);
-        assert_true(apart > 0 && apart < most[d]);
+        assert_true(apart > 0 && apart < tolerance[d]);
         free_outcome(&outcome);
     }
     free_outcome(&exact);

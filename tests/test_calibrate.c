@@ -43,11 +43,11 @@ static int tear_down(void **state) {
 static void add(const dm_probe_view *view, void *user) {
     double(*sums)[d_inner] = user;
     for (size_t c = 0; c < d_inner; c++) {
-        double least = INFINITY;
+        double min = INFINITY;
         for (size_t n = 0; n < view->d_state; n++)
-            least = fmin(least, -(double)view->A[n * d_inner + c]);
+            min = fmin(min, -(double)view->A[n * d_inner + c]);
         for (size_t t = 0; t < view->n_token; t++)
-            sums[view->layer][c] += (double)view->delta[t * d_inner + c] * least / n_passage;
+            sums[view->layer][c] += (double)view->delta[t * d_inner + c] * min / n_passage;
     }
 }
 

@@ -75,7 +75,7 @@ static void expect_weight(const char *path, const char *part) {
 static void test_weights_are_named(void **state) {
     static const struct {
         const char *tensor;
-        size_t place;
+        size_t index;
         float value;
         const char *part;
     } cases[] = {
@@ -101,7 +101,7 @@ static void test_weights_are_named(void **state) {
     snprintf(path, sizeof path, "%s", make_checkpoint(parent, &named, 1));
     dm_model_free(load_checked(path));
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        set_weights(path, cases[i].tensor, cases[i].place, 1, cases[i].value);
+        set_weights(path, cases[i].tensor, cases[i].index, 1, cases[i].value);
         expect_weight(path, cases[i].part);
     }
 }

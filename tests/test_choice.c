@@ -113,10 +113,10 @@ static double slow_score(const float *delta, const dm_context_options *context, 
 
 /* Marks what is kept of n tokens; returns how many. */
 static size_t slow_choice(const float *delta, size_t n, const dm_context_options *context,
-                          size_t place, bool *kept) {
+                          size_t stage, bool *kept) {
     size_t n_free = n > context->keep_tail ? n - context->keep_tail : 0, n_kept = n - n_free;
     double budget = (double)context->base_length;
-    for (size_t s = 0; s < place; s++)
+    for (size_t s = 0; s < stage; s++)
         budget *= context->beta;
     budget = fmax(fmin((double)n_free, budget), (double)context->min_length);
     size_t k = (size_t)fmin(floor(budget), (double)n_free);
@@ -125,7 +125,7 @@ static size_t slow_choice(const float *delta, size_t n, const dm_context_options
         kept[t] = t >= n_free;
         score[t] = context->method == DM_CONTEXT_KEEP_LAST
                        ? (double)t
-                       : slow_score(delta + t * d_inner, context, context->layers[place]);
+                       : slow_score(delta + t * d_inner, context, context->layers[stage]);
     }
     for (; k > 0; k--, n_kept++) {
         size_t best = n;
@@ -139,14 +139,14 @@ static size_t slow_choice(const float *delta, size_t n, const dm_context_options
 }
 
 static void check_choice(dm_session *session, const struct record *record,
-                         const dm_context_options *context, size_t place) {
-    const struct seen *seen = &record->layers[context->layers[place]];
+                         const dm_context_options *context, size_t stage) {
+    const struct seen *seen = &record->layers[context->layers[stage]];
     const size_t *kept;
     size_t n_kept, n = 0;
     bool *expected = some(seen->n, sizeof *expected);
     dm_error error;
-    require(dm_session_kept(session, context->layers[place], &kept, &n_kept, &error), &error);
-    assert_int_equal(n_kept, slow_choice(seen->delta, seen->n, context, place, expected));
+    require(dm_session_kept(session, context->layers[stage], &kept, &n_kept, &error), &error);
+    assert_int_equal(n_kept, slow_choice(seen->delta, seen->n, context, stage, expected));
     assert_int_equal(n_kept, seen->n_kept);
     for (size_t t = 0; t < seen->n; t++)
         if (expected[t]) {
@@ -180,9 +180,9 @@ static void draw_context(struct dm_random *random, dm_context_options *context, 
     layers[i] = first;
 }
 
-static bool decimates(const dm_context_options *context, size_t layer, size_t *place) {
-    for (*place = 0; *place < context->n_layer; ++*place)
-        if (context->layers[*place] == layer)
+static bool decimates(const dm_context_options *context, size_t layer, size_t *stage) {
+    for (*stage = 0; *stage < context->n_layer; ++*stage)
+        if (context->layers[*stage] == layer)
             return true;
     return false;
 }
@@ -199,12 +199,12 @@ static void check_case(struct dm_random *random, size_t n_id, const int32_t *ids
         at += n;
     }
     close_text(session, 1, logits);
-    size_t n_input = n_id, place;
+    size_t n_input = n_id, stage;
     for (size_t layer = 0; layer < n_layer; layer++) {
         assert_int_equal(record->layers[layer].n, n_input);
-        if (!decimates(context, layer, &place))
+        if (!decimates(context, layer, &stage))
             continue;
-        check_choice(session, record, context, place);
+        check_choice(session, record, context, stage);
         n_input = record->layers[layer].n_kept;
     }
     dm_session_free(session);

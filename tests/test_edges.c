@@ -226,8 +226,8 @@ static void expect_counts(const struct outcome *outcome, const dm_context_option
     double budget = (double)context->base_length;
     for (size_t s = 0; s < outcome->n_stage; s++, budget *= context->beta) {
         size_t tail = n < context->keep_tail ? n : context->keep_tail;
-        double most = fmax(fmin((double)(n - tail), budget), (double)context->min_length);
-        size_t k = (size_t)fmin(floor(most), (double)(n - tail));
+        double max = fmax(fmin((double)(n - tail), budget), (double)context->min_length);
+        size_t k = (size_t)fmin(floor(max), (double)(n - tail));
         assert_int_equal(outcome->n_kept[s], k + tail);
         for (size_t t = 0; t < tail; t++)
             assert_int_equal(outcome->kept[s][k + t], n - tail + t);

@@ -151,8 +151,8 @@ static void check_split(struct dm_random *random, const struct scene *scene) {
     for (size_t at = 0; at < scene->n_id;) {
         size_t left = scene->n_id - at, n, action = dm_random_below(random, 8);
         if (action == 0 && at) {
-            size_t most = keep_tail < at ? keep_tail : at;
-            close_text(session, 1 + dm_random_below(random, most), logits);
+            size_t max = keep_tail < at ? keep_tail : at;
+            close_text(session, 1 + dm_random_below(random, max), logits);
             assert_true(isfinite(logits[0]));
         } else if (action < 3) {
             n = 1 + dm_random_below(random, left < 4 ? left : 4);

@@ -51,10 +51,10 @@ static const struct tensor_text vast_tensors[] = {
 };
 enum { n_vast = sizeof vast_tensors / sizeof *vast_tensors };
 
-static void write_at(const char *path, size_t place, const void *bytes, size_t n_byte) {
+static void write_at(const char *path, size_t index, const void *bytes, size_t n_byte) {
     FILE *file = fopen(path, "r+b");
     assert_non_null(file);
-    assert_int_equal(fseeko(file, (off_t)place, SEEK_SET), 0);
+    assert_int_equal(fseeko(file, (off_t)index, SEEK_SET), 0);
     assert_int_equal(fwrite(bytes, 1, n_byte, file), n_byte);
     assert_int_equal(fclose(file), 0);
 }
@@ -81,10 +81,10 @@ static size_t write_vast(const char *path) {
     return n;
 }
 
-static void expect_end(const struct dm_checkpoint *checkpoint, size_t layer, size_t place,
+static void expect_end(const struct dm_checkpoint *checkpoint, size_t layer, size_t index,
                        size_t n_element, const float *expected, size_t n) {
     float values[4];
-    struct dm_weight weight = dm_checkpoint_weight(checkpoint, layer, place);
+    struct dm_weight weight = dm_checkpoint_weight(checkpoint, layer, index);
     assert_int_equal(weight.n_element, n_element);
     dm_weight_to_float(weight, n_element - n, n, values);
     assert_memory_equal(values, expected, n * sizeof *values);

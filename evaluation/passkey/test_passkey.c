@@ -171,18 +171,18 @@ static void writes_examples_to_train_on(void **state) {
     float weight[400];
     char text[401] = "", expected[120];
     size_t shortest = 400, longest = 0;
-    double least = 1, most = 0;
+    double min = 1, max = 0;
     make_haystack(haystack, 20000);
     for (size_t i = 0; i < 300; i++) {
         assert_int_equal(passkey_draw_example(&source, i, 200, 210, &prompt, &error), DM_OK);
         shortest = prompt.length < shortest ? prompt.length : shortest;
         longest = prompt.length > longest ? prompt.length : longest;
-        least = prompt.depth < least ? prompt.depth : least;
-        most = prompt.depth > most ? prompt.depth : most;
+        min = prompt.depth < min ? prompt.depth : min;
+        max = prompt.depth > max ? prompt.depth : max;
     }
     assert_int_equal(shortest, 200 - 5);
     assert_int_equal(longest, 210 - 5);
-    assert_true(least >= 0 && least < 0.05 && most > 0.95 && most <= 1);
+    assert_true(min >= 0 && min < 0.05 && max > 0.95 && max <= 1);
     assert_int_equal(passkey_draw_example(&source, 7, 300, 300, &prompt, &error), DM_OK);
     assert_int_equal(passkey_draw_example(&source, 7, 300, 300, &again, &error), DM_OK);
     assert_memory_equal(&prompt, &again, sizeof prompt);

@@ -11,7 +11,7 @@
 #include "base/memory.h"
 #include "base/random.h"
 
-enum { most_rows = 200, guard = test_guard };
+enum { max_rows = 200, guard = test_guard };
 
 static const size_t widths[] = {1, 2, 7, 16, 31, 63, 64, 65, 129, 600};
 /* slices of these leave 1, 16, 32, 48 or 63 columns for the last one */
@@ -24,9 +24,9 @@ struct product {
     size_t n_in, n_out;
     dm_dtype compute;
     float *weight;   /* [n_out, n_in], as the backend holds it */
-    float *x;        /* [most_rows, n_in], as the backend takes it */
-    float *expected; /* [most_rows, n_out] */
-    float *sizes;    /* [most_rows, n_out]: sum of magnitudes */
+    float *x;        /* [max_rows, n_in], as the backend takes it */
+    float *expected; /* [max_rows, n_out] */
+    float *sizes;    /* [max_rows, n_out]: sum of magnitudes */
 };
 
 void test_open_backend(struct dm_matmul_backend *backend) {
@@ -57,18 +57,18 @@ static void make_product(struct dm_random *random, size_t n_in, size_t n_out, dm
                                 .n_out = n_out,
                                 .compute = compute,
                                 .weight = test_some(n_out * n_in, sizeof(float)),
-                                .x = test_some(most_rows * n_in, sizeof(float)),
-                                .expected = test_some(most_rows * n_out, sizeof(float)),
-                                .sizes = test_some(most_rows * n_out, sizeof(float))};
+                                .x = test_some(max_rows * n_in, sizeof(float)),
+                                .expected = test_some(max_rows * n_out, sizeof(float)),
+                                .sizes = test_some(max_rows * n_out, sizeof(float))};
     for (size_t i = 0; i < n_out * n_in; i++)
         product->weight[i] = draw(random, compute);
-    for (size_t i = 0; i < most_rows * n_in; i++)
+    for (size_t i = 0; i < max_rows * n_in; i++)
         product->x[i] = draw(random, compute);
     for (size_t o = 0; o < n_out && compute == DM_DTYPE_INT8; o++)
         product->weight[o * n_in] = -127; /* so that a step is 1 */
-    for (size_t t = 0; t < most_rows && compute == DM_DTYPE_INT8; t++)
+    for (size_t t = 0; t < max_rows && compute == DM_DTYPE_INT8; t++)
         product->x[t * n_in + n_in / 2] = 127;
-    for (size_t t = 0; t < most_rows; t += 13) /* a sample of rows: the naive product is slow */
+    for (size_t t = 0; t < max_rows; t += 13) /* a sample of rows: the naive product is slow */
         for (size_t o = 0; o < n_out; o++) {
             double sum = 0, size = 0;
             for (size_t i = 0; i < n_in; i++) {
@@ -112,7 +112,7 @@ static void multiply(const struct dm_matmul_backend *backend, const struct dm_ma
 }
 
 static void check_values(const struct product *product, const float *y) {
-    for (size_t t = 0; t < most_rows; t += 13)
+    for (size_t t = 0; t < max_rows; t += 13)
         for (size_t o = 0; o < product->n_out; o++) {
             size_t at = t * product->n_out + o;
             float apart = fabsf(y[at] - product->expected[at]);
@@ -125,20 +125,20 @@ static void check_values(const struct product *product, const float *y) {
 /* Any batch and any number of threads give a row the bits that it has in `y`. */
 static void check_batches(const struct dm_matmul_backend *backend, const struct dm_matrix *matrix,
                           const struct product *product, const float *y, struct dm_random *random) {
-    float *part = test_some(most_rows * product->n_out, sizeof *part);
+    float *part = test_some(max_rows * product->n_out, sizeof *part);
     static const size_t lengths[] = {1, 2, 3, 17, 63, 64, 65, 127, 130, 200};
     for (size_t k = 0; k < sizeof lengths / sizeof *lengths; k++) {
-        size_t row = dm_random_below(random, most_rows - lengths[k] + 1);
+        size_t row = dm_random_below(random, max_rows - lengths[k] + 1);
         size_t thread = dm_random_below(random, 3);
         multiply(backend, matrix, product, row, lengths[k], thread, false, part);
         if (memcmp(part, y + row * product->n_out, lengths[k] * product->n_out * sizeof *y) != 0)
             fail_msg("%zu x %zu: rows %zu to %zu have other bits in a batch of their own",
                      product->n_in, product->n_out, row, row + lengths[k] - 1);
     }
-    for (size_t i = 0; i < most_rows * product->n_out; i++)
+    for (size_t i = 0; i < max_rows * product->n_out; i++)
         part[i] = 1;
-    multiply(backend, matrix, product, 0, most_rows, 1, true, part);
-    for (size_t i = 0; i < most_rows * product->n_out; i++)
+    multiply(backend, matrix, product, 0, max_rows, 1, true, part);
+    for (size_t i = 0; i < max_rows * product->n_out; i++)
         assert_true(part[i] == y[i] + 1);
     free(part);
 }
@@ -150,7 +150,7 @@ static void check_slices(const struct dm_matmul_backend *backend, const struct d
     assert_int_equal(backend->first_column(matrix, 0), 0);
     assert_int_equal(backend->first_column(matrix, n_slice), n_out);
     for (size_t slice = 0; slice < n_slice; slice++) {
-        size_t n = 1 + dm_random_below(random, most_rows), first = dm_random_below(random, n);
+        size_t n = 1 + dm_random_below(random, max_rows), first = dm_random_below(random, n);
         size_t column = backend->first_column(matrix, slice);
         size_t width = backend->first_column(matrix, slice + 1) - column;
         size_t n_byte = backend->prepared_bytes(matrix, n);
@@ -191,8 +191,8 @@ static void check_shape(const struct dm_matmul_backend *backend, size_t n_in, si
     free(stored); /* the matrix has its own copy */
     size_t size = compute == DM_DTYPE_INT8 ? 1 : compute == DM_DTYPE_BF16 ? 2 : 4;
     assert_true(backend->matrix_bytes(matrix) >= n_out * n_in * size);
-    float *y = test_some(most_rows * n_out, sizeof *y);
-    multiply(backend, matrix, &product, 0, most_rows, 0, false, y);
+    float *y = test_some(max_rows * n_out, sizeof *y);
+    multiply(backend, matrix, &product, 0, max_rows, 0, false, y);
     check_values(&product, y);
     check_batches(backend, matrix, &product, y, random);
     check_slices(backend, matrix, &product, y, random);
@@ -266,7 +266,7 @@ static void test_scales(void **state) {
     make_product(&random, IN, OUT, DM_DTYPE_BF16, &product);
     for (size_t i = 0; i < OUT * IN; i++)
         product.weight[i] *= ldexpf(1, (int)(i / IN % 20) - 10);
-    for (size_t i = 0; i < most_rows * IN; i++)
+    for (size_t i = 0; i < max_rows * IN; i++)
         product.x[i] *= ldexpf(1, (int)(i / IN % 30) - 15);
     uint16_t *stored = test_some(OUT * IN, sizeof *stored);
     for (size_t i = 0; i < OUT * IN; i++)
@@ -275,10 +275,10 @@ static void test_scales(void **state) {
         .data = stored, .dtype = DM_DTYPE_BF16, .n_out = OUT, .n_in = IN};
     assert_int_equal(backend.matrix_new(backend.state, &source, DM_DTYPE_INT8, &matrix, NULL),
                      DM_OK);
-    float *x = in_bytes(product.x, most_rows, IN), *weight = in_bytes(product.weight, OUT, IN);
-    float *y = test_some((size_t)most_rows * OUT, sizeof *y);
-    multiply(&backend, matrix, &product, 0, most_rows, 1, false, y);
-    for (size_t t = 0; t < most_rows; t++)
+    float *x = in_bytes(product.x, max_rows, IN), *weight = in_bytes(product.weight, OUT, IN);
+    float *y = test_some((size_t)max_rows * OUT, sizeof *y);
+    multiply(&backend, matrix, &product, 0, max_rows, 1, false, y);
+    for (size_t t = 0; t < max_rows; t++)
         for (size_t o = 0; o < OUT; o++) {
             double sum = 0, size = 0;
             for (size_t i = 0; i < IN; i++) {
@@ -371,19 +371,19 @@ static void check_set(const struct dm_matmul_backend *backend, struct test_shape
     free(other);
     for (size_t i = 0; i < shape.n_out * shape.n_in; i++)
         product.weight[i] = draw_exact(random);
-    float *y = test_some(most_rows * shape.n_out, sizeof *y);
-    float *expected = test_some(most_rows * shape.n_out, sizeof *y);
+    float *y = test_some(max_rows * shape.n_out, sizeof *y);
+    float *expected = test_some(max_rows * shape.n_out, sizeof *y);
     void *plain = store(product.weight, shape, DM_DTYPE_F32, false, &source);
     assert_int_equal(backend->matrix_new(backend->state, &source, compute, &made, NULL), DM_OK);
     free(plain);
-    multiply(backend, made, &product, 0, most_rows, 1, false, expected);
+    multiply(backend, made, &product, 0, max_rows, 1, false, expected);
     for (int type = DM_DTYPE_AUTO; type <= DM_DTYPE_F16; type++)
         for (int transposed = 0; transposed < 2; transposed++) {
             void *stored = store(product.weight, shape, (dm_dtype)type, transposed, &source);
             assert_int_equal(backend->matrix_set(set, &source, NULL), DM_OK);
             free(stored);
-            multiply(backend, set, &product, 0, most_rows, 1, false, y);
-            assert_memory_equal(y, expected, most_rows * shape.n_out * sizeof *y);
+            multiply(backend, set, &product, 0, max_rows, 1, false, y);
+            assert_memory_equal(y, expected, max_rows * shape.n_out * sizeof *y);
             multiply(backend, set, &product, 7, 3, 1, false, y); /* by slices */
             assert_memory_equal(y, expected + 7 * shape.n_out, 3 * shape.n_out * sizeof *y);
         }

@@ -57,9 +57,9 @@ void dm_batch_use_layer(const struct dm_batch *batch, size_t layer) {
         return;
     memcpy(at->layer, at->sorts[sort], sizeof at->layer);
     for (size_t i = 0; i < config->sorts[sort].kind->n_state; i++) {
-        size_t place = dm_state_offset(config, layer, i);
+        size_t offset = dm_state_offset(config, layer, i);
         for (size_t s = 0; s < batch->n_sequence; s++)
-            at->state[i][s] = batch->states[s]->values + place;
+            at->state[i][s] = batch->states[s]->values + offset;
     }
 }
 

@@ -12,7 +12,7 @@
 #include "base/memory.h"
 #include "system_memory.h"
 
-enum { most_allocations = 20000, pattern = 0x5a, small_stack = 256 << 10 };
+enum { max_allocations = 20000, pattern = 0x5a, small_stack = 256 << 10 };
 
 static const struct memory_case *const tables[] = {memory_cases_text, memory_cases_reading,
                                                    memory_cases_training};
@@ -214,7 +214,7 @@ static void try_case(const struct memory_case *item, struct trial *trial) {
     size_t step = getenv("DM_THOROUGH") ? 1 : trial->failing->step;
     trial->item = item;
     for (trial->n = 1; try(trial); trial->n += step)
-        assert_true(trial->n < most_allocations);
+        assert_true(trial->n < max_allocations);
     if (item->frugal != (trial->n == 1) && own)
         complain(trial, item->frugal ? "allocates" : "allocates nothing", "");
 }

@@ -148,9 +148,9 @@ static void test_square_sum(void **state) {
             for (size_t i = 0; i < n; i++)
                 expected += (double)x[i] * (double)x[i];
             assert_true(fabs(got - expected) <= 1e-14 * expected);
-            for (size_t place = 0; place < PLACES; place++) {
-                memcpy(room + place, x, n * sizeof *x);
-                assert_true(variants[v].square_sum(room + place, n) == got);
+            for (size_t start = 0; start < PLACES; start++) {
+                memcpy(room + start, x, n * sizeof *x);
+                assert_true(variants[v].square_sum(room + start, n) == got);
             }
         }
     free_floats(x, MOST);

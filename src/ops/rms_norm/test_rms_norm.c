@@ -122,9 +122,9 @@ static void check_rows(const char *cpu, const struct dm_rms_norm *op,
             double rest = i < op->width ? -x[i] * rstd * mean : 0;
             double start = (double)before[t * op->stride + i];
             /* dy times weight is rounded before it is summed: what cancels leaves its error */
-            double most = i < op->width ? fabs(x[i] * rstd) * size * rstd / (double)op->width : 0;
+            double bound = i < op->width ? fabs(x[i] * rstd) * size * rstd / (double)op->width : 0;
             check_near(cpu, grad->dx[t * op->stride + i], start + rstd * (g + rest),
-                       2.5e-7 * (fabs(start) + rstd * (fabs(g) + 2 * most)));
+                       2.5e-7 * (fabs(start) + rstd * (fabs(g) + 2 * bound)));
         }
     }
 }

@@ -95,7 +95,7 @@ bool score_overlap(const float *a, const float *b, size_t n, size_t k, double *o
     return ok;
 }
 
-/* ranks[i]: of token i, the mean of the positions that equal scores take. */
+/* ranks[i]: of token i, the mean of the ranks that equal scores share. */
 static bool find_ranks(const float *scores, size_t n, double *ranks) {
     struct ranked *order = sorted(scores, n);
     for (size_t i = 0, end; order && i < n; i = end) {

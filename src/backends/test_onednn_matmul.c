@@ -211,7 +211,7 @@ static void check_type(dm_dtype compute) {
         backend.free_state(backend.state);
         skip();
     }
-    /* Small ones first: each needs more room at a workspace than those before it. */
+    /* Small ones first: each needs a larger workspace than those before it. */
     for (size_t i = 0; i < n_width; i++)
         for (size_t o = 0; o < n_height; o++)
             if ((i + o) % 3 == 0 || widths[i] == 65)

@@ -11,7 +11,7 @@
 struct dm_slices {
     const struct dm_batch *batch;
     size_t layer;
-    /* does all for a slice, with two scratch buffers [n_token, plan's width] of its thread */
+    /* runs one slice, with two scratch buffers [n_token, plan's width] of its thread */
     void (*run)(struct dm_slices *slices, size_t slice, dm_real *scratch[2]);
     const void *x; /* the rows that are multiplied, converted for the products */
     size_t n_slice;

@@ -41,8 +41,8 @@ dm_status json_lines_fail(const struct json_lines *lines, dm_status status, dm_e
 }
 
 static dm_status fail_reading(const char *name, dm_error *error) {
-    return task_fail(error, errno == ENOMEM ? DM_ERROR_MEMORY : DM_ERROR_IO, "%s: cannot read: %s",
-                     shown_name(name), strerror(errno));
+    const dm_status status = errno == ENOMEM ? DM_ERROR_MEMORY : DM_ERROR_IO;
+    return task_fail(error, status, "%s: cannot read: %s", shown_name(name), strerror(errno));
 }
 
 dm_status json_lines_open(struct json_lines *lines, const char *path, dm_error *error) {

@@ -34,8 +34,8 @@ static void complain(struct reader *reader, const char *key, const char *what) {
     for (size_t i = 0, n = 0; i < reader->n_level && n < sizeof where; i++)
         n += (size_t)snprintf(where + n, sizeof where - n, "%s%s[%zu]", i ? "." : "",
                               reader->levels[i].key, reader->levels[i].index);
-    task_fail(reader->error, DM_ERROR_FORMAT, "%.200s%s: %s%skey '%s' %s", reader->squad->path,
-              line, where, *where ? ": " : "", key, what);
+    task_error_set(reader->error, DM_ERROR_FORMAT, "%.200s%s: %s%skey '%s' %s", reader->squad->path,
+                   line, where, *where ? ": " : "", key, what);
 }
 
 static void *get(struct reader *reader, const json_t *object, const char *key, json_type type) {

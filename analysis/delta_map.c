@@ -20,13 +20,13 @@ struct state {
 static float score(const dm_probe_view *view, size_t token, const struct delta_reading *reading) {
     const float *delta = view->delta + token * view->d_inner;
     double sum = 0;
-    if (reading->context->score == DM_SCORE_GLOBAL) {
+    if (reading->method->score == DM_SCORE_GLOBAL) {
         const struct delta_channels *slow = &reading->channels[view->layer];
         for (size_t i = 0; i < slow->n; i++)
             sum += (double)delta[slow->items[i]] * (double)delta[slow->items[i]];
         return slow->n ? (float)sqrt(sum) : NAN;
     }
-    bool mean = reading->context->score == DM_SCORE_MEAN;
+    bool mean = reading->method->score == DM_SCORE_MEAN;
     for (size_t c = 0; c < view->d_inner; c++)
         sum += mean ? (double)delta[c] : (double)delta[c] * (double)delta[c];
     return (float)(mean ? sum / (double)view->d_inner : sqrt(sum));
@@ -59,7 +59,7 @@ static void look(const dm_probe_view *view, void *user) {
 static dm_status read_text(struct state *state, dm_error *error) {
     const struct delta_reading *own = state->reading;
     const struct scan_reading reading = {.model = own->model,
-                                         .context = own->context,
+                                         .method = own->method,
                                          .ids = own->ids,
                                          .n_id = own->n_id,
                                          .progress = own->progress,
@@ -111,7 +111,7 @@ static dm_status make_room(struct state *state, dm_error *error) {
 
 dm_status delta_map_read(const struct delta_reading *reading, struct delta_map *map,
                          dm_error *error) {
-    const dm_context_options *context = reading->context;
+    const dm_method_options *method = reading->method;
     dm_model_info info = DM_MODEL_INFO_INIT;
     struct state state = {.reading = reading, .map = map};
     *map = (struct delta_map){.n_token = reading->n_id};
@@ -119,10 +119,10 @@ dm_status delta_map_read(const struct delta_reading *reading, struct delta_map *
     if (status)
         return status;
     map->n_layer = info.n_layer;
-    state.n_dropping = context->method == DM_CONTEXT_NONE ? 0 : context->n_layer;
+    state.n_dropping = method->kind == DM_METHOD_NONE ? 0 : method->n_layer;
     status = make_room(&state, error);
     for (size_t i = 0; i < state.n_dropping && !status; i++)
-        state.drops[context->layers[i]] = true;
+        state.drops[method->layers[i]] = true;
     if (!status)
         status = read_text(&state, error);
     if (!status)

@@ -20,7 +20,7 @@ struct state {
 
 static bool drops(const struct state *state, size_t layer) {
     for (size_t i = 0; i < state->n_dropping; i++)
-        if (state->reading->context->layers[i] == layer)
+        if (state->reading->method->layers[i] == layer)
             return true;
     return false;
 }
@@ -29,7 +29,7 @@ static bool drops(const struct state *state, size_t layer) {
 static size_t count_below(const struct state *state, size_t layer) {
     size_t n = 0;
     for (size_t i = 0; i < state->n_dropping; i++)
-        n += state->reading->context->layers[i] < layer;
+        n += state->reading->method->layers[i] < layer;
     return n;
 }
 
@@ -61,13 +61,13 @@ static dm_status close_text(dm_session *session, const dm_model *model, dm_error
 }
 
 static size_t count_dropping(const struct scan_reading *reading) {
-    return reading->context->method == DM_CONTEXT_NONE ? 0 : reading->context->n_layer;
+    return reading->method->kind == DM_METHOD_NONE ? 0 : reading->method->n_layer;
 }
 
 dm_status scan_reading_probe(const struct scan_reading *reading, dm_probe probe, void *user,
                              dm_error *error) {
     dm_session *session;
-    dm_status status = dm_session_new(reading->model, reading->context, &session, error);
+    dm_status status = dm_session_new(reading->model, reading->method, &session, error);
     if (status)
         return status;
     dm_session_set_probe(session, probe, user);

@@ -17,7 +17,7 @@ typedef void scan_visitor(const struct scan_chunk *chunk, void *user);
 
 struct scan_reading {
     const dm_model *model;
-    const dm_context_options *context;
+    const dm_method_options *method;
     const int32_t *ids; /* [n_id], n_id >= 1 */
     size_t n_id;
     void (*progress)(size_t n_read, void *user); /* NULL: none */

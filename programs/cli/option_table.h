@@ -39,6 +39,7 @@ struct option {
     const char *const *choices; /* ended by NULL */
     bool *given;                /* set when the flag appears; --help then shows no default */
     bool path;                  /* the text is a file's name */
+    const char *was;            /* its name in the version before, which still works; or NULL */
 };
 
 struct option_group {

@@ -179,13 +179,22 @@ static const char *option_name_at(size_t i, const void *groups) {
     return option ? option->name : "help";
 }
 
+static bool is_name(const char *own, const char *name, size_t length) {
+    return strlen(own) == length && !memcmp(own, name, length);
+}
+
 const struct option *options_find(const struct option_group *groups, const char *name,
                                   size_t length) {
     const struct option *option;
     for (size_t i = 0; (option = option_at(groups, i)); i++)
-        if (strlen(option->name) == length && !memcmp(option->name, name, length))
+        if (is_name(option->name, name, length) ||
+            (option->was && is_name(option->was, name, length)))
             break;
     return option;
+}
+
+bool options_is_old_name(const struct option *option, const char *name, size_t length) {
+    return !is_name(option->name, name, length);
 }
 
 const char *options_nearest(const struct option_group *groups, const char *wrong, size_t length) {
@@ -228,6 +237,9 @@ static bool read_flag(const struct option_group *groups, int n_argument, char **
     const struct option *option = find(groups, name, length, message, size);
     if (!option)
         return false;
+    if (options_is_old_name(option, name, length))
+        complain("warning: --%s: now --%s; the old name goes with the next version", option->was,
+                 option->name);
     if (option->kind == OPTION_FLAG && equals) {
         snprintf(message, size, "--%s takes no value", option->name);
         return false;

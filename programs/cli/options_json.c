@@ -29,8 +29,12 @@ static const struct option *find(const struct option_group *groups, const char *
     snprintf(name, sizeof name, "%s", key);
     change(name, '_', '-');
     const struct option *option = options_find(groups, name, strlen(name));
-    if (option && !strchr(key, '-') && strlen(key) < key_size)
+    if (option && !strchr(key, '-') && strlen(key) < key_size) {
+        if (options_is_old_name(option, name, strlen(name)))
+            complain("warning: %s: \"%s\": now \"%s\"; the old name goes with the next version",
+                     file, option->was, option->name);
         return option;
+    }
     const char *close = options_nearest(groups, name, strlen(name));
     if (close) {
         snprintf(nearest, sizeof nearest, "%s", close);

@@ -87,7 +87,7 @@ static dm_status check_origin(const struct reader *reader, const struct dm_model
 }
 
 static dm_status read_layers(const struct reader *reader, size_t n_model_layer, size_t **layers,
-                             dm_context_options *options) {
+                             dm_method_options *options) {
     dm_status status = get_size(reader, "n_layer", &options->n_layer);
     if (!status && options->n_layer > n_model_layer)
         status = bad(reader, "n_layer");
@@ -106,9 +106,9 @@ static dm_status read_layers(const struct reader *reader, size_t n_model_layer, 
 }
 
 static dm_status read_options(const struct reader *reader, size_t n_model_layer, size_t **layers,
-                              dm_context_options *options) {
-    *options = (dm_context_options)DM_CONTEXT_OPTIONS_INIT;
-    if (!dm_method_from_name(get_text(reader, "context"), &options->method))
+                              dm_method_options *options) {
+    *options = (dm_method_options)DM_METHOD_OPTIONS_INIT;
+    if (!dm_method_from_name(get_text(reader, "context"), &options->kind))
         return bad(reader, "context");
     if (!dm_score_from_name(get_text(reader, "score"), &options->score))
         return bad(reader, "score");
@@ -218,7 +218,7 @@ static dm_status read_pool(const struct reader *reader, struct dm_session *sessi
 }
 
 static dm_status read_kept(const struct reader *reader, struct dm_session *session, size_t i) {
-    const struct dm_stage *stage = &session->context->stages[i];
+    const struct dm_stage *stage = &session->method->stages[i];
     const struct dm_named_tensor *tensor;
     const size_t any[] = {SIZE_MAX};
     char name[name_size];
@@ -254,13 +254,13 @@ static dm_status fill(const struct reader *reader, struct dm_session *session) {
         status = get_flag(reader, "closed", &session->closed);
     if (!status && session->closed && !session->tip)
         status = bad(reader, "closed");
-    if (!status && !session->context->n_stage && !session->closed)
+    if (!status && !session->method->n_stage && !session->closed)
         status = bad(reader, "closed");
     if (!status)
         status = read_state(reader, session);
-    if (!status && session->context->n_stage)
+    if (!status && session->method->n_stage)
         status = read_pool(reader, session);
-    for (size_t i = 0; i < session->context->n_stage && !status; i++)
+    for (size_t i = 0; i < session->method->n_stage && !status; i++)
         status = read_kept(reader, session, i);
     return status;
 }
@@ -307,7 +307,7 @@ static dm_status load(const struct reader *reader, const struct dm_model *model,
     dm_status status = check_origin(reader, model);
     if (status)
         return status;
-    dm_context_options options;
+    dm_method_options options;
     size_t *layers = NULL;
     struct dm_session *session = NULL;
     status = read_options(reader, model->network.config.n_layer, &layers, &options);

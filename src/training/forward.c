@@ -27,7 +27,7 @@ static void choose_in(const struct dm_pass *pass, const struct dm_layer_pass *la
     size_t *kept = layer->kept + after[0];
     size_t tail = dm_pass_tail(pass, sequence, n);
     size_t n_chosen = n_kept - tail;
-    if (pass->context->hooks->score)
+    if (pass->method->hooks->score)
         dm_select_tokens(layer->in.score + before[0], n - tail, n_chosen, kept, pass->scratch);
     else
         for (size_t i = 0; i < n_chosen; i++)
@@ -40,7 +40,7 @@ static void choose_in(const struct dm_pass *pass, const struct dm_layer_pass *la
 
 static void choose(struct dm_pass *pass, struct dm_layer_pass *layer) {
     const struct dm_batch batch = dm_pass_batch_of(pass, &layer->in, layer->before);
-    dm_layer_score(&batch, pass->context, layer->stage);
+    dm_layer_score(&batch, pass->method, layer->stage);
     for (size_t s = 0; s < pass->batch->n_sequence; s++)
         choose_in(pass, layer, s);
     for (size_t i = 0; i < layer->after->n_token; i++)

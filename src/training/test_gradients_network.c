@@ -21,7 +21,7 @@ static const size_t both_layers[] = {0, 1};
 struct setting {
     const char *name;
     const char *model_type, *more; /* of config.json */
-    dm_context_method method;
+    dm_method_kind method;
     dm_score score;
     bool recompute, given_tails;
     size_t lora_rank;
@@ -36,31 +36,31 @@ static const struct setting settings[] = {
     {.name = "norm",
      .model_type = "mamba",
      .more = "",
-     .method = DM_CONTEXT_DECIMATE,
+     .method = DM_METHOD_DECIMATE,
      .score = DM_SCORE_NORM,
      .given_tails = true},
     {.name = "mean, recomputed",
      .model_type = "mamba",
      .more = UNTIED ", \"use_bias\": true",
-     .method = DM_CONTEXT_DECIMATE,
+     .method = DM_METHOD_DECIMATE,
      .score = DM_SCORE_MEAN,
      .recompute = true},
-    {.name = "keep-last", .model_type = "mamba", .more = UNTIED, .method = DM_CONTEXT_KEEP_LAST},
+    {.name = "keep-last", .model_type = "mamba", .more = UNTIED, .method = DM_METHOD_KEEP_LAST},
     {.name = "falcon",
      .model_type = "falcon_mamba",
      .more = UNTIED,
-     .method = DM_CONTEXT_DECIMATE,
+     .method = DM_METHOD_DECIMATE,
      .score = DM_SCORE_NORM},
     {.name = "falcon, recomputed",
      .model_type = "falcon_mamba",
      .more = UNTIED,
-     .method = DM_CONTEXT_DECIMATE,
+     .method = DM_METHOD_DECIMATE,
      .score = DM_SCORE_NORM,
      .recompute = true},
     {.name = "lora",
      .model_type = "mamba",
      .more = UNTIED,
-     .method = DM_CONTEXT_DECIMATE,
+     .method = DM_METHOD_DECIMATE,
      .score = DM_SCORE_NORM,
      .lora_rank = 2},
 };
@@ -89,7 +89,7 @@ struct scene {
     struct dm_model_config config;
     struct dm_ops ops;
     struct dm_trained_network trained;
-    struct dm_context *context;
+    struct dm_method *method;
     struct dm_pass pass;
     struct dm_pass_batch batch;
     int32_t ids[N_TOKEN];
@@ -146,24 +146,24 @@ static void scene_new(struct scene *scene, const struct setting *setting,
     require(dm_trained_network_new(config, &scene->ops, NULL, DM_DTYPE_F32, &lora, &tensors,
                                    &scene->trained, &error),
             &error);
-    dm_context_options options = DM_CONTEXT_OPTIONS_INIT;
-    options.method = setting->method, options.score = setting->score;
+    dm_method_options options = DM_METHOD_OPTIONS_INIT;
+    options.kind = setting->method, options.score = setting->score;
     options.layers = both_layers, options.n_layer = N_LAYER;
     options.base_length = 9, options.beta = 0.6, options.min_length = 2, options.keep_tail = 3;
-    require(dm_context_new(&options, N_LAYER, NULL, &scene->context, &error), &error);
+    require(dm_method_new(&options, N_LAYER, NULL, &scene->method, &error), &error);
     scene->pass.trained = &scene->trained;
-    scene->pass.context = scene->context;
+    scene->pass.method = scene->method;
     scene->pass.recompute = setting->recompute;
 }
 
 static void scene_free(struct scene *scene) {
     dm_pass_free(&scene->pass);
-    dm_context_free(scene->context);
+    dm_method_free(scene->method);
     dm_trained_network_free(&scene->trained);
 }
 
-static double loss_of(void *context) {
-    struct scene *scene = context;
+static double loss_of(void *opaque) {
+    struct scene *scene = opaque;
     struct dm_pass_loss loss;
     dm_error error;
     require(dm_trained_network_refresh(&scene->trained, &error), &error);
@@ -182,7 +182,7 @@ static void check_setting(const struct setting *setting, size_t first_kind) {
     require(dm_pass_run(&scene.pass, &scene.batch, true, &loss, &error), &error);
     dm_lora_collect(&scene.trained.lora, &scene.trained.tensors);
     assert_true(loss.n_prediction > 0 && loss.weight > 0);
-    assert_true(setting->method == DM_CONTEXT_NONE ||
+    assert_true(setting->method == DM_METHOD_NONE ||
                 scene.pass.spans[N_LAYER].n_token < scene.pass.spans[0].n_token);
     assert_true(fabs(loss_of(&scene) - loss.sum) < 1e-12 * loss.sum);
     for (size_t i = 0; i < scene.trained.tensors.n; i++) {

@@ -183,8 +183,15 @@ for method in $(cat expected); do
     grep -qF "$method |" budget/table.md || failed "table.md does not name $method"
     grep -qF "'$method'" budget/passkey.gp || failed "the legend does not name $method"
 done
-grep -q '"method":"keep-last","context":{"method":"keep-last","layers":\[0\],"base_length":512' \
+grep -q '"method":"keep-last","options":{"method":"keep-last","layers":\[0\],"base_length":512' \
     budget/outcomes.jsonl || failed 'what keep-last kept'
+# a journal of the version before called the options the context
+cp budget/outcomes.jsonl budget.jsonl
+sed -i 's/"options":{/"context":{/' budget/outcomes.jsonl
+run 0 evaluate passkey "$bytes" --text "$text" --lengths 512 --depths 1 --keys 1 --output budget \
+    --methods 'none keep-last:base-length=99'
+sed 's/"context":{/"options":{/' budget/outcomes.jsonl > again.jsonl
+same again.jsonl budget.jsonl
 run 0 evaluate passkey "$bytes" --text "$text" --lengths 512 --depths 1 --keys 1 --trained 400 \
     --method keep-last
 prints 'keep-last:base-length=400'

@@ -1,4 +1,4 @@
-#include "context/calibration.h"
+#include "methods/calibration.h"
 
 #include <math.h>
 #include <string.h>
@@ -15,7 +15,7 @@ dm_status dm_calibration_new(size_t n_layer, struct dm_calibration **result, dm_
     }
     calibration->n_layer = n_layer;
     calibration->layers = layers;
-    calibration->context = (dm_context_options)DM_CONTEXT_OPTIONS_INIT;
+    calibration->method = (dm_method_options)DM_METHOD_OPTIONS_INIT;
     *result = calibration;
     return DM_OK;
 }
@@ -26,22 +26,22 @@ void dm_calibration_free(struct dm_calibration *calibration) {
     for (size_t i = 0; i < calibration->n_layer; i++)
         dm_memory_free(calibration->layers[i].channels);
     dm_memory_free(calibration->layers);
-    dm_memory_free(calibration->context_layers);
+    dm_memory_free(calibration->method_layers);
     dm_memory_free(calibration);
 }
 
-dm_status dm_calibration_set_context(struct dm_calibration *calibration,
-                                     const dm_context_options *context, dm_error *error) {
-    size_t n_layer = context->layers ? context->n_layer : 0;
+dm_status dm_calibration_set_method(struct dm_calibration *calibration,
+                                    const dm_method_options *method, dm_error *error) {
+    size_t n_layer = method->layers ? method->n_layer : 0;
     size_t *layers = dm_memory_array(n_layer, sizeof *layers);
     if (!layers)
         return dm_fail_memory(error, "a calibration");
     if (n_layer)
-        memcpy(layers, context->layers, n_layer * sizeof *layers);
-    dm_memory_free(calibration->context_layers);
-    calibration->context = *context;
-    calibration->context.n_layer = n_layer;
-    calibration->context.layers = calibration->context_layers = layers;
+        memcpy(layers, method->layers, n_layer * sizeof *layers);
+    dm_memory_free(calibration->method_layers);
+    calibration->method = *method;
+    calibration->method.n_layer = n_layer;
+    calibration->method.layers = calibration->method_layers = layers;
     return DM_OK;
 }
 

@@ -1,16 +1,17 @@
 /* decimamba.json:
  *     {"version": 1,
- *      "context": "decimate", "score": "global", "layers": [12],
+ *      "method": "decimate", "score": "global", "layers": [12],
  *      "base_length": 2000, "beta": 0.5, "min_length": 20, "keep_tail": 1,
  *      "calibration": {"length": 2048, "passages": 4, "share": 0.1},
  *      "global_channels": {"0": [3, 17, ...], ...}}                                           */
 #include <stdio.h>
+#include <string.h>
 
 #include "base/json.h"
 #include "base/mapped_file.h"
 #include "base/memory.h"
 #include "base/model_folder.h"
-#include "context/context.h"
+#include "methods/method.h"
 
 enum { version = 1 };
 
@@ -40,41 +41,56 @@ static dm_status read_sizes(const json_t *object, const char *key, const char *p
     return DM_OK;
 }
 
-static dm_status read_names(const json_t *object, const char *path, dm_context_options *context,
+/* The key of the method; "context" in files of the version before. */
+static dm_status method_key(const json_t *object, const char *path, const char **key,
                             dm_error *error) {
-    const char *method = "none", *score = "norm";
-    dm_status status = dm_json_get_text(object, "context", path, &method, error);
+    *key = json_object_get(object, "context") ? "context" : "method";
+    if (strcmp(*key, "method") == 0)
+        return DM_OK;
+    if (json_object_get(object, "method"))
+        return dm_fail(error, DM_ERROR_FORMAT,
+                       "%s: \"context\" and \"method\" are the same: give one", path);
+    dm_warn("%s: \"context\": now \"method\"; the old name goes with the next version", path);
+    return DM_OK;
+}
+
+static dm_status read_names(const json_t *object, const char *path, dm_method_options *options,
+                            dm_error *error) {
+    const char *method = "none", *score = "norm", *key;
+    dm_status status = method_key(object, path, &key, error);
+    if (!status)
+        status = dm_json_get_text(object, key, path, &method, error);
     if (!status)
         status = dm_json_get_text(object, "score", path, &score, error);
     if (status)
         return status;
-    if (!dm_method_from_name(method, &context->method))
-        return dm_fail(error, DM_ERROR_FORMAT, "%s: unknown \"context\" \"%s\"", path, method);
-    if (!dm_score_from_name(score, &context->score))
+    if (!dm_method_from_name(method, &options->kind))
+        return dm_fail(error, DM_ERROR_FORMAT, "%s: unknown \"%s\" \"%s\"", path, key, method);
+    if (!dm_score_from_name(score, &options->score))
         return dm_fail(error, DM_ERROR_FORMAT, "%s: unknown \"score\" \"%s\"", path, score);
     return DM_OK;
 }
 
-static dm_status read_context(const json_t *object, const char *path,
-                              struct dm_calibration *calibration, dm_error *error) {
-    dm_context_options context = DM_CONTEXT_OPTIONS_INIT;
-    dm_status status = read_names(object, path, &context, error);
+static dm_status read_method(const json_t *object, const char *path,
+                             struct dm_calibration *calibration, dm_error *error) {
+    dm_method_options method = DM_METHOD_OPTIONS_INIT;
+    dm_status status = read_names(object, path, &method, error);
     if (!status)
-        status = dm_json_get_size(object, "base_length", path, &context.base_length, error);
+        status = dm_json_get_size(object, "base_length", path, &method.base_length, error);
     if (!status)
-        status = dm_json_get_real(object, "beta", path, &context.beta, error);
+        status = dm_json_get_real(object, "beta", path, &method.beta, error);
     if (!status)
-        status = dm_json_get_size(object, "min_length", path, &context.min_length, error);
+        status = dm_json_get_size(object, "min_length", path, &method.min_length, error);
     if (!status)
-        status = dm_json_get_size(object, "keep_tail", path, &context.keep_tail, error);
+        status = dm_json_get_size(object, "keep_tail", path, &method.keep_tail, error);
     size_t *layers = NULL;
     if (!status)
-        status = read_sizes(object, "layers", path, calibration->n_layer, &layers, &context.n_layer,
+        status = read_sizes(object, "layers", path, calibration->n_layer, &layers, &method.n_layer,
                             error);
     if (status)
         return status;
-    context.layers = layers;
-    status = dm_calibration_set_context(calibration, &context, error);
+    method.layers = layers;
+    status = dm_calibration_set_method(calibration, &method, error);
     dm_memory_free(layers);
     return status;
 }
@@ -135,21 +151,21 @@ static dm_status read_calibration(const json_t *object, const char *path, size_t
     if (!status)
         status = read_channels(object, path, d_inner, calibration, error);
     if (!status)
-        status = read_context(object, path, calibration, error);
+        status = read_method(object, path, calibration, error);
     return status;
 }
 
 /* The defaults must be settings that a session can take. */
-static dm_status check_context(const struct dm_calibration *calibration, const char *path,
-                               dm_error *error) {
-    struct dm_context *context;
+static dm_status check_method(const struct dm_calibration *calibration, const char *path,
+                              dm_error *error) {
+    struct dm_method *method;
     dm_error fault;
     dm_status status =
-        dm_context_new(&calibration->context, calibration->n_layer, calibration, &context, &fault);
+        dm_method_new(&calibration->method, calibration->n_layer, calibration, &method, &fault);
     if (status)
         return dm_fail(error, status == DM_ERROR_MEMORY ? status : DM_ERROR_FORMAT, "%s: %s", path,
                        fault.message);
-    dm_context_free(context);
+    dm_method_free(method);
     return DM_OK;
 }
 
@@ -164,7 +180,7 @@ dm_status dm_calibration_read(const char *path, size_t n_layer, size_t d_inner,
     if (!status)
         status = read_calibration(object, path, d_inner, calibration, error);
     if (!status)
-        status = check_context(calibration, path, error);
+        status = check_method(calibration, path, error);
     json_decref(object);
     if (status)
         dm_calibration_free(calibration);
@@ -215,24 +231,23 @@ static json_t *channels_to_json(const struct dm_calibration *calibration) {
 
 dm_status dm_calibration_write(const struct dm_calibration *calibration, const char *path,
                                dm_error *error) {
-    const dm_context_options *context = &calibration->context;
-    const size_t sizes[] = {context->base_length, context->min_length, context->keep_tail};
+    const dm_method_options *method = &calibration->method;
+    const size_t sizes[] = {method->base_length, method->min_length, method->keep_tail};
     static const char *const names[] = {"base_length", "min_length", "keep_tail"};
     for (int i = 0; i < 3; i++)
         if (sizes[i] > INT64_MAX) /* JSON as jansson reads it ends there */
             return dm_fail(error, DM_ERROR_ARGUMENT, "%s: %s %zu cannot be written", path, names[i],
                            sizes[i]);
     json_t *layers = json_array();
-    for (size_t i = 0; i < context->n_layer; i++)
-        append(&layers, context->layers[i]);
+    for (size_t i = 0; i < method->n_layer; i++)
+        append(&layers, method->layers[i]);
     json_t *object = json_pack(
         "{s:i, s:s, s:s, s:o, s:I, s:f, s:I, s:I, s:{s:I, s:I, s:f}, s:o}", "version", version,
-        "context", dm_method_name(context->method), "score", dm_score_name(context->score),
-        "layers", layers, "base_length", (json_int_t)context->base_length, "beta", context->beta,
-        "min_length", (json_int_t)context->min_length, "keep_tail", (json_int_t)context->keep_tail,
-        "calibration", "length", (json_int_t)calibration->length, "passages",
-        (json_int_t)calibration->n_passage, "share", calibration->share, "global_channels",
-        channels_to_json(calibration));
+        "method", dm_method_name(method->kind), "score", dm_score_name(method->score), "layers",
+        layers, "base_length", (json_int_t)method->base_length, "beta", method->beta, "min_length",
+        (json_int_t)method->min_length, "keep_tail", (json_int_t)method->keep_tail, "calibration",
+        "length", (json_int_t)calibration->length, "passages", (json_int_t)calibration->n_passage,
+        "share", calibration->share, "global_channels", channels_to_json(calibration));
     if (!object)
         return dm_fail_memory(error, path);
     dm_status status = dm_json_write(path, object, error);

@@ -1,13 +1,13 @@
 /* Ways to extend the context: which tokens a layer hands on.
  *
  * A method is a small table of hooks. The session calls them and knows no method by name. */
-#ifndef DM_CONTEXT_CONTEXT_H
-#define DM_CONTEXT_CONTEXT_H
+#ifndef DM_METHODS_METHOD_H
+#define DM_METHODS_METHOD_H
 
-#include "context/calibration.h"
+#include "methods/calibration.h"
 #include "ops/ops.h"
 
-struct dm_context;
+struct dm_method;
 
 /* One decimating layer. */
 struct dm_stage {
@@ -28,21 +28,21 @@ struct dm_stage_input {
     const dm_real *delta;         /* [n_token, n_step] */
 };
 
-struct dm_context_hooks {
-    dm_context_method method;
+struct dm_method_hooks {
+    dm_method_kind kind;
     const char *name;
     /* Fills score [n_token] of the tokens at `stage`; the best are kept. NULL: nothing is scored,
      * the latest are kept. */
-    void (*score)(const struct dm_context *context, const struct dm_stage *stage,
+    void (*score)(const struct dm_method *method, const struct dm_stage *stage,
                   const struct dm_stage_input *input, const struct dm_ops *ops, dm_real *score);
 };
 
-extern const struct dm_context_hooks dm_decimation; /* decimation.c */
-extern const struct dm_context_hooks dm_keep_last;  /* keep_last.c */
+extern const struct dm_method_hooks dm_decimation; /* decimation.c */
+extern const struct dm_method_hooks dm_keep_last;  /* keep_last.c */
 
 /* A session's settings, checked against a model. */
-struct dm_context {
-    const struct dm_context_hooks *hooks; /* NULL: plain Mamba, no stages */
+struct dm_method {
+    const struct dm_method_hooks *hooks; /* NULL: plain Mamba, no stages */
     dm_score score;
     size_t base_length, min_length, keep_tail;
     double beta;
@@ -51,21 +51,21 @@ struct dm_context {
 };
 
 /* Checks every field; `calibration` (may be NULL) gives the global score its channels and must
- * outlive the context. */
-dm_status dm_context_new(const dm_context_options *options, size_t n_layer,
-                         const struct dm_calibration *calibration, struct dm_context **context,
-                         dm_error *error);
-void dm_context_free(struct dm_context *context);
+ * outlive the method. */
+dm_status dm_method_new(const dm_method_options *options, size_t n_layer,
+                        const struct dm_calibration *calibration, struct dm_method **method,
+                        dm_error *error);
+void dm_method_free(struct dm_method *method);
 /* Do both keep the same tokens of any text? */
-bool dm_context_equal(const struct dm_context *a, const struct dm_context *b);
+bool dm_method_equal(const struct dm_method *a, const struct dm_method *b);
 
 /* K = min(n, max(floor(min(n, base_length * beta^place)), min_length)) of n tokens before the tail
  * (official find_top_k; K is kept within n, where the official topk fails). */
-size_t dm_context_budget(const struct dm_context *context, const struct dm_stage *stage, size_t n);
+size_t dm_method_budget(const struct dm_method *method, const struct dm_stage *stage, size_t n);
 
 const char *dm_score_name(dm_score score);
 bool dm_score_from_name(const char *name, dm_score *score);
-const char *dm_method_name(dm_context_method method);
-bool dm_method_from_name(const char *name, dm_context_method *method);
+const char *dm_method_name(dm_method_kind kind);
+bool dm_method_from_name(const char *name, dm_method_kind *kind);
 
 #endif

@@ -1,6 +1,7 @@
 /* Closing a text: the tokens that the decimating layers keep, through the rest of the network. */
 
 #include "base/memory.h"
+#include "methods/choice.h"
 #include "session/check.h"
 #include "session/round.h"
 
@@ -16,8 +17,8 @@ static dm_status choose(struct dm_session *session, struct passage *passage, con
                         dm_error *error) {
     struct dm_token_pool *source = passage->source;
     struct dm_kept *kept = passage->kept;
-    size_t tail = session->method->keep_tail;
-    size_t n = source->n_offered > tail ? source->n_offered - tail : 0, n_slot;
+    size_t n = source->n_offered, n_slot;
+    n -= dm_tail_of(n, session->method->keep_tail);
     *slots =
         dm_token_pool_choose(source, dm_method_budget(session->method, passage->stage, n), &n_slot);
     if (n_slot > kept->capacity) {

@@ -8,6 +8,7 @@
 #define DM_TRAINING_PASS_H
 
 #include "layers/backward.h"
+#include "methods/choice.h"
 #include "methods/method.h"
 #include "model/run.h"
 #include "training/trained_network.h"
@@ -102,8 +103,7 @@ dm_status dm_pass_layer_back(struct dm_pass *pass, size_t layer, dm_error *error
 /* How many of a sequence's last tokens, of n in a span, are always kept. */
 static inline size_t dm_pass_tail(const struct dm_pass *pass, size_t sequence, size_t n) {
     const size_t *keep_tail = pass->batch->keep_tail;
-    size_t tail = keep_tail ? keep_tail[sequence] : pass->method->keep_tail;
-    return tail < n ? tail : n;
+    return dm_tail_of(n, keep_tail ? keep_tail[sequence] : pass->method->keep_tail);
 }
 
 static inline struct dm_batch dm_pass_batch_of(struct dm_pass *pass, struct dm_buffers *at,

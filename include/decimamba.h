@@ -250,11 +250,50 @@ DM_API dm_status dm_checkpoint_stop_tokens(const char *directory, const dm_token
 
 /* ---- Extending the context ---- */
 
+/* Methods are counted; all but the first have names and settings: dm_method_name. */
 typedef enum dm_method_kind {
     DM_METHOD_NONE = 0, /* plain Mamba */
     DM_METHOD_DECIMATE, /* DeciMamba: keep the tokens with the best score */
     DM_METHOD_KEEP_LAST /* keep the most recent tokens */
 } dm_method_kind;
+
+/* How many there are: kinds are 0 .. that - 1. */
+DM_API size_t dm_method_count(void);
+/* "none", "decimate", ...; static. NULL: there is no such method. */
+DM_API const char *dm_method_name(dm_method_kind kind);
+DM_API dm_status dm_method_find(const char *name, dm_method_kind *kind, dm_error *error);
+/* Does it drop tokens at options->layers? */
+DM_API int dm_method_drops_tokens(dm_method_kind kind);
+
+/* A setting of one method, beside those of dm_method_options: numbers, of which the table of the
+ * method says what they may be. */
+typedef enum dm_setting_type {
+    DM_SETTING_REAL = 0,
+    DM_SETTING_SIZE,  /* a whole number */
+    DM_SETTING_CHOICE /* a place in `choices` */
+} dm_setting_type;
+typedef struct dm_method_setting {
+    size_t struct_size;
+    const char *name;            /* "delta-scale"; its key in files has '_' for '-' */
+    const char *argument, *help; /* as --help shows them */
+    dm_setting_type type;
+    int per_layer;              /* one number for all layers, or one for each; else one */
+    double least, most, value;  /* the range, both ends included, and the default */
+    const char *const *choices; /* ends with NULL */
+} dm_method_setting;
+#define DM_METHOD_SETTING_INIT \
+    { sizeof(dm_method_setting), NULL, NULL, NULL, DM_SETTING_REAL, 0, 0, 0, 0, NULL }
+DM_API size_t dm_method_n_setting(dm_method_kind kind);
+/* Setting number i; what it points at is static. */
+DM_API dm_status dm_method_get_setting(dm_method_kind kind, size_t i, dm_method_setting *setting,
+                                       dm_error *error);
+
+/* A setting that is not at its default. */
+typedef struct dm_method_value {
+    const char *name;
+    const double *numbers; /* [n]: 1 for all layers, or n_layer */
+    size_t n;
+} dm_method_value;
 
 typedef enum dm_score {
     DM_SCORE_NORM = 0, /* L2 norm of Delta over the channels (the official code) */
@@ -264,7 +303,7 @@ typedef enum dm_score {
     DM_SCORE_TOKEN_NORM /* L2 norm of what enters the layer for the token: at layer 0, its embedding */
 } dm_score;
 
-/* At layer layers[s] (0-based), of the n = L - keep_tail tokens before the tail,
+/* Where a method drops tokens: at layer layers[s] (0-based), of the n = L - keep_tail tokens before the tail,
  *     K = min(n, max(floor(min(n, base_length * beta^s)), min_length))
  * are kept: those with the best score, the earlier one where scores are equal. */
 typedef struct dm_method_options {
@@ -277,13 +316,15 @@ typedef struct dm_method_options {
     size_t base_length; /* L_base */
     double beta;        /* in (0, 1] */
     size_t min_length;
-    size_t keep_tail; /* >= 1: so many last tokens are always kept, and have logits */
+    size_t keep_tail;              /* >= 1: so many last tokens are always kept, and have logits */
+    const dm_method_value *values; /* [n_value], each once: the method's own settings */
+    size_t n_value;
 } dm_method_options;
 #define DM_METHOD_OPTIONS_INIT \
-    { sizeof(dm_method_options), DM_METHOD_NONE, DM_SCORE_NORM, NULL, 0, 2000, 0.5, 20, 1 }
+    { sizeof(dm_method_options), DM_METHOD_NONE, DM_SCORE_NORM, NULL, 0, 2000, 0.5, 20, 1, NULL, 0 }
 
 /* The settings in the model's decimamba.json; DM_METHOD_OPTIONS_INIT's where there is none.
- * `method` starts from that too. `layers` points into the model. */
+ * `method` starts from that too. `layers` and `values` point into the model. */
 DM_API dm_status dm_model_default_method(const dm_model *model, dm_method_options *method,
                                          dm_error *error);
 

@@ -186,7 +186,7 @@ struct dm_layer_kind {
     dm_status (*delta)(const struct dm_batch *batch, size_t layer, dm_error *error);
     dm_status (*outputs)(const struct dm_batch *batch, size_t layer, dm_error *error);
     /* delta and outputs at once, by slices of channels that stay in a cache, with the same bits;
-     * NULL: never. Where the batch has room for slices, and nobody looks at Delta. */
+     * NULL: never. Where the batch has room for slices, and nobody looks at all of Delta. */
     dm_status (*rest)(const struct dm_batch *batch, size_t layer, dm_error *error);
     /* outputs without the last product: what the way back reads and was not kept. */
     dm_status (*restore)(const struct dm_batch *batch, size_t layer, dm_error *error);
@@ -202,6 +202,9 @@ struct dm_layer_kind {
     const dm_real *(*steps)(const struct dm_batch *batch, size_t layer, size_t *width);
     /* What a probe is shown of the rows from `row` on. */
     void (*show)(const struct dm_batch *batch, size_t layer, size_t row, dm_probe_view *view);
+    /* Which of enum dm_adjustable such layers heed, and A [*n_row, channels] for who changes it. */
+    unsigned adjusts;
+    const dm_real *(*A)(const struct dm_layer *layer, size_t *n_row, size_t *n_channel);
     /* rate[c] = the slowest decay of channel c for a step of 1: for calibration. */
     void (*slowest_decay)(const struct dm_layer *layer, double *rate);
 };

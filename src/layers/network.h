@@ -3,6 +3,7 @@
 #ifndef DM_LAYERS_NETWORK_H
 #define DM_LAYERS_NETWORK_H
 
+#include "layers/adjust.h"
 #include "layers/buffers.h"
 #include "ops/clocks.h"
 #include "ops/ops.h"
@@ -37,7 +38,21 @@ struct dm_batch {
     dm_status (*observe)(void *observer, const struct dm_batch *batch, size_t layer,
                          dm_error *error);
     void *observer; /* told of each layer when its Delta is there; observe NULL: nobody */
+    const struct dm_adjust *adjust; /* what is changed in layers; NULL: nothing */
 };
+
+/* Delta of the view is there: whoever changes it may. */
+static inline void dm_adjust_delta(size_t layer, const struct dm_delta_view *view) {
+    const struct dm_adjust *adjust = view->batch->adjust;
+    if (adjust && adjust->delta)
+        adjust->delta(adjust->method, layer, view);
+}
+
+/* A of the layer, whose weights have `own`. */
+static inline const dm_real *dm_adjusted_A(const struct dm_batch *batch, size_t layer,
+                                           const dm_real *own) {
+    return batch->adjust && batch->adjust->A ? batch->adjust->A[layer] : own;
+}
 
 static inline const struct dm_layer_kind *dm_layer_kind_of(const struct dm_network *network,
                                                            size_t layer) {
@@ -48,6 +63,12 @@ static inline const struct dm_layer_kind *dm_layer_kind_of(const struct dm_netwo
  * slices do not store. */
 static inline bool dm_batch_is_sliced(const struct dm_batch *batch) {
     return batch->at->strips != NULL;
+}
+
+/* From Delta to the outputs too? Not where somebody looks at all of it. */
+static inline bool dm_batch_is_sliced_to_end(const struct dm_batch *batch) {
+    return dm_batch_is_sliced(batch) && !batch->observe &&
+           !(batch->adjust && batch->adjust->whole_rows);
 }
 
 #endif

@@ -15,8 +15,9 @@ struct dm_layer_channels {
 struct dm_calibration {
     size_t n_layer;
     struct dm_layer_channels *layers; /* [n_layer]; no channels: not calibrated */
-    dm_method_options method;         /* default settings; its layers belong to this struct */
+    dm_method_options method; /* default settings; its layers and values belong to this struct */
     size_t *method_layers;
+    dm_method_value *method_values;
     size_t length, n_passage; /* what it was measured on; 0: not said */
     double share;
 };

@@ -15,6 +15,15 @@
 
 enum { version = 1 };
 
+static bool find_choice(const struct dm_setting_row *row, const char *name, double *number) {
+    for (size_t i = 0; name && row->choices[i]; i++)
+        if (!strcmp(row->choices[i], name)) {
+            *number = (double)i;
+            return true;
+        }
+    return false;
+}
+
 /* The array under `key` as sizes below `bound`; a missing key gives none. */
 static dm_status read_sizes(const json_t *object, const char *key, const char *path, size_t bound,
                             size_t **sizes, size_t *n, dm_error *error) {
@@ -71,6 +80,62 @@ static dm_status read_names(const json_t *object, const char *path, dm_method_op
     return DM_OK;
 }
 
+/* ---- The settings of a method's own ---- */
+
+/* Those of one key: [n], allocated. */
+static dm_status read_numbers(const struct dm_setting_row *row, const json_t *value,
+                              const char *path, dm_method_value *result, dm_error *error) {
+    size_t n = json_is_array(value) ? json_array_size(value) : 1;
+    double *numbers = dm_memory_array(n, sizeof *numbers);
+    char key[DM_SETTING_KEY];
+    bool fine = n > 0;
+    if (!numbers)
+        return dm_fail_memory(error, path);
+    for (size_t i = 0; i < n && fine; i++) {
+        const json_t *item = json_is_array(value) ? json_array_get(value, i) : value;
+        fine = row->type == DM_SETTING_CHOICE
+                   ? find_choice(row, json_string_value(item), &numbers[i])
+                   : json_is_number(item);
+        if (fine && row->type != DM_SETTING_CHOICE)
+            numbers[i] = json_number_value(item);
+    }
+    *result = (dm_method_value){.name = row->name, .numbers = numbers, .n = n};
+    dm_setting_key(row, key);
+    return fine ? DM_OK
+                : dm_fail(error, DM_ERROR_FORMAT, "%s: \"%s\" must be %s%s", path, key,
+                          row->type == DM_SETTING_CHOICE ? "one of its names" : "a number",
+                          row->per_layer ? ", or a list with one for each layer" : "");
+}
+
+static void free_values(dm_method_value *values, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        dm_memory_free((void *)(uintptr_t)values[i].numbers);
+    dm_memory_free(values);
+}
+
+/* Keys that are none of the method's are passed over, as other keys are. */
+static dm_status read_values(const json_t *object, const char *path, dm_method_options *options,
+                             dm_error *error) {
+    const struct dm_method_hooks *hooks = dm_method_hooks_of(options->kind);
+    size_t n_setting = hooks ? hooks->n_setting : 0, n = 0;
+    dm_method_value *values = dm_memory_zeroed(n_setting, sizeof *values);
+    dm_status status = values ? DM_OK : dm_fail_memory(error, path);
+    for (size_t i = 0; i < n_setting && !status; i++) {
+        char key[DM_SETTING_KEY];
+        dm_setting_key(&hooks->settings[i], key);
+        const json_t *value = json_object_get(object, key);
+        if (value)
+            status = read_numbers(&hooks->settings[i], value, path, &values[n++], error);
+    }
+    if (status && values)
+        free_values(values, n);
+    if (status)
+        return status;
+    options->values = values;
+    options->n_value = n;
+    return DM_OK;
+}
+
 static dm_status read_method(const json_t *object, const char *path,
                              struct dm_calibration *calibration, dm_error *error) {
     dm_method_options method = DM_METHOD_OPTIONS_INIT;
@@ -90,7 +155,11 @@ static dm_status read_method(const json_t *object, const char *path,
     if (status)
         return status;
     method.layers = layers;
-    status = dm_calibration_set_method(calibration, &method, error);
+    status = read_values(object, path, &method, error);
+    if (!status) {
+        status = dm_calibration_set_method(calibration, &method, error);
+        free_values((dm_method_value *)(uintptr_t)method.values, method.n_value);
+    }
     dm_memory_free(layers);
     return status;
 }
@@ -211,6 +280,36 @@ static void append(json_t **array, size_t value) {
     }
 }
 
+static json_t *number_to_json(const struct dm_setting_row *row, double number) {
+    switch (row->type) {
+    case DM_SETTING_CHOICE:
+        return json_string(row->choices[(size_t)number]);
+    case DM_SETTING_SIZE:
+        return json_integer((json_int_t)number);
+    default:
+        return json_real(number);
+    }
+}
+
+/* Adds the method's values, which have been checked; false: memory is short. */
+static bool add_values(const dm_method_options *method, json_t *object) {
+    const struct dm_method_hooks *hooks = dm_method_hooks_of(method->kind);
+    bool fine = true;
+    for (size_t v = 0; v < method->n_value && fine; v++) {
+        const dm_method_value *value = &method->values[v];
+        const struct dm_setting_row *row = hooks->settings;
+        char key[DM_SETTING_KEY];
+        while (strcmp(row->name, value->name) != 0)
+            row++;
+        dm_setting_key(row, key);
+        json_t *json = value->n == 1 ? number_to_json(row, *value->numbers) : json_array();
+        for (size_t i = 0; i < value->n && value->n > 1; i++)
+            fine &= !json_array_append_new(json, number_to_json(row, value->numbers[i]));
+        fine &= !json_object_set_new(object, key, json);
+    }
+    return fine;
+}
+
 /* NULL: memory is short. */
 static json_t *channels_to_json(const struct dm_calibration *calibration) {
     json_t *all = json_object();
@@ -243,13 +342,16 @@ dm_status dm_calibration_write(const struct dm_calibration *calibration, const c
         append(&layers, method->layers[i]);
     json_t *object = json_pack(
         "{s:i, s:s, s:s, s:o, s:I, s:f, s:I, s:I, s:{s:I, s:I, s:f}, s:o}", "version", version,
-        "method", dm_method_name(method->kind), "score", dm_score_name(method->score), "layers",
-        layers, "base_length", (json_int_t)method->base_length, "beta", method->beta, "min_length",
-        (json_int_t)method->min_length, "keep_tail", (json_int_t)method->keep_tail, "calibration",
-        "length", (json_int_t)calibration->length, "passages", (json_int_t)calibration->n_passage,
-        "share", calibration->share, "global_channels", channels_to_json(calibration));
-    if (!object)
+        "method", dm_method_kind_name(method->kind), "score", dm_score_name(method->score),
+        "layers", layers, "base_length", (json_int_t)method->base_length, "beta", method->beta,
+        "min_length", (json_int_t)method->min_length, "keep_tail", (json_int_t)method->keep_tail,
+        "calibration", "length", (json_int_t)calibration->length, "passages",
+        (json_int_t)calibration->n_passage, "share", calibration->share, "global_channels",
+        channels_to_json(calibration));
+    if (!object || !add_values(method, object)) {
+        json_decref(object);
         return dm_fail_memory(error, path);
+    }
     dm_status status = dm_json_write(path, object, error);
     json_decref(object);
     return status;

@@ -27,4 +27,8 @@ static void score_tokens(const struct dm_method *method, const struct dm_stage *
         ops->token_score(&op, 0, input->n_token);
 }
 
-const struct dm_method_hooks dm_decimation = {DM_METHOD_DECIMATE, "decimate", score_tokens};
+const struct dm_method_hooks dm_decimation = {
+    .name = "decimate",
+    .drops_tokens = true,
+    .score = score_tokens,
+};

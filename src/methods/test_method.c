@@ -9,6 +9,8 @@
 enum { n_score = DM_SCORE_TOKEN_NORM + 1 };
 static const size_t layers[] = {5, 2, 7};
 
+extern const struct dm_method_hooks dm_decimation;
+
 static dm_method_options sound(void) {
     dm_method_options options = DM_METHOD_OPTIONS_INIT;
     options.kind = DM_METHOD_DECIMATE;

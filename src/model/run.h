@@ -4,7 +4,6 @@
 #define DM_MODEL_RUN_H
 
 #include "layers/network.h"
-#include "methods/method.h"
 
 /* residual <- the embedding of ids. */
 void dm_embed(const struct dm_batch *batch);
@@ -19,18 +18,12 @@ dm_status dm_layer_outputs(const struct dm_batch *batch, size_t layer, dm_error 
 /* Layers first .. end - 1, which drop nothing: by slices where there is room for them, and nobody is
  * to be shown Delta; else one operation after the other. */
 dm_status dm_layers(const struct dm_batch *batch, size_t first, size_t end, dm_error *error);
-/* step, residual -> score, as the method's stage has it; nothing where the latest tokens are kept. */
-void dm_layer_score(const struct dm_batch *batch, const struct dm_method *method,
-                    const struct dm_stage *stage);
 /* logits [n_token, vocab_size] of the first n_token rows of residual: head(final_norm(residual)). */
 dm_status dm_head(const struct dm_batch *batch, dm_real *logits, dm_error *error);
 
 /* `at` holds the buffers and states of the layer, where the batch's states say whose: training has
  * set them itself. */
 void dm_batch_use_layer(const struct dm_batch *batch, size_t layer);
-/* Can the layers at which the method drops tokens be scored as it asks? Else DM_ERROR_ARGUMENT. */
-dm_status dm_check_stages(const struct dm_model_config *config, const struct dm_method *method,
-                          dm_error *error);
 /* How slices are cut, once the weights are there. */
 void dm_plan_slices(struct dm_network *network);
 

@@ -25,7 +25,7 @@ static dm_status build(struct dm_session *session, const dm_method_options *opti
     dm_status status = dm_method_new(options, model->network.config.n_layer, model->calibration,
                                      &session->method, error);
     if (!status)
-        status = dm_check_stages(&model->network.config, session->method, error);
+        status = dm_method_attach(session->method, &model->network, error);
     if (!status)
         status = dm_state_new(&model->network.config, &session->state, error);
     if (!status)
@@ -87,7 +87,7 @@ void dm_session_clear(struct dm_session *session) {
 static size_t fixed_bytes(const struct dm_session *session) {
     const struct dm_model_config *config = &session->model->network.config;
     return sizeof *session + session->tail.capacity * session->tail.width * sizeof(float) +
-           dm_state_size(config) * sizeof(float);
+           dm_state_size(config) * sizeof(float) + session->method->A_bytes;
 }
 
 size_t dm_session_bytes(const struct dm_session *session) {

@@ -134,6 +134,11 @@ dm_status dm_session_hash_checkpoint(const struct dm_model *model, char hash[33]
 
 /* ---- Writing ---- */
 
+void dm_session_setting_key(const struct dm_method_hooks *hooks, size_t i, size_t layer,
+                            char key[dm_session_setting_size]) {
+    snprintf(key, dm_session_setting_size, "setting.%s.%zu", hooks->settings[i].name, layer);
+}
+
 struct metadata {
     json_t *object;
     bool fine; /* all that was set is there */
@@ -181,6 +186,17 @@ static void set_layers(struct metadata *metadata, const struct dm_method *method
     }
 }
 
+/* Of the method's own settings, layer by layer; older methods have none. */
+static void set_values(struct metadata *metadata, const struct dm_method *method) {
+    size_t n_setting = method->hooks ? method->hooks->n_setting : 0;
+    for (size_t i = 0; i < n_setting; i++)
+        for (size_t layer = 0; layer < method->n_layer; layer++) {
+            char key[dm_session_setting_size];
+            dm_session_setting_key(method->hooks, i, layer, key);
+            set_real(metadata, key, dm_method_value_of(method, i, layer));
+        }
+}
+
 /* NULL: memory is short. */
 static json_t *settings(const struct dm_session *session, const struct dm_sampler *sampler,
                         const char *hash) {
@@ -196,6 +212,7 @@ static json_t *settings(const struct dm_session *session, const struct dm_sample
     set_real(metadata, "beta", method->beta);
     set_size(metadata, "min_length", method->min_length);
     set_size(metadata, "keep_tail", method->keep_tail);
+    set_values(metadata, method);
     set_size(metadata, "n_token", session->n_token);
     set_size(metadata, "tip", session->tip);
     set_size(metadata, "closed", session->closed);

@@ -86,6 +86,45 @@ static dm_status check_origin(const struct reader *reader, const struct dm_model
     return DM_OK;
 }
 
+/* What the options of a file point at. */
+struct pointed {
+    size_t *layers;
+    dm_method_value *values;
+    double *numbers;
+};
+
+static void free_pointed(struct pointed *pointed) {
+    dm_memory_free(pointed->layers);
+    dm_memory_free(pointed->values);
+    dm_memory_free(pointed->numbers);
+}
+
+/* The settings of the method's own. */
+static dm_status read_values(const struct reader *reader, size_t n_model_layer,
+                             struct pointed *pointed, dm_method_options *options) {
+    const struct dm_method_hooks *hooks = dm_method_hooks_of(options->kind);
+    size_t n = hooks ? hooks->n_setting : 0;
+    pointed->values = dm_memory_zeroed(n, sizeof *pointed->values);
+    pointed->numbers = dm_memory_array(n * n_model_layer, sizeof *pointed->numbers);
+    if (!pointed->values || !pointed->numbers)
+        return dm_fail_memory(reader->error, "a session");
+    for (size_t i = 0; i < n; i++) {
+        double *numbers = pointed->numbers + i * n_model_layer;
+        for (size_t layer = 0; layer < n_model_layer; layer++) {
+            char key[dm_session_setting_size];
+            dm_session_setting_key(hooks, i, layer, key);
+            dm_status status = get_real(reader, key, &numbers[layer]);
+            if (status)
+                return status;
+        }
+        pointed->values[i] = (dm_method_value){hooks->settings[i].name, numbers,
+                                               hooks->settings[i].per_layer ? n_model_layer : 1};
+    }
+    options->values = pointed->values;
+    options->n_value = n;
+    return DM_OK;
+}
+
 static dm_status read_layers(const struct reader *reader, size_t n_model_layer, size_t **layers,
                              dm_method_options *options) {
     dm_status status = get_size(reader, "n_layer", &options->n_layer);
@@ -105,8 +144,8 @@ static dm_status read_layers(const struct reader *reader, size_t n_model_layer, 
     return status;
 }
 
-static dm_status read_options(const struct reader *reader, size_t n_model_layer, size_t **layers,
-                              dm_method_options *options) {
+static dm_status read_options(const struct reader *reader, size_t n_model_layer,
+                              struct pointed *pointed, dm_method_options *options) {
     *options = (dm_method_options)DM_METHOD_OPTIONS_INIT;
     if (!dm_method_from_name(get_text(reader, "context"), &options->kind))
         return bad(reader, "context");
@@ -119,7 +158,9 @@ static dm_status read_options(const struct reader *reader, size_t n_model_layer,
         status = get_size(reader, "min_length", &options->min_length);
     if (!status)
         status = get_size(reader, "keep_tail", &options->keep_tail);
-    return status ? status : read_layers(reader, n_model_layer, layers, options);
+    if (!status)
+        status = read_layers(reader, n_model_layer, &pointed->layers, options);
+    return status ? status : read_values(reader, n_model_layer, pointed, options);
 }
 
 /* The tensor `name` of this type, with `n_dim` sizes: each as in `shape`, or any where that says
@@ -308,12 +349,12 @@ static dm_status load(const struct reader *reader, const struct dm_model *model,
     if (status)
         return status;
     dm_method_options options;
-    size_t *layers = NULL;
+    struct pointed pointed = {0};
     struct dm_session *session = NULL;
-    status = read_options(reader, model->network.config.n_layer, &layers, &options);
+    status = read_options(reader, model->network.config.n_layer, &pointed, &options);
     if (!status)
         status = dm_session_make(model, &options, &session, reader->error);
-    dm_memory_free(layers);
+    free_pointed(&pointed);
     if (!status)
         status = fill(reader, session);
     if (!status && sampler)

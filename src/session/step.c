@@ -59,6 +59,8 @@ dm_status dm_session_step_all(struct dm_session *const *sessions, size_t n_sessi
     dm_status status = prepare(sessions, n_session, error);
     if (!status)
         status = dm_round_new(model, n_session, &round, error);
+    if (!status)
+        round->stepping = true;
     for (size_t first = 0; first < n_session && !status;) {
         const struct dm_batch *batch = &round->batch;
         dm_round_clear(round);

@@ -24,6 +24,7 @@ static struct dm_layer_back describe(struct dm_pass *pass, size_t layer, dm_erro
         .dnormed_cut = cut ? to->dnormed_cut : to->dnormed,
         .adds = !cut,
         .rstd = to->rstd,
+        .adjust = dm_pass_adjust(pass),
         .compute = trained->compute,
         .error = error,
     };

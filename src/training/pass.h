@@ -106,12 +106,18 @@ static inline size_t dm_pass_tail(const struct dm_pass *pass, size_t sequence, s
     return dm_tail_of(n, keep_tail ? keep_tail[sequence] : pass->method->keep_tail);
 }
 
+/* What the method changes in layers; NULL: nothing. */
+static inline const struct dm_adjust *dm_pass_adjust(const struct dm_pass *pass) {
+    return dm_method_adjust(pass->method, false);
+}
+
 static inline struct dm_batch dm_pass_batch_of(struct dm_pass *pass, struct dm_buffers *at,
                                                const struct dm_span *span) {
     return (struct dm_batch){.network = &pass->trained->network,
                              .at = at,
                              .n_token = span->n_token,
-                             .n_sequence = pass->batch->n_sequence};
+                             .n_sequence = pass->batch->n_sequence,
+                             .adjust = dm_pass_adjust(pass)};
 }
 
 #endif

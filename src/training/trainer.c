@@ -130,7 +130,9 @@ dm_status dm_trainer_use_method(struct dm_trainer *trainer, const dm_method_opti
                                      trainer->calibration, &method, error);
     if (status)
         return status;
-    status = dm_check_stages(&trainer->trained.network.config, method, error);
+    status = dm_method_check_training(method, error);
+    if (!status)
+        status = dm_method_attach(method, &trainer->trained.network, error);
     if (!status)
         status = keep_as_default(trainer, options, error);
     if (status) {

@@ -85,6 +85,22 @@ static dm_status gate_back(const struct dm_layer_back *back) {
     return status;
 }
 
+/* Delta and its gradient, WIDE_2, as they were before somebody changed them. */
+static void adjust_back(const struct dm_layer_back *back) {
+    const struct dm_adjust *adjust = back->adjust;
+    const struct dm_batch batch = dm_back_batch(back, true);
+    size_t E = sizes_of(back)[D_INNER];
+    struct dm_delta_view delta = {.batch = &batch,
+                                  .n_row = back->n_after,
+                                  .n_channel = E,
+                                  .values = back->out->own[DELTA],
+                                  .stride = E};
+    struct dm_delta_view gradient = delta;
+    gradient.values = back->own[WIDE_2];
+    if (adjust && adjust->delta)
+        adjust->delta_back(adjust->method, back->layer, &delta, &gradient);
+}
+
 /* WIDE_2, ddelta, becomes the gradient of dt_proj's output; then dt_proj. */
 static dm_status delta_back(const struct dm_layer_back *back, dm_real *ddt) {
     const struct mamba_weights *transposed = back->transposed;
@@ -149,6 +165,7 @@ dm_status dm_mamba_outputs_back(const struct dm_layer_back *back) {
     if (status)
         return status;
     scan_back(back);
+    adjust_back(back);
     status = gate_back(back);
     if (!status)
         status = delta_back(back, own[norms ? GRADIENT_RAW_DT : GRADIENT_DT]);

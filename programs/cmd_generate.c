@@ -28,7 +28,7 @@ struct settings {
 
 /* What one run holds. */
 struct work {
-    const struct settings *settings;
+    struct settings *settings;
     dm_tokenizer *tokenizer;
     dm_model *model;
     dm_model_info info;
@@ -123,7 +123,7 @@ static bool load_session(struct work *work) {
 }
 
 static bool open_session(struct work *work) {
-    const struct settings *settings = work->settings;
+    struct settings *settings = work->settings;
     dm_method_options method;
     dm_error error;
     if (dm_sampler_new(work->info.vocab_size, &settings->sampler, &work->generation.sampler,
@@ -334,7 +334,7 @@ const struct command generate_command = {
     .operands = "MODEL [PROMPT]",
     .summary = "Continues a prompt, printing the text as it comes.",
     .notes = "The prompt is PROMPT, or a file, or standard input, byte for byte. Ctrl-C ends the "
-             "text early, with exit status 130. Context flags that are not given take the values "
+             "text early, with exit status 130. Method flags that are not given take the values "
              "in the model's decimamba.json.",
     .example = "decimamba generate mamba-130m 'The quick brown' --max-tokens 20\n"
                "decimamba generate mamba-130m --file book.txt --layers 12 --base-length 2000",

@@ -28,9 +28,15 @@ static void print_bytes(const char *label, size_t n_byte) {
 }
 
 static void print_method(const dm_method_options *method) {
-    printf("%-20s%s", "method", method_name(method->kind));
+    char values[2048];
+    method_values_text(method, values, sizeof values);
+    printf("%-20s%s%s", "method", dm_method_name(method->kind), values);
     if (method->kind == DM_METHOD_NONE) {
         printf(" (plain Mamba)\n");
+        return;
+    }
+    if (!dm_method_drops_tokens(method->kind)) {
+        putchar('\n');
         return;
     }
     printf(", layers ");
@@ -123,7 +129,7 @@ const struct command info_command = {
     .name = "info",
     .operands = "MODEL",
     .summary = "Shows a model's sizes, and the memory that it takes to run.",
-    .notes = "Context flags show what a session with these settings would take.",
+    .notes = "Method flags show what a session with these settings would take.",
     .example = "decimamba info mamba-130m\n"
                "decimamba info mamba-130m --layers 12 --base-length 4000",
     .min_operand = 1,

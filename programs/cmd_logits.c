@@ -60,7 +60,7 @@ static bool write_result(const struct settings *settings, const dm_session *sess
     return fine;
 }
 
-static bool read_and_write(const struct settings *settings, const dm_model *model,
+static bool read_and_write(struct settings *settings, const dm_model *model,
                            const dm_model_info *info, struct token_source *ids) {
     dm_method_options method;
     dm_session *session = NULL;

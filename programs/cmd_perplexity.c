@@ -85,9 +85,8 @@ static dm_status measure_windows(const struct settings *settings, const struct p
     return perplexity_windows(task, &text, window, stride, result, error);
 }
 
-static bool measure(const struct settings *settings, const dm_model *model,
-                    const dm_model_info *info, const dm_tokenizer *tokenizer,
-                    struct token_source *source) {
+static bool measure(struct settings *settings, const dm_model *model, const dm_model_info *info,
+                    const dm_tokenizer *tokenizer, struct token_source *source) {
     dm_method_options method;
     struct shown shown = {.source = NULL};
     struct id_store store = {0};

@@ -43,8 +43,15 @@ void analyze_reading(const dm_method_options *method, char text[reading_size]) {
         snprintf(text, reading_size, "plain Mamba");
         return;
     }
+    if (!dm_method_drops_tokens(method->kind)) {
+        char values[reading_size];
+        method_values_text(method, values, sizeof values);
+        snprintf(text, reading_size, "%s%.*s", dm_method_name(method->kind), reading_size / 2,
+                 values);
+        return;
+    }
     size_t n = 0;
-    n += (size_t)snprintf(text, reading_size, "%s at layer%s ", method_name(method->kind),
+    n += (size_t)snprintf(text, reading_size, "%s at layer%s ", dm_method_name(method->kind),
                           method->n_layer == 1 ? "" : "s");
     for (size_t i = 0; i < method->n_layer && n < reading_size; i++)
         n += (size_t)snprintf(text + n, reading_size - n, "%s%zu", i ? "," : "", method->layers[i]);

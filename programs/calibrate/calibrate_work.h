@@ -19,7 +19,7 @@ struct calibrate_settings {
 };
 
 struct calibrate_work {
-    const struct calibrate_settings *settings;
+    struct calibrate_settings *settings;
     dm_tokenizer *tokenizer;
     dm_model *model; /* with the global channels, once they are found */
     dm_model_info info;

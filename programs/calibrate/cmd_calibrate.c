@@ -100,7 +100,7 @@ static bool write_down(struct calibrate_work *work) {
     return flush_output();
 }
 
-static bool calibrate(const struct calibrate_settings *settings) {
+static bool calibrate(struct calibrate_settings *settings) {
     struct calibrate_work work = {.settings = settings, .score = DM_SCORE_GLOBAL};
     dm_method_options method;
     size_t layer;

@@ -39,7 +39,7 @@ static bool read_settings(const char *name, char *text, struct method_flags *fla
 static char *make_label(const struct method *method) {
     const char *between = strchr(method->name, ':') ? "," : ":";
     char *label = NULL;
-    if (method->options.kind == DM_METHOD_NONE || method->flags.base_length_given)
+    if (!dm_method_drops_tokens(method->options.kind) || method->flags.base_length_given)
         return strdup(method->name);
     size_t size = strlen(method->name) + 40;
     label = malloc(size);

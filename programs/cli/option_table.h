@@ -15,6 +15,7 @@ enum option_kind {
     OPTION_TEXT,   /* const char * */
     OPTION_TEXTS,  /* struct text_list: the flag may be repeated */
     OPTION_SIZES,  /* struct size_list: numbers with commas between */
+    OPTION_REALS,  /* struct real_list: the same of any numbers */
     OPTION_CHOICE, /* int: a place in `choices` */
 };
 
@@ -26,6 +27,11 @@ struct text_list {
 };
 struct size_list {
     size_t items[list_capacity];
+    size_t n;
+};
+
+struct real_list {
+    double items[list_capacity];
     size_t n;
 };
 

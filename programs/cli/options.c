@@ -58,7 +58,10 @@ static const char *range_text(const struct option *option, char *text, size_t si
 
 static bool refuse(const struct option *option, const char *value, char *reason, size_t size) {
     char range[80];
-    if (option->kind == OPTION_SIZES)
+    if (option->kind == OPTION_REALS)
+        snprintf(reason, size, "'%.80s' is not a list of at most %d numbers in the range %s", value,
+                 (int)list_capacity, range_text(option, range, sizeof range));
+    else if (option->kind == OPTION_SIZES)
         snprintf(reason, size,
                  "'%.80s' is not a list of at most %d different whole numbers in the range %s",
                  value, (int)list_capacity, range_text(option, range, sizeof range));
@@ -96,6 +99,23 @@ static bool read_sizes(const struct option *option, const char *text, struct siz
             has_size(list, size))
             return false;
         list->items[list->n++] = size;
+        text += length;
+        if (!*text)
+            return true;
+    }
+}
+
+static bool read_reals(const struct option *option, const char *text, struct real_list *list) {
+    list->n = 0;
+    for (;; text++) {
+        char item[64];
+        size_t length = strcspn(text, ",");
+        if (list->n == list_capacity || length >= sizeof item)
+            return false;
+        snprintf(item, sizeof item, "%.*s", (int)length, text);
+        if (!read_real(item, &list->items[list->n]) || !in_range(option, list->items[list->n]))
+            return false;
+        list->n++;
         text += length;
         if (!*text)
             return true;
@@ -144,6 +164,9 @@ bool options_store(const struct option *option, const char *value, char *reason,
         break;
     case OPTION_SIZES:
         fine = read_sizes(option, value, option->value);
+        break;
+    case OPTION_REALS:
+        fine = read_reals(option, value, option->value);
         break;
     case OPTION_TEXT:
         *(const char **)option->value = value;

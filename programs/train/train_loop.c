@@ -26,7 +26,7 @@ static bool report(struct train_loop *loop, const dm_error *error) {
 /* Sets how much is kept, where it changes. */
 static bool use_base_length(struct train_loop *loop, size_t base_length) {
     dm_error error;
-    if (loop->method.kind == DM_METHOD_NONE || base_length == loop->base_length)
+    if (!dm_method_drops_tokens(loop->method.kind) || base_length == loop->base_length)
         return true;
     dm_method_options method = loop->method;
     method.base_length = base_length;

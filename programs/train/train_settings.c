@@ -250,7 +250,7 @@ bool train_settings_method(struct train_settings *settings, size_t n_layer,
                     "the model's decimamba.json");
     if (!method_flags_apply(flags, n_layer, method))
         return false;
-    if (method->kind == DM_METHOD_NONE)
+    if (!dm_method_drops_tokens(method->kind))
         return !settings->kept_share_given ||
                fail("--kept-share: nothing is dropped without --layers or --method keep-last");
     /* from now on they are what they are taken for */

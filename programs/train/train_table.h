@@ -15,7 +15,7 @@ enum train_group {
 };
 
 struct train_table {
-    struct option options[N_TRAIN_GROUP][20];
+    struct option options[N_TRAIN_GROUP][n_method_option]; /* no group has more */
     struct option_group groups[N_TRAIN_GROUP + 1];
 };
 

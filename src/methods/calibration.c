@@ -57,8 +57,7 @@ dm_status dm_calibration_set_method(struct dm_calibration *calibration,
                                     const dm_method_options *method, dm_error *error) {
     size_t n_layer = method->layers ? method->n_layer : 0;
     size_t *layers = dm_memory_array(n_layer, sizeof *layers);
-    dm_method_value *values =
-        method->n_value ? copy_values(method->values, method->n_value) : NULL;
+    dm_method_value *values = method->n_value ? copy_values(method->values, method->n_value) : NULL;
     if (!layers || (!values && method->n_value)) {
         dm_memory_free(layers);
         dm_memory_free(values);

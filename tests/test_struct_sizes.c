@@ -152,6 +152,11 @@ static dm_status get_trainer_info(void *info, dm_error *error) {
 static dm_status get_method(void *method, dm_error *error) {
     return dm_model_default_method(model, method, error);
 }
+static dm_status get_setting(void *setting, dm_error *error) {
+    dm_method_kind found;
+    dm_status status = dm_method_find("mamba-extend", &found, error);
+    return status ? status : dm_method_get_setting(found, 0, setting, error);
+}
 static dm_status get_loss(void *loss, dm_error *error) {
     dm_training_batch batch = DM_TRAINING_BATCH_INIT;
     batch.n_sequence = 1, batch.start = start, batch.ids = ids;
@@ -208,6 +213,7 @@ static void every_function_keeps_the_rule(void **state) {
     (void)state;
     const dm_model_options load_options = DM_MODEL_OPTIONS_INIT;
     const dm_method_options method = DM_METHOD_OPTIONS_INIT;
+    const dm_method_setting setting = DM_METHOD_SETTING_INIT;
     const dm_trainer_options trainer_options = DM_TRAINER_OPTIONS_INIT;
     const dm_sampler_options sampler = DM_SAMPLER_OPTIONS_INIT;
     const dm_model_info info = DM_MODEL_INFO_INIT;
@@ -229,6 +235,7 @@ static void every_function_keeps_the_rule(void **state) {
         {DM_KIND(dm_model_info), &info, get_info, true},
         {DM_KIND(dm_model_info), &info, get_trainer_info, true},
         {DM_KIND(dm_method_options), &method, get_method, true},
+        {DM_KIND(dm_method_setting), &setting, get_setting, true},
         {DM_KIND(dm_training_batch), &batch, accumulate, false},
         {DM_KIND(dm_training_loss), &loss, get_loss, true},
         {DM_KIND(dm_step_stats), &stats, get_stats, true},

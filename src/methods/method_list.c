@@ -3,7 +3,8 @@
 
 #define METHODS(METHOD)   \
     METHOD(dm_decimation) \
-    METHOD(dm_keep_last)
+    METHOD(dm_keep_last)  \
+    METHOD(dm_mamba_extend)
 
 #define DECLARE(hooks) extern const struct dm_method_hooks hooks;
 METHODS(DECLARE)

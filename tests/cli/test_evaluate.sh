@@ -167,7 +167,8 @@ fi
 
 # the budget of every method is named, and keep-last reads what the model was trained to read
 run 0 evaluate passkey "$bytes" --text "$text" --lengths 512 --depths 1 --keys 1 --output budget \
-    --methods 'none keep-last keep-last:base-length=99 default decimate decimate:layers=2'
+    --methods 'none keep-last keep-last:base-length=99 default decimate decimate:layers=2
+        mamba-extend:delta-scale=0.9,delta-scale-in=prefill'
 cat > expected <<'END'
 none
 keep-last:base-length=512
@@ -175,6 +176,7 @@ keep-last:base-length=99
 default:base-length=512
 decimate:base-length=512
 decimate:layers=2,base-length=512
+mamba-extend:delta-scale=0.9,delta-scale-in=prefill
 END
 cut -f 2 budget/passkey.tsv | tail -n +2 > named
 same named expected

@@ -50,7 +50,8 @@ same session before
 # 8 more are 17 at once
 head -c 700 "$root/include/decimamba.h" > page
 for method in '' '--layers 1,2 --base-length 40 --min-length 4' \
-    '--method keep-last --layers 1 --base-length 40 --min-length 4'; do
+    '--method keep-last --layers 1 --base-length 40 --min-length 4' \
+    '--method mamba-extend --delta-scale 0.8'; do
     for sampling in '' '--repetition-penalty 1.3' '--top-k 40 --seed 5' \
         '--temperature 3 --repetition-penalty 1.1'; do
         run 0 generate model --file page $method $sampling --print-ids --max-tokens 17
@@ -92,8 +93,11 @@ prints '"generated_tokens":0,"stop_reason":"end_token"'
 cp "$here/ascii/tokenizer.json" model/
 # a file of an earlier version knows nothing of this, and says so where it matters
 early=$root/tests/data/compatibility/version-1
-run 0 generate "$early/model" --load-session "$early/session" --print-ids --max-tokens 3
-"$program" generate "$early/model" --load-session "$early/session" --print-ids --max-tokens 3 \
+run_warned 0 generate "$early/model" --load-session "$early/session" --print-ids --max-tokens 3
+warns 'decimamba.json: "context": now "method"'
+cp -r "$early/model" early
+sed -i 's/"context"/"method"/' early/decimamba.json
+"$program" generate early --load-session "$early/session" --print-ids --max-tokens 3 \
     --repetition-penalty 1.5 > out 2> err
 check_warned 'session: without the ids of its text'
 

@@ -145,6 +145,18 @@ run 1 train run.json --learning-rate 0.1
 complains 'done/run.json: "learning_rate" is 0.004 there, and 0.1 now'
 run 1 train run.json --layers 1
 complains 'done/run.json: "method" is not given there, and "decimate" now'
+# by a method with settings of its own, which goes on as it began
+run 0 train run.json --method mamba-extend --delta-scale 0.8 --output scaled --steps 4 \
+    --schedule constant
+grep -q '"delta_scale": \[' scaled/run.json || failed 'the scale is in run.json'
+run 0 info scaled/model
+prints 'method              mamba-extend, delta-scale 0.8'
+run 0 train scaled/run.json --steps 6
+prints 'scaled/model: after 6 steps'
+run 1 train scaled/run.json --steps 8 --delta-scale 0.7
+complains 'scaled/run.json: "delta_scale" is [0.8] there, and [0.7] now'
+run 1 train run.json --layers 1 --delta-scale 0.7 --output never
+complains '--delta-scale: --method decimate has no such setting'
 # a training of the version before, whose method was called "context"
 run 0 train run.json --layers 1 --base-length 20 --schedule constant --output older --steps 2
 cp older/run.json older/newer.json

@@ -101,6 +101,32 @@ run 0 info "$golden" --layers 1,2 --base-length 0
 prints 'base length 0'
 run 1 generate model text --method fast
 complains "--method: 'fast' is not one of none, decimate, keep-last"
+# a method's own settings
+run 1 generate model text --method mamba-extend --delta-scale 0.8,x
+complains "--delta-scale: '0.8,x' is not a list of at most 64 numbers in the range 0.001 to 1000"
+run 1 generate model text --delta-scale-in steps
+complains "--delta-scale-in: 'steps' is not one of all, prefill"
+run 1 info "$golden" --layers 1 --delta-scale 0.9
+complains '--delta-scale: --method decimate has no such setting'
+run 1 info "$golden" --method mamba-extend --layers 1
+complains '--layers: --method mamba-extend drops no tokens'
+run 1 info "$golden" --method mamba-extend --base-length 5
+complains '--base-length: nothing is dropped'
+run 1 info "$golden" --method mamba-extend --delta-scale 0.9,0.8
+complains 'delta-scale has 2 numbers: must be one, or one for each layer of the model'
+run 0 info "$golden" --method mamba-extend --delta-scale 0.9 --delta-scale-in prefill
+prints 'method              mamba-extend, delta-scale 0.9, delta-scale-in prefill'
+run 0 info "$golden" --method mamba-extend --delta-scale 0.9,1,2,1.5 --json
+prints '"method":{"method":"mamba-extend","delta_scale":[0.9,1.0,2.0,1.5]}'
+# what is not given is as in decimamba.json
+printf '{"version": 1, "method": "mamba-extend", "delta_scale": 0.9, "delta_scale_in": "prefill"}' \
+    > turned/decimamba.json
+run 0 info turned --delta-scale 0.5
+prints 'method              mamba-extend, delta-scale-in prefill, delta-scale 0.5'
+run 0 info turned --layers 1
+prints 'method              decimate, layers 1,'
+run 1 generate model text --method fast
+complains 'mamba-extend'
 # the name of the version before, with a word of advice
 run_warned 1 info "$golden" --context keep-last --layers 2,0
 warns '--context: now --method; the old name goes with the next version'

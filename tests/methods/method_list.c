@@ -4,6 +4,7 @@
 #define METHODS(METHOD)    \
     METHOD(dm_decimation)  \
     METHOD(dm_keep_last)   \
+    METHOD(dm_mamba_extend)   \
     METHOD(dm_test_filter) \
     METHOD(dm_test_power)  \
     METHOD(dm_test_cap)    \

@@ -15,13 +15,13 @@ struct state {
 static float score(const dm_probe_view *view, size_t token, const struct delta_reading *reading) {
     const float *delta = view->delta + token * view->d_inner;
     double sum = 0;
-    if (reading->context->score == DM_SCORE_GLOBAL) {
+    if (reading->method->score == DM_SCORE_GLOBAL) {
         const struct delta_channels *slow = &reading->channels[view->layer];
         for (size_t i = 0; i < slow->n; i++)
             sum += (double)delta[slow->items[i]] * (double)delta[slow->items[i]];
         return slow->n ? (float)sqrt(sum) : NAN;
     }
-    bool mean = reading->context->score == DM_SCORE_MEAN;
+    bool mean = reading->method->score == DM_SCORE_MEAN;
     for (size_t c = 0; c < view->d_inner; c++)
         sum += mean ? (double)delta[c] : (double)delta[c] * (double)delta[c];
     return (float)(mean ? sum / (double)view->d_inner : sqrt(sum));
@@ -58,7 +58,7 @@ static dm_status make_room(struct delta_map *map, dm_error *error) {
 dm_status delta_map_read(const struct delta_reading *reading, struct delta_map *map,
                          dm_error *error) {
     const struct scan_reading scans = {.model = reading->model,
-                                       .context = reading->context,
+                                       .method = reading->method,
                                        .ids = reading->ids,
                                        .n_id = reading->n_id,
                                        .with_dropped = true,

@@ -18,8 +18,8 @@ struct delta_channels {
 
 struct delta_reading {
     const dm_model *model;
-    const dm_context_options *context; /* its score is mapped, whatever its method */
-    const int32_t *ids;                /* [n_id], n_id >= 1 */
+    const dm_method_options *method; /* its score is mapped, whatever its method */
+    const int32_t *ids;              /* [n_id], n_id >= 1 */
     size_t n_id;
     const struct delta_channels *channels;       /* [n_layer] of the global score; else NULL */
     void (*progress)(size_t n_read, void *user); /* NULL: none */

@@ -19,7 +19,7 @@ struct state {
 
 static bool drops(const struct state *state, size_t layer) {
     for (size_t i = 0; i < state->n_dropping; i++)
-        if (state->reading->context->layers[i] == layer)
+        if (state->reading->method->layers[i] == layer)
             return true;
     return false;
 }
@@ -28,7 +28,7 @@ static bool drops(const struct state *state, size_t layer) {
 static size_t count_below(const struct state *state, size_t layer) {
     size_t n = 0;
     for (size_t i = 0; i < state->n_dropping; i++)
-        n += state->reading->context->layers[i] < layer;
+        n += state->reading->method->layers[i] < layer;
     return n;
 }
 
@@ -63,7 +63,7 @@ static dm_status finish_text(dm_session *session, const dm_model *model, dm_erro
 static dm_status read_text(struct state *state, dm_error *error) {
     const struct scan_reading *reading = state->reading;
     dm_session *session;
-    dm_status status = dm_session_new(reading->model, reading->context, &session, error);
+    dm_status status = dm_session_new(reading->model, reading->method, &session, error);
     if (status)
         return status;
     dm_session_set_probe(session, look, state);
@@ -82,7 +82,7 @@ static dm_status read_text(struct state *state, dm_error *error) {
 dm_status scan_reading_run(const struct scan_reading *reading, scan_visitor *visit, void *user,
                            dm_error *error) {
     struct state state = {.reading = reading, .visit = visit, .user = user};
-    state.n_dropping = reading->context->method == DM_CONTEXT_NONE ? 0 : reading->context->n_layer;
+    state.n_dropping = reading->method->kind == DM_METHOD_NONE ? 0 : reading->method->n_layer;
     size_t n;
     if (__builtin_mul_overflow(state.n_dropping + 1, reading->n_id, &n) ||
         !(state.positions = calloc(n, sizeof *state.positions)))

@@ -20,7 +20,7 @@ typedef void scan_visitor(const struct scan_chunk *chunk, void *user);
 
 struct scan_reading {
     const dm_model *model;
-    const dm_context_options *context;
+    const dm_method_options *method;
     const int32_t *ids; /* [n_id], n_id >= 1 */
     size_t n_id;
     bool with_dropped;                           /* chunks before a choice are shown too */

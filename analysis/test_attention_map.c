@@ -61,7 +61,7 @@ static void compare_row(const float *row, size_t i, void *user) {
 
 static struct scan_inputs *collect(const struct whole_text *text, size_t step) {
     const struct scan_reading reading = {
-        .model = text->model, .context = &text->context, .ids = text->ids, .n_id = text->n_id};
+        .model = text->model, .method = &text->method, .ids = text->ids, .n_id = text->n_id};
     bool wanted[max_layers] = {true, true, true, true, true, true, true, true};
     struct scan_inputs *layers;
     dm_error error;

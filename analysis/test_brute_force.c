@@ -34,9 +34,9 @@ static void place(struct whole_text *text, dm_session *session) {
     for (size_t i = 0; i < n; i++)
         positions[i] = i;
     for (size_t l = 0; l < text->info.n_layer; l++) {
-        for (size_t i = 0; i < text->context.n_layer; i++) {
+        for (size_t i = 0; i < text->method.n_layer; i++) {
             const size_t *kept;
-            if (text->context.layers[i] != l)
+            if (text->method.layers[i] != l)
                 continue;
             require(dm_session_kept(session, l, &kept, &n, &error), &error);
             for (size_t k = 0; k < n; k++)
@@ -49,20 +49,20 @@ static void place(struct whole_text *text, dm_session *session) {
 }
 
 void whole_text_read(struct whole_text *text, const char *folder, const int32_t *ids, size_t n_id,
-                     const dm_context_options *context) {
+                     const dm_method_options *method) {
     dm_session *session;
     dm_error error;
-    *text = (struct whole_text){.n_id = n_id, .context = *context};
+    *text = (struct whole_text){.n_id = n_id, .method = *method};
     text->info = (dm_model_info)DM_MODEL_INFO_INIT;
-    memcpy(text->dropping, context->layers ? context->layers : text->dropping,
-           context->n_layer * sizeof *text->dropping);
-    text->context.layers = text->dropping;
+    memcpy(text->dropping, method->layers ? method->layers : text->dropping,
+           method->n_layer * sizeof *text->dropping);
+    text->method.layers = text->dropping;
     text->ids = some(n_id, sizeof *ids);
     memcpy(text->ids, ids, n_id * sizeof *ids);
     require(dm_model_load(test_data(folder), NULL, &text->model, &error), &error);
     require(dm_model_get_info(text->model, &text->info, &error), &error);
     assert_in_range(text->info.n_layer, 1, max_layers);
-    require(dm_session_new(text->model, &text->context, &session, &error), &error);
+    require(dm_session_new(text->model, &text->method, &session, &error), &error);
     dm_session_set_probe(session, take, text);
     float *logits = some(text->info.vocab_size, sizeof *logits);
     require(dm_session_append(session, ids, n_id, &error), &error);
@@ -74,7 +74,7 @@ void whole_text_read(struct whole_text *text, const char *folder, const int32_t 
 
 void whole_text_open(struct whole_text *text, const char *folder, size_t n_id,
                      const size_t *dropping, size_t n_dropping, size_t keep_tail) {
-    dm_context_options context = DM_CONTEXT_OPTIONS_INIT;
+    dm_method_options method = DM_METHOD_OPTIONS_INIT;
     uint64_t random = 12345;
     int32_t *ids = some(n_id, sizeof *ids);
     for (size_t i = 0; i < n_id; i++) {
@@ -82,14 +82,14 @@ void whole_text_open(struct whole_text *text, const char *folder, size_t n_id,
         ids[i] = (int32_t)((random >> 33) % 90);
     }
     if (n_dropping) {
-        context.method = DM_CONTEXT_DECIMATE;
-        context.layers = dropping;
-        context.n_layer = n_dropping;
-        context.base_length = 2 * n_id / 3;
-        context.beta = 0.6;
-        context.keep_tail = keep_tail;
+        method.kind = DM_METHOD_DECIMATE;
+        method.layers = dropping;
+        method.n_layer = n_dropping;
+        method.base_length = 2 * n_id / 3;
+        method.beta = 0.6;
+        method.keep_tail = keep_tail;
     }
-    whole_text_read(text, folder, ids, n_id, &context);
+    whole_text_read(text, folder, ids, n_id, &method);
     free(ids);
 }
 
@@ -125,21 +125,21 @@ static size_t get_size(const json_t *object, const char *key) {
 }
 
 /* `dropping`: room for the layers. */
-static dm_context_options read_context(const json_t *settings, size_t *dropping) {
-    dm_context_options context = DM_CONTEXT_OPTIONS_INIT;
+static dm_method_options read_method(const json_t *settings, size_t *dropping) {
+    dm_method_options method = DM_METHOD_OPTIONS_INIT;
     const json_t *layers = json_object_get(settings, "layers");
-    context.n_layer = json_array_size(layers);
-    if (!context.n_layer)
-        return context;
-    for (size_t i = 0; i < context.n_layer; i++)
+    method.n_layer = json_array_size(layers);
+    if (!method.n_layer)
+        return method;
+    for (size_t i = 0; i < method.n_layer; i++)
         dropping[i] = (size_t)json_integer_value(json_array_get(layers, i));
-    context.method = DM_CONTEXT_DECIMATE;
-    context.layers = dropping;
-    context.beta = json_number_value(json_object_get(settings, "beta"));
-    context.base_length = get_size(settings, "base_length");
-    context.min_length = get_size(settings, "min_length");
-    context.keep_tail = get_size(settings, "keep_tail");
-    return context;
+    method.kind = DM_METHOD_DECIMATE;
+    method.layers = dropping;
+    method.beta = json_number_value(json_object_get(settings, "beta"));
+    method.base_length = get_size(settings, "base_length");
+    method.min_length = get_size(settings, "min_length");
+    method.keep_tail = get_size(settings, "keep_tail");
+    return method;
 }
 
 void visit_cases(case_visitor *visit) {
@@ -152,10 +152,10 @@ void visit_cases(case_visitor *visit) {
         ids[i] = (int32_t)json_integer_value(json_array_get(tokens, i));
     json_array_foreach(json_object_get(all, "cases"), number, one) {
         size_t dropping[max_layers];
-        dm_context_options context = read_context(json_object_get(one, "context"), dropping);
+        dm_method_options method = read_method(json_object_get(one, "method"), dropping);
         struct whole_text text;
         whole_text_read(&text, json_string_value(json_object_get(all, "model")), ids, n_id,
-                        &context);
+                        &method);
         assert_int_equal(json_array_size(json_object_get(one, "layers")), text.info.n_layer);
         visit(&text, all, json_object_get(one, "layers"));
         whole_text_close(&text);

@@ -19,7 +19,7 @@ enum { max_layers = 8 };
 struct whole_text {
     dm_model *model;
     dm_model_info info;
-    dm_context_options context;
+    dm_method_options method;
     size_t dropping[max_layers];
     int32_t *ids;
     size_t n_id;
@@ -32,7 +32,7 @@ void whole_text_open(struct whole_text *text, const char *folder, size_t n_id,
                      const size_t *dropping, size_t n_dropping, size_t keep_tail);
 /* The same of given tokens and settings. */
 void whole_text_read(struct whole_text *text, const char *folder, const int32_t *ids, size_t n_id,
-                     const dm_context_options *context);
+                     const dm_method_options *method);
 void whole_text_close(struct whole_text *text);
 
 /* M[i, j] of a channel; `*size`: sum_s |C_i[s] Delta_j B_j[s]|, which errors are measured by, and

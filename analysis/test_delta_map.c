@@ -21,9 +21,9 @@ static double define(const struct whole_layer *layer, size_t token, dm_score sco
     return score == DM_SCORE_MEAN ? sum : sqrt(sum);
 }
 
-static bool drops_at(const dm_context_options *context, size_t layer, size_t *index) {
-    for (size_t s = 0; s < context->n_layer; s++)
-        if (context->layers[s] == layer) {
+static bool drops_at(const dm_method_options *method, size_t layer, size_t *index) {
+    for (size_t s = 0; s < method->n_layer; s++)
+        if (method->layers[s] == layer) {
             *index = s;
             return true;
         }
@@ -36,15 +36,15 @@ static void compare_scores(const char *folder, const struct whole_text *text,
                            const struct delta_channels *channels) {
     struct whole_text below;
     size_t dropping[max_layers];
-    dm_context_options context = text->context;
-    context.layers = dropping;
-    context.n_layer = 0;
-    for (size_t s = 0; s < text->context.n_layer; s++) /* list is ascending: positions stay */
-        if (text->context.layers[s] < layer)
-            dropping[context.n_layer++] = text->context.layers[s];
-    if (!context.n_layer)
-        context = (dm_context_options)DM_CONTEXT_OPTIONS_INIT;
-    whole_text_read(&below, folder, text->ids, text->n_id, &context);
+    dm_method_options method = text->method;
+    method.layers = dropping;
+    method.n_layer = 0;
+    for (size_t s = 0; s < text->method.n_layer; s++) /* list is ascending: positions stay */
+        if (text->method.layers[s] < layer)
+            dropping[method.n_layer++] = text->method.layers[s];
+    if (!method.n_layer)
+        method = (dm_method_options)DM_METHOD_OPTIONS_INIT;
+    whole_text_read(&below, folder, text->ids, text->n_id, &method);
     const struct whole_layer *read = &below.layers[layer];
     assert_int_equal(delta_map_count(map, layer), read->n_token);
     for (size_t index = 0, t = 0; index < map->n_token; index++) {
@@ -54,7 +54,7 @@ static void compare_scores(const char *folder, const struct whole_text *text,
         assert_int_equal(there, !isnan(found));
         if (!there)
             continue;
-        double expected = define(read, t, text->context.score, &channels[layer]);
+        double expected = define(read, t, text->method.score, &channels[layer]);
         if (!(fabs(found - expected) <= 1e-5 * expected))
             fail_msg("layer %zu, token %zu: %g instead of %g", layer, index, found, expected);
         t++;
@@ -65,14 +65,14 @@ static void compare_scores(const char *folder, const struct whole_text *text,
 /* K tokens before the tail are kept, and none of them has a lower score than one that is not. */
 static void compare_choice(const struct whole_text *text, const struct delta_map *map,
                            size_t layer) {
-    const dm_context_options *context = &text->context;
+    const dm_method_options *method = &text->method;
     size_t index, n_in = delta_map_count(map, layer), n_kept = 0, n = 0;
     double worst_kept = INFINITY, best_dropped = -INFINITY;
-    if (!drops_at(context, layer, &index)) {
+    if (!drops_at(method, layer, &index)) {
         assert_int_equal(n_in, delta_map_count(map, layer + 1));
         return;
     }
-    size_t tail = context->keep_tail < n_in ? context->keep_tail : n_in;
+    size_t tail = method->keep_tail < n_in ? method->keep_tail : n_in;
     for (size_t t = 0; t < map->n_token; t++) {
         double score = (double)map->scores[layer * map->n_token + t];
         if (map->dropped_by[t] < layer)
@@ -89,12 +89,12 @@ static void compare_choice(const struct whole_text *text, const struct delta_map
             best_dropped = fmax(best_dropped, score);
     }
     size_t before = n_in - tail;
-    size_t budget = (size_t)((double)context->base_length * pow(context->beta, (double)index));
+    size_t budget = (size_t)((double)method->base_length * pow(method->beta, (double)index));
     budget = budget < before ? budget : before;
-    budget = budget > context->min_length ? budget : context->min_length;
+    budget = budget > method->min_length ? budget : method->min_length;
     budget = budget < before ? budget : before;
     assert_int_equal(n_kept, budget);
-    if (context->method == DM_CONTEXT_DECIMATE)
+    if (method->kind == DM_METHOD_DECIMATE)
         assert_true(worst_kept >= best_dropped - 1e-6 * fabs(best_dropped));
 }
 
@@ -106,7 +106,7 @@ static void count(size_t n_read, void *user) {
 }
 
 /* `folder`: below tests/data. */
-static void check(const char *folder, size_t n_id, const dm_context_options *context) {
+static void check(const char *folder, size_t n_id, const dm_method_options *method) {
     struct whole_text text;
     struct delta_map map;
     struct delta_channels *channels;
@@ -115,12 +115,12 @@ static void check(const char *folder, size_t n_id, const dm_context_options *con
     assert_non_null(ids);
     for (size_t i = 0; i < n_id; i++)
         ids[i] = (int32_t)(i * i * 7 % 89);
-    whole_text_read(&text, folder, ids, n_id, context);
+    whole_text_read(&text, folder, ids, n_id, method);
     require(delta_channels_read(test_data(folder), NULL, text.info.n_layer, text.info.d_inner,
                                 &channels, &error),
             &error);
     const struct delta_reading reading = {.model = text.model,
-                                          .context = &text.context,
+                                          .method = &text.method,
                                           .ids = ids,
                                           .n_id = n_id,
                                           .channels = channels,
@@ -141,11 +141,11 @@ static void check(const char *folder, size_t n_id, const dm_context_options *con
 
 static void maps_are_the_definition(void **state) {
     (void)state;
-    dm_context_options context = DM_CONTEXT_OPTIONS_INIT;
-    check("golden/tiny-a", 1, &context);
-    check("golden/tiny-a", 200, &context);
-    context.score = DM_SCORE_MEAN;
-    check("golden/tiny-b-odd", 100, &context);
+    dm_method_options method = DM_METHOD_OPTIONS_INIT;
+    check("golden/tiny-a", 1, &method);
+    check("golden/tiny-a", 200, &method);
+    method.score = DM_SCORE_MEAN;
+    check("golden/tiny-b-odd", 100, &method);
 }
 
 static void choices_are_the_definition(void **state) {
@@ -153,37 +153,37 @@ static void choices_are_the_definition(void **state) {
     const size_t layers[] = {0, 1, 3};
     const dm_score scores[] = {DM_SCORE_NORM, DM_SCORE_MEAN};
     for (int i = 0; i < 2; i++) {
-        dm_context_options context = DM_CONTEXT_OPTIONS_INIT;
-        context.method = DM_CONTEXT_DECIMATE;
-        context.score = scores[i];
-        context.layers = layers, context.n_layer = 3;
-        context.base_length = 100, context.beta = 0.5, context.min_length = 10;
-        context.keep_tail = 7;
-        check("golden/tiny-a", 300, &context);
-        check("golden/tiny-a", 5, &context);
-        context.layers = layers + 1, context.n_layer = 1;
-        check("golden/tiny-b-odd", 5000, &context); /* over several chunks */
+        dm_method_options method = DM_METHOD_OPTIONS_INIT;
+        method.kind = DM_METHOD_DECIMATE;
+        method.score = scores[i];
+        method.layers = layers, method.n_layer = 3;
+        method.base_length = 100, method.beta = 0.5, method.min_length = 10;
+        method.keep_tail = 7;
+        check("golden/tiny-a", 300, &method);
+        check("golden/tiny-a", 5, &method);
+        method.layers = layers + 1, method.n_layer = 1;
+        check("golden/tiny-b-odd", 5000, &method); /* over several chunks */
     }
 }
 
 static void kept_last_have_scores_too(void **state) {
     (void)state;
     const size_t layers[] = {1};
-    dm_context_options context = DM_CONTEXT_OPTIONS_INIT;
-    context.method = DM_CONTEXT_KEEP_LAST;
-    context.layers = layers, context.n_layer = 1;
-    context.base_length = 30;
-    check("golden/tiny-a", 100, &context);
+    dm_method_options method = DM_METHOD_OPTIONS_INIT;
+    method.kind = DM_METHOD_KEEP_LAST;
+    method.layers = layers, method.n_layer = 1;
+    method.base_length = 30;
+    check("golden/tiny-a", 100, &method);
 }
 
 static void slow_channels_are_those_of_the_model(void **state) {
     (void)state;
     const size_t layers[] = {1, 2};
-    dm_context_options context = DM_CONTEXT_OPTIONS_INIT;
-    context.method = DM_CONTEXT_DECIMATE, context.score = DM_SCORE_GLOBAL;
-    context.layers = layers, context.n_layer = 2;
-    context.base_length = 100, context.keep_tail = 3;
-    check("../../models/passkey-512", 400, &context);
+    dm_method_options method = DM_METHOD_OPTIONS_INIT;
+    method.kind = DM_METHOD_DECIMATE, method.score = DM_SCORE_GLOBAL;
+    method.layers = layers, method.n_layer = 2;
+    method.base_length = 100, method.keep_tail = 3;
+    check("../../models/passkey-512", 400, &method);
 }
 
 static void no_slow_channels_are_no_fault(void **state) {

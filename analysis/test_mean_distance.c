@@ -30,7 +30,7 @@ static void count(size_t n_read, void *user) {
 
 static double *measure(const struct whole_text *text, size_t n_query) {
     const struct scan_reading reading = {.model = text->model,
-                                         .context = &text->context,
+                                         .method = &text->method,
                                          .ids = text->ids,
                                          .n_id = text->n_id,
                                          .progress = count};

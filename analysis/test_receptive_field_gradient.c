@@ -39,7 +39,7 @@ static void write_changed(size_t row, size_t column, float step) {
 }
 
 /* Of the last n_prediction tokens. */
-static double read_loss(const dm_context_options *context, size_t n_prediction) {
+static double read_loss(const dm_method_options *method, size_t n_prediction) {
     dm_model_options one = DM_MODEL_OPTIONS_INIT;
     float *logits = malloc(n_prediction * vocab_size * sizeof *logits);
     dm_model *model;
@@ -47,7 +47,7 @@ static double read_loss(const dm_context_options *context, size_t n_prediction) 
     dm_error error;
     one.n_thread = 1;
     require(dm_model_load(test_directory, &one, &model, &error), &error);
-    require(dm_session_new(model, context, &session, &error), &error);
+    require(dm_session_new(model, method, &session, &error), &error);
     require(dm_session_append(session, ids, n_id - 1, &error), &error);
     require(dm_session_logits(session, n_prediction, logits, &error), &error);
     double sum = 0;
@@ -60,36 +60,35 @@ static double read_loss(const dm_context_options *context, size_t n_prediction) 
     return sum;
 }
 
-static double difference_norm(const dm_context_options *context, size_t n_prediction,
-                              size_t token) {
+static double difference_norm(const dm_method_options *method, size_t n_prediction, size_t token) {
     const float step = 1e-2f;
     double sum = 0;
     for (size_t i = 0; i < d_model; i++) {
         write_changed((size_t)ids[token], i, step);
-        double above = read_loss(context, n_prediction);
+        double above = read_loss(method, n_prediction);
         write_changed((size_t)ids[token], i, -step);
-        double slope = (above - read_loss(context, n_prediction)) / (2 * (double)step);
+        double slope = (above - read_loss(method, n_prediction)) / (2 * (double)step);
         sum += slope * slope;
     }
     return sqrt(sum);
 }
 
-static dm_trainer *new_trainer(const dm_context_options *context, int recompute) {
+static dm_trainer *new_trainer(const dm_method_options *method, int recompute) {
     dm_trainer_options options = DM_TRAINER_OPTIONS_INIT;
     dm_trainer *trainer;
     dm_error error;
-    options.context = context, options.recompute = recompute;
+    options.method = method, options.recompute = recompute;
     require(dm_trainer_new(test_data(golden), &options, &trainer, &error), &error);
     return trainer;
 }
 
-static void check(const dm_context_options *context, size_t n_prediction, const size_t *distances,
+static void check(const dm_method_options *method, size_t n_prediction, const size_t *distances,
                   size_t n_distance) {
     struct gradient_profile profile;
     dm_error error;
-    dm_trainer *trainer = new_trainer(context, n_prediction == 1);
+    dm_trainer *trainer = new_trainer(method, n_prediction == 1);
     require(gradient_profile_new(&profile, n_id, &error), &error);
-    require(gradient_profile_add(&profile, trainer, ids, n_prediction, context->keep_tail, &error),
+    require(gradient_profile_add(&profile, trainer, ids, n_prediction, method->keep_tail, &error),
             &error);
     gradient_profile_finish(&profile);
     assert_int_equal(profile.n_window, 1);
@@ -98,7 +97,7 @@ static void check(const dm_context_options *context, size_t n_prediction, const 
         total += profile.weights[d];
     assert_true(fabs(total - 1) < 1e-12);
     write_changed(0, 0, 0);
-    double loss = read_loss(context, n_prediction) / (double)n_prediction;
+    double loss = read_loss(method, n_prediction) / (double)n_prediction;
     assert_true(fabs(profile.loss - loss) < 1e-5 * loss);
     double largest = 0;
     for (size_t i = 0; i < n_distance; i++)
@@ -106,7 +105,7 @@ static void check(const dm_context_options *context, size_t n_prediction, const 
     assert_true(largest > 0);
     for (size_t i = 0; i < n_distance; i++) {
         size_t d = distances[i];
-        double expected = difference_norm(context, n_prediction, n_id - 2 - d);
+        double expected = difference_norm(method, n_prediction, n_id - 2 - d);
         assert_true(fabs(profile.weights[d] * profile.norm - profile.norms[d]) < 1e-9 * largest);
         if (!(fabs(profile.norms[d] - expected) < 2e-3 * expected + 1e-4 * largest))
             fail_msg("distance %zu: %g instead of %g", d, profile.norms[d], expected);
@@ -117,7 +116,7 @@ static void check(const dm_context_options *context, size_t n_prediction, const 
 
 static void norms_are_differences(void **state) {
     (void)state;
-    dm_context_options plain = DM_CONTEXT_OPTIONS_INIT;
+    dm_method_options plain = DM_METHOD_OPTIONS_INIT;
     check(&plain, 1, (size_t[]){0, 1, 2, 5, 20, n_id - 2}, 6);
     plain.keep_tail = 3;
     check(&plain, 3, (size_t[]){0, 1, 2, 3, 10}, 5);
@@ -126,19 +125,19 @@ static void norms_are_differences(void **state) {
 static void norms_of_dropped_tokens_are_differences(void **state) {
     (void)state;
     const size_t layers[] = {1, 2};
-    dm_context_options context = DM_CONTEXT_OPTIONS_INIT;
-    context.method = DM_CONTEXT_DECIMATE;
-    context.layers = layers, context.n_layer = 2;
-    context.base_length = 12, context.beta = 0.5, context.min_length = 2;
-    check(&context, 1, (size_t[]){0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10}, 11);
-    context.keep_tail = 4;
-    check(&context, 3, (size_t[]){0, 1, 2, 3, 4, 5}, 6);
+    dm_method_options method = DM_METHOD_OPTIONS_INIT;
+    method.kind = DM_METHOD_DECIMATE;
+    method.layers = layers, method.n_layer = 2;
+    method.base_length = 12, method.beta = 0.5, method.min_length = 2;
+    check(&method, 1, (size_t[]){0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10}, 11);
+    method.keep_tail = 4;
+    check(&method, 3, (size_t[]){0, 1, 2, 3, 4, 5}, 6);
 }
 
 /* Two windows count alike, whatever their gradients. */
 static void windows_are_averaged(void **state) {
     (void)state;
-    const dm_context_options plain = DM_CONTEXT_OPTIONS_INIT;
+    const dm_method_options plain = DM_METHOD_OPTIONS_INIT;
     struct gradient_profile each[2], both;
     dm_error error;
     dm_trainer *trainer = new_trainer(&plain, 1);

@@ -50,20 +50,20 @@ struct text {
 /* "12,13"; `layers` NULL: plain. */
 static struct text new_text(const dm_model *model, size_t n_session, size_t n_token,
                             const char *layers) {
-    dm_context_options context = DM_CONTEXT_OPTIONS_INIT;
+    dm_method_options method = DM_METHOD_OPTIONS_INIT;
     size_t decimating[max_layers], n_id = n_token > n_session ? n_token : n_session;
     dm_error error;
-    for (const char *at = layers; at && *at && context.n_layer < max_layers; at += *at == ',') {
+    for (const char *at = layers; at && *at && method.n_layer < max_layers; at += *at == ',') {
         char *end;
-        decimating[context.n_layer++] = strtoul(at, &end, 10);
+        decimating[method.n_layer++] = strtoul(at, &end, 10);
         at = end;
     }
     if (layers) {
         const char *beta = getenv("DM_BETA");
-        context.method = DM_CONTEXT_DECIMATE;
-        context.layers = decimating;
-        context.base_length = setting("DM_BASE_LENGTH", context.base_length);
-        context.beta = beta ? strtod(beta, NULL) : context.beta;
+        method.kind = DM_METHOD_DECIMATE;
+        method.layers = decimating;
+        method.base_length = setting("DM_BASE_LENGTH", method.base_length);
+        method.beta = beta ? strtod(beta, NULL) : method.beta;
     }
     struct text text = {.sessions = calloc(n_session, sizeof(dm_session *)),
                         .n_session = n_session,
@@ -76,7 +76,7 @@ static struct text new_text(const dm_model *model, size_t n_session, size_t n_to
     for (size_t i = 0; i < n_id; i++)
         text.ids[i] = (int32_t)((i * 7919 + i / 13) % model->network.config.vocab_size);
     for (size_t i = 0; i < n_session; i++)
-        check(dm_session_new(model, &context, &text.sessions[i], &error), &error);
+        check(dm_session_new(model, &method, &text.sessions[i], &error), &error);
     return text;
 }
 

@@ -193,7 +193,7 @@ int main(int n_argument, char **arguments) {
         return 1;
     }
     dm_trainer_options options = DM_TRAINER_OPTIONS_INIT;
-    dm_context_options context = DM_CONTEXT_OPTIONS_INIT;
+    dm_method_options method = DM_METHOD_OPTIONS_INIT;
     dm_model_info info = DM_MODEL_INFO_INIT;
     dm_trainer *trainer;
     dm_error error;
@@ -201,9 +201,9 @@ int main(int n_argument, char **arguments) {
     size_t layer = n_argument == 6 ? strtoul(arguments[4], NULL, 10) : 0;
     const char *dtype = getenv("DM_DTYPE");
     if (n_argument == 6) {
-        context.method = DM_CONTEXT_DECIMATE, context.layers = &layer, context.n_layer = 1;
-        context.base_length = strtoul(arguments[5], NULL, 10);
-        options.context = &context;
+        method.kind = DM_METHOD_DECIMATE, method.layers = &layer, method.n_layer = 1;
+        method.base_length = strtoul(arguments[5], NULL, 10);
+        options.method = &method;
     }
     options.n_thread = setting("DM_THREADS", 0);
     options.cpu = getenv("DM_CPU");

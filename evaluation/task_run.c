@@ -219,12 +219,12 @@ static dm_status read_prompts(struct batch *batch, dm_error *error) {
 /* The sessions of one append must have the same settings. */
 static dm_status open_sessions(struct batch *batch, dm_error *error) {
     const struct task_run *run = batch->run;
-    dm_context_options context = *run->context;
+    dm_method_options method = *run->method;
     dm_status status = DM_OK;
     if (!run->keep_tail_given)
-        context.keep_tail = batch->prompts[0].keep_tail;
+        method.keep_tail = batch->prompts[0].keep_tail;
     for (size_t i = 0; !status && i < batch->n; i++)
-        status = dm_session_new(run->model, &context, &batch->sessions[i], error);
+        status = dm_session_new(run->model, &method, &batch->sessions[i], error);
     return status;
 }
 

@@ -17,8 +17,8 @@ struct task_run {
     const struct task *task;
     const dm_model *model;
     const dm_tokenizer *tokenizer;
-    size_t vocab_size;                 /* the model's */
-    const dm_context_options *context; /* its keep_tail is replaced by the prompts', unless */
+    size_t vocab_size;               /* the model's */
+    const dm_method_options *method; /* its keep_tail is replaced by the prompts', unless */
     bool keep_tail_given;
     const int32_t *stops; /* [n_stop] an answer ends at these tokens */
     size_t n_stop;

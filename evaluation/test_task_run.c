@@ -75,7 +75,7 @@ dm_status dm_decoder_finish(dm_decoder *decoder, const char **text, size_t *n_by
     *n_byte = decoder->text[0] == 'u';
     return DM_OK;
 }
-dm_status dm_session_new(const dm_model *model, const dm_context_options *context,
+dm_status dm_session_new(const dm_model *model, const dm_method_options *method,
                          dm_session **session, dm_error *error) {
     (void)model;
     if (out_of_memory && n_open == 2) {
@@ -83,7 +83,7 @@ dm_status dm_session_new(const dm_model *model, const dm_context_options *contex
         snprintf(error->message, sizeof error->message, "no session");
         return DM_ERROR_MEMORY;
     }
-    keep_tail_seen = context->keep_tail;
+    keep_tail_seen = method->keep_tail;
     *session = calloc(1, sizeof **session);
     n_open++;
     return DM_OK;
@@ -174,7 +174,7 @@ static dm_status judge(const struct task *task, size_t i, const char *answer, si
 }
 
 static const struct task task = {.build = build, .judge = judge, .n_prompt = max_prompts};
-static const dm_context_options context = DM_CONTEXT_OPTIONS_INIT;
+static const dm_method_options method = DM_METHOD_OPTIONS_INIT;
 static size_t n_heard;
 static void hear(size_t n_read, size_t n_all, void *user) {
     (void)user;
@@ -184,7 +184,7 @@ static void hear(size_t n_read, size_t n_all, void *user) {
 static const int32_t stops[] = {end_id, other_end};
 static const struct task_run run = {.task = &task,
                                     .vocab_size = n_vocab,
-                                    .context = &context,
+                                    .method = &method,
                                     .stops = stops,
                                     .n_stop = 2,
                                     .progress = hear};
@@ -277,9 +277,9 @@ static void scores_the_last_tokens(void **state) {
     assert_int_equal(keep_tail_seen, 11);
     assert_int_equal(n_open, 0);
     struct task_run given = run;
-    dm_context_options longer = context;
+    dm_method_options longer = method;
     longer.keep_tail = 77;
-    given.context = &longer;
+    given.method = &longer;
     given.keep_tail_given = true;
     n_heard = 0;
     assert_int_equal(task_answer(&given, prompts, 1, outcomes, &error), DM_OK);

@@ -1,11 +1,11 @@
 /* A decimamba.json for a model of 3 layers and 8 channels. */
-#include "context/calibration.h"
+#include "methods/calibration.h"
 
 #include <math.h>
 
 #include "base/memory.h"
-#include "context/context.h"
 #include "fuzz.h"
+#include "methods/method.h"
 
 enum { n_layer = 3, d_inner = 8 };
 
@@ -21,23 +21,23 @@ static void check_channels(const struct dm_calibration *calibration) {
 }
 
 /* The default settings are such that a session takes them. */
-static struct dm_context *make_context(const struct dm_calibration *calibration) {
-    const dm_context_options *options = &calibration->context;
-    struct dm_context *context;
+static struct dm_method *make_method(const struct dm_calibration *calibration) {
+    const dm_method_options *options = &calibration->method;
+    struct dm_method *method;
     dm_error error = fuzz_error_new();
     MUST(options->struct_size == sizeof *options);
     for (size_t i = 0; i < options->n_layer; i++)
         MUST(options->layers[i] < n_layer);
     MUST(isfinite(options->beta) && isfinite(calibration->share));
-    MUST(dm_context_new(options, n_layer, calibration, &context, &error) == DM_OK);
-    return context;
+    MUST(dm_method_new(options, n_layer, calibration, &method, &error) == DM_OK);
+    return method;
 }
 
 static void check_same(const struct dm_calibration *a, const struct dm_calibration *b) {
-    struct dm_context *context_a = make_context(a), *context_b = make_context(b);
-    MUST(dm_context_equal(context_a, context_b));
-    dm_context_free(context_a);
-    dm_context_free(context_b);
+    struct dm_method *method_a = make_method(a), *method_b = make_method(b);
+    MUST(dm_method_equal(method_a, method_b));
+    dm_method_free(method_a);
+    dm_method_free(method_b);
     MUST(a->length == b->length && a->n_passage == b->n_passage && a->share == b->share);
     for (size_t layer = 0; layer < n_layer; layer++) {
         const struct dm_layer_channels *of_a = &a->layers[layer], *of_b = &b->layers[layer];

@@ -76,12 +76,12 @@ static void check_kept(const char *path, const uint8_t *data, size_t size, bool 
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    dm_context_options none = DM_CONTEXT_OPTIONS_INIT, last = DM_CONTEXT_OPTIONS_INIT;
-    last.method = DM_CONTEXT_KEEP_LAST;
+    dm_method_options none = DM_METHOD_OPTIONS_INIT, last = DM_METHOD_OPTIONS_INIT;
+    last.kind = DM_METHOD_KEEP_LAST;
     last.layers = &layer;
     last.n_layer = 1;
-    struct method items[] = {{.name = name_none, .context = none},
-                             {.name = name_last, .context = last}};
+    struct method items[] = {{.name = name_none, .options = none},
+                             {.name = name_last, .options = last}};
     const struct method_list methods = {items, 2};
     const struct task task = make_task((enum task_measure)(size % 3));
     struct report report;

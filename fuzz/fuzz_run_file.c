@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "complaints.h"
-#include "context/context.h"
+#include "methods/method.h"
 #include "train/train_settings.h"
 
 static const struct command command = {.name = "train", .operands = "[RUN.json]", .max_operand = 1};
@@ -26,24 +26,24 @@ static void check_ranges(const struct train_settings *settings) {
     MUST(settings->steps >= 1 && settings->accumulate >= 1 && settings->keep >= 1);
     MUST(settings->beta1 >= 0 && settings->beta1 < 1 && settings->beta2 >= 0 &&
          settings->beta2 < 1);
-    MUST(settings->text.n <= list_capacity && settings->context.layers.n <= list_capacity);
+    MUST(settings->text.n <= list_capacity && settings->method.layers.n <= list_capacity);
     for (size_t i = 0; i < settings->text.n; i++)
         fuzz_touch(settings->text.items[i], strlen(settings->text.items[i]));
 }
 
 /* What the library is told of decimation: it takes that, or says why not. */
-static void check_context(struct train_settings *settings) {
-    dm_context_options options;
-    struct dm_context *context = NULL;
+static void check_method(struct train_settings *settings) {
+    dm_method_options options;
+    struct dm_method *method = NULL;
     dm_error error = fuzz_error_new();
-    bool ok = train_settings_context(settings, n_layer, &options);
+    bool ok = train_settings_method(settings, n_layer, &options);
     fuzz_check_complaints(ok);
     if (!ok)
         return;
-    dm_status status = dm_context_new(&options, n_layer, NULL, &context, &error);
+    dm_status status = dm_method_new(&options, n_layer, NULL, &method, &error);
     fuzz_check_error(status, &error);
     MUST(!status || options.score == DM_SCORE_GLOBAL); /* which needs a calibration */
-    dm_context_free(context);
+    dm_method_free(method);
 }
 
 static void check_round_trip(struct train_settings *settings) {
@@ -81,7 +81,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         check_ranges(&settings);
         check_agree(&settings, data, size);
         check_round_trip(&settings);
-        check_context(&settings);
+        check_method(&settings);
     }
     train_settings_free(&settings);
     return 0;

@@ -5,11 +5,11 @@
  *     dm_error error;
  *     dm_model *model;
  *     dm_session *session;
- *     dm_context_options context = DM_CONTEXT_OPTIONS_INIT;
+ *     dm_method_options method = DM_METHOD_OPTIONS_INIT;
  *     size_t layer = 12;
- *     context.method = DM_CONTEXT_DECIMATE, context.layers = &layer, context.n_layer = 1;
+ *     method.kind = DM_METHOD_DECIMATE, method.layers = &layer, method.n_layer = 1;
  *     if (dm_model_load("mamba-130m", NULL, &model, &error) ||
- *         dm_session_new(model, &context, &session, &error) ||
+ *         dm_session_new(model, &method, &session, &error) ||
  *         dm_session_append(session, ids, n_id, &error) ||      // any number of times
  *         dm_session_logits(session, 1, logits, &error))        // float[vocab_size]
  *         puts(error.message);
@@ -250,11 +250,50 @@ DM_API dm_status dm_checkpoint_stop_tokens(const char *directory, const dm_token
 
 /* ---- Extending the context ---- */
 
-typedef enum dm_context_method {
-    DM_CONTEXT_NONE = 0, /* plain Mamba */
-    DM_CONTEXT_DECIMATE, /* DeciMamba: keep the tokens with the best score */
-    DM_CONTEXT_KEEP_LAST /* keep the most recent tokens */
-} dm_context_method;
+/* Methods are counted; all but the first have names and settings: dm_method_name. */
+typedef enum dm_method_kind {
+    DM_METHOD_NONE = 0, /* plain Mamba */
+    DM_METHOD_DECIMATE, /* DeciMamba: keep the tokens with the best score */
+    DM_METHOD_KEEP_LAST /* keep the most recent tokens */
+} dm_method_kind;
+
+/* How many there are: kinds are 0 .. that - 1. */
+DM_API size_t dm_method_count(void);
+/* "none", "decimate", ...; static. NULL: there is no such method. */
+DM_API const char *dm_method_name(dm_method_kind kind);
+DM_API dm_status dm_method_find(const char *name, dm_method_kind *kind, dm_error *error);
+/* Does it drop tokens at options->layers? */
+DM_API int dm_method_drops_tokens(dm_method_kind kind);
+
+/* A setting of one method, beside those of dm_method_options: numbers, of which the table of the
+ * method says what they may be. */
+typedef enum dm_setting_type {
+    DM_SETTING_REAL = 0,
+    DM_SETTING_SIZE,  /* a whole number */
+    DM_SETTING_CHOICE /* a place in `choices` */
+} dm_setting_type;
+typedef struct dm_method_setting {
+    size_t struct_size;
+    const char *name;            /* "delta-scale"; its key in files has '_' for '-' */
+    const char *argument, *help; /* as --help shows them */
+    dm_setting_type type;
+    int per_layer;              /* one number for all layers, or one for each; else one */
+    double least, most, value;  /* the range, both ends included, and the default */
+    const char *const *choices; /* ends with NULL */
+} dm_method_setting;
+#define DM_METHOD_SETTING_INIT \
+    { sizeof(dm_method_setting), NULL, NULL, NULL, DM_SETTING_REAL, 0, 0, 0, 0, NULL }
+DM_API size_t dm_method_n_setting(dm_method_kind kind);
+/* Setting number i; what it points at is static. */
+DM_API dm_status dm_method_get_setting(dm_method_kind kind, size_t i, dm_method_setting *setting,
+                                       dm_error *error);
+
+/* A setting that is not at its default. */
+typedef struct dm_method_value {
+    const char *name;
+    const double *numbers; /* [n]: 1 for all layers, or n_layer */
+    size_t n;
+} dm_method_value;
 
 typedef enum dm_score {
     DM_SCORE_NORM = 0, /* L2 norm of Delta over the channels (the official code) */
@@ -264,12 +303,12 @@ typedef enum dm_score {
     DM_SCORE_TOKEN_NORM /* L2 norm of what enters the layer for the token: at layer 0, its embedding */
 } dm_score;
 
-/* At layer layers[s] (0-based), of the n = L - keep_tail tokens before the tail,
+/* Where a method drops tokens: at layer layers[s] (0-based), of the n = L - keep_tail tokens before the tail,
  *     K = min(n, max(floor(min(n, base_length * beta^s)), min_length))
  * are kept: those with the best score, the earlier one where scores are equal. */
-typedef struct dm_context_options {
+typedef struct dm_method_options {
     size_t struct_size;
-    dm_context_method method;
+    dm_method_kind kind;
     dm_score score;
     const size_t *layers; /* [n_layer] distinct layers; s is the place in this list, as in the
                              official code: of {2, 1} the lower layer keeps beta of the higher's */
@@ -277,27 +316,29 @@ typedef struct dm_context_options {
     size_t base_length; /* L_base */
     double beta;        /* in (0, 1] */
     size_t min_length;
-    size_t keep_tail; /* >= 1: so many last tokens are always kept, and have logits */
-} dm_context_options;
-#define DM_CONTEXT_OPTIONS_INIT \
-    { sizeof(dm_context_options), DM_CONTEXT_NONE, DM_SCORE_NORM, NULL, 0, 2000, 0.5, 20, 1 }
+    size_t keep_tail;              /* >= 1: so many last tokens are always kept, and have logits */
+    const dm_method_value *values; /* [n_value], each once: the method's own settings */
+    size_t n_value;
+} dm_method_options;
+#define DM_METHOD_OPTIONS_INIT \
+    { sizeof(dm_method_options), DM_METHOD_NONE, DM_SCORE_NORM, NULL, 0, 2000, 0.5, 20, 1, NULL, 0 }
 
-/* The settings in the model's decimamba.json; DM_CONTEXT_OPTIONS_INIT's where there is none.
- * `context` starts from that too. `layers` points into the model. */
-DM_API dm_status dm_model_default_context(const dm_model *model, dm_context_options *context,
-                                          dm_error *error);
+/* The settings in the model's decimamba.json; DM_METHOD_OPTIONS_INIT's where there is none.
+ * `method` starts from that too. `layers` and `values` point into the model. */
+DM_API dm_status dm_model_default_method(const dm_model *model, dm_method_options *method,
+                                         dm_error *error);
 
 /* Finds each layer's global channels, those with the slowest state over texts of the training
  * length: D_c = sum_t Delta_t[c] * min_n |A[c,n]|, averaged over `n_passage` passages of `length`
  * tokens spread over `ids`; the `share` of the channels with the smallest D_c are global.
- * Writes `directory`/decimamba.json, or options->path: the channels, and `context` as the default
+ * Writes `directory`/decimamba.json, or options->path: the channels, and `method` as the default
  * settings (NULL: decimate at layer n_layer / 2 by the global score, base_length = length). */
 typedef struct dm_calibration_options {
     size_t struct_size;
     size_t length;    /* tokens in a passage: the length that the model was trained on */
     size_t n_passage; /* default 4 */
     double share;     /* default 0.10 */
-    const dm_context_options *context;
+    const dm_method_options *method;
     double *log_decay; /* [n_layer, d_inner]: filled with D_c; NULL: not wanted */
     const char *path;  /* the file to write; NULL: directory/decimamba.json */
 } dm_calibration_options;
@@ -311,9 +352,9 @@ DM_API dm_status dm_calibrate(const dm_model *model, const int32_t *ids, size_t 
 
 typedef struct dm_session dm_session;
 
-/* `context` NULL: the model's defaults (decimamba.json), or plain Mamba without them.
+/* `method` NULL: the model's defaults (decimamba.json), or plain Mamba without them.
  * The session keeps `model`, which must outlive it. */
-DM_API dm_status dm_session_new(const dm_model *model, const dm_context_options *context,
+DM_API dm_status dm_session_new(const dm_model *model, const dm_method_options *method,
                                 dm_session **session, dm_error *error);
 DM_API void dm_session_free(dm_session *session);
 /* Forgets the text, keeps the settings. */
@@ -340,7 +381,7 @@ DM_API dm_status dm_session_step(dm_session *session, int32_t id, float *logits,
  * what dm_session_logits gives of the last token. */
 DM_API dm_status dm_session_next_logits(dm_session *session, float *logits, dm_error *error);
 
-/* The same for several sessions (of one model, with equal context settings, each named once) as one
+/* The same for several sessions (of one model, with equal method settings, each named once) as one
  * packed batch: ids[i][0 .. n_id[i]) for session i; logits [n_session, vocab_size] or NULL. */
 DM_API dm_status dm_append_many(dm_session *const *sessions, size_t n_session,
                                 const int32_t *const *ids, const size_t *n_id, dm_error *error);
@@ -404,7 +445,7 @@ typedef struct dm_trainer_options {
     dm_dtype dtype;  /* of the large products' operands: AUTO and F32 are float32, or BF16. Weights,
                         gradients, scan, norms, residual and loss are float32 always */
     const char *cpu; /* as in dm_model_options */
-    const dm_context_options *context; /* decimation in the loop; NULL: none */
+    const dm_method_options *method; /* decimation in the loop; NULL: none */
     int recompute; /* keep each block's input only, and compute the rest again going back: less
                       memory for a third more work */
     /* AdamW, after a clip of the gradient's global norm */
@@ -456,7 +497,7 @@ typedef struct dm_training_batch {
     const size_t *start;     /* [n_sequence + 1], from 0 */
     const int32_t *ids;      /* [start[n_sequence]] */
     const float *weight;     /* [start[n_sequence]], >= 0; NULL: 1 */
-    const size_t *keep_tail; /* [n_sequence], >= 1; NULL: the context's. Official: labels + 1 */
+    const size_t *keep_tail; /* [n_sequence], >= 1; NULL: the method's. Official: labels + 1 */
     size_t by_sequence; /* 1: a sequence counts 1 whatever its labels are, as in the official code:
                            their weights are divided by the sum of those that count. 0: labels
                            count by weight alone, so a longer answer counts more */
@@ -511,9 +552,9 @@ DM_API dm_status dm_trainer_step(dm_trainer *trainer, dm_step_stats *stats, dm_e
 /* Forgets what was accumulated. */
 DM_API void dm_trainer_forget(dm_trainer *trainer);
 DM_API size_t dm_trainer_step_count(const dm_trainer *trainer);
-/* The context may change between steps (one that grows, or shrinks). NULL: plain Mamba. */
-DM_API dm_status dm_trainer_set_context(dm_trainer *trainer, const dm_context_options *context,
-                                        dm_error *error);
+/* The method may change between steps (one that grows, or shrinks). NULL: plain Mamba. */
+DM_API dm_status dm_trainer_set_method(dm_trainer *trainer, const dm_method_options *method,
+                                       dm_error *error);
 
 /* A parameter's values and accumulated gradient (of the sum, not of the mean), in the checkpoint's
  * layout; `name` in transformers' spelling, or x.lora_A and x.lora_B for x.weight. `*gradient` is

@@ -4,9 +4,9 @@
 #include <sys/resource.h>
 #include <time.h>
 
-#include "cli/context_flags.h"
 #include "cli/fail.h"
 #include "cli/json_output.h"
+#include "cli/method_flags.h"
 #include "cli/model_flags.h"
 #include "commands.h"
 #include "decimamba.h"
@@ -26,7 +26,7 @@ struct measure {
 struct bench {
     const dm_model *model;
     dm_model_info info;
-    dm_context_options context;
+    dm_method_options method;
     size_t n_repeat;
     bool breakdown;
     dm_session **sessions;
@@ -200,7 +200,7 @@ static bool prepare(struct bench *bench, size_t longest, size_t n_session) {
     for (size_t i = 0; i < n_id; i++) /* as unlike as can be, and the same in every run */
         bench->ids[i] = (int32_t)((i * 7919 + i / 13) % bench->info.vocab_size);
     for (size_t i = 0; i < n_session; i++)
-        if (dm_session_new(bench->model, &bench->context, &bench->sessions[i], &error))
+        if (dm_session_new(bench->model, &bench->method, &bench->sessions[i], &error))
             return fail("%s", error.message);
     return true;
 }
@@ -228,14 +228,14 @@ static size_t largest(const struct size_list *list) {
 
 static int run(int n_argument, char **arguments) {
     struct model_flags model_flags;
-    struct context_flags context_flags;
-    struct option model_options[n_model_option], context_options[n_context_option];
+    struct method_flags method_flags;
+    struct option model_options[n_model_option], method_options[n_method_option];
     struct size_list lengths = {{512, 2048}, 2}, batches = {{1}, 1};
     size_t n_generate = 32;
     bool json = false;
     struct bench bench = {.n_repeat = 5};
     model_flags_table(&model_flags, model_options);
-    context_flags_table(&context_flags, context_options);
+    method_flags_table(&method_flags, method_options);
     const struct option options[] = {
         {OPTION_SIZES, "read", &lengths, "LIST", "texts of so many tokens to read", .least = 1,
          .most = 1 << 30},
@@ -250,7 +250,7 @@ static int run(int n_argument, char **arguments) {
         {.kind = OPTION_END},
     };
     const struct option_group groups[] = {
-        {"Options", options}, {CONTEXT_TITLE, context_options}, {"Model", model_options}, {0}};
+        {"Options", options}, {METHOD_TITLE, method_options}, {"Model", model_options}, {0}};
     const char *operands[1];
     enum options_result result =
         options_read(&bench_command, groups, n_argument, arguments, operands);
@@ -266,9 +266,9 @@ static int run(int n_argument, char **arguments) {
             .name = "generate", .n_token = n_generate, .n_session = batches.items[i]};
     dm_model *model = NULL;
     model_flags.profile = bench.breakdown;
-    context_flags_spare(&context_flags, &model_flags.settings);
+    method_flags_spare(&method_flags, &model_flags.settings);
     bool fine = load_model(operands[0], &model_flags, &model, &bench.info) &&
-                context_flags_resolve(&context_flags, model, &bench.context);
+                method_flags_resolve(&method_flags, model, &bench.method);
     bench.model = model;
     fine = fine && prepare(&bench, largest(&lengths), largest(&batches)) &&
            run_all(&bench, measures, n, json);

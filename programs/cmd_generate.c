@@ -4,10 +4,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cli/context_flags.h"
 #include "cli/fail.h"
 #include "cli/generation.h"
 #include "cli/json_output.h"
+#include "cli/method_flags.h"
 #include "cli/model_flags.h"
 #include "cli/output_file.h"
 #include "cli/progress.h"
@@ -23,12 +23,12 @@ struct settings {
     bool ignore_end, json, print_ids;
     bool temperature_given, seed_given;
     struct model_flags model;
-    struct context_flags context;
+    struct method_flags method;
 };
 
 /* What one run holds. */
 struct work {
-    const struct settings *settings;
+    struct settings *settings;
     dm_tokenizer *tokenizer;
     dm_model *model;
     dm_model_info info;
@@ -123,16 +123,16 @@ static bool load_session(struct work *work) {
 }
 
 static bool open_session(struct work *work) {
-    const struct settings *settings = work->settings;
-    dm_context_options context;
+    struct settings *settings = work->settings;
+    dm_method_options method;
     dm_error error;
     if (dm_sampler_new(work->info.vocab_size, &settings->sampler, &work->generation.sampler,
                        &error))
         return fail("%s", error.message);
     if (settings->load_session)
         return load_session(work);
-    return context_flags_resolve(&settings->context, work->model, &context) &&
-           (dm_session_new(work->model, &context, &work->generation.session, &error) == DM_OK ||
+    return method_flags_resolve(&settings->method, work->model, &method) &&
+           (dm_session_new(work->model, &method, &work->generation.session, &error) == DM_OK ||
             fail("%s", error.message));
 }
 
@@ -199,7 +199,7 @@ static bool run_work(struct work *work) {
     if (whole) {
         catch_interrupt(NULL);
         tell_of_plain_reading(settings->directory, &work->info,
-                              settings->load_session || context_flags_choose(&settings->context),
+                              settings->load_session || method_flags_choose(&settings->method),
                               dm_session_n_token(generation->session), 0);
         fine = generation_run(generation);
     } else {
@@ -232,8 +232,8 @@ static void release(struct work *work) {
 static bool check(const struct settings *settings) {
     if (settings->ids && (settings->prompt || settings->file))
         return fail("generate: the prompt is given twice: as ids and as text");
-    if (settings->load_session && context_flags_any(&settings->context))
-        return fail("generate: a loaded session keeps its own context settings: drop those flags");
+    if (settings->load_session && method_flags_any(&settings->method))
+        return fail("generate: a loaded session keeps its own method settings: drop those flags");
     for (size_t i = 0; i < settings->stops.n; i++) {
         json_t *text = json_string(settings->stops.items[i]); /* NULL where it is not UTF-8 */
         json_decref(text);
@@ -258,9 +258,9 @@ static void choose_temperature(struct settings *settings) {
 static int run(int n_argument, char **arguments) {
     struct settings settings = {.max_tokens = 128, .sampler = DM_SAMPLER_OPTIONS_INIT};
     dm_sampler_options *sampler = &settings.sampler;
-    struct option model_options[n_model_option], context_options[n_context_option];
+    struct option model_options[n_model_option], method_options[n_method_option];
     model_flags_table(&settings.model, model_options);
-    context_flags_table(&settings.context, context_options);
+    method_flags_table(&settings.method, method_options);
     const struct option input_options[] = {
         {OPTION_TEXT, "file", &settings.file, "FILE",
          .help = "read the prompt from here; -: standard input"},
@@ -310,9 +310,8 @@ static int run(int n_argument, char **arguments) {
         {.kind = OPTION_END},
     };
     const struct option_group groups[] = {
-        {"Input", input_options},       {"Output", output_options},
-        {"Sampling", sampling_options}, {CONTEXT_TITLE, context_options},
-        {"Model", model_options},       {0}};
+        {"Input", input_options},       {"Output", output_options}, {"Sampling", sampling_options},
+        {METHOD_TITLE, method_options}, {"Model", model_options},   {0}};
     const char *operands[2];
     enum options_result result =
         options_read(&generate_command, groups, n_argument, arguments, operands);
@@ -323,7 +322,7 @@ static int run(int n_argument, char **arguments) {
     if (!check(&settings))
         return EXIT_FAILURE;
     choose_temperature(&settings);
-    context_flags_spare(&settings.context, &settings.model.settings);
+    method_flags_spare(&settings.method, &settings.model.settings);
     struct work work = {.settings = &settings};
     bool fine = run_work(&work);
     release(&work);
@@ -335,7 +334,7 @@ const struct command generate_command = {
     .operands = "MODEL [PROMPT]",
     .summary = "Continues a prompt, printing the text as it comes.",
     .notes = "The prompt is PROMPT, or a file, or standard input, byte for byte. Ctrl-C ends the "
-             "text early, with exit status 130. Context flags that are not given take the values "
+             "text early, with exit status 130. Method flags that are not given take the values "
              "in the model's decimamba.json.",
     .example = "decimamba generate mamba-130m 'The quick brown' --max-tokens 20\n"
                "decimamba generate mamba-130m --file book.txt --layers 12 --base-length 2000",

@@ -2,16 +2,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "cli/context_flags.h"
 #include "cli/fail.h"
 #include "cli/json_output.h"
+#include "cli/method_flags.h"
 #include "cli/model_flags.h"
 #include "commands.h"
 #include "decimamba.h"
 
 struct report {
     const dm_model_info *info;
-    dm_context_options context;
+    dm_method_options method;
     size_t session_bytes; /* before the first token */
     size_t session_bound; /* the most that it grows to */
 };
@@ -27,19 +27,25 @@ static void print_bytes(const char *label, size_t n_byte) {
     printf(unit ? "%-20s%.1f %s\n" : "%-20s%.0f %s\n", label, amount, units[unit]);
 }
 
-static void print_context(const dm_context_options *context) {
-    printf("%-20s%s", "context", method_name(context->method));
-    if (context->method == DM_CONTEXT_NONE) {
+static void print_method(const dm_method_options *method) {
+    char values[2048];
+    method_values_text(method, values, sizeof values);
+    printf("%-20s%s%s", "method", dm_method_name(method->kind), values);
+    if (method->kind == DM_METHOD_NONE) {
         printf(" (plain Mamba)\n");
         return;
     }
+    if (!dm_method_drops_tokens(method->kind)) {
+        putchar('\n');
+        return;
+    }
     printf(", layers ");
-    for (size_t i = 0; i < context->n_layer; i++)
-        printf("%s%zu", i ? "," : "", context->layers[i]);
-    printf(", base length %zu, beta %g, min length %zu, keep tail %zu", context->base_length,
-           context->beta, context->min_length, context->keep_tail);
-    if (context->method == DM_CONTEXT_DECIMATE)
-        printf(", score %s", score_name(context->score));
+    for (size_t i = 0; i < method->n_layer; i++)
+        printf("%s%zu", i ? "," : "", method->layers[i]);
+    printf(", base length %zu, beta %g, min length %zu, keep tail %zu", method->base_length,
+           method->beta, method->min_length, method->keep_tail);
+    if (method->kind == DM_METHOD_DECIMATE)
+        printf(", score %s", score_name(method->score));
     putchar('\n');
 }
 
@@ -59,7 +65,7 @@ static bool print_text(const struct report *report) {
     print_bytes("workspace", info->workspace_bytes);
     print_bytes("session, new", report->session_bytes);
     print_bytes("session, at most", report->session_bound);
-    print_context(&report->context);
+    print_method(&report->method);
     printf("%-20s%s\n", "decimamba.json", info->has_defaults ? "yes" : "no");
     return flush_output();
 }
@@ -77,23 +83,23 @@ static bool print_object(const struct report *report) {
         dtype_name(info->stored_dtype), "compute_dtype", dtype_name(info->compute_dtype), "cpu",
         info->cpu, "n_thread", json_size(info->n_thread), "session_bytes",
         json_size(report->session_bytes), "session_bytes_at_most", json_size(report->session_bound),
-        "tied_head", info->tied_head, "has_defaults", info->has_defaults, "context",
-        context_to_json(&report->context)));
+        "tied_head", info->tied_head, "has_defaults", info->has_defaults, "method",
+        method_options_to_json(&report->method)));
 }
 
 static int run(int n_argument, char **arguments) {
     struct model_flags model_flags;
-    struct context_flags context_flags;
-    struct option model_options[n_model_option], context_options[n_context_option];
+    struct method_flags method_flags;
+    struct option model_options[n_model_option], method_options[n_method_option];
     bool json = false;
     model_flags_table(&model_flags, model_options);
-    context_flags_table(&context_flags, context_options);
+    method_flags_table(&method_flags, method_options);
     const struct option options[] = {
         {OPTION_FLAG, "json", &json, .help = "print one JSON object"},
         {.kind = OPTION_END},
     };
     const struct option_group groups[] = {
-        {"Options", options}, {CONTEXT_TITLE, context_options}, {"Model", model_options}, {0}};
+        {"Options", options}, {METHOD_TITLE, method_options}, {"Model", model_options}, {0}};
     const char *operands[1];
     enum options_result result =
         options_read(&info_command, groups, n_argument, arguments, operands);
@@ -106,8 +112,8 @@ static int run(int n_argument, char **arguments) {
     struct report report = {.info = &info};
     dm_error error;
     bool fine = load_model(operands[0], &model_flags, &model, &info) &&
-                context_flags_resolve(&context_flags, model, &report.context);
-    if (fine && dm_session_new(model, &report.context, &session, &error))
+                method_flags_resolve(&method_flags, model, &report.method);
+    if (fine && dm_session_new(model, &report.method, &session, &error))
         fine = fail("%s", error.message);
     if (fine) {
         report.session_bytes = dm_session_memory(session);
@@ -123,7 +129,7 @@ const struct command info_command = {
     .name = "info",
     .operands = "MODEL",
     .summary = "Shows a model's sizes, and the memory that it takes to run.",
-    .notes = "Context flags show what a session with these settings would take.",
+    .notes = "Method flags show what a session with these settings would take.",
     .example = "decimamba info mamba-130m\n"
                "decimamba info mamba-130m --layers 12 --base-length 4000",
     .min_operand = 1,

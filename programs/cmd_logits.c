@@ -3,8 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "cli/context_flags.h"
 #include "cli/fail.h"
+#include "cli/method_flags.h"
 #include "cli/model_flags.h"
 #include "cli/output_file.h"
 #include "cli/read_tokens.h"
@@ -16,7 +16,7 @@ struct settings {
     const char *directory, *ids, *output;
     size_t n_last;
     struct model_flags model;
-    struct context_flags context;
+    struct method_flags method;
 };
 
 /* Copies the positions that layer `layer` kept into a tensor. */
@@ -38,13 +38,12 @@ static bool take_kept(const dm_session *session, size_t layer, struct tensor *te
 }
 
 static bool write_result(const struct settings *settings, const dm_session *session,
-                         const dm_context_options *context, const float *logits,
-                         size_t vocab_size) {
-    struct tensor *tensors = calloc(context->n_layer + 1, sizeof *tensors);
+                         const dm_method_options *method, const float *logits, size_t vocab_size) {
+    struct tensor *tensors = calloc(method->n_layer + 1, sizeof *tensors);
     size_t n = 0;
     bool fine = tensors || fail_memory();
-    while (fine && n < context->n_layer &&
-           (fine = take_kept(session, context->layers[n], &tensors[n])))
+    while (fine && n < method->n_layer &&
+           (fine = take_kept(session, method->layers[n], &tensors[n])))
         n++;
     if (fine) {
         tensors[n] = (struct tensor){.name = "logits",
@@ -61,31 +60,31 @@ static bool write_result(const struct settings *settings, const dm_session *sess
     return fine;
 }
 
-static bool read_and_write(const struct settings *settings, const dm_model *model,
+static bool read_and_write(struct settings *settings, const dm_model *model,
                            const dm_model_info *info, struct token_source *ids) {
-    dm_context_options context;
+    dm_method_options method;
     dm_session *session = NULL;
     dm_error error;
     size_t n_byte;
-    if (!context_flags_resolve(&settings->context, model, &context) ||
-        !context_flags_need_tail(&settings->context, settings->n_last, &context))
+    if (!method_flags_resolve(&settings->method, model, &method) ||
+        !method_flags_need_tail(&settings->method, settings->n_last, &method))
         return false;
     if (__builtin_mul_overflow(settings->n_last, info->vocab_size * sizeof(float), &n_byte))
         return fail_memory();
     float *logits = malloc(n_byte);
     bool fine = logits || fail_memory();
-    if (fine && dm_session_new(model, &context, &session, &error))
+    if (fine && dm_session_new(model, &method, &session, &error))
         fine = fail("%s", error.message);
     fine = fine && read_tokens(session, NULL, ids);
     if (fine && settings->n_last > ids->n_id)
         fine = fail("%s: %zu id%s, fewer than --last %zu", settings->ids, ids->n_id,
                     ids->n_id == 1 ? "" : "s", settings->n_last);
     if (fine)
-        tell_of_plain_reading(settings->directory, info, context_flags_choose(&settings->context),
+        tell_of_plain_reading(settings->directory, info, method_flags_choose(&settings->method),
                               ids->n_id, 0);
     if (fine && dm_session_logits(session, settings->n_last, logits, &error))
         fine = fail("%s", error.message);
-    fine = fine && write_result(settings, session, &context, logits, info->vocab_size);
+    fine = fine && write_result(settings, session, &method, logits, info->vocab_size);
     dm_session_free(session);
     free(logits);
     return fine;
@@ -93,9 +92,9 @@ static bool read_and_write(const struct settings *settings, const dm_model *mode
 
 static int run(int n_argument, char **arguments) {
     struct settings settings = {.n_last = 1};
-    struct option model_options[n_model_option], context_options[n_context_option];
+    struct option model_options[n_model_option], method_options[n_method_option];
     model_flags_table(&settings.model, model_options);
-    context_flags_table(&settings.context, context_options);
+    method_flags_table(&settings.method, method_options);
     const struct option options[] = {
         {OPTION_TEXT, "ids", &settings.ids, "FILE",
          .help = "decimal ids with white space between; -: standard input"},
@@ -106,7 +105,7 @@ static int run(int n_argument, char **arguments) {
         {.kind = OPTION_END},
     };
     const struct option_group groups[] = {
-        {"Options", options}, {CONTEXT_TITLE, context_options}, {"Model", model_options}, {0}};
+        {"Options", options}, {METHOD_TITLE, method_options}, {"Model", model_options}, {0}};
     const char *operands[1];
     enum options_result result =
         options_read(&logits_command, groups, n_argument, arguments, operands);
@@ -117,7 +116,7 @@ static int run(int n_argument, char **arguments) {
         complain("logits: %s is missing", settings.ids ? "--output" : "--ids");
         return EXIT_FAILURE;
     }
-    context_flags_spare(&settings.context, &settings.model.settings);
+    method_flags_spare(&settings.method, &settings.model.settings);
     dm_model *model = NULL;
     dm_model_info info;
     struct token_source ids = {0};

@@ -3,10 +3,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "cli/context_flags.h"
 #include "cli/fail.h"
 #include "cli/id_store.h"
 #include "cli/json_output.h"
+#include "cli/method_flags.h"
 #include "cli/model_flags.h"
 #include "cli/progress.h"
 #include "cli/read_tokens.h"
@@ -19,7 +19,7 @@ struct settings {
     size_t window, stride, target;
     bool stream, window_given, stride_given, json;
     struct model_flags model;
-    struct context_flags context;
+    struct method_flags method;
 };
 
 /* How far it has come. */
@@ -36,7 +36,7 @@ static void show_progress(size_t n_read, void *user) {
         progress_update(&shown->progress, n_read);
 }
 
-static bool print_result(const struct settings *settings, const dm_context_options *context,
+static bool print_result(const struct settings *settings, const dm_method_options *method,
                          const struct perplexity_result *result, double seconds) {
     double mean = result->sum / (double)result->n_loss;
     double bits = result->n_byte ? result->sum / log(2) / (double)result->n_byte : NAN;
@@ -48,8 +48,8 @@ static bool print_result(const struct settings *settings, const dm_context_optio
             result->n_window ? json_size(result->n_window) : json_null(), "window",
             result->n_window ? json_size(settings->window) : json_null(), "target",
             json_size(settings->target), "nats_per_token", json_number_or_null(mean), "perplexity",
-            json_number_or_null(exp(mean)), "bits_per_byte", json_number_or_null(bits), "context",
-            context_to_json(context), "seconds", json_number_or_null(seconds)));
+            json_number_or_null(exp(mean)), "bits_per_byte", json_number_or_null(bits), "method",
+            method_options_to_json(method), "seconds", json_number_or_null(seconds)));
     printf("tokens          %zu\n", result->n_loss);
     if (result->n_window)
         printf("windows         %zu\n", result->n_window);
@@ -85,19 +85,18 @@ static dm_status measure_windows(const struct settings *settings, const struct p
     return perplexity_windows(task, &text, window, stride, result, error);
 }
 
-static bool measure(const struct settings *settings, const dm_model *model,
-                    const dm_model_info *info, const dm_tokenizer *tokenizer,
-                    struct token_source *source) {
-    dm_context_options context;
+static bool measure(struct settings *settings, const dm_model *model, const dm_model_info *info,
+                    const dm_tokenizer *tokenizer, struct token_source *source) {
+    dm_method_options method;
     struct shown shown = {.source = NULL};
     struct id_store store = {0};
     struct perplexity_result result;
     dm_error error;
-    if (!context_flags_resolve(&settings->context, model, &context) ||
-        !context_flags_need_tail(&settings->context, settings->target + 1, &context))
+    if (!method_flags_resolve(&settings->method, model, &method) ||
+        !method_flags_need_tail(&settings->method, settings->target + 1, &method))
         return false;
     const struct perplexity task = {.model = model,
-                                    .context = &context,
+                                    .method = &method,
                                     .vocab_size = info->vocab_size,
                                     .tokenizer = tokenizer,
                                     .target = settings->target,
@@ -123,9 +122,9 @@ static bool measure(const struct settings *settings, const dm_model *model,
         return false;
     if (status)
         return fail("%s", error.message);
-    tell_of_plain_reading(settings->directory, info, context_flags_choose(&settings->context),
+    tell_of_plain_reading(settings->directory, info, method_flags_choose(&settings->method),
                           settings->window_given ? settings->window : result.n_id, 0);
-    return print_result(settings, &context, &result, seconds_now() - started);
+    return print_result(settings, &method, &result, seconds_now() - started);
 }
 
 static bool check(const struct settings *settings) {
@@ -139,9 +138,9 @@ static bool check(const struct settings *settings) {
 
 static int run(int n_argument, char **arguments) {
     struct settings settings = {.target = 100};
-    struct option model_options[n_model_option], context_options[n_context_option];
+    struct option model_options[n_model_option], method_options[n_method_option];
     model_flags_table(&settings.model, model_options);
-    context_flags_table(&settings.context, context_options);
+    method_flags_table(&settings.method, method_options);
     const struct option options[] = {
         {OPTION_TEXT, "file", &settings.file, "FILE", .help = "the text; -: standard input"},
         {OPTION_TEXT, "ids", &settings.ids, "FILE",
@@ -164,7 +163,7 @@ static int run(int n_argument, char **arguments) {
         {.kind = OPTION_END},
     };
     const struct option_group groups[] = {
-        {"Options", options}, {CONTEXT_TITLE, context_options}, {"Model", model_options}, {0}};
+        {"Options", options}, {METHOD_TITLE, method_options}, {"Model", model_options}, {0}};
     const char *operands[1];
     enum options_result result =
         options_read(&perplexity_command, groups, n_argument, arguments, operands);
@@ -173,7 +172,7 @@ static int run(int n_argument, char **arguments) {
     settings.directory = operands[0];
     if (!check(&settings))
         return EXIT_FAILURE;
-    context_flags_spare(&settings.context, &settings.model.settings);
+    method_flags_spare(&settings.method, &settings.model.settings);
     dm_model *model = NULL;
     dm_model_info info;
     dm_tokenizer *tokenizer = NULL;

@@ -90,7 +90,7 @@ def numbers(array):
 
 
 def make_case(weights, ids, n_layer, deci):
-    case = {"context": deci, "layers": []}
+    case = {"method": deci, "layers": []}
     for places, delta, A, B, C in read(weights, ids, n_layer, deci):
         M = hidden_attention(delta, A, B, C)
         attention = np.abs(M[::STEP]).mean(axis=0)

@@ -20,9 +20,9 @@ mkdir -p "$out"
     printf '\nAnswer: '
 } > "$out/prompt.txt"
 
-"$program" analyze attention "$model" --text "$out/prompt.txt" --context none --output "$out/plain"
+"$program" analyze attention "$model" --text "$out/prompt.txt" --method none --output "$out/plain"
 "$program" analyze attention "$model" --text "$out/prompt.txt" --output "$out/decimated"
-"$program" analyze distance "$model" --text "$book" --trained 2048 --context none \
+"$program" analyze distance "$model" --text "$book" --trained 2048 --method none \
     --output "$out/distance"
 "$program" analyze receptive-field "$model" --text "$book" --lengths 512,2048,8192 --windows 4 \
     --output "$out/field"

@@ -14,7 +14,7 @@ check() {
     cd "$1" || exit 2
     find src programs evaluation analysis -name '*.[ch]' | LC_ALL=C sort | xargs awk '
     BEGIN {
-        n = split("base 0 text 1 ops 1 backends 2 context 2 layers 2 checkpoint 3 gguf 4 model 4 session 5 training 5 api 6",
+        n = split("base 0 text 1 ops 1 backends 2 methods 3 layers 2 checkpoint 3 gguf 4 model 4 session 5 training 5 api 6",
                   list, " ")
         for (i = 1; i < n; i += 2)
             level[list[i]] = list[i + 1]
@@ -84,7 +84,7 @@ check() {
 expect() {
     tree=$(mktemp -d) || exit 2
     mkdir -p "$tree/programs" "$tree/evaluation" "$tree/analysis"
-    for folder in base text checkpoint ops layers backends context model session api; do
+    for folder in base text checkpoint ops layers backends methods model session api; do
         mkdir -p "$tree/src/$folder"
         : >"$tree/src/$folder/a.h"
     done
@@ -111,7 +111,7 @@ expect() {
 check_itself() {
     n_wrong=0
     expect 0 src/model/x.c '#include "base/a.h"'
-    expect 0 src/model/x.c '#include "context/a.h"'
+    expect 0 src/model/x.c '#include "methods/a.h"'
     expect 0 src/model/x.c '#include "model/a.h"'
     expect 0 src/model/x.c '#include "a.h"'
     expect 0 src/base/x.h '#include "decimamba.h"'
@@ -150,7 +150,7 @@ check_itself() {
     expect 1 src/session/x.c '  #  include "api/a.h"'
     expect 1 src/text/x.c '#include "checkpoint/a.h"'
     expect 1 src/ops/x.c '#include "text/a.h"'
-    expect 1 src/backends/x.c '#include "context/a.h"'
+    expect 1 src/backends/x.c '#include "methods/a.h"'
     expect 1 src/model/x.c '#include "base/missing.h"'
     expect 1 src/model/x.c '#include "../session/a.h"'
     expect 1 src/model/x.c '#include "missing.h"'

@@ -105,10 +105,10 @@ static inline dm_model *load_model(const char *path, const char *cpu, size_t n_t
     return model;
 }
 
-static inline dm_session *new_session(const dm_model *model, const dm_context_options *context) {
+static inline dm_session *new_session(const dm_model *model, const dm_method_options *method) {
     dm_session *session;
     dm_error error;
-    require(dm_session_new(model, context, &session, &error), &error);
+    require(dm_session_new(model, method, &session, &error), &error);
     return session;
 }
 
@@ -125,7 +125,7 @@ static inline bool has_cpu(const char *cpu) {
            (strcmp(cpu, "avx512") == 0 && (flags & DM_CPU_AVX512));
 }
 
-/* Ids with runs that repeat: equal contexts give equal scores. */
+/* Ids with runs that repeat: equal methods give equal scores. */
 static inline int32_t *random_ids(struct dm_random *random, size_t n, size_t vocab_size) {
     int32_t *ids = some(n, sizeof *ids);
     for (size_t i = 0; i < n; i++)
@@ -145,22 +145,22 @@ static inline void close_text(dm_session *session, size_t n_last, float *logits)
     require(dm_session_logits(session, n_last, logits, &error), &error);
 }
 
-/* Closes the text; `context` says which layers decimate. */
-static inline struct outcome outcome_of(dm_session *session, const dm_context_options *context,
+/* Closes the text; `method` says which layers decimate. */
+static inline struct outcome outcome_of(dm_session *session, const dm_method_options *method,
                                         size_t vocab_size) {
     struct outcome outcome = {0};
     size_t n = dm_session_n_token(session);
-    size_t n_last = n < context->keep_tail ? n : context->keep_tail;
+    size_t n_last = n < method->keep_tail ? n : method->keep_tail;
     dm_error error;
     outcome.n_logit = n_last * vocab_size;
     outcome.logits = some(outcome.n_logit, sizeof(float));
     close_text(session, n_last, outcome.logits);
-    if (context->method == DM_CONTEXT_NONE)
+    if (method->kind == DM_METHOD_NONE)
         return outcome;
-    outcome.n_stage = context->n_layer;
-    for (size_t i = 0; i < context->n_layer; i++) {
+    outcome.n_stage = method->n_layer;
+    for (size_t i = 0; i < method->n_layer; i++) {
         const size_t *kept;
-        require(dm_session_kept(session, context->layers[i], &kept, &outcome.n_kept[i], &error),
+        require(dm_session_kept(session, method->layers[i], &kept, &outcome.n_kept[i], &error),
                 &error);
         outcome.kept[i] = some(outcome.n_kept[i], sizeof *kept);
         memcpy(outcome.kept[i], kept, outcome.n_kept[i] * sizeof *kept);

@@ -19,7 +19,7 @@ struct golden {
 };
 
 struct settings {
-    dm_context_options context;
+    dm_method_options method;
     size_t layers[max_layer];
 };
 
@@ -58,21 +58,21 @@ static inline void close_golden(struct golden *golden) {
 }
 
 static inline void read_settings(const json_t *deci, size_t keep_tail, struct settings *settings) {
-    settings->context = (dm_context_options)DM_CONTEXT_OPTIONS_INIT;
-    dm_context_options *context = &settings->context;
-    context->keep_tail = keep_tail;
+    settings->method = (dm_method_options)DM_METHOD_OPTIONS_INIT;
+    dm_method_options *method = &settings->method;
+    method->keep_tail = keep_tail;
     if (json_object_size(deci) == 0)
         return;
     const json_t *layers = json_object_get(deci, "layers");
-    context->method = DM_CONTEXT_DECIMATE;
-    context->n_layer = json_array_size(layers);
-    assert_in_range(context->n_layer, 1, max_layer);
-    for (size_t i = 0; i < context->n_layer; i++)
+    method->kind = DM_METHOD_DECIMATE;
+    method->n_layer = json_array_size(layers);
+    assert_in_range(method->n_layer, 1, max_layer);
+    for (size_t i = 0; i < method->n_layer; i++)
         settings->layers[i] = (size_t)json_integer_value(json_array_get(layers, i));
-    context->layers = settings->layers;
-    context->base_length = get_size(deci, "L_base");
-    context->beta = json_number_value(json_object_get(deci, "beta"));
-    context->min_length = get_size(deci, "min_seq_len");
+    method->layers = settings->layers;
+    method->base_length = get_size(deci, "L_base");
+    method->beta = json_number_value(json_object_get(deci, "beta"));
+    method->min_length = get_size(deci, "min_seq_len");
 }
 
 /* The tensor `kind``index`.`name` of the expected ones: `n` floats. */

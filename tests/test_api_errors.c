@@ -58,15 +58,15 @@ static void expect(dm_status status, dm_status expected, const char *part) {
 
 #define REFUSED(call, part) expect(call, DM_ERROR_ARGUMENT, part)
 
-static dm_context_options decimating(const size_t *layers, size_t n_layer) {
-    dm_context_options context = DM_CONTEXT_OPTIONS_INIT;
-    context.method = DM_CONTEXT_DECIMATE;
-    context.layers = layers;
-    context.n_layer = n_layer;
-    context.base_length = 10;
-    context.min_length = 2;
-    context.keep_tail = 3;
-    return context;
+static dm_method_options decimating(const size_t *layers, size_t n_layer) {
+    dm_method_options method = DM_METHOD_OPTIONS_INIT;
+    method.kind = DM_METHOD_DECIMATE;
+    method.layers = layers;
+    method.n_layer = n_layer;
+    method.base_length = 10;
+    method.min_length = 2;
+    method.keep_tail = 3;
+    return method;
 }
 
 static void test_models(void **state) {
@@ -98,13 +98,13 @@ static void test_models(void **state) {
     assert_int_equal(dm_memory_live(), live);
 
     dm_model_info info = DM_MODEL_INFO_INIT;
-    dm_context_options context = DM_CONTEXT_OPTIONS_INIT;
+    dm_method_options method = DM_METHOD_OPTIONS_INIT;
     REFUSED(dm_model_get_info(NULL, &info, &error), "info");
     REFUSED(dm_model_get_info(model, NULL, &error), "info");
     info.struct_size = 8;
     REFUSED(dm_model_get_info(model, &info, &error), "struct_size");
-    REFUSED(dm_model_default_context(NULL, &context, &error), "model");
-    REFUSED(dm_model_default_context(model, NULL, &error), "context");
+    REFUSED(dm_model_default_method(NULL, &method, &error), "model");
+    REFUSED(dm_model_default_method(model, NULL, &error), "method");
     assert_int_equal(dm_model_load(NULL, NULL, NULL, NULL), DM_ERROR_ARGUMENT);
     dm_model_free(NULL);
     REFUSED(dm_checkpoint_export_gguf(NULL, "out", 0, &error), "dm_checkpoint_export_gguf");
@@ -125,37 +125,37 @@ static void test_models(void **state) {
     REFUSED(dm_trainer_new(path, &training, &trainer, &error), "int8");
 }
 
-static void test_context(void **state) {
+static void test_method(void **state) {
     (void)state;
     const size_t layers[] = {1, 3, 1}, too_high[] = {4};
     dm_session *made = NULL;
-    dm_context_options context = decimating(layers, 2);
+    dm_method_options method = decimating(layers, 2);
     size_t live = dm_memory_live();
-    REFUSED(dm_session_new(NULL, &context, &made, &error), "model");
-    REFUSED(dm_session_new(model, &context, NULL, &error), "session");
-#define WITH(change, part)           \
-    context = decimating(layers, 2); \
-    change;                          \
-    REFUSED(dm_session_new(model, &context, &made, &error), part)
-    WITH(context.struct_size = 0, "struct_size");
-    WITH(context.n_layer = 3, "twice");
-    WITH(context.n_layer = 0, "at least one layer");
-    WITH(context.layers = NULL, "at least one layer");
-    WITH((context.layers = too_high, context.n_layer = 1), "layer 4");
-    WITH(context.beta = 0, "beta");
-    WITH(context.beta = -1, "beta");
-    WITH(context.beta = 1.0000001, "beta");
-    WITH(context.beta = NAN, "beta");
-    WITH(context.keep_tail = 0, "keep_tail");
-    WITH(context.method = (dm_context_method)9, "method");
-    WITH(context.method = (dm_context_method)-1, "method");
-    WITH(context.score = (dm_score)(DM_SCORE_TOKEN_NORM + 1), "score");
-    WITH(context.score = (dm_score)-1, "score");
-    WITH(context.score = DM_SCORE_GLOBAL, "calibrate");
+    REFUSED(dm_session_new(NULL, &method, &made, &error), "model");
+    REFUSED(dm_session_new(model, &method, NULL, &error), "session");
+#define WITH(change, part)          \
+    method = decimating(layers, 2); \
+    change;                         \
+    REFUSED(dm_session_new(model, &method, &made, &error), part)
+    WITH(method.struct_size = 0, "struct_size");
+    WITH(method.n_layer = 3, "twice");
+    WITH(method.n_layer = 0, "at least one layer");
+    WITH(method.layers = NULL, "at least one layer");
+    WITH((method.layers = too_high, method.n_layer = 1), "layer 4");
+    WITH(method.beta = 0, "beta");
+    WITH(method.beta = -1, "beta");
+    WITH(method.beta = 1.0000001, "beta");
+    WITH(method.beta = NAN, "beta");
+    WITH(method.keep_tail = 0, "keep_tail");
+    WITH(method.kind = (dm_method_kind)9, "method");
+    WITH(method.kind = (dm_method_kind)-1, "method");
+    WITH(method.score = (dm_score)(DM_SCORE_TOKEN_NORM + 1), "score");
+    WITH(method.score = (dm_score)-1, "score");
+    WITH(method.score = DM_SCORE_GLOBAL, "calibrate");
 #undef WITH
-    context = decimating(layers, 2);
-    context.keep_tail = SIZE_MAX;
-    expect(dm_session_new(model, &context, &made, &error), DM_ERROR_MEMORY, "tail");
+    method = decimating(layers, 2);
+    method.keep_tail = SIZE_MAX;
+    expect(dm_session_new(model, &method, &made, &error), DM_ERROR_MEMORY, "tail");
     assert_null(made);
     assert_int_equal(dm_memory_live(), live);
     dm_session_free(NULL);
@@ -170,10 +170,10 @@ static void test_context(void **state) {
 static void test_sessions(void **state) {
     (void)state;
     const size_t layers[] = {2, 1};
-    dm_context_options context = decimating(layers, 2), wider = context;
+    dm_method_options method = decimating(layers, 2), wider = method;
     wider.keep_tail = 4;
-    dm_session *session = new_session(model, &context), *twin = new_session(model, &context);
-    dm_session *foreign = new_session(stranger, &context), *unlike = new_session(model, &wider);
+    dm_session *session = new_session(model, &method), *twin = new_session(model, &method);
+    dm_session *foreign = new_session(stranger, &method), *unlike = new_session(model, &wider);
     float logits[8 * vocab_size], before[8 * vocab_size];
     const size_t *positions = layers;
     size_t n = 5;
@@ -214,7 +214,7 @@ static void test_sessions(void **state) {
         const int32_t *const no_text[] = {ids, NULL};
         const size_t lengths[] = {1, 1, 1};
         REFUSED(dm_append_many(mixed, 2, texts, lengths, &error), "another model");
-        REFUSED(dm_append_many(unequal, 2, texts, lengths, &error), "other context");
+        REFUSED(dm_append_many(unequal, 2, texts, lengths, &error), "other method");
         REFUSED(dm_append_many(same, 3, texts, lengths, &error), "twice");
         REFUSED(dm_append_many(none, 2, texts, lengths, &error), "session");
         REFUSED(dm_append_many(same, 2, no_text, lengths, &error), "ids");
@@ -257,7 +257,7 @@ static void test_sessions(void **state) {
 static void test_calibrate(void **state) {
     (void)state;
     const size_t layers[] = {9};
-    dm_context_options context = decimating(layers, 1);
+    dm_method_options method = decimating(layers, 1);
     dm_calibration_options options = DM_CALIBRATION_OPTIONS_INIT;
     char directory[TEST_MAX_PATH];
     int32_t text[n_id];
@@ -282,15 +282,15 @@ static void test_calibrate(void **state) {
     WITH(options.share = 0, "share");
     WITH(options.share = 1.5, "share");
     WITH(options.share = NAN, "share");
-    WITH(options.context = &context, "layer 9");
-    context.layers = NULL;
-    WITH(options.context = &context, "at least one layer");
-    context = (dm_context_options)DM_CONTEXT_OPTIONS_INIT;
-    context.n_layer = 1; /* plain Mamba takes no notice of layers */
-    context.base_length = SIZE_MAX;
-    WITH(options.context = &context, "base_length");
-    context.struct_size = 3;
-    WITH(options.context = &context, "struct_size");
+    WITH(options.method = &method, "layer 9");
+    method.layers = NULL;
+    WITH(options.method = &method, "at least one layer");
+    method = (dm_method_options)DM_METHOD_OPTIONS_INIT;
+    method.n_layer = 1; /* plain Mamba takes no notice of layers */
+    method.base_length = SIZE_MAX;
+    WITH(options.method = &method, "base_length");
+    method.struct_size = 3;
+    WITH(options.method = &method, "struct_size");
     text[19] = vocab_size;
     WITH((void)0, "id 32");
 #undef WITH
@@ -313,17 +313,17 @@ static void test_settings_files(void **state) {
         {"{\"version\": 0}", DM_ERROR_UNSUPPORTED, "version 0"},
         {"{\"version\": 2}", DM_ERROR_UNSUPPORTED, "version 2"},
         {"{\"version\": 1.0}", DM_ERROR_FORMAT, "version"},
-        {"{\"version\": 1, \"context\": \"forget\"}", DM_ERROR_FORMAT, "forget"},
-        {"{\"version\": 1, \"context\": 3}", DM_ERROR_FORMAT, "context"},
+        {"{\"version\": 1, \"method\": \"forget\"}", DM_ERROR_FORMAT, "forget"},
+        {"{\"version\": 1, \"method\": 3}", DM_ERROR_FORMAT, "method"},
         {"{\"version\": 1, \"score\": \"best\"}", DM_ERROR_FORMAT, "best"},
         {"{\"version\": 1, \"layers\": 3}", DM_ERROR_FORMAT, "layers"},
         {"{\"version\": 1, \"layers\": [4]}", DM_ERROR_FORMAT, "below 4"},
         {"{\"version\": 1, \"layers\": [-1]}", DM_ERROR_FORMAT, "below 4"},
         {"{\"version\": 1, \"layers\": [1.0]}", DM_ERROR_FORMAT, "below 4"},
-        {"{\"version\": 1, \"context\": \"decimate\", \"layers\": [1, 1]}", DM_ERROR_FORMAT,
+        {"{\"version\": 1, \"method\": \"decimate\", \"layers\": [1, 1]}", DM_ERROR_FORMAT,
          "twice"},
-        {"{\"version\": 1, \"context\": \"decimate\"}", DM_ERROR_FORMAT, "at least one layer"},
-        {"{\"version\": 1, \"context\": \"decimate\", \"score\": \"global\", \"layers\": [1]}",
+        {"{\"version\": 1, \"method\": \"decimate\"}", DM_ERROR_FORMAT, "at least one layer"},
+        {"{\"version\": 1, \"method\": \"decimate\", \"score\": \"global\", \"layers\": [1]}",
          DM_ERROR_FORMAT, "channels of layer 1"},
         {"{\"version\": 1, \"beta\": 0}", DM_ERROR_FORMAT, "beta"},
         {"{\"version\": 1, \"beta\": \"1\"}", DM_ERROR_FORMAT, "beta"},
@@ -352,7 +352,7 @@ static void test_settings_files(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_models),         cmocka_unit_test(test_context),
+        cmocka_unit_test(test_models),         cmocka_unit_test(test_method),
         cmocka_unit_test(test_sessions),       cmocka_unit_test(test_calibrate),
         cmocka_unit_test(test_settings_files),
     };

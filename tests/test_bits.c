@@ -62,55 +62,55 @@ static int tear_down(void **state) {
 enum { N_SETTING = 2 };
 static const size_t layers[] = {1, 2};
 
-static dm_context_options setting(size_t number) {
-    dm_context_options context = DM_CONTEXT_OPTIONS_INIT;
-    context.keep_tail = TAIL;
+static dm_method_options setting(size_t number) {
+    dm_method_options method = DM_METHOD_OPTIONS_INIT;
+    method.keep_tail = TAIL;
     if (number == 1) {
-        context.method = DM_CONTEXT_DECIMATE;
-        context.layers = layers, context.n_layer = 2;
-        context.base_length = 200;
+        method.kind = DM_METHOD_DECIMATE;
+        method.layers = layers, method.n_layer = 2;
+        method.base_length = 200;
     }
-    return context;
+    return method;
 }
 
 /* A text read at once by one thread. */
 static struct outcome read_plainly(const dm_model *model, size_t text,
-                                   const dm_context_options *context) {
-    dm_session *session = new_session(model, context);
+                                   const dm_method_options *method) {
+    dm_session *session = new_session(model, method);
     read_text(session, texts[text], lengths[text]);
-    struct outcome outcome = outcome_of(session, context, shape.vocab_size);
+    struct outcome outcome = outcome_of(session, method, shape.vocab_size);
     dm_session_free(session);
     return outcome;
 }
 
-static void expect_text(dm_session *session, size_t text, const dm_context_options *context,
+static void expect_text(dm_session *session, size_t text, const dm_method_options *method,
                         const struct outcome *expected) {
-    struct outcome outcome = outcome_of(session, context, shape.vocab_size);
+    struct outcome outcome = outcome_of(session, method, shape.vocab_size);
     assert_int_equal(dm_session_n_token(session), lengths[text]);
     expect_same_bits(&outcome, expected);
     free_outcome(&outcome);
 }
 
-typedef void check(const dm_model *model, size_t text, const dm_context_options *context,
+typedef void check(const dm_model *model, size_t text, const dm_method_options *method,
                    const struct outcome *expected);
 
 static void for_all(check *check_text) {
     for (size_t d = 0; d < N_DTYPE; d++)
         for (size_t number = 0; number < N_SETTING && models[d][0]; number++)
             for (size_t text = 0; text < N_TEXT; text++) {
-                const dm_context_options context = setting(number);
-                struct outcome expected = read_plainly(models[d][0], text, &context);
+                const dm_method_options method = setting(number);
+                struct outcome expected = read_plainly(models[d][0], text, &method);
                 for (size_t i = 0; i < N_THREADS; i++)
-                    check_text(models[d][i], text, &context, &expected);
+                    check_text(models[d][i], text, &method, &expected);
                 free_outcome(&expected);
             }
 }
 
 /* ---- What makes no difference ---- */
 
-static void check_threads(const dm_model *model, size_t text, const dm_context_options *context,
+static void check_threads(const dm_model *model, size_t text, const dm_method_options *method,
                           const struct outcome *expected) {
-    struct outcome outcome = read_plainly(model, text, context);
+    struct outcome outcome = read_plainly(model, text, method);
     expect_same_bits(&outcome, expected);
     free_outcome(&outcome);
 }
@@ -120,18 +120,18 @@ static void test_threads(void **state) {
     for_all(check_threads);
 }
 
-static void check_splits(const dm_model *model, size_t text, const dm_context_options *context,
+static void check_splits(const dm_model *model, size_t text, const dm_method_options *method,
                          const struct outcome *expected) {
     static const size_t pieces[] = {1, 2, 3, 5, 16, 31, 64, 65, 130, 256, 300, 600};
     struct dm_random random;
     dm_random_seed(&random, lengths[text]);
-    dm_session *session = new_session(model, context);
+    dm_session *session = new_session(model, method);
     for (size_t done = 0, n; done < lengths[text]; done += n) {
         n = pieces[dm_random_below(&random, sizeof pieces / sizeof *pieces)];
         n = n < lengths[text] - done ? n : lengths[text] - done;
         read_text(session, texts[text] + done, n);
     }
-    expect_text(session, text, context, expected);
+    expect_text(session, text, method, expected);
     dm_session_free(session);
 }
 
@@ -140,15 +140,15 @@ static void test_splits(void **state) {
     for_all(check_splits);
 }
 
-static void check_batch(const dm_model *model, size_t text, const dm_context_options *context,
+static void check_batch(const dm_model *model, size_t text, const dm_method_options *method,
                         const struct outcome *expected) {
     dm_session *sessions[N_TEXT];
     dm_error error;
     for (size_t i = 0; i < N_TEXT; i++)
-        sessions[i] = new_session(model, context);
+        sessions[i] = new_session(model, method);
     require(dm_append_many(sessions, N_TEXT, (const int32_t *const *)texts, lengths, &error),
             &error);
-    expect_text(sessions[text], text, context, expected);
+    expect_text(sessions[text], text, method, expected);
     for (size_t i = 0; i < N_TEXT; i++)
         dm_session_free(sessions[i]);
 }
@@ -163,13 +163,13 @@ static void look(const dm_probe_view *view, void *user) {
     *n_seen += view->n_token;
 }
 
-static void check_probe(const dm_model *model, size_t text, const dm_context_options *context,
+static void check_probe(const dm_model *model, size_t text, const dm_method_options *method,
                         const struct outcome *expected) {
     size_t n_seen = 0;
-    dm_session *session = new_session(model, context);
+    dm_session *session = new_session(model, method);
     dm_session_set_probe(session, look, &n_seen);
     read_text(session, texts[text], lengths[text]);
-    expect_text(session, text, context, expected);
+    expect_text(session, text, method, expected);
     assert_true(n_seen >= lengths[text]);
     dm_session_free(session);
 }
@@ -180,24 +180,24 @@ static void test_probe(void **state) {
 }
 
 /* Steps go by other sizes of products than reading; and several sessions at once by others yet. */
-static void check_steps(const dm_model *model, size_t text, const dm_context_options *context,
+static void check_steps(const dm_model *model, size_t text, const dm_method_options *method,
                         const struct outcome *expected) {
     enum { STEPS = 20, OTHERS = 3 };
     dm_session *sessions[OTHERS];
     float *logits = some((size_t)OTHERS * shape.vocab_size, sizeof *logits);
     dm_error error;
-    if (context->method != DM_CONTEXT_NONE || lengths[text] <= STEPS) {
+    if (method->kind != DM_METHOD_NONE || lengths[text] <= STEPS) {
         free(logits);
         return;
     }
     size_t n = lengths[text] - STEPS;
     for (size_t i = 0; i < OTHERS; i++)
-        read_text(sessions[i] = new_session(model, context), texts[text], n);
+        read_text(sessions[i] = new_session(model, method), texts[text], n);
     for (size_t k = 0; k < STEPS; k++) {
         int32_t ids[OTHERS] = {texts[text][n + k], (int32_t)k, (int32_t)(2 * k)};
         require(dm_step_many(sessions, k % 2 ? OTHERS : 1, ids, logits, &error), &error);
     }
-    expect_text(sessions[0], text, context, expected);
+    expect_text(sessions[0], text, method, expected);
     for (size_t i = 0; i < OTHERS; i++)
         dm_session_free(sessions[i]);
     free(logits);
@@ -213,12 +213,12 @@ static void test_steps(void **state) {
 static void test_types(void **state) {
     (void)state;
     static const double tolerance[N_DTYPE] = {0, 0.02, 0.05};
-    const dm_context_options context = setting(0);
-    struct outcome exact = read_plainly(models[0][0], 0, &context);
+    const dm_method_options method = setting(0);
+    struct outcome exact = read_plainly(models[0][0], 0, &method);
     for (size_t d = 1; d < N_DTYPE; d++) {
         if (!models[d][0])
             continue;
-        struct outcome outcome = read_plainly(models[d][0], 0, &context);
+        struct outcome outcome = read_plainly(models[d][0], 0, &method);
         double apart = difference(outcome.logits, exact.logits, exact.n_logit);
         assert_true(apart > 0 && apart < tolerance[d]);
         free_outcome(&outcome);

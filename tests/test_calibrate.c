@@ -53,7 +53,7 @@ static void add(const dm_probe_view *view, void *user) {
 
 static void test_log_decay(void **state) {
     (void)state;
-    const dm_context_options plain = DM_CONTEXT_OPTIONS_INIT;
+    const dm_method_options plain = DM_METHOD_OPTIONS_INIT;
     dm_calibration_options options = DM_CALIBRATION_OPTIONS_INIT;
     double expected[n_layer][d_inner] = {{0}}, found[n_layer][d_inner];
     dm_error error;
@@ -82,21 +82,21 @@ static void test_settings_from_elsewhere(void **state) {
     dm_model_options options = DM_MODEL_OPTIONS_INIT;
     dm_model_info info = DM_MODEL_INFO_INIT;
     dm_calibration_options calibration = DM_CALIBRATION_OPTIONS_INIT;
-    dm_context_options context = DM_CONTEXT_OPTIONS_INIT, found = context;
+    dm_method_options method = DM_METHOD_OPTIONS_INIT, found = method;
     dm_model *other = NULL;
     dm_error error;
-    context.method = DM_CONTEXT_DECIMATE;
-    context.score = DM_SCORE_GLOBAL;
-    context.layers = &layer;
-    context.n_layer = 1;
-    context.base_length = 33;
+    method.kind = DM_METHOD_DECIMATE;
+    method.score = DM_SCORE_GLOBAL;
+    method.layers = &layer;
+    method.n_layer = 1;
+    method.base_length = 33;
     calibration.length = length;
-    calibration.context = &context;
+    calibration.method = &method;
     require(dm_calibrate(model, ids, n_id, &calibration, parent, &error), &error);
     options.settings = path;
     require(dm_model_load(directory, &options, &other, &error), &error);
     require(dm_model_get_info(other, &info, &error), &error);
-    require(dm_model_default_context(other, &found, &error), &error);
+    require(dm_model_default_method(other, &found, &error), &error);
     assert_true(info.has_defaults && found.base_length == 33 && found.layers[0] == 1);
     assert_int_equal(info.trained_length, length);
     dm_session_free(new_session(other, NULL)); /* the global channels are there */
@@ -150,12 +150,12 @@ static void test_trainer_settings(void **state) {
     char *path = strdup(test_join(parent, "s")), *saved = strdup(test_join(parent, "saved"));
     assert_true(path && saved);
     dm_trainer_options options = DM_TRAINER_OPTIONS_INIT;
-    dm_context_options context = DM_CONTEXT_OPTIONS_INIT;
+    dm_method_options method = DM_METHOD_OPTIONS_INIT;
     dm_trainer *trainer = NULL;
     dm_error error;
-    context.method = DM_CONTEXT_DECIMATE, context.score = DM_SCORE_GLOBAL;
-    context.layers = &layer, context.n_layer = 1;
-    options.context = &context;
+    method.kind = DM_METHOD_DECIMATE, method.score = DM_SCORE_GLOBAL;
+    method.layers = &layer, method.n_layer = 1;
+    options.method = &method;
     assert_int_equal(dm_trainer_new(directory, &options, &trainer, &error), DM_ERROR_ARGUMENT);
     test_expect_error(&error, DM_ERROR_ARGUMENT, "the channels of layer 1");
     options.settings = path;

@@ -36,7 +36,7 @@ static dm_model *load(bool no_map) {
 
 /* A session that has read the first `n` ids. */
 static dm_session *start(const dm_model *model, size_t n) {
-    const dm_context_options plain = DM_CONTEXT_OPTIONS_INIT;
+    const dm_method_options plain = DM_METHOD_OPTIONS_INIT;
     dm_session *session = new_session(model, &plain);
     read_text(session, ids, n);
     return session;

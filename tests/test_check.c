@@ -130,13 +130,13 @@ static void test_sixteen_bits(void **state) {
 
 static const size_t every_layer[] = {0, 1, 2};
 
-static dm_context_options decimating(const size_t *layers, size_t n_layer) {
-    dm_context_options context = DM_CONTEXT_OPTIONS_INIT;
-    context.method = n_layer ? DM_CONTEXT_DECIMATE : DM_CONTEXT_NONE;
-    context.layers = layers;
-    context.n_layer = n_layer;
-    context.base_length = 40;
-    return context;
+static dm_method_options decimating(const size_t *layers, size_t n_layer) {
+    dm_method_options method = DM_METHOD_OPTIONS_INIT;
+    method.kind = n_layer ? DM_METHOD_DECIMATE : DM_METHOD_NONE;
+    method.layers = layers;
+    method.n_layer = n_layer;
+    method.base_length = 40;
+    return method;
 }
 
 static void expect_number(dm_status status, const dm_error *error, const char *part) {
@@ -149,8 +149,8 @@ static void expect_number(dm_status status, const dm_error *error, const char *p
 static void expect_activation(const char *path, const char *part) {
     dm_model *model = load_checked(path);
     for (size_t n_layer = 0; n_layer <= 3; n_layer++) {
-        const dm_context_options context = decimating(every_layer, n_layer);
-        dm_session *session = new_session(model, &context), *other = new_session(model, &context);
+        const dm_method_options method = decimating(every_layer, n_layer);
+        dm_session *session = new_session(model, &method), *other = new_session(model, &method);
         const dm_session *const both[] = {session, other};
         const int32_t *texts[] = {ids, ids};
         const size_t n[] = {20, 20};
@@ -224,9 +224,9 @@ static void test_one_token(void **state) {
     memcpy(spoilt, ids, sizeof ids);
     spoilt[bad_place] = bad_id;
     for (size_t n_layer = 0; n_layer <= 2; n_layer++) {
-        const dm_context_options context = decimating(every_layer, n_layer);
+        const dm_method_options method = decimating(every_layer, n_layer);
         dm_model *model = load_checked(path), *fresh = load_checked(path);
-        dm_session *session = new_session(model, &context), *other = new_session(fresh, &context);
+        dm_session *session = new_session(model, &method), *other = new_session(fresh, &method);
         float before[vocab_size], after[vocab_size];
         dm_error error;
         read_text(session, spoilt, 300);
@@ -257,17 +257,17 @@ static void count_views(const dm_probe_view *view, void *user) {
 
 static void test_the_same_results(void **state) {
     (void)state;
-    const dm_context_options context = decimating(every_layer + 1, 2);
+    const dm_method_options method = decimating(every_layer + 1, 2);
     struct outcome outcomes[2];
     size_t n_view[2] = {0};
     for (int check = 0; check < 2; check++) {
         dm_model *model;
         dm_error error;
         require(load(test_join(parent, shape.name), check, &model, &error), &error);
-        dm_session *session = new_session(model, &context);
+        dm_session *session = new_session(model, &method);
         dm_session_set_probe(session, count_views, &n_view[check]);
         read_text(session, ids, n_id);
-        outcomes[check] = outcome_of(session, &context, vocab_size);
+        outcomes[check] = outcome_of(session, &method, vocab_size);
         dm_session_free(session);
         dm_model_free(model);
     }

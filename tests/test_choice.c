@@ -22,7 +22,7 @@ static int set_up(void **state) {
     struct dm_random random;
     char text[4096];
     int n = snprintf(text, sizeof text,
-                     "{\"version\": 1, \"context\": \"none\", "
+                     "{\"version\": 1, \"method\": \"none\", "
                      "\"global_channels\": {");
     dm_random_seed(&random, 5);
     test_make_directory(parent);
@@ -101,31 +101,31 @@ static void free_record(struct record *record) {
 
 /* ---- The slow choice ---- */
 
-static double slow_score(const float *delta, const dm_context_options *context, size_t layer) {
+static double slow_score(const float *delta, const dm_method_options *method, size_t layer) {
     double sum = 0;
     for (int c = 0; c < d_inner; c++)
-        if (context->score == DM_SCORE_MEAN)
+        if (method->score == DM_SCORE_MEAN)
             sum += delta[c];
-        else if (context->score == DM_SCORE_NORM || global[layer][c])
+        else if (method->score == DM_SCORE_NORM || global[layer][c])
             sum += (double)delta[c] * delta[c];
-    return context->score == DM_SCORE_MEAN ? sum / d_inner : sqrt(sum);
+    return method->score == DM_SCORE_MEAN ? sum / d_inner : sqrt(sum);
 }
 
 /* Marks what is kept of n tokens; returns how many. */
-static size_t slow_choice(const float *delta, size_t n, const dm_context_options *context,
+static size_t slow_choice(const float *delta, size_t n, const dm_method_options *method,
                           size_t stage, bool *kept) {
-    size_t n_free = n > context->keep_tail ? n - context->keep_tail : 0, n_kept = n - n_free;
-    double budget = (double)context->base_length;
+    size_t n_free = n > method->keep_tail ? n - method->keep_tail : 0, n_kept = n - n_free;
+    double budget = (double)method->base_length;
     for (size_t s = 0; s < stage; s++)
-        budget *= context->beta;
-    budget = fmax(fmin((double)n_free, budget), (double)context->min_length);
+        budget *= method->beta;
+    budget = fmax(fmin((double)n_free, budget), (double)method->min_length);
     size_t k = (size_t)fmin(floor(budget), (double)n_free);
     double *score = some(n, sizeof *score);
     for (size_t t = 0; t < n; t++) {
         kept[t] = t >= n_free;
-        score[t] = context->method == DM_CONTEXT_KEEP_LAST
+        score[t] = method->kind == DM_METHOD_KEEP_LAST
                        ? (double)t
-                       : slow_score(delta + t * d_inner, context, context->layers[stage]);
+                       : slow_score(delta + t * d_inner, method, method->layers[stage]);
     }
     for (; k > 0; k--, n_kept++) {
         size_t best = n;
@@ -139,14 +139,14 @@ static size_t slow_choice(const float *delta, size_t n, const dm_context_options
 }
 
 static void check_choice(dm_session *session, const struct record *record,
-                         const dm_context_options *context, size_t stage) {
-    const struct seen *seen = &record->layers[context->layers[stage]];
+                         const dm_method_options *method, size_t stage) {
+    const struct seen *seen = &record->layers[method->layers[stage]];
     const size_t *kept;
     size_t n_kept, n = 0;
     bool *expected = some(seen->n, sizeof *expected);
     dm_error error;
-    require(dm_session_kept(session, context->layers[stage], &kept, &n_kept, &error), &error);
-    assert_int_equal(n_kept, slow_choice(seen->delta, seen->n, context, stage, expected));
+    require(dm_session_kept(session, method->layers[stage], &kept, &n_kept, &error), &error);
+    assert_int_equal(n_kept, slow_choice(seen->delta, seen->n, method, stage, expected));
     assert_int_equal(n_kept, seen->n_kept);
     for (size_t t = 0; t < seen->n; t++)
         if (expected[t]) {
@@ -161,37 +161,37 @@ static void check_choice(dm_session *session, const struct record *record,
 
 /* ---- The test ---- */
 
-static void draw_context(struct dm_random *random, dm_context_options *context, size_t *layers) {
-    *context = (dm_context_options)DM_CONTEXT_OPTIONS_INIT;
-    context->method = dm_random_below(random, 6) ? DM_CONTEXT_DECIMATE : DM_CONTEXT_KEEP_LAST;
-    context->score = (dm_score)dm_random_below(random, 3);
-    context->keep_tail = 1 + dm_random_below(random, 20);
-    context->base_length = dm_random_below(random, 150);
-    context->beta = (double)(1 + dm_random_below(random, 8)) / 8; /* exact powers */
-    context->min_length = dm_random_below(random, 30);
-    context->layers = layers;
+static void draw_method(struct dm_random *random, dm_method_options *method, size_t *layers) {
+    *method = (dm_method_options)DM_METHOD_OPTIONS_INIT;
+    method->kind = dm_random_below(random, 6) ? DM_METHOD_DECIMATE : DM_METHOD_KEEP_LAST;
+    method->score = (dm_score)dm_random_below(random, 3);
+    method->keep_tail = 1 + dm_random_below(random, 20);
+    method->base_length = dm_random_below(random, 150);
+    method->beta = (double)(1 + dm_random_below(random, 8)) / 8; /* exact powers */
+    method->min_length = dm_random_below(random, 30);
+    method->layers = layers;
     for (size_t layer = 0; layer < n_layer; layer++)
-        if (dm_random_below(random, 2) && context->n_layer < MAX_STAGE)
-            layers[context->n_layer++] = layer;
-    if (context->n_layer == 0)
-        layers[context->n_layer++] = dm_random_below(random, n_layer);
-    size_t i = dm_random_below(random, context->n_layer), first = layers[0];
+        if (dm_random_below(random, 2) && method->n_layer < MAX_STAGE)
+            layers[method->n_layer++] = layer;
+    if (method->n_layer == 0)
+        layers[method->n_layer++] = dm_random_below(random, n_layer);
+    size_t i = dm_random_below(random, method->n_layer), first = layers[0];
     layers[0] = layers[i]; /* the order of places is not that of layers */
     layers[i] = first;
 }
 
-static bool decimates(const dm_context_options *context, size_t layer, size_t *stage) {
-    for (*stage = 0; *stage < context->n_layer; ++*stage)
-        if (context->layers[*stage] == layer)
+static bool decimates(const dm_method_options *method, size_t layer, size_t *stage) {
+    for (*stage = 0; *stage < method->n_layer; ++*stage)
+        if (method->layers[*stage] == layer)
             return true;
     return false;
 }
 
 /* Reads in random pieces, closes once, and checks every layer's views. */
 static void check_case(struct dm_random *random, size_t n_id, const int32_t *ids,
-                       const dm_context_options *context, struct record *record) {
+                       const dm_method_options *method, struct record *record) {
     float logits[128];
-    dm_session *session = new_session(model, context);
+    dm_session *session = new_session(model, method);
     dm_session_set_probe(session, watch, record);
     for (size_t at = 0; at < n_id;) {
         size_t n = 1 + dm_random_below(random, n_id - at);
@@ -202,9 +202,9 @@ static void check_case(struct dm_random *random, size_t n_id, const int32_t *ids
     size_t n_input = n_id, stage;
     for (size_t layer = 0; layer < n_layer; layer++) {
         assert_int_equal(record->layers[layer].n, n_input);
-        if (!decimates(context, layer, &stage))
+        if (!decimates(method, layer, &stage))
             continue;
-        check_choice(session, record, context, stage);
+        check_choice(session, record, method, stage);
         n_input = record->layers[layer].n_kept;
     }
     dm_session_free(session);
@@ -216,13 +216,13 @@ static void test_choice(void **state) {
     size_t layers[MAX_STAGE];
     dm_random_seed(&random, 3);
     for (int i = 0; i < n_case; i++) {
-        dm_context_options context;
+        dm_method_options method;
         struct record one = {0}, two = {0};
         size_t n_id = 1 + dm_random_below(&random, i % 8 == 0 ? 1800 : 150);
         int32_t *ids = random_ids(&random, n_id, shape.vocab_size);
-        draw_context(&random, &context, layers);
-        check_case(&random, n_id, ids, &context, &one);
-        check_case(&random, n_id, ids, &context, &two);
+        draw_method(&random, &method, layers);
+        check_case(&random, n_id, ids, &method, &one);
+        check_case(&random, n_id, ids, &method, &two);
         for (int layer = 0; layer < n_layer; layer++) /* whatever the pieces */
             assert_true(difference(two.layers[layer].delta, one.layers[layer].delta,
                                    one.layers[layer].n * d_inner) <= 1e-5);
@@ -237,15 +237,15 @@ static void test_ties(void **state) {
     (void)state;
     size_t layer = 0;
     int32_t ids[900] = {0};
-    dm_context_options context = DM_CONTEXT_OPTIONS_INIT;
+    dm_method_options method = DM_METHOD_OPTIONS_INIT;
     struct record record = {0};
     struct dm_random random;
     dm_random_seed(&random, 9);
-    context.method = DM_CONTEXT_DECIMATE;
-    context.layers = &layer;
-    context.n_layer = 1;
-    context.base_length = 20;
-    check_case(&random, 900, ids, &context, &record);
+    method.kind = DM_METHOD_DECIMATE;
+    method.layers = &layer;
+    method.n_layer = 1;
+    method.base_length = 20;
+    check_case(&random, 900, ids, &method, &record);
     assert_int_equal(record.layers[0].n_kept, 21);
     assert_true(record.layers[0].kept[19] < 30); /* behind the first few, all are equal */
     free_record(&record);

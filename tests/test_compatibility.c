@@ -83,18 +83,18 @@ static dm_status use_training(double *numbers, dm_error *error) {
 /* The settings in decimamba.json. */
 static dm_status use_settings(double *numbers, dm_error *error) {
     dm_model_options options = DM_MODEL_OPTIONS_INIT;
-    dm_context_options context = DM_CONTEXT_OPTIONS_INIT;
+    dm_method_options method = DM_METHOD_OPTIONS_INIT;
     dm_model *model = NULL;
     options.settings = inside("model/decimamba.json");
     dm_status status = dm_model_load(inside("model"), &options, &model, error);
     if (!status) {
-        require(dm_model_default_context(model, &context, error), error);
-        assert_int_equal(context.method, DM_CONTEXT_DECIMATE);
-        assert_int_equal(context.score, DM_SCORE_GLOBAL);
-        assert_int_equal(context.n_layer, 1);
-        assert_int_equal(context.layers[0], 1);
-        assert_int_equal(context.min_length, 3);
-        numbers[0] = (double)context.base_length + context.beta;
+        require(dm_model_default_method(model, &method, error), error);
+        assert_int_equal(method.kind, DM_METHOD_DECIMATE);
+        assert_int_equal(method.score, DM_SCORE_GLOBAL);
+        assert_int_equal(method.n_layer, 1);
+        assert_int_equal(method.layers[0], 1);
+        assert_int_equal(method.min_length, 3);
+        numbers[0] = (double)method.base_length + method.beta;
     }
     dm_model_free(model);
     return status;
@@ -128,15 +128,15 @@ static void make_settings(void) {
     const size_t layer = 1;
     dm_error error;
     dm_calibration_options options = DM_CALIBRATION_OPTIONS_INIT;
-    dm_context_options context = DM_CONTEXT_OPTIONS_INIT;
-    context.method = DM_CONTEXT_DECIMATE;
-    context.score = DM_SCORE_GLOBAL;
-    context.layers = &layer;
-    context.n_layer = 1;
-    context.base_length = 8;
-    context.min_length = 3;
+    dm_method_options method = DM_METHOD_OPTIONS_INIT;
+    method.kind = DM_METHOD_DECIMATE;
+    method.score = DM_SCORE_GLOBAL;
+    method.layers = &layer;
+    method.n_layer = 1;
+    method.base_length = 8;
+    method.min_length = 3;
     options.length = 10;
-    options.context = &context;
+    options.method = &method;
     dm_model *model = load_model(inside("model"), NULL, 1);
     require(dm_calibrate(model, ids, n_id, &options, inside("model"), &error), &error);
     dm_model_free(model);

@@ -64,23 +64,23 @@ static void free_all(dm_model *models[max_cpu]) {
 
 static const size_t every_layer[] = {0, 1, 2, 3};
 
-static dm_context_options decimating(size_t first, size_t n) {
-    dm_context_options context = DM_CONTEXT_OPTIONS_INIT;
-    context.method = n ? DM_CONTEXT_DECIMATE : DM_CONTEXT_NONE;
-    context.layers = every_layer + first;
-    context.n_layer = n;
-    context.base_length = 60;
-    context.min_length = 5;
-    return context;
+static dm_method_options decimating(size_t first, size_t n) {
+    dm_method_options method = DM_METHOD_OPTIONS_INIT;
+    method.kind = n ? DM_METHOD_DECIMATE : DM_METHOD_NONE;
+    method.layers = every_layer + first;
+    method.n_layer = n;
+    method.base_length = 60;
+    method.min_length = 5;
+    return method;
 }
 
 /* The first n ids, then a step. */
-static struct outcome read_with(const dm_model *model, const dm_context_options *context, size_t n,
+static struct outcome read_with(const dm_model *model, const dm_method_options *method, size_t n,
                                 float *stepped) {
-    dm_session *session = new_session(model, context);
+    dm_session *session = new_session(model, method);
     dm_error error;
     read_text(session, ids, n);
-    struct outcome outcome = outcome_of(session, context, vocab_size);
+    struct outcome outcome = outcome_of(session, method, vocab_size);
     require(dm_session_step(session, ids[0], stepped, &error), &error);
     dm_session_free(session);
     return outcome;
@@ -88,11 +88,11 @@ static struct outcome read_with(const dm_model *model, const dm_context_options 
 
 /* The reference's outcome, to be freed; every other instruction set has given the same. */
 static struct outcome read_alike(dm_model *const models[max_cpu], const char *what,
-                                 const dm_context_options *context, size_t n) {
+                                 const dm_method_options *method, size_t n) {
     float stepped[max_cpu][vocab_size];
-    struct outcome reference = read_with(models[0], context, n, stepped[0]);
+    struct outcome reference = read_with(models[0], method, n, stepped[0]);
     for (size_t i = 1; i < n_cpu; i++) {
-        struct outcome own = read_with(models[i], context, n, stepped[i]);
+        struct outcome own = read_with(models[i], method, n, stepped[i]);
         expect_same_kept(&own, &reference);
         double apart = difference(own.logits, reference.logits, reference.n_logit);
         double step_apart = difference(stepped[i], stepped[0], vocab_size);
@@ -158,8 +158,8 @@ static void test_extreme_weights(void **state) {
             change_layers(path, cases[i].changes[k]);
         load_all(path, models);
         for (size_t n_stage = 0; n_stage <= 2; n_stage++) {
-            const dm_context_options context = decimating(1, n_stage);
-            struct outcome outcome = read_alike(models, cases[i].name, &context, n_id);
+            const dm_method_options method = decimating(1, n_stage);
+            struct outcome outcome = read_alike(models, cases[i].name, &method, n_id);
             free_outcome(&outcome);
         }
         free_all(models);
@@ -178,7 +178,7 @@ static void test_denormal_embedding(void **state) {
     for (size_t i = 0; i < vocab_size * d_model; i++)
         set_weights(path, "backbone.embeddings.weight", i, 1, (float)(1 + i % 7) * 1e-41f);
     load_all(path, models);
-    const dm_context_options plain = decimating(0, 0);
+    const dm_method_options plain = decimating(0, 0);
     struct outcome outcome = read_alike(models, own.name, &plain, 40);
     assert_true(fabs((double)outcome.logits[0]) > 1e-42 && fabs((double)outcome.logits[0]) < 1e-36);
     free_outcome(&outcome);
@@ -188,7 +188,7 @@ static void test_denormal_embedding(void **state) {
 /* Every token has the same Delta, hence the same score: the earliest are kept. */
 static void test_equal_scores(void **state) {
     static const char settings[] =
-        "{\"version\": 1, \"context\": \"none\", \"global_channels\": {\"0\": [1, 2, 23]}}";
+        "{\"version\": 1, \"method\": \"none\", \"global_channels\": {\"0\": [1, 2, 23]}}";
     (void)state;
     struct shape own = shape;
     char path[TEST_MAX_PATH];
@@ -205,10 +205,10 @@ static void test_equal_scores(void **state) {
     static const dm_score scores[] = {DM_SCORE_NORM, DM_SCORE_MEAN, DM_SCORE_GLOBAL,
                                       DM_SCORE_TOKEN_NORM};
     for (size_t i = 0; i < sizeof scores / sizeof *scores; i++) {
-        dm_context_options context = decimating(0, 1);
-        context.score = scores[i];
-        context.keep_tail = 3;
-        struct outcome outcome = read_alike(models, own.name, &context, n_id);
+        dm_method_options method = decimating(0, 1);
+        method.score = scores[i];
+        method.keep_tail = 3;
+        struct outcome outcome = read_alike(models, own.name, &method, n_id);
         assert_int_equal(outcome.n_kept[0], 63);
         for (size_t t = 0; t < 63; t++)
             assert_int_equal(outcome.kept[0][t], t < 60 ? t : n_id - 63 + t);
@@ -221,12 +221,12 @@ static void test_equal_scores(void **state) {
 
 /* n = L - tail, K = int(max(min(n, L_base * beta^s), min_seq_len)), K clamped to n, and the
  * tail. */
-static void expect_counts(const struct outcome *outcome, const dm_context_options *context,
+static void expect_counts(const struct outcome *outcome, const dm_method_options *method,
                           size_t n) {
-    double budget = (double)context->base_length;
-    for (size_t s = 0; s < outcome->n_stage; s++, budget *= context->beta) {
-        size_t tail = n < context->keep_tail ? n : context->keep_tail;
-        double max = fmax(fmin((double)(n - tail), budget), (double)context->min_length);
+    double budget = (double)method->base_length;
+    for (size_t s = 0; s < outcome->n_stage; s++, budget *= method->beta) {
+        size_t tail = n < method->keep_tail ? n : method->keep_tail;
+        double max = fmax(fmin((double)(n - tail), budget), (double)method->min_length);
         size_t k = (size_t)fmin(floor(max), (double)(n - tail));
         assert_int_equal(outcome->n_kept[s], k + tail);
         for (size_t t = 0; t < tail; t++)
@@ -235,18 +235,18 @@ static void expect_counts(const struct outcome *outcome, const dm_context_option
     }
 }
 
-static void check_settings(dm_model *const models[max_cpu], const dm_context_options *context) {
+static void check_settings(dm_model *const models[max_cpu], const dm_method_options *method) {
     static const size_t lengths[] = {1, 2, 3, 4, 5, 6, 23, n_id};
     for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
         size_t n = lengths[i];
-        struct outcome outcome = read_alike(models, "settings", context, n);
-        expect_counts(&outcome, context, n);
-        bool whole = context->method != DM_CONTEXT_NONE;
+        struct outcome outcome = read_alike(models, "settings", method, n);
+        expect_counts(&outcome, method, n);
+        bool whole = method->kind != DM_METHOD_NONE;
         for (size_t s = 0; s < outcome.n_stage; s++)
             whole = whole && outcome.n_kept[s] == n;
         if (whole) { /* nothing was dropped: plain Mamba */
-            dm_context_options none = DM_CONTEXT_OPTIONS_INIT;
-            none.keep_tail = context->keep_tail;
+            dm_method_options none = DM_METHOD_OPTIONS_INIT;
+            none.keep_tail = method->keep_tail;
             struct outcome plain = read_alike(models, "plain", &none, n);
             assert_true(difference(outcome.logits, plain.logits, plain.n_logit) <= 1e-5);
             free_outcome(&plain);
@@ -279,16 +279,16 @@ static void test_settings(void **state) {
     dm_model *models[max_cpu];
     load_all(make_checkpoint(parent, &shape, 3), models);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        dm_context_options context = decimating(cases[i].first_layer, cases[i].n_layer);
-        context.base_length = cases[i].base_length;
-        context.min_length = cases[i].min_length;
-        context.keep_tail = cases[i].keep_tail;
-        context.beta = cases[i].beta;
-        check_settings(models, &context);
-        if (context.method == DM_CONTEXT_NONE)
+        dm_method_options method = decimating(cases[i].first_layer, cases[i].n_layer);
+        method.base_length = cases[i].base_length;
+        method.min_length = cases[i].min_length;
+        method.keep_tail = cases[i].keep_tail;
+        method.beta = cases[i].beta;
+        check_settings(models, &method);
+        if (method.kind == DM_METHOD_NONE)
             continue;
-        context.method = DM_CONTEXT_KEEP_LAST;
-        check_settings(models, &context);
+        method.kind = DM_METHOD_KEEP_LAST;
+        check_settings(models, &method);
     }
     free_all(models);
 }

@@ -36,14 +36,14 @@ static void check_runs(const struct golden *golden, const dm_model *model, bool 
         size_t n_last = get_size(run, "num_last_tokens");
         struct settings settings;
         read_settings(json_object_get(run, "deci"), n_last, &settings);
-        dm_session *session = new_session(model, &settings.context);
+        dm_session *session = new_session(model, &settings.method);
         float *logits = some(n_last * vocab_size, sizeof *logits);
         const float *expected = expected_floats(golden, "run", i, "logits", n_last * vocab_size);
         read_text(session, golden->ids, golden->n_id);
         close_text(session, n_last, logits);
         if (exact) /* bf16 may decide otherwise about tokens that are nearly equal */
             expect_kept(session, json_object_get(run, "kept"));
-        if (exact || !settings.context.method)
+        if (exact || !settings.method.kind)
             expect_logits(logits, expected, n_last * vocab_size, bound, worst);
         free((float *)(uintptr_t)expected);
         free(logits);
@@ -70,7 +70,7 @@ static void check_generate(const struct golden *golden, const dm_model *model, d
         dm_error error;
         int32_t *tokens = get_ids(json_object_get(entry, "tokens"), &n_new);
         read_settings(json_object_get(entry, "deci"), 1, &settings);
-        dm_session *session = new_session(model, &settings.context);
+        dm_session *session = new_session(model, &settings.method);
         float *logits = some(n_new * vocab_size, sizeof *logits);
         const float *expected =
             expected_floats(golden, "generate", i, "step_logits", n_new * vocab_size);
@@ -101,7 +101,7 @@ static void check_losses(const struct golden *golden, const dm_model *model, dou
         size_t n_label = get_size(entry, "n_labels");
         struct settings settings;
         read_settings(json_object_get(entry, "deci"), n_label + 1, &settings);
-        dm_session *session = new_session(model, &settings.context);
+        dm_session *session = new_session(model, &settings.method);
         float *logits = some((n_label + 1) * vocab_size, sizeof *logits);
         double loss = 0, expected = json_number_value(json_object_get(entry, "loss"));
         read_text(session, golden->ids, golden->n_id);

@@ -23,7 +23,7 @@ static void open_run(const struct golden *golden, const json_t *grad, const char
     run->batch.n_sequence = 1, run->batch.start = run->start;
     run->batch.ids = golden->ids, run->batch.weight = run->weight;
     options.cpu = cpu, options.recompute = recompute;
-    options.context = &run->settings.context;
+    options.method = &run->settings.method;
     options.learning_rate = 1e-3;
     require(dm_trainer_new(golden->path, &options, &run->trainer, &error), &error);
 }

@@ -80,7 +80,7 @@ static void a_child_loads_for_itself(void **state) {
 #ifdef __SANITIZE_THREAD__
     skip(); /* it does not let a forked child start threads */
 #endif
-    const dm_context_options plain = DM_CONTEXT_OPTIONS_INIT;
+    const dm_method_options plain = DM_METHOD_OPTIONS_INIT;
     float logits[vocab_size];
     dm_model *model = load_model(paths[0], NULL, 2);
     dm_session *session = new_session(model, &plain);

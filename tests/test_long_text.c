@@ -19,7 +19,7 @@ static dm_model *model;
 static int32_t *ids;
 
 static int set_up(void **state) {
-    static const char settings[] = "{\"version\": 1, \"context\": \"none\", \"global_channels\": "
+    static const char settings[] = "{\"version\": 1, \"method\": \"none\", \"global_channels\": "
                                    "{\"0\": [0, 5, 31], \"1\": [7, 8]}}";
     (void)state;
     struct dm_random random;
@@ -40,14 +40,14 @@ static int tear_down(void **state) {
     return 0;
 }
 
-static dm_context_options context_of(dm_context_method method, dm_score score) {
-    dm_context_options context = DM_CONTEXT_OPTIONS_INIT;
-    context.method = method;
-    context.score = score;
-    context.layers = both_layers;
-    context.n_layer = method == DM_CONTEXT_NONE ? 0 : n_stage;
-    context.keep_tail = 4;
-    return context;
+static dm_method_options method_of(dm_method_kind kind, dm_score score) {
+    dm_method_options method = DM_METHOD_OPTIONS_INIT;
+    method.kind = kind;
+    method.score = score;
+    method.layers = both_layers;
+    method.n_layer = kind == DM_METHOD_NONE ? 0 : n_stage;
+    method.keep_tail = 4;
+    return method;
 }
 
 /* ---- What the first layer should keep ---- */
@@ -91,30 +91,30 @@ static void expect_best(const struct scores *scores, const struct outcome *outco
 
 /* ---- The test ---- */
 
-static struct outcome read_at_once(const dm_context_options *context) {
-    struct scores scores = {context->score, 0, some(n_id, sizeof *scores.of)};
-    bool watch = context->method == DM_CONTEXT_DECIMATE && context->score <= DM_SCORE_MEAN;
-    dm_session *session = new_session(model, context);
+static struct outcome read_at_once(const dm_method_options *method) {
+    struct scores scores = {method->score, 0, some(n_id, sizeof *scores.of)};
+    bool watch = method->kind == DM_METHOD_DECIMATE && method->score <= DM_SCORE_MEAN;
+    dm_session *session = new_session(model, method);
     if (watch)
         dm_session_set_probe(session, note_scores, &scores);
     read_text(session, ids, n_id);
-    struct outcome outcome = outcome_of(session, context, vocab_size);
+    struct outcome outcome = outcome_of(session, method, vocab_size);
     if (watch)
-        expect_best(&scores, &outcome, context->keep_tail);
+        expect_best(&scores, &outcome, method->keep_tail);
     for (size_t i = 0; i < outcome.n_stage; i++) /* K of each stage, and the tail */
-        assert_int_equal(outcome.n_kept[i], (i ? 1000 : 2000) + context->keep_tail);
+        assert_int_equal(outcome.n_kept[i], (i ? 1000 : 2000) + method->keep_tail);
     dm_session_free(session);
     free(scores.of);
     return outcome;
 }
 
 /* In pieces of any length, some closed or followed by steps. */
-static struct outcome read_in_pieces(const dm_context_options *context, uint64_t seed) {
+static struct outcome read_in_pieces(const dm_method_options *method, uint64_t seed) {
     struct dm_random random;
     float logits[vocab_size];
     size_t memory = 0;
     dm_error error;
-    dm_session *session = new_session(model, context);
+    dm_session *session = new_session(model, method);
     dm_random_seed(&random, seed);
     for (size_t at = 0, n; at < n_id; at += n) {
         n = 1 + dm_random_below(&random, dm_random_below(&random, 2) ? 300 : 30000);
@@ -131,7 +131,7 @@ static struct outcome read_in_pieces(const dm_context_options *context, uint64_t
             memory = dm_session_memory(session);
         }
     }
-    struct outcome outcome = outcome_of(session, context, vocab_size);
+    struct outcome outcome = outcome_of(session, method, vocab_size);
     assert_int_equal(dm_session_n_token(session), n_id);
     assert_int_equal(dm_session_memory(session), memory);
     assert_int_equal(dm_session_memory(session), dm_session_bound(session));
@@ -139,10 +139,10 @@ static struct outcome read_in_pieces(const dm_context_options *context, uint64_t
     return outcome;
 }
 
-static void check_method(dm_context_method method, dm_score score) {
-    const dm_context_options context = context_of(method, score);
-    struct outcome whole = read_at_once(&context);
-    struct outcome pieces = read_in_pieces(&context, 1 + (uint64_t)score);
+static void check_method(dm_method_kind kind, dm_score score) {
+    const dm_method_options method = method_of(kind, score);
+    struct outcome whole = read_at_once(&method);
+    struct outcome pieces = read_in_pieces(&method, 1 + (uint64_t)score);
     expect_same_kept(&pieces, &whole);
     assert_true(difference(pieces.logits, whole.logits, whole.n_logit) <= 1e-4);
     free_outcome(&whole);
@@ -151,18 +151,18 @@ static void check_method(dm_context_method method, dm_score score) {
 
 static void test_plain(void **state) {
     (void)state;
-    check_method(DM_CONTEXT_NONE, DM_SCORE_NORM);
+    check_method(DM_METHOD_NONE, DM_SCORE_NORM);
 }
 
 static void test_keep_last(void **state) {
     (void)state;
-    check_method(DM_CONTEXT_KEEP_LAST, DM_SCORE_NORM);
+    check_method(DM_METHOD_KEEP_LAST, DM_SCORE_NORM);
 }
 
 static void test_decimate(void **state) {
     (void)state;
     for (dm_score score = DM_SCORE_NORM; score <= DM_SCORE_TOKEN_NORM; score++)
-        check_method(DM_CONTEXT_DECIMATE, score);
+        check_method(DM_METHOD_DECIMATE, score);
 }
 
 int main(void) {

@@ -48,30 +48,30 @@ static int tear_down(void **state) {
 /* ---- Random settings ---- */
 
 struct settings {
-    dm_context_options context;
+    dm_method_options method;
     size_t layers[MAX_STAGE];
 };
 
 static void draw_settings(struct dm_random *random, size_t n_layer, struct settings *settings) {
-    settings->context = (dm_context_options)DM_CONTEXT_OPTIONS_INIT;
-    dm_context_options *context = &settings->context;
-    context->keep_tail = dm_random_below(random, 2) ? 1 : 1 + dm_random_below(random, 40);
+    settings->method = (dm_method_options)DM_METHOD_OPTIONS_INIT;
+    dm_method_options *method = &settings->method;
+    method->keep_tail = dm_random_below(random, 2) ? 1 : 1 + dm_random_below(random, 40);
     size_t n = dm_random_below(random, MAX_STAGE + 1);
     if (n == 0)
         return;
-    context->method = dm_random_below(random, 5) == 0 ? DM_CONTEXT_KEEP_LAST : DM_CONTEXT_DECIMATE;
-    context->score = (dm_score)dm_random_below(random, DM_SCORE_TOKEN_NORM + 1);
-    context->base_length = 1 + dm_random_below(random, 200);
-    context->beta = dm_random_below(random, 3) ? 0.3 + 0.7 * dm_random_uniform(random) : 1.0;
-    context->min_length = dm_random_below(random, 51);
-    context->layers = settings->layers;
-    while (context->n_layer < n) {
+    method->kind = dm_random_below(random, 5) == 0 ? DM_METHOD_KEEP_LAST : DM_METHOD_DECIMATE;
+    method->score = (dm_score)dm_random_below(random, DM_SCORE_TOKEN_NORM + 1);
+    method->base_length = 1 + dm_random_below(random, 200);
+    method->beta = dm_random_below(random, 3) ? 0.3 + 0.7 * dm_random_uniform(random) : 1.0;
+    method->min_length = dm_random_below(random, 51);
+    method->layers = settings->layers;
+    while (method->n_layer < n) {
         size_t layer = dm_random_below(random, n_layer);
         bool is_new = true;
-        for (size_t i = 0; i < context->n_layer; i++)
+        for (size_t i = 0; i < method->n_layer; i++)
             is_new = is_new && settings->layers[i] != layer;
         if (is_new)
-            settings->layers[context->n_layer++] = layer;
+            settings->layers[method->n_layer++] = layer;
     }
 }
 
@@ -86,10 +86,9 @@ struct scene {
 };
 
 static struct outcome read_whole(const struct scene *scene, const dm_model *model) {
-    dm_session *session = new_session(model, &scene->settings.context);
+    dm_session *session = new_session(model, &scene->settings.method);
     read_text(session, scene->ids, scene->n_id);
-    struct outcome outcome =
-        outcome_of(session, &scene->settings.context, scene->shape->vocab_size);
+    struct outcome outcome = outcome_of(session, &scene->settings.method, scene->shape->vocab_size);
     dm_session_free(session);
     return outcome;
 }
@@ -99,8 +98,7 @@ static void draw_scene(struct dm_random *random, size_t shape, size_t longest,
     scene->shape = &shapes[shape];
     scene->model = models[shape];
     draw_settings(random, scene->shape->n_layer, &scene->settings);
-    scene->settings.context.layers =
-        scene->settings.context.n_layer ? scene->settings.layers : NULL;
+    scene->settings.method.layers = scene->settings.method.n_layer ? scene->settings.layers : NULL;
     scene->n_id = 1 + dm_random_below(random, dm_random_below(random, 3) ? 200 : longest);
     scene->ids = random_ids(random, scene->n_id, scene->shape->vocab_size);
     scene->whole = read_whole(scene, scene->model);
@@ -135,8 +133,7 @@ static void expect_close(struct outcome *actual, const struct outcome *expected)
 }
 
 static void expect_whole(const struct scene *scene, dm_session *session) {
-    struct outcome outcome =
-        outcome_of(session, &scene->settings.context, scene->shape->vocab_size);
+    struct outcome outcome = outcome_of(session, &scene->settings.method, scene->shape->vocab_size);
     assert_int_equal(dm_session_n_token(session), scene->n_id);
     expect_close(&outcome, &scene->whole);
 }
@@ -144,8 +141,8 @@ static void expect_whole(const struct scene *scene, dm_session *session) {
 /* ---- Any split, with steps and logits in between ---- */
 
 static void check_split(struct dm_random *random, const struct scene *scene) {
-    dm_session *session = new_session(scene->model, &scene->settings.context);
-    size_t vocab_size = scene->shape->vocab_size, keep_tail = scene->settings.context.keep_tail;
+    dm_session *session = new_session(scene->model, &scene->settings.method);
+    size_t vocab_size = scene->shape->vocab_size, keep_tail = scene->settings.method.keep_tail;
     float *logits = some(keep_tail * vocab_size, sizeof *logits);
     dm_error error;
     for (size_t at = 0; at < scene->n_id;) {
@@ -184,13 +181,13 @@ static void test_split(void **state) {
 
 static void check_long_base(struct dm_random *random, const struct scene *scene) {
     struct scene plain = *scene;
-    dm_context_options *context = &plain.settings.context;
+    dm_method_options *method = &plain.settings.method;
     (void)random;
-    if (context->method == DM_CONTEXT_NONE)
+    if (method->kind == DM_METHOD_NONE)
         return;
-    context->beta = 1;
-    context->base_length = scene->n_id;
-    context->layers = plain.settings.layers;
+    method->beta = 1;
+    method->base_length = scene->n_id;
+    method->layers = plain.settings.layers;
     struct outcome all_kept = read_whole(&plain, scene->model);
     for (size_t i = 0; i < all_kept.n_stage; i++) {
         assert_int_equal(all_kept.n_kept[i], scene->n_id);
@@ -199,8 +196,8 @@ static void check_long_base(struct dm_random *random, const struct scene *scene)
         free(all_kept.kept[i]);
     }
     all_kept.n_stage = 0;
-    *context = (dm_context_options)DM_CONTEXT_OPTIONS_INIT;
-    context->keep_tail = scene->settings.context.keep_tail;
+    *method = (dm_method_options)DM_METHOD_OPTIONS_INIT;
+    method->keep_tail = scene->settings.method.keep_tail;
     struct outcome none = read_whole(&plain, scene->model);
     expect_close(&all_kept, &none);
     free_outcome(&none);
@@ -218,7 +215,7 @@ static void test_plain_prefill_is_steps(void **state) {
     dm_error error;
     dm_random_seed(&random, 41);
     for (size_t s = 0; s < n_shape; s++) {
-        dm_context_options plain = DM_CONTEXT_OPTIONS_INIT;
+        dm_method_options plain = DM_METHOD_OPTIONS_INIT;
         size_t vocab_size = shapes[s].vocab_size;
         int32_t *ids = random_ids(&random, n, vocab_size);
         float *read = some(n * vocab_size, sizeof *read);
@@ -269,8 +266,8 @@ static void expect_same_future(const struct scene *scene, dm_session *a, dm_sess
     read_text(b, scene->ids, scene->n_id);
     assert_true(dm_session_memory(a) <= dm_session_bound(a));
     assert_true(dm_session_memory(b) <= dm_session_bound(b));
-    struct outcome one = outcome_of(a, &scene->settings.context, vocab_size);
-    struct outcome two = outcome_of(b, &scene->settings.context, vocab_size);
+    struct outcome one = outcome_of(a, &scene->settings.method, vocab_size);
+    struct outcome two = outcome_of(b, &scene->settings.method, vocab_size);
     expect_same_bits(&two, &one);
     free_outcome(&one);
     free_outcome(&two);
@@ -279,9 +276,9 @@ static void expect_same_future(const struct scene *scene, dm_session *a, dm_sess
 
 static void check_save(struct dm_random *random, const struct scene *scene) {
     size_t vocab_size = scene->shape->vocab_size, moment = dm_random_below(random, 4);
-    float *logits = some(scene->settings.context.keep_tail * vocab_size, sizeof *logits);
+    float *logits = some(scene->settings.method.keep_tail * vocab_size, sizeof *logits);
     const char *path = test_join(parent, "session");
-    dm_session *session = new_session(scene->model, &scene->settings.context), *restored;
+    dm_session *session = new_session(scene->model, &scene->settings.method), *restored;
     dm_error error;
     if (moment > 0) /* 0: an empty text, 1: unclosed, 2: closed, 3: after steps */
         read_text(session, scene->ids, scene->n_id);
@@ -294,7 +291,7 @@ static void check_save(struct dm_random *random, const struct scene *scene) {
     require(dm_session_restore(scene->model, path, &restored, &error), &error);
     assert_int_equal(dm_session_bound(restored), dm_session_bound(session));
     assert_int_equal(dm_session_n_token(restored), dm_session_n_token(session));
-    for (size_t i = 0; i < scene->settings.context.n_layer; i++) {
+    for (size_t i = 0; i < scene->settings.method.n_layer; i++) {
         const size_t *a, *b;
         size_t n, m;
         require(dm_session_kept(session, scene->settings.layers[i], &a, &n, &error), &error);
@@ -328,7 +325,7 @@ static void check_many(struct dm_random *random, const struct scene *scene, size
     float *alone = some(vocab_size, sizeof *alone);
     dm_error error;
     for (size_t i = 0; i < n; i++) {
-        sessions[i] = new_session(scene->model, &scene->settings.context);
+        sessions[i] = new_session(scene->model, &scene->settings.method);
         n_id[i] = dm_random_below(random, 3) ? dm_random_below(random, 9) : 0;
         n_id[i] = i % 100 == 7 ? scene->n_id : n_id[i] < scene->n_id ? n_id[i] : scene->n_id;
         ids[i] = n_id[i] ? scene->ids : NULL;
@@ -338,7 +335,7 @@ static void check_many(struct dm_random *random, const struct scene *scene, size
     require(dm_step_many(sessions, n, next, NULL, &error), &error);
     require(dm_append_many(sessions, n / 2, ids, n_id, &error), &error);
     require(dm_step_many(sessions, n, next, logits, &error), &error);
-    dm_session *session = new_session(scene->model, &scene->settings.context);
+    dm_session *session = new_session(scene->model, &scene->settings.method);
     for (size_t i = 0; i < n; i++) {
         dm_session_reset(session);
         read_text(session, ids[i], n_id[i]);
@@ -347,8 +344,8 @@ static void check_many(struct dm_random *random, const struct scene *scene, size
             read_text(session, ids[i], n_id[i]);
         require(dm_session_step(session, next[i], alone, &error), &error);
         assert_memory_equal(logits + i * vocab_size, alone, vocab_size * sizeof *alone);
-        struct outcome one = outcome_of(session, &scene->settings.context, vocab_size);
-        struct outcome two = outcome_of(sessions[i], &scene->settings.context, vocab_size);
+        struct outcome one = outcome_of(session, &scene->settings.method, vocab_size);
+        struct outcome two = outcome_of(sessions[i], &scene->settings.method, vocab_size);
         expect_same_bits(&two, &one);
         free_outcome(&one);
         free_outcome(&two);

@@ -38,16 +38,16 @@ static int tear_down(void **state) {
     return 0;
 }
 
-static dm_context_options context_of(dm_score score) {
-    dm_context_options context = DM_CONTEXT_OPTIONS_INIT;
-    context.method = DM_CONTEXT_DECIMATE;
-    context.score = score;
-    context.layers = two_layers;
-    context.n_layer = 2;
-    context.base_length = 90;
-    context.beta = 0.5;
-    context.keep_tail = 7;
-    return context;
+static dm_method_options method_of(dm_score score) {
+    dm_method_options method = DM_METHOD_OPTIONS_INIT;
+    method.kind = DM_METHOD_DECIMATE;
+    method.score = score;
+    method.layers = two_layers;
+    method.n_layer = 2;
+    method.base_length = 90;
+    method.beta = 0.5;
+    method.keep_tail = 7;
+    return method;
 }
 
 /* ---- Brute force ---- */
@@ -97,10 +97,10 @@ static void expect_best(const double *score, size_t n, size_t k, size_t end, con
     assert_int_equal(at, n_kept);
 }
 
-static struct outcome read_first(const dm_context_options *context) {
-    dm_session *session = new_session(model, context);
+static struct outcome read_first(const dm_method_options *method) {
+    dm_session *session = new_session(model, method);
     read_text(session, ids, n_token);
-    struct outcome outcome = outcome_of(session, context, vocab_size);
+    struct outcome outcome = outcome_of(session, method, vocab_size);
     dm_session_free(session);
     return outcome;
 }
@@ -109,8 +109,8 @@ static struct outcome read_first(const dm_context_options *context) {
 static void test_random_tokens(void **state) {
     (void)state;
     double score[n_token];
-    const dm_context_options context = context_of(DM_SCORE_RANDOM);
-    struct outcome outcome = read_first(&context);
+    const dm_method_options method = method_of(DM_SCORE_RANDOM);
+    struct outcome outcome = read_first(&method);
     random_scores(score);
     expect_best(score, n_token - 7, 90, n_token, outcome.kept[0], outcome.n_kept[0]);
     expect_best(score, 90, 45, 97, outcome.kept[1], outcome.n_kept[1]);
@@ -120,8 +120,8 @@ static void test_random_tokens(void **state) {
 static void test_token_norms(void **state) {
     (void)state;
     double score[n_token];
-    const dm_context_options context = context_of(DM_SCORE_TOKEN_NORM);
-    struct outcome outcome = read_first(&context);
+    const dm_method_options method = method_of(DM_SCORE_TOKEN_NORM);
+    struct outcome outcome = read_first(&method);
     embedding_norms(score);
     expect_best(score, n_token - 7, 90, n_token, outcome.kept[0], outcome.n_kept[0]);
     free_outcome(&outcome);
@@ -129,20 +129,20 @@ static void test_token_norms(void **state) {
 
 /* ---- The same choice everywhere ---- */
 
-static void expect_alike(dm_session *session, const dm_context_options *context,
+static void expect_alike(dm_session *session, const dm_method_options *method,
                          const struct outcome *expected) {
-    struct outcome outcome = outcome_of(session, context, vocab_size);
+    struct outcome outcome = outcome_of(session, method, vocab_size);
     expect_same_kept(&outcome, expected);
     assert_true(difference(outcome.logits, expected->logits, expected->n_logit) < 1e-4);
     free_outcome(&outcome);
 }
 
 /* In pieces, with steps and a close between them, through a file, and beside two other texts. */
-static void check_splits(const dm_context_options *context, const struct outcome *expected) {
+static void check_splits(const dm_method_options *method, const struct outcome *expected) {
     char path[TEST_MAX_PATH];
     float logits[vocab_size];
     dm_error error;
-    dm_session *session = new_session(model, context), *sessions[n_text];
+    dm_session *session = new_session(model, method), *sessions[n_text];
     read_text(session, ids, 131);
     close_text(session, 1, logits);
     require(dm_session_step(session, ids[131], logits, &error), &error);
@@ -153,21 +153,21 @@ static void check_splits(const dm_context_options *context, const struct outcome
     dm_session_free(session);
     require(dm_session_restore(model, path, &session, &error), &error);
     read_text(session, ids + 233, n_token - 233);
-    expect_alike(session, context, expected);
+    expect_alike(session, method, expected);
     dm_session_free(session);
 
     const int32_t *texts[n_text], *rest[n_text];
     const size_t first[n_text] = {250, 3, 77};
     size_t left[n_text];
     for (size_t s = 0; s < n_text; s++) {
-        sessions[s] = new_session(model, context);
+        sessions[s] = new_session(model, method);
         texts[s] = ids + (n_text - 1 - s) * n_token; /* the first text comes last */
         rest[s] = texts[s] + first[s];
         left[s] = n_token - first[s];
     }
     require(dm_append_many(sessions, n_text, texts, first, &error), &error);
     require(dm_append_many(sessions, n_text, rest, left, &error), &error);
-    expect_alike(sessions[n_text - 1], context, expected);
+    expect_alike(sessions[n_text - 1], method, expected);
     for (size_t s = 0; s < n_text; s++)
         dm_session_free(sessions[s]);
 }
@@ -175,9 +175,9 @@ static void check_splits(const dm_context_options *context, const struct outcome
 static void test_any_split(void **state) {
     (void)state;
     for (int i = 0; i < 2; i++) {
-        const dm_context_options context = context_of(scores[i]);
-        struct outcome expected = read_first(&context);
-        check_splits(&context, &expected);
+        const dm_method_options method = method_of(scores[i]);
+        struct outcome expected = read_first(&method);
+        check_splits(&method, &expected);
         free_outcome(&expected);
     }
 }
@@ -187,12 +187,12 @@ static void test_in_training(void **state) {
     (void)state;
     const size_t start[] = {0, n_token, n_token + 150, n_text * n_token};
     for (int i = 0; i < 2; i++) {
-        const dm_context_options context = context_of(scores[i]);
+        const dm_method_options method = method_of(scores[i]);
         float weight[n_text * n_token] = {0};
         double sum = 0;
         for (size_t s = 0; s < n_text; s++) {
             float logits[7 * vocab_size];
-            dm_session *session = new_session(model, &context);
+            dm_session *session = new_session(model, &method);
             read_text(session, ids + start[s], start[s + 1] - start[s]);
             close_text(session, 7, logits);
             dm_session_free(session);
@@ -207,7 +207,7 @@ static void test_in_training(void **state) {
         dm_training_loss loss = DM_TRAINING_LOSS_INIT;
         dm_trainer *trainer;
         dm_error error;
-        options.context = &context;
+        options.method = &method;
         batch.n_sequence = n_text, batch.start = start, batch.ids = ids, batch.weight = weight;
         require(dm_trainer_new(directory, &options, &trainer, &error), &error);
         require(dm_trainer_evaluate(trainer, &batch, &loss, &error), &error);

@@ -69,18 +69,18 @@ static int set_up(void **state) {
     int32_t ids[40];
     float logits[vocab_size];
     dm_error error;
-    dm_context_options context = DM_CONTEXT_OPTIONS_INIT;
-    context.method = DM_CONTEXT_DECIMATE;
-    context.layers = layers;
-    context.n_layer = 2;
-    context.base_length = 5;
-    context.min_length = 2;
+    dm_method_options method = DM_METHOD_OPTIONS_INIT;
+    method.kind = DM_METHOD_DECIMATE;
+    method.layers = layers;
+    method.n_layer = 2;
+    method.base_length = 5;
+    method.min_length = 2;
     test_make_directory(parent);
     model = load_model(make_checkpoint(parent, &shape, 1), NULL, 1);
     stranger = load_model(make_checkpoint(parent, &other, 2), NULL, 1);
     for (int i = 0; i < 40; i++)
         ids[i] = i * 5 % vocab_size;
-    dm_session *session = new_session(model, &context);
+    dm_session *session = new_session(model, &method);
     read_text(session, ids, 40);
     close_text(session, 1, logits);
     for (int i = 0; i < 2; i++)

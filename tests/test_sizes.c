@@ -158,14 +158,14 @@ static void note_first(const dm_probe_view *view, void *user) {
 }
 
 /* Read, closed, saved, restored, gone on with a step and more text. */
-static struct outcome read_through_file(const dm_model *model, const dm_context_options *context,
+static struct outcome read_through_file(const dm_model *model, const dm_method_options *method,
                                         const int32_t *ids, bool far) {
     char path[TEST_MAX_PATH];
     float logits[vocab_size];
     size_t first = SIZE_MAX;
     dm_error error;
     snprintf(path, sizeof path, "%s", test_join(parent, "session"));
-    dm_session *session = new_session(model, context);
+    dm_session *session = new_session(model, method);
     if (far)
         go_far(session);
     dm_session_set_probe(session, note_first, &first);
@@ -177,7 +177,7 @@ static struct outcome read_through_file(const dm_model *model, const dm_context_
     require(dm_session_restore(model, path, &session, &error), &error);
     require(dm_session_step(session, ids[900], logits, &error), &error);
     read_text(session, ids + 901, n_id - 901);
-    struct outcome outcome = outcome_of(session, context, vocab_size);
+    struct outcome outcome = outcome_of(session, method, vocab_size);
     assert_int_equal(dm_session_n_token(session), (far ? far_token : 0) + n_id);
     dm_session_free(session);
     return outcome;
@@ -192,16 +192,16 @@ static void test_far_positions(void **state) {
     int32_t *ids = random_ids(&random, n_id, vocab_size);
     dm_model *model = load_model(make_checkpoint(parent, &small, 1), NULL, 1);
     for (size_t i = 0; i <= sizeof scores / sizeof *scores; i++) {
-        dm_context_options context = DM_CONTEXT_OPTIONS_INIT;
+        dm_method_options method = DM_METHOD_OPTIONS_INIT;
         bool keep_last = i == sizeof scores / sizeof *scores;
-        context.method = keep_last ? DM_CONTEXT_KEEP_LAST : DM_CONTEXT_DECIMATE;
-        context.score = scores[keep_last ? 0 : i];
-        context.layers = layers;
-        context.n_layer = 2;
-        context.base_length = 200;
-        context.keep_tail = 3;
-        struct outcome near = read_through_file(model, &context, ids, false);
-        struct outcome far = read_through_file(model, &context, ids, true);
+        method.kind = keep_last ? DM_METHOD_KEEP_LAST : DM_METHOD_DECIMATE;
+        method.score = scores[keep_last ? 0 : i];
+        method.layers = layers;
+        method.n_layer = 2;
+        method.base_length = 200;
+        method.keep_tail = 3;
+        struct outcome near = read_through_file(model, &method, ids, false);
+        struct outcome far = read_through_file(model, &method, ids, true);
         for (size_t t = 0; t < near.n_kept[0]; t++)
             near.kept[0][t] += far_token;
         expect_same_bits(&far, &near);
@@ -216,7 +216,7 @@ static void test_far_positions(void **state) {
 static void test_too_long_a_text(void **state) {
     (void)state;
     const int32_t ids[5] = {0};
-    const dm_context_options plain = DM_CONTEXT_OPTIONS_INIT;
+    const dm_method_options plain = DM_METHOD_OPTIONS_INIT;
     dm_model *model = load_model(make_checkpoint(parent,
                                                  &(struct shape){.name = "end",
                                                                  .n_layer = 1,
@@ -301,23 +301,23 @@ static void check_shape(const struct shape *shape) {
     require(dm_calibrate(model, ids, 90, &calibration, path, &error), &error);
     dm_model_free(model);
     const size_t layers[] = {shape->n_layer - 1, (shape->n_layer - 1) / 2};
-    dm_context_options context = DM_CONTEXT_OPTIONS_INIT;
-    context.method = DM_CONTEXT_DECIMATE;
-    context.score = DM_SCORE_GLOBAL;
-    context.layers = layers;
-    context.n_layer = shape->n_layer > 1 ? 2 : 1;
-    context.base_length = 30;
+    dm_method_options method = DM_METHOD_OPTIONS_INIT;
+    method.kind = DM_METHOD_DECIMATE;
+    method.score = DM_SCORE_GLOBAL;
+    method.layers = layers;
+    method.n_layer = shape->n_layer > 1 ? 2 : 1;
+    method.base_length = 30;
     for (size_t i = 0; i < sizeof cpus / sizeof *cpus; i++) {
         if (!has_cpu(cpus[i]))
             continue;
         model = load_model(path, cpus[i], 2);
-        dm_session *session = new_session(model, &context);
+        dm_session *session = new_session(model, &method);
         read_text(session, ids, 50);
         require(dm_session_save(session, file, &error), &error);
         dm_session_free(session);
         require(dm_session_restore(model, file, &session, &error), &error);
         read_text(session, ids + 50, 40);
-        struct outcome outcome = outcome_of(session, &context, shape->vocab_size);
+        struct outcome outcome = outcome_of(session, &method, shape->vocab_size);
         dm_session_free(session);
         dm_model_free(model);
         if (i == 0) {

@@ -119,16 +119,16 @@ static dm_status open_session(void *options, dm_error *error) {
     dm_session_free(made);
     return status;
 }
-static dm_status set_context(void *options, dm_error *error) {
-    return dm_trainer_set_context(trainer, options, error);
+static dm_status set_method(void *options, dm_error *error) {
+    return dm_trainer_set_method(trainer, options, error);
 }
 static dm_status calibrate(void *options, dm_error *error) {
     return dm_calibrate(model, ids, 8, options, parent, error);
 }
-static dm_status calibrate_with(void *context, dm_error *error) {
+static dm_status calibrate_with(void *method, dm_error *error) {
     dm_calibration_options options = DM_CALIBRATION_OPTIONS_INIT;
     options.length = 4;
-    options.context = context;
+    options.method = method;
     return dm_calibrate(model, ids, 8, &options, parent, error);
 }
 static dm_status start_trainer(void *options, dm_error *error) {
@@ -137,9 +137,9 @@ static dm_status start_trainer(void *options, dm_error *error) {
     dm_trainer_free(made);
     return status;
 }
-static dm_status start_with(void *context, dm_error *error) {
+static dm_status start_with(void *method, dm_error *error) {
     dm_trainer_options options = DM_TRAINER_OPTIONS_INIT;
-    options.context = context;
+    options.method = method;
     return start_trainer(&options, error);
 }
 static dm_status accumulate(void *batch, dm_error *error) {
@@ -157,8 +157,13 @@ static dm_status get_info(void *info, dm_error *error) {
 static dm_status get_trainer_info(void *info, dm_error *error) {
     return dm_trainer_get_info(trainer, info, error);
 }
-static dm_status get_context(void *context, dm_error *error) {
-    return dm_model_default_context(model, context, error);
+static dm_status get_method(void *method, dm_error *error) {
+    return dm_model_default_method(model, method, error);
+}
+static dm_status get_setting(void *setting, dm_error *error) {
+    dm_method_kind found;
+    dm_status status = dm_method_find("mamba-extend", &found, error);
+    return status ? status : dm_method_get_setting(found, 0, setting, error);
 }
 static dm_status get_loss(void *loss, dm_error *error) {
     dm_training_batch batch = DM_TRAINING_BATCH_INIT;
@@ -215,7 +220,8 @@ static void check_sizes(const struct trial *trial) {
 static void every_function_keeps_the_rule(void **state) {
     (void)state;
     const dm_model_options load_options = DM_MODEL_OPTIONS_INIT;
-    const dm_context_options context = DM_CONTEXT_OPTIONS_INIT;
+    const dm_method_options method = DM_METHOD_OPTIONS_INIT;
+    const dm_method_setting setting = DM_METHOD_SETTING_INIT;
     const dm_trainer_options trainer_options = DM_TRAINER_OPTIONS_INIT;
     const dm_sampler_options sampler = DM_SAMPLER_OPTIONS_INIT;
     const dm_model_info info = DM_MODEL_INFO_INIT;
@@ -227,16 +233,17 @@ static void every_function_keeps_the_rule(void **state) {
     batch.n_sequence = 1, batch.start = start, batch.ids = ids;
     const struct trial trials[] = {
         {DM_KIND(dm_model_options), &load_options, load, false},
-        {DM_KIND(dm_context_options), &context, open_session, false},
-        {DM_KIND(dm_context_options), &context, set_context, false},
-        {DM_KIND(dm_context_options), &context, start_with, false},
-        {DM_KIND(dm_context_options), &context, calibrate_with, false},
+        {DM_KIND(dm_method_options), &method, open_session, false},
+        {DM_KIND(dm_method_options), &method, set_method, false},
+        {DM_KIND(dm_method_options), &method, start_with, false},
+        {DM_KIND(dm_method_options), &method, calibrate_with, false},
         {DM_KIND(dm_calibration_options), &calibration, calibrate, false},
         {DM_KIND(dm_trainer_options), &trainer_options, start_trainer, false},
         {DM_KIND(dm_sampler_options), &sampler, make_sampler, false},
         {DM_KIND(dm_model_info), &info, get_info, true},
         {DM_KIND(dm_model_info), &info, get_trainer_info, true},
-        {DM_KIND(dm_context_options), &context, get_context, true},
+        {DM_KIND(dm_method_options), &method, get_method, true},
+        {DM_KIND(dm_method_setting), &setting, get_setting, true},
         {DM_KIND(dm_training_batch), &batch, accumulate, false},
         {DM_KIND(dm_training_loss), &loss, get_loss, true},
         {DM_KIND(dm_step_stats), &stats, get_stats, true},

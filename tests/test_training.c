@@ -22,7 +22,7 @@ struct scene {
     char model[TEST_MAX_PATH];
     int32_t ids[N_TOKEN];
     float weight[N_TOKEN];
-    dm_context_options context;
+    dm_method_options method;
     dm_trainer_options options;
     dm_training_batch batch;
 };
@@ -30,7 +30,7 @@ struct scene {
 static void fill(struct scene *scene) {
     struct dm_random random;
     dm_random_seed(&random, 8);
-    *scene = (struct scene){.context = DM_CONTEXT_OPTIONS_INIT,
+    *scene = (struct scene){.method = DM_METHOD_OPTIONS_INIT,
                             .options = DM_TRAINER_OPTIONS_INIT,
                             .batch = DM_TRAINING_BATCH_INIT};
     snprintf(scene->model, sizeof scene->model, "%s", make_checkpoint(test_directory, &shape, 5));
@@ -38,10 +38,10 @@ static void fill(struct scene *scene) {
         scene->ids[t] = (int32_t)dm_random_below(&random, shape.vocab_size);
         scene->weight[t] = t % 5 == 0 ? 0 : (float)(t % 7) / 4;
     }
-    scene->context.method = DM_CONTEXT_DECIMATE;
-    scene->context.layers = layers, scene->context.n_layer = 2;
-    scene->context.base_length = 20, scene->context.beta = 0.5, scene->context.min_length = 3;
-    scene->options.context = &scene->context;
+    scene->method.kind = DM_METHOD_DECIMATE;
+    scene->method.layers = layers, scene->method.n_layer = 2;
+    scene->method.base_length = 20, scene->method.beta = 0.5, scene->method.min_length = 3;
+    scene->options.method = &scene->method;
     scene->options.learning_rate = 3e-3;
     scene->options.n_thread = 2;
     scene->batch.n_sequence = N_SEQUENCE, scene->batch.start = start;
@@ -94,9 +94,9 @@ static double session_loss(const struct scene *scene, const dm_model *model, siz
                            double *weight) {
     size_t n = start[s + 1] - start[s], n_last = tails[s] < n ? tails[s] : n;
     size_t vocab_size = vocab_of(model);
-    dm_context_options context = scene->context;
-    context.keep_tail = n_last;
-    dm_session *session = new_session(model, &context);
+    dm_method_options method = scene->method;
+    method.keep_tail = n_last;
+    dm_session *session = new_session(model, &method);
     float *logits = some(n_last * vocab_size, sizeof *logits);
     read_text(session, scene->ids + start[s], n);
     close_text(session, n_last, logits);
@@ -410,7 +410,7 @@ static void test_export(void **state) {
     struct scene scene;
     dm_model *model;
     dm_error error;
-    dm_context_options context = DM_CONTEXT_OPTIONS_INIT;
+    dm_method_options method = DM_METHOD_OPTIONS_INIT;
     fill(&scene);
     for (size_t s = 0; s < N_SEQUENCE; s++)
         for (size_t t = start[s]; t < start[s + 1]; t++)
@@ -421,11 +421,11 @@ static void test_export(void **state) {
     check_export(&scene, "exported-lora");
     /* how it was trained is how it is read by default */
     require(dm_model_load(test_join(test_directory, "exported"), NULL, &model, &error), &error);
-    require(dm_model_default_context(model, &context, &error), &error);
-    assert_int_equal(context.method, DM_CONTEXT_DECIMATE);
-    assert_int_equal(context.n_layer, 2);
-    assert_int_equal(context.base_length, 20);
-    assert_int_equal(context.keep_tail, 1);
+    require(dm_model_default_method(model, &method, &error), &error);
+    assert_int_equal(method.kind, DM_METHOD_DECIMATE);
+    assert_int_equal(method.n_layer, 2);
+    assert_int_equal(method.base_length, 20);
+    assert_int_equal(method.keep_tail, 1);
     dm_model_free(model);
 }
 
@@ -552,15 +552,15 @@ static void test_odd_requests(void **state) {
     assert_int_equal(dm_trainer_save(trainer, test_join(test_directory, "note"), "caf\xe9", &error),
                      DM_ERROR_ARGUMENT);
     /* what was decimated before is not, from now on */
-    dm_context_options context = DM_CONTEXT_OPTIONS_INIT;
+    dm_method_options method = DM_METHOD_OPTIONS_INIT;
     dm_model *model;
     char exported[TEST_MAX_PATH], saved[TEST_MAX_PATH];
     snprintf(exported, sizeof exported, "%s", test_join(test_directory, "plain"));
-    require(dm_trainer_set_context(trainer, NULL, &error), &error);
+    require(dm_trainer_set_method(trainer, NULL, &error), &error);
     require(dm_trainer_export(trainer, exported, DM_DTYPE_F32, &error), &error);
     require(dm_model_load(exported, NULL, &model, &error), &error);
-    require(dm_model_default_context(model, &context, &error), &error);
-    assert_int_equal(context.method, DM_CONTEXT_NONE);
+    require(dm_model_default_method(model, &method, &error), &error);
+    assert_int_equal(method.kind, DM_METHOD_NONE);
     dm_model_free(model);
     dm_trainer_free(trainer);
     /* an alpha with more digits than a JSON number keeps; ranks that no matrix has */

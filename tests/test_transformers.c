@@ -11,7 +11,7 @@ enum { n_folder = sizeof folders / sizeof *folders };
 static double worst_difference(const char *directory, const char *cpu, dm_dtype dtype) {
     struct dm_safetensors expected;
     dm_model_options options = DM_MODEL_OPTIONS_INIT;
-    dm_context_options plain = DM_CONTEXT_OPTIONS_INIT;
+    dm_method_options plain = DM_METHOD_OPTIONS_INIT;
     dm_model *model;
     dm_error error;
     options.cpu = cpu;

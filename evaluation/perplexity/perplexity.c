@@ -37,7 +37,7 @@ static dm_status open_reading(struct reading *reading, const struct perplexity *
     reading->ids = calloc(n_id, sizeof *reading->ids);
     if (!reading->logits || !reading->ids)
         return fail_memory(error, "the logits");
-    dm_status status = dm_session_new(task->model, task->context, &reading->session, error);
+    dm_status status = dm_session_new(task->model, task->method, &reading->session, error);
     if (!status && task->tokenizer)
         status = dm_decoder_new(task->tokenizer, 1, &reading->decoder, error);
     return status;

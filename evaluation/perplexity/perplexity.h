@@ -8,10 +8,10 @@
 
 struct perplexity {
     const dm_model *model;
-    const dm_context_options *context;
+    const dm_method_options *method;
     size_t vocab_size;
     const dm_tokenizer *tokenizer; /* whose bytes are counted; NULL: these are unknown */
-    size_t target;                 /* tokens scored at a time; context->keep_tail >= target + 1 */
+    size_t target;                 /* tokens scored at a time; method->keep_tail >= target + 1 */
     void (*progress)(size_t n_read, void *user);
     void *user;
 };

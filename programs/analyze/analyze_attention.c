@@ -108,7 +108,7 @@ static bool read_text_once(const struct attention *attention, struct scan_inputs
     const struct analyze_input *input = attention->input;
     struct progress progress;
     const struct scan_reading reading = {.model = input->model,
-                                         .context = &input->context,
+                                         .method = &input->method,
                                          .ids = input->ids,
                                          .n_id = attention->length,
                                          .progress = show_progress,
@@ -128,7 +128,7 @@ static bool read_text_once(const struct attention *attention, struct scan_inputs
 
 static void print_summary(const struct attention *attention, const char *folder) {
     char reading[reading_size];
-    analyze_reading(&attention->input->context, reading);
+    analyze_reading(&attention->input->method, reading);
     printf("%zu tokens, %s; %zu of %zu channels\n", attention->length, reading,
            attention->n_channel, attention->input->info.d_inner);
     printf("layer   tokens   largest entry   largest of %zu x %zu means\n", attention->n_bin,
@@ -210,9 +210,9 @@ static bool analyze(struct settings *settings, struct attention *attention) {
 
 static int run(int n_argument, char **arguments) {
     struct settings settings = {.length = 2048, .most_bins = 512, .floor = -3};
-    struct option model_options[n_model_option], context_options[n_context_option];
+    struct option model_options[n_model_option], method_options[n_method_option];
     model_flags_table(&settings.input.model_flags, model_options);
-    context_flags_table(&settings.input.context_flags, context_options);
+    method_flags_table(&settings.input.method_flags, method_options);
     const struct option options[] = {
         {OPTION_TEXT, "text", &settings.input.text, "FILE", .help = "the text; -: standard input"},
         {OPTION_SIZE, "length", &settings.length, "N",
@@ -236,7 +236,7 @@ static int run(int n_argument, char **arguments) {
         {.kind = OPTION_END},
     };
     const struct option_group groups[] = {
-        {"Options", options}, {CONTEXT_TITLE, context_options}, {"Model", model_options}, {0}};
+        {"Options", options}, {METHOD_TITLE, method_options}, {"Model", model_options}, {0}};
     enum options_result result = options_read(&analyze_attention_command, groups, n_argument,
                                               arguments, &settings.input.directory);
     if (result != OPTIONS_READ)

@@ -30,9 +30,9 @@ static json_t *describe(const struct attention *attention) {
     for (size_t c = 0; c < attention->n_channel; c++)
         json_array_append_new(channels, json_size(c * attention->step));
     return json_pack("{ss ss so so so so sf so}", "model", attention->input->directory, "text",
-                     attention->input->text, "tokens", json_size(attention->length), "context",
-                     context_to_json(&attention->input->context), "channels", channels, "bins",
-                     json_size(attention->n_bin), "floor", attention->floor, "layers",
+                     attention->input->text, "tokens", json_size(attention->length), "method",
+                     method_options_to_json(&attention->input->method), "channels", channels,
+                     "bins", json_size(attention->n_bin), "floor", attention->floor, "layers",
                      describe_layers(attention));
 }
 

@@ -18,7 +18,7 @@ static size_t tick_step(size_t length, size_t most) {
 
 static void write_titles(const struct attention *attention, FILE *stream) {
     char reading[reading_size], text[2 * reading_size];
-    analyze_reading(&attention->input->context, reading);
+    analyze_reading(&attention->input->method, reading);
     fputs("model = ", stream);
     script_write_text(stream, attention->input->directory, 60, false);
     fputs("\ntext = ", stream);

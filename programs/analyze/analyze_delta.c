@@ -57,7 +57,7 @@ const char *delta_score_title(const struct delta *delta) {
         [DM_SCORE_MEAN] = "mean of Delta",
         [DM_SCORE_GLOBAL] = "norm of Delta over the slow channels",
     };
-    return titles[delta->input->context.score];
+    return titles[delta->input->method.score];
 }
 
 static int compare_reals(const void *a, const void *b) {
@@ -90,16 +90,16 @@ static bool choose_ranges(struct delta *delta) {
 }
 
 static bool list_dropping(struct delta *delta) {
-    const dm_context_options *context = &delta->input->context;
-    delta->n_dropping = context->method == DM_CONTEXT_NONE ? 0 : context->n_layer;
+    const dm_method_options *method = &delta->input->method;
+    delta->n_dropping = method->kind == DM_METHOD_NONE ? 0 : method->n_layer;
     delta->dropping = calloc(delta->n_dropping + 1, sizeof *delta->dropping);
     if (!delta->dropping)
         return fail_memory();
     for (size_t i = 0; i < delta->n_dropping; i++) {
         size_t place = i;
-        for (; place && delta->dropping[place - 1] > context->layers[i]; place--)
+        for (; place && delta->dropping[place - 1] > method->layers[i]; place--)
             delta->dropping[place] = delta->dropping[place - 1];
-        delta->dropping[place] = context->layers[i];
+        delta->dropping[place] = method->layers[i];
     }
     return true;
 }
@@ -107,9 +107,9 @@ static bool list_dropping(struct delta *delta) {
 /* ---- The work ---- */
 
 /* Whether it is a score of Delta, which is what the map shows. */
-static bool check_score(const dm_context_options *context) {
-    return context->score <= DM_SCORE_GLOBAL ||
-           fail("--score %s: it is no score of Delta", score_name(context->score));
+static bool check_score(const dm_method_options *method) {
+    return method->score <= DM_SCORE_GLOBAL ||
+           fail("--score %s: it is no score of Delta", score_name(method->score));
 }
 
 static bool choose_length(const struct settings *settings, struct delta *delta) {
@@ -146,7 +146,7 @@ static bool read_map(struct delta *delta) {
                             info->d_inner, &channels, &error))
         return fail("%s", error.message);
     const struct delta_reading reading = {.model = input->model,
-                                          .context = &input->context,
+                                          .method = &input->method,
                                           .ids = input->ids,
                                           .n_id = delta->length,
                                           .channels = channels,
@@ -161,7 +161,7 @@ static bool read_map(struct delta *delta) {
 
 static bool analyze(struct settings *settings, struct delta *delta) {
     struct output_folder folder = {0};
-    bool fine = analyze_input_open(&settings->input) && check_score(&settings->input.context) &&
+    bool fine = analyze_input_open(&settings->input) && check_score(&settings->input.method) &&
                 choose_length(settings, delta) && list_dropping(delta) && make_text(delta) &&
                 output_folder_open(&folder, settings->output, "delta.json", "a map of Delta") &&
                 read_map(delta) && choose_ranges(delta) && delta_write(delta, folder.path);
@@ -185,9 +185,9 @@ static void release(struct delta *delta) {
 
 static int run(int n_argument, char **arguments) {
     struct settings settings = {.length = 2048, .most_bins = 1000};
-    struct option model_options[n_model_option], context_options[n_context_option];
+    struct option model_options[n_model_option], method_options[n_method_option];
     model_flags_table(&settings.input.model_flags, model_options);
-    context_flags_table(&settings.input.context_flags, context_options);
+    method_flags_table(&settings.input.method_flags, method_options);
     const struct option options[] = {
         {OPTION_TEXT, "text", &settings.input.text, "FILE", .help = "the text; -: standard input"},
         {OPTION_SIZE, "length", &settings.length, "N",
@@ -206,7 +206,7 @@ static int run(int n_argument, char **arguments) {
         {.kind = OPTION_END},
     };
     const struct option_group groups[] = {
-        {"Options", options}, {CONTEXT_TITLE, context_options}, {"Model", model_options}, {0}};
+        {"Options", options}, {METHOD_TITLE, method_options}, {"Model", model_options}, {0}};
     enum options_result result = options_read(&analyze_delta_command, groups, n_argument, arguments,
                                               &settings.input.directory);
     if (result != OPTIONS_READ)

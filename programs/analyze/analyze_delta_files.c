@@ -94,9 +94,9 @@ static json_t *describe(const struct delta *delta) {
                       drawn ? json_number_or_null(delta->high[layer]) : json_null()));
     }
     return json_pack("{ss ss so so ss so so}", "model", delta->input->directory, "text",
-                     delta->input->text, "tokens", json_size(delta->length), "context",
-                     context_to_json(&delta->input->context), "score",
-                     score_name(delta->input->context.score), "bins", json_size(delta->n_bin),
+                     delta->input->text, "tokens", json_size(delta->length), "method",
+                     method_options_to_json(&delta->input->method), "score",
+                     score_name(delta->input->method.score), "bins", json_size(delta->n_bin),
                      "layers", layers);
 }
 

@@ -216,7 +216,7 @@ static void fill_page(const void *what, FILE *stream) {
     const struct page *page = what;
     const struct delta *delta = page->delta;
     char reading[reading_size];
-    analyze_reading(&delta->input->context, reading);
+    analyze_reading(&delta->input->method, reading);
     fputs("<!DOCTYPE html>\n<html>\n<head>\n<meta charset=\"utf-8\">\n"
           "<meta name=\"viewport\" content=\"width=device-width\">\n<title>Delta: ",
           stream);

@@ -6,7 +6,7 @@
 
 static void write_titles(const struct delta *delta, FILE *stream) {
     char reading[reading_size], text[2 * reading_size];
-    analyze_reading(&delta->input->context, reading);
+    analyze_reading(&delta->input->method, reading);
     fputs("model = ", stream);
     script_write_text(stream, delta->input->directory, 60, false);
     fputs("\ntext = ", stream);

@@ -11,7 +11,7 @@ static double percent(size_t part, size_t whole) {
 
 void delta_print_table(const struct delta *delta) {
     char reading[reading_size];
-    analyze_reading(&delta->input->context, reading);
+    analyze_reading(&delta->input->method, reading);
     printf("%zu token%s, %s\n", delta->length, delta->length == 1 ? "" : "s", reading);
     if (!delta->n_dropping) {
         printf("no layer drops tokens\n");

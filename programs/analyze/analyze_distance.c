@@ -96,7 +96,7 @@ static bool measure(const struct analyze_input *input, struct distances *distanc
     progress_start(&counting.progress, "reading", total);
     for (size_t k = 0; k < distances->n_length && !status; k++) {
         const struct scan_reading reading = {.model = input->model,
-                                             .context = &input->context,
+                                             .method = &input->method,
                                              .ids = input->ids,
                                              .n_id = distances->lengths[k],
                                              .progress = show_progress,
@@ -114,10 +114,9 @@ static bool measure(const struct analyze_input *input, struct distances *distanc
 static bool analyze(struct settings *settings, struct distances *distances) {
     struct analyze_input *input = &settings->input;
     struct output_folder folder = {0};
-    bool fine =
-        analyze_input_open(input) &&
-        context_flags_need_tail(&input->context_flags, settings->n_query, &input->context) &&
-        choose_lengths(settings) && make_room(settings, distances);
+    bool fine = analyze_input_open(input) &&
+                method_flags_need_tail(&input->method_flags, settings->n_query, &input->method) &&
+                choose_lengths(settings) && make_room(settings, distances);
     if (fine && settings->output)
         fine = output_folder_open(&folder, settings->output, "distance.json",
                                   "a measurement of distances");
@@ -131,9 +130,9 @@ static bool analyze(struct settings *settings, struct distances *distances) {
 
 static int run(int n_argument, char **arguments) {
     struct settings settings = {.n_query = 16};
-    struct option model_options[n_model_option], context_options[n_context_option];
+    struct option model_options[n_model_option], method_options[n_method_option];
     model_flags_table(&settings.input.model_flags, model_options);
-    context_flags_table(&settings.input.context_flags, context_options);
+    method_flags_table(&settings.input.method_flags, method_options);
     const struct option options[] = {
         {OPTION_TEXT, "text", &settings.input.text, "FILE", .help = "the text; -: standard input"},
         {OPTION_SIZES, "lengths", &settings.lengths, "LIST",
@@ -151,7 +150,7 @@ static int run(int n_argument, char **arguments) {
         {.kind = OPTION_END},
     };
     const struct option_group groups[] = {
-        {"Options", options}, {CONTEXT_TITLE, context_options}, {"Model", model_options}, {0}};
+        {"Options", options}, {METHOD_TITLE, method_options}, {"Model", model_options}, {0}};
     enum options_result result = options_read(&analyze_distance_command, groups, n_argument,
                                               arguments, &settings.input.directory);
     if (result != OPTIONS_READ)
@@ -166,7 +165,7 @@ static int run(int n_argument, char **arguments) {
     }
     struct distances distances = {
         .input = &settings.input, .n_query = settings.n_query, .trained = settings.trained};
-    settings.input.context_flags.trained = settings.trained;
+    settings.input.method_flags.trained = settings.trained;
     bool fine = analyze(&settings, &distances);
     free(distances.channels);
     free(distances.means);

@@ -62,7 +62,7 @@ bool distances_print(const struct distances *distances) {
         return false;
     }
     fill_sheet(distances, &sheet, names);
-    analyze_reading(&distances->input->context, reading);
+    analyze_reading(&distances->input->method, reading);
     printf("Mean distance in tokens, at the last %zu token%s of texts of so many tokens; %s\n\n",
            distances->n_query, distances->n_query == 1 ? "" : "s", reading);
     sheet_print(&sheet, stdout, terminal_width());
@@ -95,12 +95,12 @@ json_t *distances_json(const struct distances *distances) {
         else if (!json_object_set_new(row, "layer", json_size(l)))
             json_array_append_new(layers, row);
     }
-    return json_pack("{ss ss so so so so so so sf}", "model", distances->input->directory, "text",
-                     distances->input->text, "context", context_to_json(&distances->input->context),
-                     "queries", json_size(distances->n_query), "trained",
-                     distances->trained ? json_size(distances->trained) : json_null(), "lengths",
-                     lengths, "layers", layers, "mean", mean, "ends_below_growth",
-                     receptive_field_growth);
+    return json_pack(
+        "{ss ss so so so so so so sf}", "model", distances->input->directory, "text",
+        distances->input->text, "method", method_options_to_json(&distances->input->method),
+        "queries", json_size(distances->n_query), "trained",
+        distances->trained ? json_size(distances->trained) : json_null(), "lengths", lengths,
+        "layers", layers, "mean", mean, "ends_below_growth", receptive_field_growth);
 }
 
 static void fill_table(const void *what, FILE *stream) {

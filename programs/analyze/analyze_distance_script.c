@@ -6,7 +6,7 @@
 
 static void write_texts(const struct distances *distances, FILE *stream) {
     char reading[reading_size], text[2 * reading_size];
-    analyze_reading(&distances->input->context, reading);
+    analyze_reading(&distances->input->method, reading);
     fputs("model = ", stream);
     script_write_text(stream, distances->input->directory, 60, false);
     fputs("\ntext = ", stream);

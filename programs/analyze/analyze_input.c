@@ -26,7 +26,7 @@ bool analyze_input_open(struct analyze_input *input) {
     dm_tokenizer *tokenizer = NULL;
     bool fine = load_tokenizer(input->directory, &tokenizer) && encode(input, tokenizer) &&
                 load_model(input->directory, &input->model_flags, &input->model, &input->info) &&
-                context_flags_resolve(&input->context_flags, input->model, &input->context);
+                method_flags_resolve(&input->method_flags, input->model, &input->method);
     dm_tokenizer_free(tokenizer);
     return fine;
 }
@@ -38,22 +38,27 @@ void analyze_input_close(struct analyze_input *input) {
     input->model = NULL;
 }
 
-void analyze_reading(const dm_context_options *context, char text[reading_size]) {
-    if (context->method == DM_CONTEXT_NONE) {
+void analyze_reading(const dm_method_options *method, char text[reading_size]) {
+    if (method->kind == DM_METHOD_NONE) {
         snprintf(text, reading_size, "plain Mamba");
         return;
     }
+    if (!dm_method_drops_tokens(method->kind)) {
+        char values[reading_size];
+        method_values_text(method, values, sizeof values);
+        snprintf(text, reading_size, "%s%.*s", dm_method_name(method->kind), reading_size / 2,
+                 values);
+        return;
+    }
     size_t n = 0;
-    n += (size_t)snprintf(text, reading_size, "%s at layer%s ", method_name(context->method),
-                          context->n_layer == 1 ? "" : "s");
-    for (size_t i = 0; i < context->n_layer && n < reading_size; i++)
-        n +=
-            (size_t)snprintf(text + n, reading_size - n, "%s%zu", i ? "," : "", context->layers[i]);
+    n += (size_t)snprintf(text, reading_size, "%s at layer%s ", dm_method_name(method->kind),
+                          method->n_layer == 1 ? "" : "s");
+    for (size_t i = 0; i < method->n_layer && n < reading_size; i++)
+        n += (size_t)snprintf(text + n, reading_size - n, "%s%zu", i ? "," : "", method->layers[i]);
     if (n < reading_size)
-        n +=
-            (size_t)snprintf(text + n, reading_size - n, ", base length %zu", context->base_length);
-    if (n < reading_size && context->method == DM_CONTEXT_DECIMATE)
-        snprintf(text + n, reading_size - n, ", score %s", score_name(context->score));
+        n += (size_t)snprintf(text + n, reading_size - n, ", base length %zu", method->base_length);
+    if (n < reading_size && method->kind == DM_METHOD_DECIMATE)
+        snprintf(text + n, reading_size - n, ", score %s", score_name(method->score));
 }
 
 static bool write_text(const char *folder, const char *name, const char *text, size_t n_byte) {

@@ -5,7 +5,7 @@
 
 #include <stdio.h>
 
-#include "cli/context_flags.h"
+#include "cli/method_flags.h"
 #include "cli/model_flags.h"
 
 extern const struct command analyze_attention_command, analyze_distance_command;
@@ -14,11 +14,11 @@ struct analyze_input {
     /* the flags */
     const char *directory, *text;
     struct model_flags model_flags;
-    struct context_flags context_flags;
+    struct method_flags method_flags;
     /* what they name */
     dm_model *model;
     dm_model_info info;
-    dm_context_options context;
+    dm_method_options method;
     int32_t *ids; /* [n_id], n_id >= 1 */
     size_t n_id;
 };
@@ -29,7 +29,7 @@ void analyze_input_close(struct analyze_input *input);
 
 enum { reading_size = 240 };
 /* How the text is read, as titles say it: "plain Mamba", or "decimate at layers 2,3 ...". */
-void analyze_reading(const dm_context_options *context, char text[reading_size]);
+void analyze_reading(const dm_method_options *method, char text[reading_size]);
 
 /* Writes FOLDER/<name>, whole or not at all, from what `fill` writes to its stream. */
 typedef void analyze_fill(const void *what, FILE *stream);

@@ -27,7 +27,7 @@ static bool check_column(const struct sweep *sweep, const struct report *report)
     return fine;
 }
 
-static int analyze(struct sweep *sweep, const struct context_flags *fixed, const char *levels,
+static int analyze(struct sweep *sweep, const struct method_flags *fixed, const char *levels,
                    const struct evaluate_flags *flags) {
     struct evaluate_run run = {.flags = flags};
     bool ready = evaluate_run_load(&run) && sweep_methods(sweep, fixed, levels, &run) &&
@@ -41,9 +41,9 @@ static int analyze(struct sweep *sweep, const struct context_flags *fixed, const
 
 static int run_task(const struct evaluate_task *kind, int n_argument, char **arguments) {
     struct evaluate_flags flags;
-    struct context_flags fixed;
+    struct method_flags fixed;
     struct option task_options[most_task_option], evaluate_options[n_evaluate_option];
-    struct option model_options[n_model_option], context_options[n_context_option];
+    struct option model_options[n_model_option], method_options[n_method_option];
     struct sweep sweep = {.n_point = 0};
     const char *swept = "layer", *levels = NULL;
     char name[80];
@@ -52,7 +52,7 @@ static int run_task(const struct evaluate_task *kind, int n_argument, char **arg
     flags.kind = kind;
     kind->flags(&flags.task, task_options);
     model_flags_table(&flags.model, model_options);
-    context_flags_table(&fixed, context_options);
+    method_flags_table(&fixed, method_options);
     const struct option sweep_options[] = {
         {OPTION_TEXT, "sweep", &swept, "WHAT",
          .help = "layer (each alone, or layer=1,2), base-length=512,1024, beta=0.5,0.83,1, or "
@@ -75,8 +75,8 @@ static int run_task(const struct evaluate_task *kind, int n_argument, char **arg
     };
     const struct option_group groups[] = {
         {"Sweep", sweep_options},
-        {"Context of every point (what is not given is as in the model's decimamba.json)",
-         context_options + 1}, /* but --context: it is decimate */
+        {"Method of every point (what is not given is as in the model's decimamba.json)",
+         method_options + 1}, /* but --method: it is decimate */
         {"Task", task_options},
         {"Evaluation", evaluate_options},
         {"Model", model_options},

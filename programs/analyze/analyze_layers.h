@@ -36,11 +36,11 @@ struct sweep {
 };
 
 /* Reads "layer", "layer=1,2", "base-length=512,1024", "beta=.5,1", "score" or "score=norm,mean". */
-bool sweep_read(struct sweep *sweep, const char *text, const struct context_flags *fixed);
+bool sweep_read(struct sweep *sweep, const char *text, const struct method_flags *fixed);
 /* Fills the run's methods: `levels` (NULL: none and keep-last), then the points, with the fixed
  * settings; the run is loaded. A global score that the model has no channels for is left out with a
  * line on standard output. */
-bool sweep_methods(struct sweep *sweep, const struct context_flags *fixed, const char *levels,
+bool sweep_methods(struct sweep *sweep, const struct method_flags *fixed, const char *levels,
                    struct evaluate_run *run);
 void sweep_free(struct sweep *sweep);
 

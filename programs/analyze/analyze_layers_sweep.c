@@ -17,7 +17,7 @@ enum { n_kind = sizeof kinds / sizeof *kinds };
 
 /* ---- Reading --sweep ---- */
 
-static bool is_fixed(const struct context_flags *fixed, enum sweep_kind kind) {
+static bool is_fixed(const struct method_flags *fixed, enum sweep_kind kind) {
     const bool given[] = {[SWEEP_LAYER] = fixed->layers_given,
                           [SWEEP_BASE_LENGTH] = fixed->base_length_given,
                           [SWEEP_BETA] = fixed->beta_given,
@@ -49,7 +49,7 @@ static bool read_values(struct sweep *sweep, const char *list) {
     return true;
 }
 
-bool sweep_read(struct sweep *sweep, const char *text, const struct context_flags *fixed) {
+bool sweep_read(struct sweep *sweep, const char *text, const struct method_flags *fixed) {
     size_t length = strcspn(text, "="), kind = 0;
     while (kind < n_kind &&
            (strlen(kinds[kind].name) != length || strncmp(kinds[kind].name, text, length) != 0))
@@ -115,7 +115,7 @@ static void write_layers(FILE *stream, const struct size_list *layers) {
 
 /* "decimate:layers=2,base-length=512": always in this order, so that sweeps share their outcomes.
  * `value` of sweep->key where it is not NULL; keep-last knows neither layers, beta nor score. */
-static void write_method(FILE *stream, const struct sweep *sweep, const struct context_flags *fixed,
+static void write_method(FILE *stream, const struct sweep *sweep, const struct method_flags *fixed,
                          const char *name, const char *value) {
     bool first = true, all = strcmp(name, "decimate") == 0;
 #define SWEPT(kind_) (value && sweep->kind == (kind_) ? value : NULL)
@@ -152,7 +152,7 @@ static bool read_methods(const struct evaluate_run *run, const char *list,
 
 /* Whether a session takes this point's settings; else `error` says why. A fault of another kind, whose
  * line is printed, makes `*fine` false. */
-static bool is_usable(const struct sweep *sweep, size_t point, const struct context_flags *fixed,
+static bool is_usable(const struct sweep *sweep, size_t point, const struct method_flags *fixed,
                       const struct evaluate_run *run, bool *fine, dm_error *error) {
     struct method_list methods = {0};
     dm_session *session = NULL;
@@ -164,7 +164,7 @@ static bool is_usable(const struct sweep *sweep, size_t point, const struct cont
         write_method(stream, sweep, fixed, "decimate", sweep->points[point].value);
         *fine = finish(stream) && read_methods(run, name, &methods);
     }
-    bool usable = *fine && !dm_session_new(run->model, &methods.items[0].context, &session, error);
+    bool usable = *fine && !dm_session_new(run->model, &methods.items[0].options, &session, error);
     dm_session_free(session);
     method_list_free(&methods);
     free(name);
@@ -181,7 +181,7 @@ static void remove_point(struct sweep *sweep, size_t point) {
 }
 
 /* Leaves the global score out where a session refuses it. */
-static bool drop_unusable(struct sweep *sweep, const struct context_flags *fixed,
+static bool drop_unusable(struct sweep *sweep, const struct method_flags *fixed,
                           const struct evaluate_run *run) {
     const char *global = score_name(DM_SCORE_GLOBAL);
     bool fine = true;
@@ -195,7 +195,7 @@ static bool drop_unusable(struct sweep *sweep, const struct context_flags *fixed
     return fine && (sweep->n_point || fail("--sweep score: no score is left"));
 }
 
-static void write_methods(FILE *stream, struct sweep *sweep, const struct context_flags *fixed,
+static void write_methods(FILE *stream, struct sweep *sweep, const struct method_flags *fixed,
                           const char *levels) {
     if (levels)
         fputs(levels, stream);
@@ -218,7 +218,7 @@ static void number_methods(struct sweep *sweep, size_t n_method) {
     }
 }
 
-bool sweep_methods(struct sweep *sweep, const struct context_flags *fixed, const char *levels,
+bool sweep_methods(struct sweep *sweep, const struct method_flags *fixed, const char *levels,
                    struct evaluate_run *run) {
     char *list = NULL;
     size_t n_byte;
@@ -241,7 +241,7 @@ bool sweep_methods(struct sweep *sweep, const struct context_flags *fixed, const
         return false;
     number_methods(sweep, run->methods.n);
     const struct method *first = &run->methods.items[sweep->points[0].method];
-    return sweep->kind != SWEEP_BETA || first->context.n_layer > 1 ||
+    return sweep->kind != SWEEP_BETA || first->options.n_layer > 1 ||
            fail("--sweep beta: with one layer beta says nothing: give several --layers");
 }
 

@@ -81,7 +81,7 @@ static bool open_trainer(const struct analyze_input *input, dm_trainer **trainer
     options.n_thread = input->model_flags.n_thread;
     options.dtype = model_flags_dtype(&input->model_flags);
     options.cpu = input->model_flags.cpu;
-    options.context = &input->context;
+    options.method = &input->method;
     options.frozen = frozen, options.n_frozen = 1;
     options.recompute = 1; /* memory for one layer, whatever the length */
     return !dm_trainer_new(input->directory, &options, trainer, &error) ||
@@ -102,16 +102,16 @@ static void add_distances(struct work *work) {
 
 static bool measure_window(struct work *work, struct receptive_length *row, const int32_t *ids) {
     const struct settings *settings = work->settings;
-    const dm_context_options *context = &settings->input.context;
+    const dm_method_options *method = &settings->input.method;
     const struct scan_reading reading = {.model = settings->input.model,
-                                         .context = context,
+                                         .method = method,
                                          .ids = ids,
                                          .n_id = row->length - 1,
                                          .progress = show_progress,
                                          .user = work};
     dm_error error;
     if (gradient_profile_add(&row->profile, work->trainer, ids, settings->n_prediction,
-                             context->keep_tail, &error))
+                             method->keep_tail, &error))
         return fail("%s", error.message);
     work->done += 2 * row->length;
     progress_update(&work->progress, work->done);
@@ -176,7 +176,7 @@ static bool analyze(struct settings *settings, struct receptive *receptive) {
     struct output_folder folder = {0};
     bool fine =
         analyze_input_open(input) &&
-        context_flags_need_tail(&input->context_flags, settings->n_prediction, &input->context) &&
+        method_flags_need_tail(&input->method_flags, settings->n_prediction, &input->method) &&
         choose_lengths(settings) && make_rows(settings, receptive);
     if (fine && settings->output)
         fine = output_folder_open(&folder, settings->output, "receptive-field.json",
@@ -191,9 +191,9 @@ static bool analyze(struct settings *settings, struct receptive *receptive) {
 
 static int run(int n_argument, char **arguments) {
     struct settings settings = {.n_prediction = 1, .n_window = 4};
-    struct option model_options[n_model_option], context_options[n_context_option];
+    struct option model_options[n_model_option], method_options[n_method_option];
     model_flags_table(&settings.input.model_flags, model_options);
-    context_flags_table(&settings.input.context_flags, context_options);
+    method_flags_table(&settings.input.method_flags, method_options);
     const struct option options[] = {
         {OPTION_TEXT, "text", &settings.input.text, "FILE", .help = "the text; -: standard input"},
         {OPTION_SIZES, "lengths", &settings.lengths, "LIST",
@@ -213,7 +213,7 @@ static int run(int n_argument, char **arguments) {
         {.kind = OPTION_END},
     };
     const struct option_group groups[] = {
-        {"Options", options}, {CONTEXT_TITLE, context_options}, {"Model", model_options}, {0}};
+        {"Options", options}, {METHOD_TITLE, method_options}, {"Model", model_options}, {0}};
     enum options_result result = options_read(&analyze_receptive_field_command, groups, n_argument,
                                               arguments, &settings.input.directory);
     if (result != OPTIONS_READ)
@@ -225,7 +225,7 @@ static int run(int n_argument, char **arguments) {
     struct receptive receptive = {.input = &settings.input,
                                   .n_prediction = settings.n_prediction,
                                   .trained = settings.trained};
-    settings.input.context_flags.trained = settings.trained;
+    settings.input.method_flags.trained = settings.trained;
     bool fine = analyze(&settings, &receptive);
     for (size_t k = 0; k < receptive.n_length; k++)
         gradient_profile_free(&receptive.rows[k].profile);

@@ -16,7 +16,7 @@ static void print_within(const struct gradient_profile *profile, double share) {
 
 bool receptive_print(const struct receptive *receptive) {
     char reading[reading_size];
-    analyze_reading(&receptive->input->context, reading);
+    analyze_reading(&receptive->input->method, reading);
     if (receptive->n_prediction == 1)
         printf("How far back the last token of a window depends on the text; %s\n\n", reading);
     else
@@ -71,11 +71,11 @@ json_t *receptive_json(const struct receptive *receptive) {
     json_t *lengths = json_array();
     for (size_t k = 0; k < receptive->n_length; k++)
         json_array_append_new(lengths, row_json(&receptive->rows[k]));
-    return json_pack("{ss ss so so so so}", "model", receptive->input->directory, "text",
-                     receptive->input->text, "context", context_to_json(&receptive->input->context),
-                     "predictions", json_size(receptive->n_prediction), "trained",
-                     receptive->trained ? json_size(receptive->trained) : json_null(), "lengths",
-                     lengths);
+    return json_pack(
+        "{ss ss so so so so}", "model", receptive->input->directory, "text", receptive->input->text,
+        "method", method_options_to_json(&receptive->input->method), "predictions",
+        json_size(receptive->n_prediction), "trained",
+        receptive->trained ? json_size(receptive->trained) : json_null(), "lengths", lengths);
 }
 
 static void fill_table(const void *what, FILE *stream) {

@@ -6,7 +6,7 @@
 
 static void write_texts(const struct receptive *receptive, FILE *stream) {
     char reading[reading_size], text[2 * reading_size];
-    analyze_reading(&receptive->input->context, reading);
+    analyze_reading(&receptive->input->method, reading);
     fputs("model = ", stream);
     script_write_text(stream, receptive->input->directory, 60, false);
     fputs("\ntext = ", stream);

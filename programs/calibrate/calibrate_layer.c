@@ -12,10 +12,10 @@ enum { n_query = 16 };
 
 /* Measures the channels, and writes them to folder/decimamba.json. */
 static bool measure(struct calibrate_work *work, const char *folder) {
-    const dm_context_options plain = DM_CONTEXT_OPTIONS_INIT;
+    const dm_method_options plain = DM_METHOD_OPTIONS_INIT;
     dm_calibration_options options = DM_CALIBRATION_OPTIONS_INIT;
     dm_error error;
-    options.context = &plain;
+    options.method = &plain;
     options.log_decay = work->log_decay;
     if (!calibrate_measure(work, &options, folder))
         return false;
@@ -54,13 +54,13 @@ bool calibrate_channels(struct calibrate_work *work) {
 
 /* distance [n_layer]: of the channels' mean, at the end of a passage in the middle of the text. */
 static bool measure_distance(struct calibrate_work *work, double *distance) {
-    const dm_context_options plain = DM_CONTEXT_OPTIONS_INIT;
+    const dm_method_options plain = DM_METHOD_OPTIONS_INIT;
     size_t n_layer = work->info.n_layer, d_inner = work->info.d_inner;
     size_t queries = work->length < n_query ? work->length : n_query;
     int32_t *ids = id_store_take(&work->text, (work->text.n_id - work->length) / 2, work->length);
     double *channels = calloc(n_layer * d_inner, sizeof *channels);
     const struct scan_reading reading = {
-        .model = work->model, .context = &plain, .ids = ids, .n_id = work->length};
+        .model = work->model, .method = &plain, .ids = ids, .n_id = work->length};
     dm_error error;
     bool fine = ids && (channels || fail_memory());
     fine =
@@ -100,7 +100,7 @@ static void print_layers(const struct calibrate_work *work, const double *slow,
 }
 
 bool calibrate_layer(struct calibrate_work *work) {
-    const struct context_flags *flags = &work->settings->context;
+    const struct method_flags *flags = &work->settings->method;
     size_t n_layer = work->info.n_layer;
     if (flags->layers_given) {
         work->layer = flags->layers.items[0];

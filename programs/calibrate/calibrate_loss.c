@@ -55,9 +55,9 @@ static bool read_windows(struct calibrate_work *work, dm_session *session, float
     return fine;
 }
 
-bool window_losses(struct calibrate_work *work, const dm_context_options *context, size_t length,
+bool window_losses(struct calibrate_work *work, const dm_method_options *method, size_t length,
                    size_t longest, struct window_losses *losses) {
-    dm_context_options own = *context;
+    dm_method_options own = *method;
     dm_session *session = NULL;
     dm_error error;
     *losses = (struct window_losses){.stride = choose_stride(length)};
@@ -88,7 +88,7 @@ enum { first_length = 256, last_length = 16384 };
 
 /* Longer and longer windows that end at the same places, until the loss is above the least so far. */
 static bool search(struct calibrate_work *work) {
-    const dm_context_options plain = DM_CONTEXT_OPTIONS_INIT;
+    const dm_method_options plain = DM_METHOD_OPTIONS_INIT;
     struct window_losses least = {.mean = INFINITY}, now;
     size_t longest = first_length, best = first_length;
     while (longest < last_length && window_fits(work, 2 * longest))

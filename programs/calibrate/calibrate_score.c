@@ -13,11 +13,11 @@ enum { least_sample = 4096, n_kind = 8, least_kind = 3 };
 
 static bool read_scores(struct calibrate_work *work, dm_score score, const int32_t *ids, size_t n,
                         struct delta_map *map) {
-    dm_context_options plain = DM_CONTEXT_OPTIONS_INIT;
+    dm_method_options plain = DM_METHOD_OPTIONS_INIT;
     dm_error error;
     plain.score = score;
     const struct delta_reading reading = {
-        .model = work->model, .context = &plain, .ids = ids, .n_id = n, .channels = work->channels};
+        .model = work->model, .method = &plain, .ids = ids, .n_id = n, .channels = work->channels};
     work->n_read += n;
     return !delta_map_read(&reading, map, &error) || fail("%s", error.message);
 }
@@ -93,7 +93,7 @@ static bool choose(struct calibrate_work *work, const struct delta_map *global,
 }
 
 bool calibrate_score(struct calibrate_work *work) {
-    const struct context_flags *flags = &work->settings->context;
+    const struct method_flags *flags = &work->settings->method;
     size_t n = 2 * work->length > least_sample ? 2 * work->length : least_sample;
     struct delta_map global = {0}, norm = {0};
     n = n < work->text.n_id ? n : work->text.n_id;
@@ -121,7 +121,7 @@ enum { most_candidates = 3 };
 /* The proposal, then norm at its layer (or global, where norm is proposed), then norm at the layer
  * below: as far as the flags leave it open. */
 static size_t list_candidates(const struct calibrate_work *work, struct candidate *candidates) {
-    const struct context_flags *flags = &work->settings->context;
+    const struct method_flags *flags = &work->settings->method;
     dm_score other = work->score == DM_SCORE_NORM ? DM_SCORE_GLOBAL : DM_SCORE_NORM;
     size_t n = 0;
     candidates[n++] = (struct candidate){.layer = work->layer, .score = work->score};
@@ -134,9 +134,8 @@ static size_t list_candidates(const struct calibrate_work *work, struct candidat
 }
 
 /* Twice the budget and the tail, and no longer than the text has room for; 0: it has none. */
-static size_t compared_length(const struct calibrate_work *work,
-                              const dm_context_options *context) {
-    size_t length = 2 * (context->base_length < work->length ? work->length : context->base_length);
+static size_t compared_length(const struct calibrate_work *work, const dm_method_options *method) {
+    size_t length = 2 * (method->base_length < work->length ? work->length : method->base_length);
     length = length < 1024 ? 1024 : length;
     return length / 2 >= work->length && window_fits(work, length) ? length : 0;
 }
@@ -145,12 +144,12 @@ static bool measure_candidates(struct calibrate_work *work, struct candidate *ca
                                size_t length) {
     for (size_t i = 0; i < n; i++) {
         struct calibrate_work as = *work;
-        dm_context_options context;
+        dm_method_options method;
         size_t layer;
         as.layer = candidates[i].layer;
         as.score = candidates[i].score;
-        bool fine = calibrate_context(&as, &layer, &context) &&
-                    window_losses(&as, &context, length, length, &candidates[i].losses);
+        bool fine = calibrate_method(&as, &layer, &method) &&
+                    window_losses(&as, &method, length, length, &candidates[i].losses);
         work->n_read = as.n_read;
         if (!fine)
             return false;
@@ -181,11 +180,11 @@ static size_t judge(const struct calibrate_work *work, const struct candidate *c
 
 bool calibrate_compare(struct calibrate_work *work) {
     struct candidate candidates[most_candidates];
-    dm_context_options context;
+    dm_method_options method;
     size_t layer, n = list_candidates(work, candidates);
-    if (n == 1 || !calibrate_context(work, &layer, &context))
+    if (n == 1 || !calibrate_method(work, &layer, &method))
         return n == 1;
-    size_t length = compared_length(work, &context);
+    size_t length = compared_length(work, &method);
     if (!work->rises || !length) {
         printf("  not compared with others: %s\n",
                length ? "the model reads the longest windows as they are"

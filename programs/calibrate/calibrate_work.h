@@ -3,8 +3,8 @@
 #ifndef DECIMAMBA_CALIBRATE_WORK_H
 #define DECIMAMBA_CALIBRATE_WORK_H
 
-#include "cli/context_flags.h"
 #include "cli/id_store.h"
+#include "cli/method_flags.h"
 #include "cli/model_flags.h"
 #include "delta_map.h"
 #include "interval.h"
@@ -15,11 +15,11 @@ struct calibrate_settings {
     double share;
     bool length_given, dry_run;
     struct model_flags model;
-    struct context_flags context;
+    struct method_flags method;
 };
 
 struct calibrate_work {
-    const struct calibrate_settings *settings;
+    struct calibrate_settings *settings;
     dm_tokenizer *tokenizer;
     dm_model *model; /* with the global channels, once they are found */
     dm_model_info info;
@@ -48,7 +48,7 @@ struct window_losses {
     size_t stride;
     double mean;
 };
-bool window_losses(struct calibrate_work *work, const dm_context_options *context, size_t length,
+bool window_losses(struct calibrate_work *work, const dm_method_options *method, size_t length,
                    size_t longest, struct window_losses *losses);
 /* Whether the text has room for windows of this length, ending at different places. */
 bool window_fits(const struct calibrate_work *work, size_t length);
@@ -76,7 +76,6 @@ bool calibrate_measure(struct calibrate_work *work, dm_calibration_options *opti
                        const char *folder);
 
 /* The settings as they stand: the flags over the proposals. `layer` is where the one layer is kept. */
-bool calibrate_context(const struct calibrate_work *work, size_t *layer,
-                       dm_context_options *context);
+bool calibrate_method(const struct calibrate_work *work, size_t *layer, dm_method_options *method);
 
 #endif

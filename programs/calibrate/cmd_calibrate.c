@@ -7,21 +7,20 @@
 #include "cli/paths.h"
 #include "commands.h"
 
-bool calibrate_context(const struct calibrate_work *work, size_t *layer,
-                       dm_context_options *context) {
+bool calibrate_method(const struct calibrate_work *work, size_t *layer, dm_method_options *method) {
     *layer = work->layer;
-    *context = (dm_context_options)DM_CONTEXT_OPTIONS_INIT;
-    context->method = DM_CONTEXT_DECIMATE;
-    context->score = work->score;
-    context->layers = layer;
-    context->n_layer = 1;
-    context->base_length = work->length;
-    return context_flags_apply(&work->settings->context, work->info.n_layer, context);
+    *method = (dm_method_options)DM_METHOD_OPTIONS_INIT;
+    method->kind = DM_METHOD_DECIMATE;
+    method->score = work->score;
+    method->layers = layer;
+    method->n_layer = 1;
+    method->base_length = work->length;
+    return method_flags_apply(&work->settings->method, work->info.n_layer, method);
 }
 
 /* Whether the settings drop tokens by a score. */
 static bool decimates(const struct calibrate_settings *settings) {
-    return !settings->context.method_given || settings->context.method == DM_CONTEXT_DECIMATE;
+    return !settings->method.method_given || settings->method.kind == DM_METHOD_DECIMATE;
 }
 
 /* Whether the result can be written, as far as can be told before the long work. */
@@ -69,7 +68,7 @@ bool calibrate_measure(struct calibrate_work *work, dm_calibration_options *opti
 }
 
 static bool propose(struct calibrate_work *work) {
-    const struct context_flags *flags = &work->settings->context;
+    const struct method_flags *flags = &work->settings->method;
     if (!calibrate_length(work))
         return false;
     if (!decimates(work->settings) || (flags->layers_given && flags->score_given))
@@ -81,18 +80,18 @@ static bool propose(struct calibrate_work *work) {
 static bool write_down(struct calibrate_work *work) {
     const struct calibrate_settings *settings = work->settings;
     dm_calibration_options options = DM_CALIBRATION_OPTIONS_INIT;
-    dm_context_options context;
+    dm_method_options method;
     size_t layer;
-    if (!calibrate_context(work, &layer, &context))
+    if (!calibrate_method(work, &layer, &method))
         return false;
-    json_t *all = context_to_json(&context);
+    json_t *all = method_options_to_json(&method);
     char *text = all ? json_dumps(all, JSON_COMPACT) : NULL;
     json_decref(all);
     if (!text)
         return fail_memory();
-    printf("context %s\n", text);
+    printf("method %s\n", text);
     free(text);
-    options.context = &context;
+    options.method = &method;
     options.path = settings->output;
     if (!settings->dry_run && !calibrate_measure(work, &options, NULL))
         return false;
@@ -101,11 +100,11 @@ static bool write_down(struct calibrate_work *work) {
     return flush_output();
 }
 
-static bool calibrate(const struct calibrate_settings *settings) {
+static bool calibrate(struct calibrate_settings *settings) {
     struct calibrate_work work = {.settings = settings, .score = DM_SCORE_GLOBAL};
-    dm_context_options context;
+    dm_method_options method;
     size_t layer;
-    bool fine = open(&work) && calibrate_context(&work, &layer, &context) && propose(&work) &&
+    bool fine = open(&work) && calibrate_method(&work, &layer, &method) && propose(&work) &&
                 write_down(&work);
     delta_channels_free(work.channels, work.info.n_layer);
     free(work.log_decay);
@@ -117,9 +116,9 @@ static bool calibrate(const struct calibrate_settings *settings) {
 
 static int run(int n_argument, char **arguments) {
     struct calibrate_settings settings = {.n_passage = 4, .share = 0.1};
-    struct option model_options[n_model_option], context_options[n_context_option];
+    struct option model_options[n_model_option], method_options[n_method_option];
     model_flags_table(&settings.model, model_options);
-    context_flags_table(&settings.context, context_options);
+    method_flags_table(&settings.method, method_options);
     const struct option options[] = {
         {OPTION_TEXT, "text", &settings.text, "FILE",
          .help = "text like the one that the model was trained on; -: standard input"},
@@ -139,8 +138,8 @@ static int run(int n_argument, char **arguments) {
     };
     const struct option_group groups[] = {
         {"Options", options},
-        {"Context (what is not given is proposed; --beta and the rest: as they are elsewhere)",
-         context_options},
+        {"Method (what is not given is proposed; --beta and the rest: as they are elsewhere)",
+         method_options},
         {"Model", model_options},
         {0}};
     enum options_result result =

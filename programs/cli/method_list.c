@@ -7,16 +7,16 @@
 
 /* Reads "key=value,key=value" into the flags. An item without '=' goes on with the value before it:
  * a list has commas too. Changes `text`. */
-static bool read_settings(const char *name, char *text, struct context_flags *flags) {
-    struct option table[n_context_option];
+static bool read_settings(const char *name, char *text, struct method_flags *flags) {
+    struct option table[n_method_option];
     char message[512];
-    context_flags_table(flags, table);
+    method_flags_table(flags, table);
     const struct option_group groups[] = {{"", table}, {0}};
     char *method_end = strchr(text, ':');
     if (method_end)
         *method_end = 0;
     if (strcmp(text, "default") != 0 &&
-        !options_set(groups, "context", strlen("context"), text, message, sizeof message))
+        !options_set(groups, "method", strlen("method"), text, message, sizeof message))
         return fail("method '%.80s': there is no method '%.80s'", name, text);
     for (char *item = method_end ? method_end + 1 : NULL, *next; item && *item; item = next) {
         char *equals = strchr(item, '=');
@@ -39,13 +39,13 @@ static bool read_settings(const char *name, char *text, struct context_flags *fl
 static char *make_label(const struct method *method) {
     const char *between = strchr(method->name, ':') ? "," : ":";
     char *label = NULL;
-    if (method->context.method == DM_CONTEXT_NONE || method->flags.base_length_given)
+    if (!dm_method_drops_tokens(method->options.kind) || method->flags.base_length_given)
         return strdup(method->name);
     size_t size = strlen(method->name) + 40;
     label = malloc(size);
     if (label)
         snprintf(label, size, "%s%sbase-length=%zu", method->name, between,
-                 method->context.base_length);
+                 method->options.base_length);
     return label;
 }
 
@@ -57,7 +57,7 @@ static bool read_method(struct method *method, const char *name, size_t length,
     fine = fine && read_settings(method->name, text, &method->flags);
     free(text);
     method->flags.trained = trained;
-    if (!fine || !context_flags_resolve(&method->flags, model, &method->context))
+    if (!fine || !method_flags_resolve(&method->flags, model, &method->options))
         return false;
     method->label = make_label(method);
     return method->label || fail_memory();

@@ -2,14 +2,14 @@
 #ifndef DECIMAMBA_CLI_METHOD_LIST_H
 #define DECIMAMBA_CLI_METHOD_LIST_H
 
-#include "context_flags.h"
+#include "method_flags.h"
 
 struct method {
-    char *name;                 /* as it was given, and as a journal knows it; allocated */
-    char *label;                /* as tables and pictures show it: the name, with its base length
+    char *name;                /* as it was given, and as a journal knows it; allocated */
+    char *label;               /* as tables and pictures show it: the name, with its base length
                                    where the method has one and the name does not; allocated */
-    dm_context_options context; /* its layers may point into `flags` */
-    struct context_flags flags;
+    dm_method_options options; /* its layers may point into `flags` */
+    struct method_flags flags;
 };
 
 struct method_list {

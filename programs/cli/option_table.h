@@ -15,6 +15,7 @@ enum option_kind {
     OPTION_TEXT,   /* const char * */
     OPTION_TEXTS,  /* struct text_list: the flag may be repeated */
     OPTION_SIZES,  /* struct size_list: numbers with commas between */
+    OPTION_REALS,  /* struct real_list: the same of any numbers */
     OPTION_CHOICE, /* int: a place in `choices` */
 };
 
@@ -29,6 +30,11 @@ struct size_list {
     size_t n;
 };
 
+struct real_list {
+    double items[list_capacity];
+    size_t n;
+};
+
 struct option {
     enum option_kind kind;
     const char *name;     /* without the dashes */
@@ -39,6 +45,7 @@ struct option {
     const char *const *choices; /* ended by NULL */
     bool *given;                /* set when the flag appears; --help then shows no default */
     bool path;                  /* the text is a file's name */
+    const char *was;            /* its name in the version before, which still works; or NULL */
 };
 
 struct option_group {

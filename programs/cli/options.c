@@ -58,7 +58,10 @@ static const char *range_text(const struct option *option, char *text, size_t si
 
 static bool refuse(const struct option *option, const char *value, char *reason, size_t size) {
     char range[80];
-    if (option->kind == OPTION_SIZES)
+    if (option->kind == OPTION_REALS)
+        snprintf(reason, size, "'%.80s' is not a list of at most %d numbers in the range %s", value,
+                 (int)list_capacity, range_text(option, range, sizeof range));
+    else if (option->kind == OPTION_SIZES)
         snprintf(reason, size,
                  "'%.80s' is not a list of at most %d different whole numbers in the range %s",
                  value, (int)list_capacity, range_text(option, range, sizeof range));
@@ -96,6 +99,23 @@ static bool read_sizes(const struct option *option, const char *text, struct siz
             has_size(list, size))
             return false;
         list->items[list->n++] = size;
+        text += length;
+        if (!*text)
+            return true;
+    }
+}
+
+static bool read_reals(const struct option *option, const char *text, struct real_list *list) {
+    list->n = 0;
+    for (;; text++) {
+        char item[64];
+        size_t length = strcspn(text, ",");
+        if (list->n == list_capacity || length >= sizeof item)
+            return false;
+        snprintf(item, sizeof item, "%.*s", (int)length, text);
+        if (!read_real(item, &list->items[list->n]) || !in_range(option, list->items[list->n]))
+            return false;
+        list->n++;
         text += length;
         if (!*text)
             return true;
@@ -145,6 +165,9 @@ bool options_store(const struct option *option, const char *value, char *reason,
     case OPTION_SIZES:
         fine = read_sizes(option, value, option->value);
         break;
+    case OPTION_REALS:
+        fine = read_reals(option, value, option->value);
+        break;
     case OPTION_TEXT:
         *(const char **)option->value = value;
         break;
@@ -179,13 +202,22 @@ static const char *option_name_at(size_t i, const void *groups) {
     return option ? option->name : "help";
 }
 
+static bool is_name(const char *own, const char *name, size_t length) {
+    return strlen(own) == length && !memcmp(own, name, length);
+}
+
 const struct option *options_find(const struct option_group *groups, const char *name,
                                   size_t length) {
     const struct option *option;
     for (size_t i = 0; (option = option_at(groups, i)); i++)
-        if (strlen(option->name) == length && !memcmp(option->name, name, length))
+        if (is_name(option->name, name, length) ||
+            (option->was && is_name(option->was, name, length)))
             break;
     return option;
+}
+
+bool options_is_old_name(const struct option *option, const char *name, size_t length) {
+    return !is_name(option->name, name, length);
 }
 
 const char *options_nearest(const struct option_group *groups, const char *wrong, size_t length) {
@@ -228,6 +260,9 @@ static bool read_flag(const struct option_group *groups, int n_argument, char **
     const struct option *option = find(groups, name, length, message, size);
     if (!option)
         return false;
+    if (options_is_old_name(option, name, length))
+        complain("warning: --%s: now --%s; the old name goes with the next version", option->was,
+                 option->name);
     if (option->kind == OPTION_FLAG && equals) {
         snprintf(message, size, "--%s takes no value", option->name);
         return false;

@@ -24,9 +24,11 @@ int options_status(enum options_result result);
 bool options_set(const struct option_group *groups, const char *name, size_t name_length,
                  const char *value, char *message, size_t message_size);
 
-/* The option of that name, or NULL. */
+/* The option of that name, or that was called so in the version before, or NULL. */
 const struct option *options_find(const struct option_group *groups, const char *name,
                                   size_t length);
+/* Whether the name by which an option was found is the one before. */
+bool options_is_old_name(const struct option *option, const char *name, size_t length);
 /* A name that is close to `wrong`, or NULL. */
 const char *options_nearest(const struct option_group *groups, const char *wrong, size_t length);
 /* Converts `value` and stores it where the option says. On a fault `reason` says why, as

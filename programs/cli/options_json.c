@@ -29,8 +29,12 @@ static const struct option *find(const struct option_group *groups, const char *
     snprintf(name, sizeof name, "%s", key);
     change(name, '_', '-');
     const struct option *option = options_find(groups, name, strlen(name));
-    if (option && !strchr(key, '-') && strlen(key) < key_size)
+    if (option && !strchr(key, '-') && strlen(key) < key_size) {
+        if (options_is_old_name(option, name, strlen(name)))
+            complain("warning: %s: \"%s\": now \"%s\"; the old name goes with the next version",
+                     file, option->was, option->name);
         return option;
+    }
     const char *close = options_nearest(groups, name, strlen(name));
     if (close) {
         snprintf(nearest, sizeof nearest, "%s", close);
@@ -42,7 +46,8 @@ static const struct option *find(const struct option_group *groups, const char *
 }
 
 static bool is_list(const struct option *option) {
-    return option->kind == OPTION_TEXTS || option->kind == OPTION_SIZES;
+    return option->kind == OPTION_TEXTS || option->kind == OPTION_SIZES ||
+           option->kind == OPTION_REALS;
 }
 
 static const char *wanted(const struct option *option) {
@@ -56,6 +61,8 @@ static const char *wanted(const struct option *option) {
         return "a number";
     case OPTION_SIZES:
         return "a list of whole numbers";
+    case OPTION_REALS:
+        return "a number or a list of numbers";
     case OPTION_TEXTS:
         return "a text or a list of texts";
     default:
@@ -72,6 +79,7 @@ static bool fits(const struct option *option, const json_t *value) {
     case OPTION_SIZES:
         return json_is_integer(value);
     case OPTION_REAL:
+    case OPTION_REALS:
         return json_is_number(value);
     default:
         return json_is_string(value) &&
@@ -99,14 +107,15 @@ static const char *as_text(const json_t *value, char *text, size_t size) {
 }
 
 /* [1, 2] as "1,2"; false where it does not fit. */
-static bool join_sizes(const json_t *list, char *text, size_t size) {
+static bool join_numbers(const struct option *option, const json_t *list, char *text, size_t size) {
     size_t i, n = 0;
     json_t *item;
     json_array_foreach(list, i, item) {
-        if (!json_is_integer(item) || n >= size)
+        char number[64];
+        if (!fits(option, item) || n >= size)
             return false;
-        n += (size_t)snprintf(text + n, size - n, "%s%lld", i ? "," : "",
-                              (long long)json_integer_value(item));
+        n += (size_t)snprintf(text + n, size - n, "%s%s", i ? "," : "",
+                              as_text(item, number, sizeof number));
     }
     return n < size;
 }
@@ -123,8 +132,8 @@ static bool set_list(const struct option *option, const char *file, const char *
     char text[2048];
     size_t i;
     json_t *item;
-    if (option->kind == OPTION_SIZES)
-        return join_sizes(list, text, sizeof text)
+    if (option->kind != OPTION_TEXTS)
+        return join_numbers(option, list, text, sizeof text)
                    ? store(option, file, key, text)
                    : fail("%s: \"%s\" must be %s", file, key, wanted(option));
     json_array_foreach(list, i, item) {
@@ -203,11 +212,15 @@ static json_t *list_to_json(const struct option *option, const char *folder) {
     json_t *array = json_array();
     const struct text_list *texts = option->value;
     const struct size_list *sizes = option->value;
-    size_t n = option->kind == OPTION_TEXTS ? texts->n : sizes->n;
+    const struct real_list *reals = option->value;
+    size_t n = option->kind == OPTION_TEXTS   ? texts->n
+               : option->kind == OPTION_SIZES ? sizes->n
+                                              : reals->n;
     for (size_t i = 0; i < n; i++)
         json_array_append_new(array, option->kind == OPTION_TEXTS
                                          ? text_to_json(option, texts->items[i], folder)
-                                         : json_size(sizes->items[i]));
+                                     : option->kind == OPTION_SIZES ? json_size(sizes->items[i])
+                                                                    : json_real(reals->items[i]));
     return array;
 }
 
@@ -238,7 +251,8 @@ static bool is_absent(const struct option *option) {
         return !*(const char *const *)option->value;
     if (option->kind == OPTION_TEXTS)
         return !((const struct text_list *)option->value)->n;
-    return option->kind == OPTION_SIZES && !((const struct size_list *)option->value)->n;
+    return (option->kind == OPTION_SIZES && !((const struct size_list *)option->value)->n) ||
+           (option->kind == OPTION_REALS && !((const struct real_list *)option->value)->n);
 }
 
 json_t *options_to_json(const struct option_group *groups, const char *folder) {

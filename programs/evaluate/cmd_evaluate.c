@@ -75,7 +75,7 @@ static int run_task(const struct evaluate_task *kind, int n_argument, char **arg
 static int print_help(void) {
     printf("decimamba evaluate TASK MODEL ...\n\n%s\n\nTasks:\n", evaluate_command.summary);
     evaluate_tasks_print();
-    printf("\nA METHOD is a name with settings, as context flags without their dashes:\n"
+    printf("\nA METHOD is a name with settings, as method flags without their dashes:\n"
            "none, keep-last:base-length=512, decimate:layers=2,3,score=global, or default\n"
            "for the model's decimamba.json. What is not set is as in the model's defaults;\n"
            "keep-last keeps the training length, where --trained or decimamba.json says it.\n"

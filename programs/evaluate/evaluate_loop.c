@@ -96,7 +96,7 @@ static bool ask(struct turn *turn) {
                                  .model = evaluation->model,
                                  .tokenizer = evaluation->tokenizer,
                                  .vocab_size = evaluation->vocab_size,
-                                 .context = &method->context,
+                                 .method = &method->options,
                                  .keep_tail_given = method->flags.keep_tail_given,
                                  .stops = evaluation->stops,
                                  .n_stop = evaluation->n_stop,

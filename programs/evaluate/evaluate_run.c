@@ -19,8 +19,8 @@ enum { n_task = sizeof tasks / sizeof *tasks };
 
 /* ---- The tasks ---- */
 
-static const char *task_name_at(size_t i, const void *context) {
-    (void)context;
+static const char *task_name_at(size_t i, const void *opaque) {
+    (void)opaque;
     return tasks[i]->name;
 }
 
@@ -90,7 +90,7 @@ static bool check_methods(const struct evaluate_run *run) {
         const struct method *method = &run->methods.items[i];
         dm_session *session = NULL;
         dm_error error;
-        if (dm_session_new(run->model, &method->context, &session, &error))
+        if (dm_session_new(run->model, &method->options, &session, &error))
             return fail("method '%.80s': %s", method->name, error.message);
         dm_session_free(session);
     }

@@ -36,7 +36,7 @@ struct report {
 /* Makes room for the outcomes, and reads those that are in `directory` (NULL: nothing is written) of
  * these methods; others there are left alone. `settings`, whose reference is taken (NULL: memory was
  * short), is all that decides the prompts and the model's identity: a journal of other settings is
- * refused, and so is a method whose context is another one now, or that is named twice. `trained` is
+ * refused, and so is a method whose options are others now, or that is named twice. `trained` is
  * the value of columns up to which the model was trained. The rest is borrowed. The report can be
  * closed either way. */
 bool report_open(struct report *report, const struct task *task, const struct method_list *methods,

@@ -1,7 +1,7 @@
 /* The journal of an evaluation, outcomes.jsonl in the folder that it writes:
  *
  *     {"format": "decimamba-evaluation", "version": 1, "task": ..., "model": ..., "settings": {...}}
- *     {"method": "none", "context": {"method": "none"}}
+ *     {"method": "none", "options": {"method": "none"}}
  *     {"method": "none", "prompt": 0, "column": "2048", "row": "0.25", "tokens": 2048, "score": 1.0,
  *      "answer": "12345", ...}
  *

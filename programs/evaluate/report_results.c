@@ -32,16 +32,16 @@ static size_t find_method(const struct method_list *methods, const char *name) {
 }
 
 /* The line that comes before a method's outcomes. */
-static bool take_method(const struct line *line, const json_t *context) {
+static bool take_method(const struct line *line, const json_t *options) {
     const struct report *report = line->report;
     char what[120];
     if (line->method == report->methods->n)
         return true;
     const struct method *method = &report->methods->items[line->method];
     report->announced[line->method] = true;
-    json_t *now = context_to_json(&method->context);
+    json_t *now = method_options_to_json(&method->options);
     snprintf(what, sizeof what, "method '%.80s' was ", method->name);
-    bool fine = now ? report_journal_same(&report->journal, what, context, now) : fail_memory();
+    bool fine = now ? report_journal_same(&report->journal, what, options, now) : fail_memory();
     json_decref(now);
     return fine;
 }
@@ -93,14 +93,17 @@ static bool take_outcome(const struct line *line, const json_t *prompt) {
 static bool take_line(void *user, json_t *object, size_t number) {
     struct line line = {.report = user, .object = object, .number = number};
     const char *method = json_string_value(json_object_get(object, "method"));
-    const json_t *context = json_object_get(object, "context");
+    const json_t *options = json_object_get(object, "options");
+    const json_t *before = json_object_get(object, "context"); /* its name in the version before */
     const json_t *prompt = json_object_get(object, "prompt");
     if (!method)
         return fail_line(&line, "\"method\" is no text");
     line.method = find_method(line.report->methods, method);
     if (json_is_integer(prompt))
         return take_outcome(&line, prompt);
-    return json_is_object(context) ? take_method(&line, context)
+    if (!options && json_is_object(before))
+        return take_method(&line, before);
+    return json_is_object(options) ? take_method(&line, options)
                                    : fail_line(&line, "neither a method nor an outcome");
 }
 
@@ -165,9 +168,9 @@ static json_t *outcome_line(const struct report *report, size_t method, size_t p
 static bool announce(struct report *report, size_t method) {
     const struct method *item = &report->methods->items[method];
     report->announced[method] = true;
-    return report_journal_write(
-        &report->journal,
-        json_pack("{ss so}", "method", item->name, "context", context_to_json(&item->context)));
+    return report_journal_write(&report->journal,
+                                json_pack("{ss so}", "method", item->name, "options",
+                                          method_options_to_json(&item->options)));
 }
 
 bool report_add(struct report *report, size_t method, size_t prompt,

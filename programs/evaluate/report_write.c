@@ -46,8 +46,8 @@ static json_t *method_to_json(const struct report_cells *cells, size_t m) {
     json_t *rows = json_object();
     for (size_t r = 0; r < task->rows.n; r++)
         json_object_set_new(rows, task->rows.names[r], row_to_json(cells, m, r));
-    return json_pack("{ss so so so}", "method", method->name, "context",
-                     context_to_json(&method->context), "rows", rows, "all",
+    return json_pack("{ss so so so}", "method", method->name, "options",
+                     method_options_to_json(&method->options), "rows", rows, "all",
                      row_to_json(cells, m, task->rows.n));
 }
 

@@ -57,7 +57,7 @@ static void writes_a_line_for_each_outcome(void **state) {
         text,
         "{\"format\":\"decimamba-evaluation\",\"version\":1,\"task\":\"made-up\","
         "\"model\":\"models/m_1\",\"settings\":{\"seed\":1,\"noise\":{\"text\":\"a.txt\"}}}\n"
-        "{\"method\":\"none\",\"context\":{\"method\":\"none\"}}\n"
+        "{\"method\":\"none\",\"options\":{\"method\":\"none\"}}\n"
         "{\"method\":\"none\",\"prompt\":7,\"column\":\"131072\",\"row\":\"0.00\",\"tokens\":107,"
         "\"score\":1.0,\"answer\":\"so\\u0000 \xc3\xa4\",\"key\":49}\n");
     free(text);
@@ -212,9 +212,9 @@ static void refuses_damage(void **state) {
         {"\"version\":1", "\"version\":2", ":1: made by another version of this program"},
         {"\"settings\":{", "\"set\":{", ":1: not the header of an evaluation"},
         {"{\"format\":", "[5]\n{\"format\":", ":1: not a JSON object"},
-        {"\"method\":\"none\",\"context\":", "\"context\":", ":2: \"method\" is no text"},
-        {"\"context\":{\"method\":\"none\"}", "\"text\":1", ":2: neither a method nor an outcome"},
-        {"{\"method\":\"none\",\"context\":{\"method\":\"none\"}}\n", "",
+        {"\"method\":\"none\",\"options\":", "\"options\":", ":2: \"method\" is no text"},
+        {"\"options\":{\"method\":\"none\"}", "\"text\":1", ":2: neither a method nor an outcome"},
+        {"{\"method\":\"none\",\"options\":{\"method\":\"none\"}}\n", "",
          ":2: an outcome before the line of its method"},
         {"\"prompt\":0", "\"prompt\":-1", ":3: \"prompt\" is no prompt of this task"},
         {"\"prompt\":1", "\"prompt\":12", ":4: \"prompt\" is no prompt of this task"},
@@ -286,12 +286,12 @@ static void refuses_other_settings(void **state) {
     assert_told(
         at("others"),
         ": made with task \"made-up\", not \"other\": choose another --output, or remove it");
-    /* a method's context is another one */
+    /* a method's options are another one */
     struct method changed[2] = {items[0], items[1]};
     size_t layer = 1;
-    changed[0].context.method = DM_CONTEXT_KEEP_LAST;
-    changed[0].context.layers = &layer;
-    changed[0].context.n_layer = 1;
+    changed[0].options.kind = DM_METHOD_KEEP_LAST;
+    changed[0].options.layers = &layer;
+    changed[0].options.n_layer = 1;
     const struct method_list list = {changed, 2};
     assert_false(open_report(&report, &list, at("others"), 1));
     report_close(&report);

@@ -62,8 +62,8 @@ static const struct task right_task = {.name = "made-up",
 
 static char plain[] = "none", lasting[] = "keep-last:base-length=512";
 static struct method items[2] = {
-    {.name = plain, .label = plain, .context = DM_CONTEXT_OPTIONS_INIT},
-    {.name = lasting, .label = lasting, .context = DM_CONTEXT_OPTIONS_INIT}};
+    {.name = plain, .label = plain, .options = DM_METHOD_OPTIONS_INIT},
+    {.name = lasting, .label = lasting, .options = DM_METHOD_OPTIONS_INIT}};
 static const struct method_list methods = {items, 2}, first_method = {items, 1},
                                 second_method = {items + 1, 1};
 

@@ -204,7 +204,7 @@ static void writes_json(void **state) {
     struct report report;
     struct task task = mean_task();
     const json_t *method, *all, *qasper, *others;
-    const char *context;
+    const char *options;
     assert_true(report_open(&report, &task, &first_method, at("json"), "m", some_settings(), 0));
     fill_scores(&report);
     assert_true(report_write(&report));
@@ -215,11 +215,11 @@ static void writes_json(void **state) {
     assert_string_equal(json_string_value(json_object_get(object, "task")), "made-up");
     assert_string_equal(json_string_value(json_object_get(object, "measure")), "score");
     assert_true(json_is_null(json_object_get(object, "trained")));
-    assert_int_equal(json_unpack((json_t *)method, "{s{ss}, s{s{so}}, s{s{s{so}}}}", "context",
-                                 "method", &context, "all", "columns", "0-4k", &all, "rows",
+    assert_int_equal(json_unpack((json_t *)method, "{s{ss}, s{s{so}}, s{s{s{so}}}}", "options",
+                                 "method", &options, "all", "columns", "0-4k", &all, "rows",
                                  "qasper", "columns", "0-4k", &qasper),
                      0);
-    assert_string_equal(context, "none");
+    assert_string_equal(options, "none");
     assert_cell(all, 6, 2.7, 0.45, 0.1629672, 0.7370328);
     assert_cell(qasper, 3, 0.6, 0.2, 0, 0.4484138); /* -0.048 is no score */
     assert_int_equal(json_unpack((json_t *)method, "{s{s{s{so}}}}", "rows", "qasper", "columns",

@@ -89,6 +89,7 @@ static bool check_settings(struct work *work, const json_t *now, const char *pat
     if (!work->last && !is_own_run_file(&work->settings, path))
         return true;
     json_t *before = json_read(path);
+    train_settings_use_new_names(&work->settings, before);
     bool fine =
         before && (work->last ? train_settings_agree(&work->settings, before, now, path)
                               : json_equal(before, now) ||
@@ -139,7 +140,7 @@ static bool open_trainer(struct work *work) {
     struct train_loop *loop = &work->loop;
     dm_model_info info = DM_MODEL_INFO_INIT;
     dm_error error;
-    dm_trainer_options options = train_settings_options(&work->settings, &loop->context);
+    dm_trainer_options options = train_settings_options(&work->settings, &loop->method);
     if (!work->last) /* a checkpoint has the tokenizer's files of the start */
         options.tokenizer = work->tokenizer_path;
     bool fine = work->last              ? resume(work, &options)
@@ -209,8 +210,8 @@ static void print_start(const struct work *work) {
     if (n_held_out)
         printf("; %zu sequence%s held out", n_held_out, n_held_out == 1 ? "" : "s");
     printf("\n");
-    if (work->settings.chunks_given && work->settings.chunks == 1 && loop->context.n_layer &&
-        !work->settings.context.keep_tail_given)
+    if (work->settings.chunks_given && work->settings.chunks == 1 && loop->method.n_layer &&
+        !work->settings.method.keep_tail_given)
         printf("--chunks 1: a text is read once, and all of it is its tail: nothing is dropped\n");
     if (work->last)
         printf("%s: going on after step %zu of %zu\n", work->settings.output,
@@ -225,7 +226,7 @@ static bool go_back_to_best(struct work *work) {
     if (!best || best == dm_trainer_step_count(loop->trainer))
         return true;
     char *directory = train_folder_step(&work->folder, best);
-    dm_trainer_options options = train_settings_options(&work->settings, &loop->context);
+    dm_trainer_options options = train_settings_options(&work->settings, &loop->method);
     dm_error error;
     dm_trainer_free(loop->trainer); /* memory for one of them only */
     loop->trainer = NULL;
@@ -237,10 +238,10 @@ static bool go_back_to_best(struct work *work) {
 }
 
 /* The model's decimamba.json is to say what the training led to. */
-static bool set_final_context(struct train_loop *loop) {
+static bool set_final_method(struct train_loop *loop) {
     dm_error error;
-    return loop->context.method == DM_CONTEXT_NONE ||
-           dm_trainer_set_context(loop->trainer, &loop->context, &error) == DM_OK ||
+    return loop->method.kind == DM_METHOD_NONE ||
+           dm_trainer_set_method(loop->trainer, &loop->method, &error) == DM_OK ||
            fail("%s", error.message);
 }
 
@@ -252,7 +253,7 @@ static bool finish(struct work *work) {
         return false;
     /* without a picture the model is one, too */
     bool drawn = gnuplot_draw(work->folder.path, "loss", false);
-    if (!go_back_to_best(work) || !set_final_context(&work->loop) ||
+    if (!go_back_to_best(work) || !set_final_method(&work->loop) ||
         !train_export(&work->folder, work->loop.trainer))
         return false;
     if (state->n_skipped)
@@ -269,9 +270,9 @@ static enum train_end train(struct work *work) {
     struct train_loop *loop = &work->loop;
     const struct train_settings *settings = &work->settings;
     /* which layers there are is known to the trainer, which will say so */
-    if (!train_settings_context(&work->settings, SIZE_MAX, &loop->context) ||
-        !open_tokenizer(work) || !train_folder_open(&work->folder, settings->output) ||
-        !find_last(work) || !keep_settings(work, false) || !open_trainer(work))
+    if (!train_settings_method(&work->settings, SIZE_MAX, &loop->method) || !open_tokenizer(work) ||
+        !train_folder_open(&work->folder, settings->output) || !find_last(work) ||
+        !keep_settings(work, false) || !open_trainer(work))
         return TRAIN_FAILED;
     size_t step = dm_trainer_step_count(loop->trainer);
     bool finished = train_is_finished(settings, &loop->state, step);

@@ -28,10 +28,10 @@ size_t train_size_at(const struct train_settings *settings, size_t step) {
                : settings->documents;
 }
 
-size_t train_base_length_at(const struct train_settings *settings,
-                            const dm_context_options *context, size_t step) {
+size_t train_base_length_at(const struct train_settings *settings, const dm_method_options *method,
+                            size_t step) {
     if (!settings->kept_share_given)
-        return context->base_length;
+        return method->base_length;
     double share = settings->kept_share;
     if (settings->kept_share_start_given)
         share += (1 - way(settings, settings->kept_share_over, step)) *

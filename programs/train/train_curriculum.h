@@ -8,8 +8,8 @@
 size_t train_length_at(const struct train_settings *settings, size_t step);
 /* How large examples are in that step: documents of TASK_RETRIEVAL, else the longest sequence. */
 size_t train_size_at(const struct train_settings *settings, size_t step);
-/* The context's base_length in that step, where a share is asked for; else as it stands. */
-size_t train_base_length_at(const struct train_settings *settings,
-                            const dm_context_options *context, size_t step);
+/* The method's base_length in that step, where a share is asked for; else as it stands. */
+size_t train_base_length_at(const struct train_settings *settings, const dm_method_options *method,
+                            size_t step);
 
 #endif

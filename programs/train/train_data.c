@@ -278,7 +278,7 @@ bool train_batch_fits(const struct train_batch *batch, const struct example *exa
 
 bool train_batch_add(struct train_batch *batch, const struct train_data *data,
                      const struct example *example) {
-    const struct context_flags *context = &data->settings->context;
+    const struct method_flags *method = &data->settings->method;
     size_t start = batch->start[batch->n_sequence], tail = example->n_label + 1;
     int32_t *ids = batch->ids + start;
     float *weight = batch->weight + start;
@@ -296,7 +296,7 @@ bool train_batch_add(struct train_batch *batch, const struct train_data *data,
                                      data->text_weight, ids, weight, &error)) {
         return fail("%s", error.message);
     }
-    batch->keep_tail[batch->n_sequence++] = context->keep_tail_given ? context->keep_tail : tail;
+    batch->keep_tail[batch->n_sequence++] = method->keep_tail_given ? method->keep_tail : tail;
     batch->start[batch->n_sequence] = start + example->n;
     return true;
 }

@@ -4,7 +4,7 @@
 
 #include <jansson.h>
 
-#include "cli/context_flags.h"
+#include "cli/method_flags.h"
 #include "cli/options.h"
 #include "decimamba.h"
 
@@ -37,7 +37,7 @@ struct train_settings {
     struct text_list freeze;
     size_t lora_rank;
     /* decimation */
-    struct context_flags context;
+    struct method_flags method;
     double kept_share, kept_share_start, kept_share_over;
     bool kept_share_given, kept_share_start_given;
     /* the run */

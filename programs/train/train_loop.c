@@ -26,11 +26,11 @@ static bool report(struct train_loop *loop, const dm_error *error) {
 /* Sets how much is kept, where it changes. */
 static bool use_base_length(struct train_loop *loop, size_t base_length) {
     dm_error error;
-    if (loop->context.method == DM_CONTEXT_NONE || base_length == loop->base_length)
+    if (!dm_method_drops_tokens(loop->method.kind) || base_length == loop->base_length)
         return true;
-    dm_context_options context = loop->context;
-    context.base_length = base_length;
-    if (dm_trainer_set_context(loop->trainer, &context, &error))
+    dm_method_options method = loop->method;
+    method.base_length = base_length;
+    if (dm_trainer_set_method(loop->trainer, &method, &error))
         return report(loop, &error);
     loop->base_length = base_length;
     return true;
@@ -97,7 +97,7 @@ static enum outcome take_step(struct train_loop *loop, struct train_state *after
                               dm_step_stats *stats, dm_error *error) {
     size_t step = dm_trainer_step_count(loop->trainer);
     *after = loop->state;
-    if (!use_base_length(loop, train_base_length_at(loop->settings, &loop->context, step)))
+    if (!use_base_length(loop, train_base_length_at(loop->settings, &loop->method, step)))
         return STEP_FAILED;
     enum outcome outcome = accumulate(loop, after, error);
     if (outcome != STEP_DONE) {
@@ -144,7 +144,7 @@ static bool evaluate(struct train_loop *loop, double *loss) {
     struct example example;
     dm_error error;
     if (!use_base_length(
-            loop, train_base_length_at(loop->settings, &loop->context, loop->settings->steps)))
+            loop, train_base_length_at(loop->settings, &loop->method, loop->settings->steps)))
         return false;
     while (i < n) {
         for (train_batch_clear(&loop->batch); i < n; i++) {

@@ -118,7 +118,7 @@ static bool check_run(const struct train_settings *s) {
     if (s->schedule && s->warmup >= s->steps)
         return fail("train: --warmup %zu leaves none of --steps %zu for the rate to fall",
                     s->warmup, s->steps);
-    if (s->kept_share_given && s->context.base_length_given)
+    if (s->kept_share_given && s->method.base_length_given)
         return fail("train: --kept-share and --base-length say the same: give one");
     return !s->kept_share_start_given || s->kept_share_given ||
            fail("train: --kept-share-start goes to --kept-share, which is missing");
@@ -174,9 +174,9 @@ void train_settings_free(struct train_settings *settings) {
 
 /* The table for settings that are there already. */
 static void table_of(struct train_settings *settings, struct train_table *table) {
-    struct context_flags context = settings->context;
+    struct method_flags method = settings->method;
     train_table_make(settings, table);
-    settings->context = context;
+    settings->method = method;
 }
 
 json_t *train_settings_to_json(struct train_settings *settings, const char *folder) {
@@ -211,6 +211,19 @@ static bool refuse(const char *file, const char *key, const json_t *before, cons
     return false;
 }
 
+void train_settings_use_new_names(struct train_settings *settings, json_t *before) {
+    struct train_table table;
+    table_of(settings, &table);
+    for (const struct option_group *group = table.groups; group->title; group++)
+        for (const struct option *option = group->options; option->kind != OPTION_END; option++) {
+            json_t *value = option->was ? json_object_get(before, option->was) : NULL;
+            if (value && !json_object_get(before, option->name)) {
+                json_object_set(before, option->name, value);
+                json_object_del(before, option->was);
+            }
+        }
+}
+
 bool train_settings_agree(struct train_settings *settings, const json_t *before, const json_t *now,
                           const char *file) {
     struct train_table table;
@@ -228,37 +241,37 @@ bool train_settings_agree(struct train_settings *settings, const json_t *before,
     return true;
 }
 
-bool train_settings_context(struct train_settings *settings, size_t n_layer,
-                            dm_context_options *context) {
-    struct context_flags *flags = &settings->context;
-    *context = (dm_context_options)DM_CONTEXT_OPTIONS_INIT;
-    if (flags->method_given && flags->method == DM_CONTEXT_DECIMATE && !flags->layers_given)
-        return fail("--context decimate: --layers is missing, and training does not take them from "
+bool train_settings_method(struct train_settings *settings, size_t n_layer,
+                           dm_method_options *method) {
+    struct method_flags *flags = &settings->method;
+    *method = (dm_method_options)DM_METHOD_OPTIONS_INIT;
+    if (flags->method_given && flags->kind == DM_METHOD_DECIMATE && !flags->layers_given)
+        return fail("--method decimate: --layers is missing, and training does not take them from "
                     "the model's decimamba.json");
-    if (!context_flags_apply(flags, n_layer, context))
+    if (!method_flags_apply(flags, n_layer, method))
         return false;
-    if (context->method == DM_CONTEXT_NONE)
+    if (!dm_method_drops_tokens(method->kind))
         return !settings->kept_share_given ||
-               fail("--kept-share: nothing is dropped without --layers or --context keep-last");
+               fail("--kept-share: nothing is dropped without --layers or --method keep-last");
     /* from now on they are what they are taken for */
-    flags->method = (int)context->method;
-    flags->score = (int)context->score;
-    flags->base_length = context->base_length;
-    flags->beta = context->beta;
-    flags->min_length = context->min_length;
+    flags->kind = (int)method->kind;
+    flags->score = (int)method->score;
+    flags->base_length = method->base_length;
+    flags->beta = method->beta;
+    flags->min_length = method->min_length;
     flags->method_given = flags->score_given = flags->beta_given = flags->min_length_given = true;
     flags->base_length_given = !settings->kept_share_given;
-    context->base_length = train_base_length_at(settings, context, settings->steps);
+    method->base_length = train_base_length_at(settings, method, settings->steps);
     return true;
 }
 
 dm_trainer_options train_settings_options(const struct train_settings *settings,
-                                          const dm_context_options *context) {
+                                          const dm_method_options *method) {
     dm_trainer_options options = DM_TRAINER_OPTIONS_INIT;
     options.n_thread = settings->n_thread;
     options.dtype = settings->dtype ? DM_DTYPE_BF16 : DM_DTYPE_F32;
     options.cpu = settings->cpu;
-    options.context = context->method == DM_CONTEXT_NONE ? NULL : context;
+    options.method = method->kind == DM_METHOD_NONE ? NULL : method;
     options.recompute = settings->recompute;
     options.learning_rate = settings->learning_rate;
     options.beta1 = settings->beta1;

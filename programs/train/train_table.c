@@ -191,7 +191,7 @@ void train_table_make(struct train_settings *settings, struct train_table *table
     model_options(settings, table->options[TRAIN_MODEL]);
     sequence_options(settings, table->options[TRAIN_SEQUENCES]);
     step_options(settings, table->options[TRAIN_STEPS]);
-    context_flags_table(&settings->context, table->options[TRAIN_CONTEXT]);
+    method_flags_table(&settings->method, table->options[TRAIN_METHOD]);
     share_options(settings, table->options[TRAIN_SHARE]);
     run_options(settings, table->options[TRAIN_RUN]);
     const char *const titles[] = {

@@ -8,18 +8,18 @@ enum train_group {
     TRAIN_MODEL,
     TRAIN_SEQUENCES,
     TRAIN_STEPS,
-    TRAIN_CONTEXT,
+    TRAIN_METHOD,
     TRAIN_SHARE,
     TRAIN_RUN, /* what may change when a training goes on */
     N_TRAIN_GROUP
 };
 
 struct train_table {
-    struct option options[N_TRAIN_GROUP][20];
+    struct option options[N_TRAIN_GROUP][n_method_option]; /* no group has more */
     struct option_group groups[N_TRAIN_GROUP + 1];
 };
 
-/* The table for `settings`, whose context flags are reset. */
+/* The table for `settings`, whose method flags are reset. */
 void train_table_make(struct train_settings *settings, struct train_table *table);
 
 #endif

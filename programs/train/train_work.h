@@ -14,7 +14,7 @@ struct train_loop {
     const struct train_data *data, *held_out; /* held_out NULL: none */
     const struct train_folder *folder;
     dm_trainer *trainer;
-    dm_context_options context; /* as at the end of the curriculum */
+    dm_method_options method; /* as at the end of the curriculum */
     struct train_state state;
     struct train_metrics metrics; /* open */
 

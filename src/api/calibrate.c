@@ -4,7 +4,7 @@
 #include "api/options.h"
 #include "base/mapped_file.h"
 #include "base/memory.h"
-#include "context/context.h"
+#include "methods/method.h"
 #include "model/language_model.h"
 
 struct decay {
@@ -34,7 +34,7 @@ static void add_up(const dm_probe_view *view, void *user) {
 static dm_status measure(const struct dm_model *model, const int32_t *ids, size_t n_id,
                          const dm_calibration_options *options, struct decay *decay,
                          dm_error *error) {
-    const dm_context_options plain = DM_CONTEXT_OPTIONS_INIT;
+    const dm_method_options plain = DM_METHOD_OPTIONS_INIT;
     dm_session *session;
     dm_status status = dm_session_new(model, &plain, &session, error);
     if (status)
@@ -64,31 +64,31 @@ static dm_status fill(struct dm_calibration *calibration, const struct dm_model 
                                            dm_layer_size(own, "d_inner"), options->share, error);
     }
     size_t middle = model->network.config.n_layer / 2;
-    dm_context_options context = DM_CONTEXT_OPTIONS_INIT;
-    context.method = DM_CONTEXT_DECIMATE;
-    context.score = DM_SCORE_GLOBAL;
-    context.layers = &middle;
-    context.n_layer = 1;
-    context.base_length = options->length;
+    dm_method_options method = DM_METHOD_OPTIONS_INIT;
+    method.kind = DM_METHOD_DECIMATE;
+    method.score = DM_SCORE_GLOBAL;
+    method.layers = &middle;
+    method.n_layer = 1;
+    method.base_length = options->length;
     if (!status)
-        status = dm_calibration_set_context(calibration,
-                                            options->context ? options->context : &context, error);
+        status = dm_calibration_set_method(calibration, options->method ? options->method : &method,
+                                           error);
     return status;
 }
 
 /* The settings must be such that a session takes them, once the channels are there. */
-static dm_status check_settings(const struct dm_model *model, const dm_context_options *options,
+static dm_status check_settings(const struct dm_model *model, const dm_method_options *options,
                                 dm_error *error) {
-    struct dm_context *context;
+    struct dm_method *method;
     if (!options)
         return DM_OK;
-    dm_context_options settings = *options;
+    dm_method_options settings = *options;
     if (settings.score == DM_SCORE_GLOBAL)
         settings.score = DM_SCORE_NORM;
     dm_status status =
-        dm_context_new(&settings, model->network.config.n_layer, NULL, &context, error);
+        dm_method_new(&settings, model->network.config.n_layer, NULL, &method, error);
     if (!status)
-        dm_context_free(context);
+        dm_method_free(method);
     return status;
 }
 
@@ -129,19 +129,19 @@ dm_status dm_calibrate(const dm_model *model, const int32_t *ids, size_t n_id,
                        const dm_calibration_options *options, const char *directory,
                        dm_error *error) {
     dm_calibration_options own = DM_CALIBRATION_OPTIONS_INIT;
-    dm_context_options context = DM_CONTEXT_OPTIONS_INIT;
+    dm_method_options method = DM_METHOD_OPTIONS_INIT;
     dm_status status = dm_options_take(DM_KIND(dm_calibration_options), &own, options, error);
     if (!status)
-        status = dm_options_take(DM_KIND(dm_context_options), &context, own.context, error);
-    if (own.context)
-        own.context = &context;
+        status = dm_options_take(DM_KIND(dm_method_options), &method, own.method, error);
+    if (own.method)
+        own.method = &method;
     if (!status && (!model || !ids || (!directory && !own.path)))
         status =
             dm_fail(error, DM_ERROR_ARGUMENT, "dm_calibrate: model, ids, directory are needed");
     if (!status)
         status = check(n_id, &own, error);
     if (!status)
-        status = check_settings(model, own.context, error);
+        status = check_settings(model, own.method, error);
     if (status)
         return status;
     size_t d_inner = dm_model_size(&model->network.config, "d_inner");

@@ -93,16 +93,16 @@ dm_status dm_model_get_profile(const dm_model *model, dm_operation_time **times,
     return DM_OK;
 }
 
-dm_status dm_model_default_context(const dm_model *model, dm_context_options *context,
-                                   dm_error *error) {
-    if (!model || !context)
+dm_status dm_model_default_method(const dm_model *model, dm_method_options *method,
+                                  dm_error *error) {
+    if (!model || !method)
         return dm_fail(error, DM_ERROR_ARGUMENT,
-                       "dm_model_default_context: model and context are needed");
-    const dm_context_options none = DM_CONTEXT_OPTIONS_INIT;
-    dm_status status = dm_result_check(DM_KIND(dm_context_options), context, error);
+                       "dm_model_default_method: model and method are needed");
+    const dm_method_options none = DM_METHOD_OPTIONS_INIT;
+    dm_status status = dm_result_check(DM_KIND(dm_method_options), method, error);
     if (!status)
-        dm_result_give(DM_KIND(dm_context_options),
-                       model->calibration ? &model->calibration->context : &none, context);
+        dm_result_give(DM_KIND(dm_method_options),
+                       model->calibration ? &model->calibration->method : &none, method);
     return status;
 }
 

@@ -12,7 +12,8 @@
 enum {
     dm_model_options_least = DM_SIZE_UP_TO(dm_model_options, settings),
     dm_model_info_least = DM_SIZE_UP_TO(dm_model_info, has_defaults),
-    dm_context_options_least = DM_SIZE_UP_TO(dm_context_options, keep_tail),
+    dm_method_options_least = DM_SIZE_UP_TO(dm_method_options, keep_tail),
+    dm_method_setting_least = DM_SIZE_UP_TO(dm_method_setting, choices),
     dm_calibration_options_least = DM_SIZE_UP_TO(dm_calibration_options, log_decay),
     dm_trainer_options_least = DM_SIZE_UP_TO(dm_trainer_options, seed),
     dm_training_batch_least = DM_SIZE_UP_TO(dm_training_batch, keep_tail),

@@ -4,13 +4,13 @@
 #include "api/options.h"
 #include "session/sampler.h"
 
-dm_status dm_session_new(const dm_model *model, const dm_context_options *context,
+dm_status dm_session_new(const dm_model *model, const dm_method_options *method,
                          dm_session **session, dm_error *error) {
     if (!model || !session)
         return dm_fail(error, DM_ERROR_ARGUMENT, "dm_session_new: model and session are needed");
-    dm_context_options own = DM_CONTEXT_OPTIONS_INIT;
-    dm_status status = context ? dm_options_take(DM_KIND(dm_context_options), &own, context, error)
-                               : dm_model_default_context(model, &own, error);
+    dm_method_options own = DM_METHOD_OPTIONS_INIT;
+    dm_status status = method ? dm_options_take(DM_KIND(dm_method_options), &own, method, error)
+                              : dm_model_default_method(model, &own, error);
     return status ? status : dm_session_make(model, &own, session, error);
 }
 
@@ -62,9 +62,9 @@ static dm_status check_group(struct dm_session *const *sessions, size_t n_sessio
         if (status)
             return status;
         if (sessions[i]->model != sessions[0]->model ||
-            !dm_context_equal(sessions[i]->context, sessions[0]->context))
+            !dm_method_equal(sessions[i]->method, sessions[0]->method))
             return dm_fail(error, DM_ERROR_ARGUMENT,
-                           "session %zu of a batch has another model or other context settings "
+                           "session %zu of a batch has another model or other method settings "
                            "than session 0",
                            i);
         sessions[i]->named = false;
@@ -134,7 +134,7 @@ dm_status dm_session_logits(dm_session *session, size_t n_last, float *logits, d
         return dm_fail(error, DM_ERROR_ARGUMENT, "room for the logits is needed");
     if (session->n_token == 0)
         return dm_fail(error, DM_ERROR_ARGUMENT, "an empty text has no logits");
-    size_t keep_tail = session->context->keep_tail;
+    size_t keep_tail = session->method->keep_tail;
     if (n_last == 0 || n_last > keep_tail || n_last > session->n_token)
         return dm_fail(error, DM_ERROR_ARGUMENT,
                        "logits of the last %zu tokens: must be 1 to %zu (keep_tail is %zu, the "
@@ -160,8 +160,8 @@ dm_status dm_session_kept(const dm_session *session, size_t layer, const size_t 
                           size_t *n_kept, dm_error *error) {
     if (!session || !positions || !n_kept)
         return dm_fail(error, DM_ERROR_ARGUMENT, "dm_session_kept: every argument is needed");
-    for (size_t i = 0; i < session->context->n_stage; i++)
-        if (session->context->stages[i].layer == layer) {
+    for (size_t i = 0; i < session->method->n_stage; i++)
+        if (session->method->stages[i].layer == layer) {
             *positions = session->kept[i].positions;
             *n_kept = session->kept[i].n;
             return DM_OK;

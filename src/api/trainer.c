@@ -63,22 +63,22 @@ static dm_status check_options(const dm_trainer_options *options, dm_error *erro
     return check_numbers(options, error);
 }
 
-/* A caller's options, and the context that they name. */
+/* A caller's options, and the method that they name. */
 struct taken {
     dm_trainer_options options;
-    dm_context_options context;
+    dm_method_options method;
 };
 
 static dm_status take_options(const dm_trainer_options *given, struct taken *taken,
                               dm_error *error) {
-    *taken = (struct taken){DM_TRAINER_OPTIONS_INIT, DM_CONTEXT_OPTIONS_INIT};
+    *taken = (struct taken){DM_TRAINER_OPTIONS_INIT, DM_METHOD_OPTIONS_INIT};
     dm_trainer_options *own = &taken->options;
     dm_status status = dm_options_take(DM_KIND(dm_trainer_options), own, given, error);
     if (!status)
         status = check_options(own, error);
-    if (!status && own->context) {
-        status = dm_options_take(DM_KIND(dm_context_options), &taken->context, own->context, error);
-        own->context = &taken->context;
+    if (!status && own->method) {
+        status = dm_options_take(DM_KIND(dm_method_options), &taken->method, own->method, error);
+        own->method = &taken->method;
     }
     return status;
 }
@@ -251,13 +251,13 @@ size_t dm_trainer_step_count(const dm_trainer *trainer) {
     return trainer ? trainer->n_step : 0;
 }
 
-dm_status dm_trainer_set_context(dm_trainer *trainer, const dm_context_options *context,
-                                 dm_error *error) {
+dm_status dm_trainer_set_method(dm_trainer *trainer, const dm_method_options *method,
+                                dm_error *error) {
     if (!trainer)
-        return dm_fail(error, DM_ERROR_ARGUMENT, "dm_trainer_set_context: a trainer is needed");
-    dm_context_options own = DM_CONTEXT_OPTIONS_INIT;
-    dm_status status = dm_options_take(DM_KIND(dm_context_options), &own, context, error);
-    return status ? status : dm_trainer_use_context(trainer, &own, error);
+        return dm_fail(error, DM_ERROR_ARGUMENT, "dm_trainer_set_method: a trainer is needed");
+    dm_method_options own = DM_METHOD_OPTIONS_INIT;
+    dm_status status = dm_options_take(DM_KIND(dm_method_options), &own, method, error);
+    return status ? status : dm_trainer_use_method(trainer, &own, error);
 }
 
 /* ---- Parameters and files ---- */

@@ -76,5 +76,6 @@ struct dm_batch dm_back_batch(const struct dm_layer_back *back, bool after) {
     return (struct dm_batch){.network = back->network,
                              .at = (struct dm_buffers *)(uintptr_t)at, /* only read */
                              .n_token = after ? back->n_after : back->n,
-                             .n_sequence = back->n_sequence};
+                             .n_sequence = back->n_sequence,
+                             .adjust = back->adjust};
 }

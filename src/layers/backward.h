@@ -26,6 +26,7 @@ struct dm_layer_back {
     dm_real *dnormed, *dnormed_cut;      /* [n, d_model], [n_after, d_model] */
     bool adds;                           /* nothing was cut: both are the same rows */
     dm_real *rstd;                       /* [n], scratch of norms */
+    const struct dm_adjust *adjust;      /* as in the forward pass */
     dm_dtype compute;                    /* of products that are not exact */
     dm_error *error;
 };

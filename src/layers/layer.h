@@ -204,6 +204,9 @@ struct dm_layer_kind {
     const dm_real *(*steps)(const struct dm_batch *batch, size_t layer, size_t *width);
     /* Fills what a probe sees of the rows from `row` on. */
     void (*show)(const struct dm_batch *batch, size_t layer, size_t row, dm_probe_view *view);
+    /* Which of enum dm_adjustable such layers heed, and A [*n_row, channels] for who changes it. */
+    unsigned adjusts;
+    const dm_real *(*A)(const struct dm_layer *layer, size_t *n_row, size_t *n_channel);
     /* For calibration: rate[c] = the slowest decay of channel c for a step of 1. */
     void (*slowest_decay)(const struct dm_layer *layer, double *rate);
 };

@@ -3,6 +3,7 @@
 #ifndef DM_LAYERS_NETWORK_H
 #define DM_LAYERS_NETWORK_H
 
+#include "layers/adjust.h"
 #include "layers/buffers.h"
 #include "ops/ops.h"
 #include "ops/profile.h"
@@ -32,13 +33,26 @@ struct dm_batch {
     struct dm_buffers *at;
     size_t n_token, n_sequence;     /* `at->start` holds n_sequence + 1 offsets */
     struct dm_state *const *states; /* [n_sequence]; NULL: `at->state` is set already */
-    const size_t
-        *first_position; /* [n_sequence] of their first rows in the input of the layers that
-                                       run now; NULL: 0 */
+    const size_t *first_position;   /* [n_sequence] of their first rows in the input of the layers
+                                       that run now; NULL: 0 */
     dm_status (*observe)(void *observer, const struct dm_batch *batch, size_t layer,
                          dm_error *error);
     void *observer; /* called for each layer once its Delta is there; observe NULL: not */
+    const struct dm_adjust *adjust; /* what is changed in layers; NULL: nothing */
 };
+
+/* Delta of the view is there: whoever changes it may. */
+static inline void dm_adjust_delta(size_t layer, const struct dm_delta_view *view) {
+    const struct dm_adjust *adjust = view->batch->adjust;
+    if (adjust && adjust->delta)
+        adjust->delta(adjust->method, layer, view);
+}
+
+/* A of the layer, whose weights have `own`. */
+static inline const dm_real *dm_adjusted_A(const struct dm_batch *batch, size_t layer,
+                                           const dm_real *own) {
+    return batch->adjust && batch->adjust->A ? batch->adjust->A[layer] : own;
+}
 
 static inline const struct dm_layer_kind *dm_layer_kind_of(const struct dm_network *network,
                                                            size_t layer) {
@@ -49,6 +63,12 @@ static inline const struct dm_layer_kind *dm_layer_kind_of(const struct dm_netwo
  * store. */
 static inline bool dm_batch_is_sliced(const struct dm_batch *batch) {
     return batch->at->scratch != NULL;
+}
+
+/* From Delta to the outputs too? Not where somebody looks at all of it. */
+static inline bool dm_batch_is_sliced_to_end(const struct dm_batch *batch) {
+    return dm_batch_is_sliced(batch) && !batch->observe &&
+           !(batch->adjust && batch->adjust->whole_rows);
 }
 
 #endif

@@ -6,8 +6,8 @@
 
 #include "backends/cpu.h"
 #include "checkpoint/checkpoint.h"
-#include "context/calibration.h"
 #include "layers/network.h"
+#include "methods/calibration.h"
 
 /* Immutable after loading, but for the list of buffers. */
 struct dm_model {

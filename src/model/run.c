@@ -89,7 +89,7 @@ dm_status dm_layer_outputs(const struct dm_batch *batch, size_t layer, dm_error 
 static dm_status run_layer(const struct dm_batch *batch, size_t layer, dm_error *error) {
     const struct dm_layer_kind *kind = dm_layer_kind_of(batch->network, layer);
     dm_status status = dm_layer_inputs(batch, layer, error);
-    if (!status && kind->rest && dm_batch_is_sliced(batch) && !batch->observe)
+    if (!status && kind->rest && dm_batch_is_sliced_to_end(batch))
         return kind->rest(batch, layer, error);
     if (!status)
         status = dm_layer_delta(batch, layer, error);
@@ -100,47 +100,6 @@ dm_status dm_layers(const struct dm_batch *batch, size_t first, size_t end, dm_e
     dm_status status = DM_OK;
     for (size_t layer = first; layer < end && !status; layer++)
         status = run_layer(batch, layer, error);
-    return status;
-}
-
-void dm_layer_score(const struct dm_batch *batch, const struct dm_context *context,
-                    const struct dm_stage *stage) {
-    const struct dm_layer_kind *kind = dm_layer_kind_of(batch->network, stage->layer);
-    struct dm_stage_input input = {.n_token = batch->n_token,
-                                   .n_sequence = batch->n_sequence,
-                                   .start = batch->at->start,
-                                   .first_position = batch->first_position,
-                                   .d_model = batch->network->config.d_model,
-                                   .residual = batch->at->residual};
-    if (!context->hooks->score)
-        return;
-    if (kind->steps)
-        input.delta = kind->steps(batch, stage->layer, &input.n_step);
-    context->hooks->score(context, stage, &input, &batch->network->ops, batch->at->score);
-}
-
-/* Scores by Delta need a layer that has one, and channels that are there. */
-static dm_status check_stage(const struct dm_layer_config *layer, const struct dm_context *context,
-                             const struct dm_stage *stage, dm_error *error) {
-    size_t n_step = layer->kind->steps ? dm_layer_size(layer, "d_inner") : 0;
-    bool by_step = context->score == DM_SCORE_NORM || context->score == DM_SCORE_MEAN ||
-                   context->score == DM_SCORE_GLOBAL;
-    if (by_step && !n_step)
-        return dm_fail(error, DM_ERROR_ARGUMENT,
-                       "score %s: layer %zu is of kind %s, whose tokens have no Delta",
-                       dm_score_name(context->score), stage->layer, layer->kind->name);
-    if (stage->channels && stage->channels[stage->n_channel - 1] >= n_step)
-        return dm_fail(error, DM_ERROR_ARGUMENT, "layer %zu: channel %u of %zu", stage->layer,
-                       (unsigned)stage->channels[stage->n_channel - 1], n_step);
-    return DM_OK;
-}
-
-dm_status dm_check_stages(const struct dm_model_config *config, const struct dm_context *context,
-                          dm_error *error) {
-    dm_status status = DM_OK;
-    for (size_t i = 0; i < context->n_stage && context->hooks->score && !status; i++)
-        status = check_stage(dm_layer_config_of(config, context->stages[i].layer), context,
-                             &context->stages[i], error);
     return status;
 }
 

@@ -3,7 +3,6 @@
 #ifndef DM_MODEL_RUN_H
 #define DM_MODEL_RUN_H
 
-#include "context/context.h"
 #include "layers/network.h"
 
 /* residual <- the embedding of ids. */
@@ -19,19 +18,12 @@ dm_status dm_layer_outputs(const struct dm_batch *batch, size_t layer, dm_error 
 /* Runs layers first .. end - 1, which drop nothing: by slices where the batch has scratch for them
  * and no observer; else one operation after the other. */
 dm_status dm_layers(const struct dm_batch *batch, size_t first, size_t end, dm_error *error);
-/* step, residual -> score, by the stage's method; nothing where the method scores nothing. */
-void dm_layer_score(const struct dm_batch *batch, const struct dm_context *context,
-                    const struct dm_stage *stage);
-/* logits [n_token, vocab_size] of the first n_token rows of residual:
- * head(final_norm(residual)). */
+/* logits [n_token, vocab_size] of the first n_token rows of residual: head(final_norm(residual)). */
 dm_status dm_head(const struct dm_batch *batch, dm_real *logits, dm_error *error);
 
 /* Points `at` to the layer's buffers and states; nothing where the batch has no states, in
  * training, which sets them itself. */
 void dm_batch_use_layer(const struct dm_batch *batch, size_t layer);
-/* Can the layers at which the context drops tokens be scored as it asks? Else DM_ERROR_ARGUMENT. */
-dm_status dm_check_stages(const struct dm_model_config *config, const struct dm_context *context,
-                          dm_error *error);
 /* Plans the slices, once the weights are loaded. */
 void dm_plan_slices(struct dm_network *network);
 

@@ -1,6 +1,7 @@
 /* Closing a text: the tokens that the decimating layers keep, through the rest of the network. */
 
 #include "base/memory.h"
+#include "methods/choice.h"
 #include "session/check.h"
 #include "session/round.h"
 
@@ -16,10 +17,10 @@ static dm_status choose(struct dm_session *session, struct passage *passage, con
                         dm_error *error) {
     struct dm_token_pool *source = passage->source;
     struct dm_kept *kept = passage->kept;
-    size_t tail = session->context->keep_tail;
-    size_t n = source->n_offered > tail ? source->n_offered - tail : 0, n_slot;
-    *slots = dm_token_pool_choose(source, dm_context_budget(session->context, passage->stage, n),
-                                  &n_slot);
+    size_t n = source->n_offered, n_slot;
+    n -= dm_tail_of(n, session->method->keep_tail);
+    *slots =
+        dm_token_pool_choose(source, dm_method_budget(session->method, passage->stage, n), &n_slot);
     if (n_slot > kept->capacity) {
         size_t *positions = dm_memory_array(n_slot, sizeof *positions);
         if (!positions)
@@ -35,7 +36,7 @@ static dm_status choose(struct dm_session *session, struct passage *passage, con
 }
 
 /* One chunk from the stage's scan up to the next stage's Delta, or to the last layer. */
-static dm_status run_chunk(const struct dm_batch *batch, const struct dm_context *context,
+static dm_status run_chunk(const struct dm_batch *batch, const struct dm_method *method,
                            const struct passage *passage, dm_error *error) {
     size_t layer = passage->stage->layer;
     size_t end = passage->next ? passage->next->layer : batch->network->config.n_layer;
@@ -48,7 +49,7 @@ static dm_status run_chunk(const struct dm_batch *batch, const struct dm_context
     if (!status)
         status = dm_layers(batch, layer + 1, end, error);
     return status || !passage->next ? status
-                                    : dm_session_score(batch, context, passage->next, error);
+                                    : dm_session_score(batch, method, passage->next, error);
 }
 
 static dm_status run_stage(struct dm_session *session, struct dm_round *round,
@@ -70,7 +71,7 @@ static dm_status run_stage(struct dm_session *session, struct dm_round *round,
         dm_round_add(round, session, n);
         dm_session_pool_parts(&round->batch, passage->stage->layer, 0, parts);
         dm_token_pool_gather(passage->source, slots + first, n, parts);
-        status = run_chunk(&round->batch, session->context, passage, error);
+        status = run_chunk(&round->batch, session->method, passage, error);
         if (!status && !passage->next && round->model->check)
             status = dm_check_residual(&round->batch, error);
         if (!status)
@@ -83,19 +84,19 @@ static dm_status run_stage(struct dm_session *session, struct dm_round *round,
 /* Sequences above stage 0 begin anew. */
 static void clear_upper_state(struct dm_session *session) {
     dm_state_clear_above(&session->model->network.config, &session->state,
-                         session->context->stages[0].layer);
+                         session->method->stages[0].layer);
     dm_row_ring_clear(&session->tail);
 }
 
 static dm_status run_stages(struct dm_session *session, struct dm_round *round, dm_error *error) {
-    const struct dm_context *context = session->context;
+    const struct dm_method *method = session->method;
     struct dm_token_pool between[2] = {{0}, {0}}; /* each stage reads one and fills the other */
     struct dm_token_pool *source = &session->pool;
     dm_status status = DM_OK;
     clear_upper_state(session);
-    for (size_t i = 0; i < context->n_stage && !status; i++) {
-        const struct dm_stage *next = i + 1 < context->n_stage ? &context->stages[i + 1] : NULL;
-        struct passage passage = {&context->stages[i], next, source, &between[i % 2],
+    for (size_t i = 0; i < method->n_stage && !status; i++) {
+        const struct dm_stage *next = i + 1 < method->n_stage ? &method->stages[i + 1] : NULL;
+        struct passage passage = {&method->stages[i], next, source, &between[i % 2],
                                   &session->kept[i]};
         dm_token_pool_free(passage.sink);
         status = run_stage(session, round, &passage, error);

@@ -17,13 +17,13 @@ size_t dm_session_pool_parts(const struct dm_batch *batch, size_t layer, size_t 
     return n_part;
 }
 
-dm_status dm_session_score(const struct dm_batch *batch, const struct dm_context *context,
+dm_status dm_session_score(const struct dm_batch *batch, const struct dm_method *method,
                            const struct dm_stage *stage, dm_error *error) {
     dm_status status = dm_layer_inputs(batch, stage->layer, error);
     if (!status)
         status = dm_layer_delta(batch, stage->layer, error);
     if (!status)
-        dm_layer_score(batch, context, stage);
+        dm_layer_score(batch, method, stage);
     return status;
 }
 
@@ -45,19 +45,19 @@ static void collect(struct dm_session *session, const struct dm_batch *batch, si
     size_t row = batch->at->start[s], n = batch->at->start[s + 1] - row;
     session->n_token += n;
     dm_session_hand_on(session, batch, row, n,
-                       session->context->n_stage ? &session->context->stages[0] : NULL,
+                       session->method->n_stage ? &session->method->stages[0] : NULL,
                        &session->pool);
 }
 
-dm_status dm_session_stage_0(struct dm_round *round, const struct dm_context *context,
+dm_status dm_session_stage_0(struct dm_round *round, const struct dm_method *method,
                              dm_error *error) {
     const struct dm_batch *batch = &round->batch;
-    const struct dm_stage *stage = context->n_stage ? &context->stages[0] : NULL;
+    const struct dm_stage *stage = method->n_stage ? &method->stages[0] : NULL;
     size_t end = stage ? stage->layer : batch->network->config.n_layer;
     dm_embed(batch);
     dm_status status = dm_layers(batch, 0, end, error);
     if (!status && stage)
-        status = dm_session_score(batch, context, stage, error);
+        status = dm_session_score(batch, method, stage, error);
     if (!status && !stage && round->model->check)
         status = dm_check_residual(batch, error);
     for (size_t s = 0; s < batch->n_sequence; s++)
@@ -92,11 +92,11 @@ static void pack(struct dm_round *round, struct dm_session *const *sessions, siz
 
 dm_status dm_session_read(struct dm_session *const *sessions, size_t n_session,
                           const int32_t *const *ids, const size_t *n_id, dm_error *error) {
-    const struct dm_context *context = sessions[0]->context;
+    const struct dm_method *method = sessions[0]->method;
     struct dm_round *round = NULL;
     dm_status status = DM_OK;
     for (size_t s = 0; s < n_session && !status; s++)
-        if (context->n_stage)
+        if (method->n_stage)
             status = dm_token_pool_reserve(&sessions[s]->pool, n_id[s], error);
     if (!status)
         status = dm_round_new(sessions[0]->model, n_session, &round, error);
@@ -107,9 +107,9 @@ dm_status dm_session_read(struct dm_session *const *sessions, size_t n_session,
         if (!first)
             status = dm_round_look(error);
         if (!status)
-            status = dm_session_stage_0(round, context, error);
+            status = dm_session_stage_0(round, method, error);
         for (size_t s = 0; s < round->batch.n_sequence; s++)
-            round->active[s]->tip = round->active[s]->closed = !context->n_stage;
+            round->active[s]->tip = round->active[s]->closed = !method->n_stage;
     }
     for (size_t s = 0; s < n_session && status && round; s++) /* earlier rounds moved these */
         if (round->done[s])

@@ -99,6 +99,7 @@ void dm_round_add(struct dm_round *round, struct dm_session *session, size_t n_t
     round->first_position[batch->n_sequence] = session->chunk_first;
     batch->n_token += n_token;
     batch->at->start[++batch->n_sequence] = batch->n_token;
+    batch->adjust = dm_method_adjust(session->method, round->stepping);
     if (session->probe)
         batch->observe = observe;
 }

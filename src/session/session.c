@@ -14,39 +14,39 @@ void dm_session_pool_init(struct dm_token_pool *pool, const struct dm_session *s
     for (size_t i = 0; i < n; i++)
         if (rows[i].carried)
             width[n_part++] = rows[i].width;
-    dm_token_pool_init(pool, dm_context_budget(session->context, stage, SIZE_MAX),
-                       session->context->keep_tail, session->context->hooks->score != NULL, width,
+    dm_token_pool_init(pool, dm_method_budget(session->method, stage, SIZE_MAX),
+                       session->method->keep_tail, session->method->hooks->score != NULL, width,
                        n_part);
 }
 
-static dm_status build(struct dm_session *session, const dm_context_options *options,
+static dm_status build(struct dm_session *session, const dm_method_options *options,
                        dm_error *error) {
     const struct dm_model *model = session->model;
-    dm_status status = dm_context_new(options, model->network.config.n_layer, model->calibration,
-                                      &session->context, error);
+    dm_status status = dm_method_new(options, model->network.config.n_layer, model->calibration,
+                                     &session->method, error);
     if (!status)
-        status = dm_check_stages(&model->network.config, session->context, error);
+        status = dm_method_attach(session->method, &model->network, error);
     if (!status)
         status = dm_state_new(&model->network.config, &session->state, error);
     if (!status)
         status = dm_row_ring_new(&session->tail, model->network.config.d_model,
-                                 session->context->keep_tail, error);
+                                 session->method->keep_tail, error);
     if (!status) {
-        session->kept = dm_memory_zeroed(session->context->n_stage, sizeof *session->kept);
+        session->kept = dm_memory_zeroed(session->method->n_stage, sizeof *session->kept);
         status = session->kept ? DM_OK : dm_fail_memory(error, "a session");
     }
-    if (!status && session->context->n_stage)
-        dm_session_pool_init(&session->pool, session, &session->context->stages[0]);
+    if (!status && session->method->n_stage)
+        dm_session_pool_init(&session->pool, session, &session->method->stages[0]);
     return status;
 }
 
-dm_status dm_session_make(const struct dm_model *model, const dm_context_options *context,
+dm_status dm_session_make(const struct dm_model *model, const dm_method_options *method,
                           struct dm_session **result, dm_error *error) {
     struct dm_session *session = dm_memory_zeroed(1, sizeof *session);
     if (!session)
         return dm_fail_memory(error, "a session");
     session->model = model;
-    dm_status status = build(session, context, error);
+    dm_status status = build(session, method, error);
     if (status) {
         dm_session_destroy(session);
         return status;
@@ -59,13 +59,13 @@ dm_status dm_session_make(const struct dm_model *model, const dm_context_options
 void dm_session_destroy(struct dm_session *session) {
     if (!session)
         return;
-    for (size_t i = 0; session->kept && i < session->context->n_stage; i++)
+    for (size_t i = 0; session->kept && i < session->method->n_stage; i++)
         dm_memory_free(session->kept[i].positions);
     dm_memory_free(session->kept);
     dm_token_pool_free(&session->pool);
     dm_row_ring_free(&session->tail);
     dm_state_free(&session->state);
-    dm_context_free(session->context);
+    dm_method_free(session->method);
     dm_memory_free(session);
 }
 
@@ -74,7 +74,7 @@ void dm_session_clear(struct dm_session *session) {
     dm_state_clear(config, &session->state);
     dm_token_pool_clear(&session->pool);
     dm_row_ring_clear(&session->tail);
-    for (size_t i = 0; i < session->context->n_stage; i++)
+    for (size_t i = 0; i < session->method->n_stage; i++)
         session->kept[i].n = 0;
     session->n_token = 0;
     session->tip = session->closed = true;
@@ -87,22 +87,21 @@ void dm_session_clear(struct dm_session *session) {
 static size_t fixed_bytes(const struct dm_session *session) {
     const struct dm_model_config *config = &session->model->network.config;
     return sizeof *session + session->tail.capacity * session->tail.width * sizeof(float) +
-           dm_state_size(config) * sizeof(float);
+           dm_state_size(config) * sizeof(float) + session->method->A_bytes;
 }
 
 size_t dm_session_bytes(const struct dm_session *session) {
     size_t n = fixed_bytes(session) + dm_token_pool_memory(&session->pool);
-    for (size_t i = 0; i < session->context->n_stage; i++)
+    for (size_t i = 0; i < session->method->n_stage; i++)
         n += session->kept[i].capacity * sizeof(size_t);
     return n;
 }
 
 size_t dm_session_most_kept(const struct dm_session *session, const struct dm_stage *stage) {
-    const struct dm_context *context = session->context;
+    const struct dm_method *method = session->method;
     size_t n;
-    return dm_size_add(dm_context_budget(context, stage, SIZE_MAX), context->keep_tail, &n)
-               ? n
-               : SIZE_MAX;
+    return dm_size_add(dm_method_budget(method, stage, SIZE_MAX), method->keep_tail, &n) ? n
+                                                                                         : SIZE_MAX;
 }
 
 /* Adds n items to a sum; false where it is too large. */
@@ -114,8 +113,8 @@ static bool add_items(size_t *sum, size_t n, size_t item_bytes) {
 size_t dm_session_most_bytes(const struct dm_session *session) {
     size_t n = fixed_bytes(session);
     bool fine = add_items(&n, session->pool.limit, session->pool.token_bytes);
-    for (size_t i = 0; i < session->context->n_stage && fine; i++)
-        fine = add_items(&n, dm_session_most_kept(session, &session->context->stages[i]),
+    for (size_t i = 0; i < session->method->n_stage && fine; i++)
+        fine = add_items(&n, dm_session_most_kept(session, &session->method->stages[i]),
                          sizeof(size_t));
     return fine ? n : SIZE_MAX;
 }

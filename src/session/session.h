@@ -6,7 +6,7 @@
 #ifndef DM_SESSION_SESSION_H
 #define DM_SESSION_SESSION_H
 
-#include "context/context.h"
+#include "methods/method.h"
 #include "model/language_model.h"
 #include "model/run.h"
 #include "session/row_ring.h"
@@ -22,7 +22,7 @@ struct dm_kept {
 
 struct dm_session {
     const struct dm_model *model;
-    struct dm_context *context;
+    struct dm_method *method;
     struct dm_state state;     /* of all layers; above stage 0 as the last close or step left it */
     struct dm_token_pool pool; /* of the first decimating layer */
     struct dm_row_ring tail;   /* residuals of the last keep_tail tokens after the last layer, as of
@@ -41,7 +41,7 @@ struct dm_session {
     size_t chunk_layer;
 };
 
-dm_status dm_session_make(const struct dm_model *model, const dm_context_options *context,
+dm_status dm_session_make(const struct dm_model *model, const dm_method_options *method,
                           struct dm_session **session, dm_error *error);
 void dm_session_destroy(struct dm_session *session);
 void dm_session_clear(struct dm_session *session);
@@ -90,11 +90,11 @@ void dm_session_hand_on(struct dm_session *session, const struct dm_batch *batch
 void dm_session_pool_init(struct dm_token_pool *pool, const struct dm_session *session,
                           const struct dm_stage *stage);
 /* Runs a decimating layer up to its Delta and scores its tokens into at->score. */
-dm_status dm_session_score(const struct dm_batch *batch, const struct dm_context *context,
+dm_status dm_session_score(const struct dm_batch *batch, const struct dm_method *method,
                            const struct dm_stage *stage, dm_error *error);
 
 /* The batch's tokens through stage 0, and into the sessions' pools (or tails). */
-dm_status dm_session_stage_0(struct dm_round *round, const struct dm_context *context,
+dm_status dm_session_stage_0(struct dm_round *round, const struct dm_method *method,
                              dm_error *error);
 
 #endif

@@ -83,7 +83,7 @@ static dm_status describe(const struct dm_session *session, struct contents *con
     const struct dm_model_config *config = &session->model->network.config;
     const struct dm_token_pool *pool = &session->pool;
     const struct dm_row_ring *tail = &session->tail;
-    size_t n_stage = session->context->n_stage;
+    size_t n_stage = session->method->n_stage;
     size_t most = fixed_tensor + config->n_sort * DM_MAX_STATE + 2 * n_stage;
     *contents = (struct contents){
         .list = dm_memory_zeroed(most, sizeof *contents->list),
@@ -109,7 +109,7 @@ static dm_status describe(const struct dm_session *session, struct contents *con
     add(contents, "pool.score", DM_ELEMENT_F32, 1, rows, pool->score);
     add(contents, "pool.rows", DM_ELEMENT_F32, 2, rows, pool->rows);
     for (size_t i = 0; i < n_stage; i++) {
-        const struct dm_stage *stage = &session->context->stages[i];
+        const struct dm_stage *stage = &session->method->stages[i];
         char name[name_size];
         snprintf(name, sizeof name, "kept.%zu", stage->layer);
         add(contents, name, DM_ELEMENT_I64, 1, &session->kept[i].n, session->kept[i].positions);
@@ -133,6 +133,11 @@ dm_status dm_session_hash_checkpoint(const struct dm_model *model, char hash[33]
 }
 
 /* ---- Writing ---- */
+
+void dm_session_setting_key(const struct dm_method_hooks *hooks, size_t i, size_t layer,
+                            char key[dm_session_setting_size]) {
+    snprintf(key, dm_session_setting_size, "setting.%s.%zu", hooks->settings[i].name, layer);
+}
 
 struct metadata {
     json_t *object;
@@ -172,30 +177,42 @@ static void set_sampler(struct metadata *metadata, const struct dm_sampler *samp
 }
 
 /* The layers in the order of their places, as a session was given them. */
-static void set_layers(struct metadata *metadata, const struct dm_context *context) {
-    set_size(metadata, "n_layer", context->n_stage);
-    for (size_t i = 0; i < context->n_stage; i++) {
+static void set_layers(struct metadata *metadata, const struct dm_method *method) {
+    set_size(metadata, "n_layer", method->n_stage);
+    for (size_t i = 0; i < method->n_stage; i++) {
         char key[name_size];
-        snprintf(key, sizeof key, "layer.%zu", context->stages[i].place);
-        set_size(metadata, key, context->stages[i].layer);
+        snprintf(key, sizeof key, "layer.%zu", method->stages[i].place);
+        set_size(metadata, key, method->stages[i].layer);
     }
+}
+
+/* Of the method's own settings, layer by layer; older methods have none. */
+static void set_values(struct metadata *metadata, const struct dm_method *method) {
+    size_t n_setting = method->hooks ? method->hooks->n_setting : 0;
+    for (size_t i = 0; i < n_setting; i++)
+        for (size_t layer = 0; layer < method->n_layer; layer++) {
+            char key[dm_session_setting_size];
+            dm_session_setting_key(method->hooks, i, layer, key);
+            set_real(metadata, key, dm_method_value_of(method, i, layer));
+        }
 }
 
 /* NULL: memory is short. */
 static json_t *settings(const struct dm_session *session, const struct dm_sampler *sampler,
                         const char *hash) {
-    const struct dm_context *context = session->context;
+    const struct dm_method *method = session->method;
     struct metadata made = {json_object(), true}, *metadata = &made;
     set_text(metadata, "format", DM_SESSION_FORMAT);
     set_size(metadata, "version", dm_session_version);
     set_text(metadata, "checkpoint", hash);
-    set_text(metadata, "context", context->hooks ? context->hooks->name : "none");
-    set_text(metadata, "score", dm_score_name(context->score));
-    set_layers(metadata, context);
-    set_size(metadata, "base_length", context->base_length);
-    set_real(metadata, "beta", context->beta);
-    set_size(metadata, "min_length", context->min_length);
-    set_size(metadata, "keep_tail", context->keep_tail);
+    set_text(metadata, "context", method->hooks ? method->hooks->name : "none");
+    set_text(metadata, "score", dm_score_name(method->score));
+    set_layers(metadata, method);
+    set_size(metadata, "base_length", method->base_length);
+    set_real(metadata, "beta", method->beta);
+    set_size(metadata, "min_length", method->min_length);
+    set_size(metadata, "keep_tail", method->keep_tail);
+    set_values(metadata, method);
     set_size(metadata, "n_token", session->n_token);
     set_size(metadata, "tip", session->tip);
     set_size(metadata, "closed", session->closed);

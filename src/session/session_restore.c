@@ -86,8 +86,47 @@ static dm_status check_origin(const struct reader *reader, const struct dm_model
     return DM_OK;
 }
 
+/* What the options of a file point at. */
+struct pointed {
+    size_t *layers;
+    dm_method_value *values;
+    double *numbers;
+};
+
+static void free_pointed(struct pointed *pointed) {
+    dm_memory_free(pointed->layers);
+    dm_memory_free(pointed->values);
+    dm_memory_free(pointed->numbers);
+}
+
+/* The settings of the method's own. */
+static dm_status read_values(const struct reader *reader, size_t n_model_layer,
+                             struct pointed *pointed, dm_method_options *options) {
+    const struct dm_method_hooks *hooks = dm_method_hooks_of(options->kind);
+    size_t n = hooks ? hooks->n_setting : 0;
+    pointed->values = dm_memory_zeroed(n, sizeof *pointed->values);
+    pointed->numbers = dm_memory_array(n * n_model_layer, sizeof *pointed->numbers);
+    if (!pointed->values || !pointed->numbers)
+        return dm_fail_memory(reader->error, "a session");
+    for (size_t i = 0; i < n; i++) {
+        double *numbers = pointed->numbers + i * n_model_layer;
+        for (size_t layer = 0; layer < n_model_layer; layer++) {
+            char key[dm_session_setting_size];
+            dm_session_setting_key(hooks, i, layer, key);
+            dm_status status = get_real(reader, key, &numbers[layer]);
+            if (status)
+                return status;
+        }
+        pointed->values[i] = (dm_method_value){hooks->settings[i].name, numbers,
+                                               hooks->settings[i].per_layer ? n_model_layer : 1};
+    }
+    options->values = pointed->values;
+    options->n_value = n;
+    return DM_OK;
+}
+
 static dm_status read_layers(const struct reader *reader, size_t n_model_layer, size_t **layers,
-                             dm_context_options *options) {
+                             dm_method_options *options) {
     dm_status status = get_size(reader, "n_layer", &options->n_layer);
     if (!status && options->n_layer > n_model_layer)
         status = bad(reader, "n_layer");
@@ -105,10 +144,10 @@ static dm_status read_layers(const struct reader *reader, size_t n_model_layer, 
     return status;
 }
 
-static dm_status read_options(const struct reader *reader, size_t n_model_layer, size_t **layers,
-                              dm_context_options *options) {
-    *options = (dm_context_options)DM_CONTEXT_OPTIONS_INIT;
-    if (!dm_method_from_name(get_text(reader, "context"), &options->method))
+static dm_status read_options(const struct reader *reader, size_t n_model_layer,
+                              struct pointed *pointed, dm_method_options *options) {
+    *options = (dm_method_options)DM_METHOD_OPTIONS_INIT;
+    if (!dm_method_from_name(get_text(reader, "context"), &options->kind))
         return bad(reader, "context");
     if (!dm_score_from_name(get_text(reader, "score"), &options->score))
         return bad(reader, "score");
@@ -119,7 +158,9 @@ static dm_status read_options(const struct reader *reader, size_t n_model_layer,
         status = get_size(reader, "min_length", &options->min_length);
     if (!status)
         status = get_size(reader, "keep_tail", &options->keep_tail);
-    return status ? status : read_layers(reader, n_model_layer, layers, options);
+    if (!status)
+        status = read_layers(reader, n_model_layer, &pointed->layers, options);
+    return status ? status : read_values(reader, n_model_layer, pointed, options);
 }
 
 /* The tensor `name` of this type, with `n_dim` sizes: each as in `shape`, or any where that says
@@ -218,7 +259,7 @@ static dm_status read_pool(const struct reader *reader, struct dm_session *sessi
 }
 
 static dm_status read_kept(const struct reader *reader, struct dm_session *session, size_t i) {
-    const struct dm_stage *stage = &session->context->stages[i];
+    const struct dm_stage *stage = &session->method->stages[i];
     const struct dm_named_tensor *tensor;
     const size_t any[] = {SIZE_MAX};
     char name[name_size];
@@ -254,13 +295,13 @@ static dm_status fill(const struct reader *reader, struct dm_session *session) {
         status = get_flag(reader, "closed", &session->closed);
     if (!status && session->closed && !session->tip)
         status = bad(reader, "closed");
-    if (!status && !session->context->n_stage && !session->closed)
+    if (!status && !session->method->n_stage && !session->closed)
         status = bad(reader, "closed");
     if (!status)
         status = read_state(reader, session);
-    if (!status && session->context->n_stage)
+    if (!status && session->method->n_stage)
         status = read_pool(reader, session);
-    for (size_t i = 0; i < session->context->n_stage && !status; i++)
+    for (size_t i = 0; i < session->method->n_stage && !status; i++)
         status = read_kept(reader, session, i);
     return status;
 }
@@ -307,13 +348,13 @@ static dm_status load(const struct reader *reader, const struct dm_model *model,
     dm_status status = check_origin(reader, model);
     if (status)
         return status;
-    dm_context_options options;
-    size_t *layers = NULL;
+    dm_method_options options;
+    struct pointed pointed = {0};
     struct dm_session *session = NULL;
-    status = read_options(reader, model->network.config.n_layer, &layers, &options);
+    status = read_options(reader, model->network.config.n_layer, &pointed, &options);
     if (!status)
         status = dm_session_make(model, &options, &session, reader->error);
-    dm_memory_free(layers);
+    free_pointed(&pointed);
     if (!status)
         status = fill(reader, session);
     if (!status && sampler)

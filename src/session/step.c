@@ -5,10 +5,10 @@
 
 /* From the first decimating layer's scan to the last layer. */
 static dm_status run_above(const struct dm_model *model, const struct dm_batch *batch,
-                           const struct dm_context *context, dm_error *error) {
-    if (!context->n_stage)
+                           const struct dm_method *method, dm_error *error) {
+    if (!method->n_stage)
         return DM_OK;
-    size_t layer = context->stages[0].layer;
+    size_t layer = method->stages[0].layer;
     dm_status status = dm_layer_outputs(batch, layer, error);
     if (!status)
         status = dm_layers(batch, layer + 1, batch->network->config.n_layer, error);
@@ -24,17 +24,17 @@ static dm_status run_head(const struct dm_model *model, const struct dm_batch *b
                : dm_check_logits(logits, batch->n_token, model->network.config.vocab_size, error);
 }
 
-static dm_status step_round(struct dm_round *round, const struct dm_context *context, float *logits,
+static dm_status step_round(struct dm_round *round, const struct dm_method *method, float *logits,
                             dm_error *error) {
-    dm_status status = dm_session_stage_0(round, context, error);
+    dm_status status = dm_session_stage_0(round, method, error);
     if (!status)
-        status = run_above(round->model, &round->batch, context, error);
-    for (size_t s = 0; s < round->batch.n_sequence && !status && context->n_stage; s++)
+        status = run_above(round->model, &round->batch, method, error);
+    for (size_t s = 0; s < round->batch.n_sequence && !status && method->n_stage; s++)
         dm_session_hand_on(round->active[s], &round->batch, s, 1, NULL, NULL);
     if (!status && logits)
         status = run_head(round->model, &round->batch, logits, error);
     for (size_t s = 0; s < round->batch.n_sequence; s++) {
-        round->active[s]->closed = !context->n_stage;
+        round->active[s]->closed = !method->n_stage;
         round->active[s]->broken = status != DM_OK;
     }
     return status;
@@ -46,7 +46,7 @@ static dm_status prepare(struct dm_session *const *sessions, size_t n_session, d
     for (size_t s = 0; s < n_session && !status; s++) {
         if (!sessions[s]->tip)
             status = dm_session_close(sessions[s], error);
-        if (!status && sessions[s]->context->n_stage)
+        if (!status && sessions[s]->method->n_stage)
             status = dm_token_pool_reserve(&sessions[s]->pool, 1, error);
     }
     return status;
@@ -59,6 +59,8 @@ dm_status dm_session_step_all(struct dm_session *const *sessions, size_t n_sessi
     dm_status status = prepare(sessions, n_session, error);
     if (!status)
         status = dm_round_new(model, n_session, &round, error);
+    if (!status)
+        round->stepping = true;
     for (size_t first = 0; first < n_session && !status;) {
         const struct dm_batch *batch = &round->batch;
         dm_round_clear(round);
@@ -70,7 +72,7 @@ dm_status dm_session_step_all(struct dm_session *const *sessions, size_t n_sessi
         }
         float *rows =
             logits ? logits + (first - batch->n_token) * model->network.config.vocab_size : NULL;
-        status = step_round(round, sessions[0]->context, rows, error);
+        status = step_round(round, sessions[0]->method, rows, error);
         for (size_t s = 0; s < first && status; s++) /* earlier rounds moved these */
             sessions[s]->broken = true;
     }

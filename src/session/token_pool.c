@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "ops/select_tokens/select_tokens.h"
+#include "methods/choice.h"
 
 /* At least so much room beyond `most`, so that a small pool is not cut at every other token. */
 enum { least_slack = 256 };
@@ -83,30 +83,17 @@ dm_status dm_token_pool_reserve(struct dm_token_pool *pool, size_t n_token, dm_e
                : dm_fail_memory(error, "the tokens that may be kept");
 }
 
-/* Tokens held that lie before the tail of the first n_offered ones. */
-static size_t n_candidate(const struct dm_token_pool *pool) {
-    size_t n = pool->n;
-    size_t tail = pool->n_offered > pool->keep_tail ? pool->n_offered - pool->keep_tail : 0;
-    while (n > 0 && pool->position[n - 1] >= tail)
-        n--;
+/* Tokens held that are of the tail of the first n_offered ones. */
+static size_t n_tail(const struct dm_token_pool *pool) {
+    size_t n = 0, first = pool->n_offered - dm_tail_of(pool->n_offered, pool->keep_tail);
+    while (n < pool->n && pool->position[pool->n - 1 - n] >= first)
+        n++;
     return n;
 }
 
-/* Slots of the best `k` of the first `n`. */
-static void choose_best(struct dm_token_pool *pool, size_t n, size_t k) {
-    if (pool->scored)
-        dm_select_tokens(pool->score, n, k, pool->chosen, pool->scratch);
-    else
-        for (size_t i = 0; i < k; i++)
-            pool->chosen[i] = n - k + i;
-}
-
 const size_t *dm_token_pool_choose(struct dm_token_pool *pool, size_t budget, size_t *n_chosen) {
-    size_t n = n_candidate(pool), k = budget < n ? budget : n;
-    choose_best(pool, n, k);
-    for (size_t slot = n; slot < pool->n; slot++)
-        pool->chosen[k++] = slot;
-    *n_chosen = k;
+    *n_chosen = dm_choose_tokens(pool->scored ? pool->score : NULL, pool->n, n_tail(pool), budget,
+                                 pool->chosen, pool->scratch);
     return pool->chosen;
 }
 

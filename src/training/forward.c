@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "layers/gather.h"
-#include "ops/select_tokens/select_tokens.h"
+#include "methods/choice.h"
 #include "training/pass.h"
 
 void dm_pass_clear_states(const struct dm_pass *pass, size_t layer) {
@@ -19,28 +19,22 @@ void dm_pass_clear_states(const struct dm_pass *pass, size_t layer) {
 
 /* ---- Choosing ---- */
 
-/* What a sequence keeps: n of the tokens before its tail, then the tail. */
+/* Of a sequence as many as the plan has room for. */
 static void choose_in(const struct dm_pass *pass, const struct dm_layer_pass *layer,
                       size_t sequence) {
     const size_t *before = layer->before->start + sequence, *after = layer->after->start + sequence;
-    size_t n = before[1] - before[0], n_kept = after[1] - after[0];
+    const dm_real *score = pass->method->hooks->score ? layer->in.score + before[0] : NULL;
+    size_t n = before[1] - before[0], tail = dm_pass_tail(pass, sequence, n);
     size_t *kept = layer->kept + after[0];
-    size_t tail = dm_pass_tail(pass, sequence, n);
-    size_t n_chosen = n_kept - tail;
-    if (pass->context->hooks->score)
-        dm_select_tokens(layer->in.score + before[0], n - tail, n_chosen, kept, pass->scratch);
-    else
-        for (size_t i = 0; i < n_chosen; i++)
-            kept[i] = n - tail - n_chosen + i;
-    for (size_t i = 0; i < tail; i++)
-        kept[n_chosen + i] = n - tail + i;
+    size_t n_kept =
+        dm_choose_tokens(score, n, tail, after[1] - after[0] - tail, kept, pass->scratch);
     for (size_t i = 0; i < n_kept; i++)
         kept[i] += before[0];
 }
 
 static void choose(struct dm_pass *pass, struct dm_layer_pass *layer) {
     const struct dm_batch batch = dm_pass_batch_of(pass, &layer->in, layer->before);
-    dm_layer_score(&batch, pass->context, layer->stage);
+    dm_layer_score(&batch, pass->method, layer->stage);
     for (size_t s = 0; s < pass->batch->n_sequence; s++)
         choose_in(pass, layer, s);
     for (size_t i = 0; i < layer->after->n_token; i++)

@@ -1,4 +1,4 @@
-/* Running a layer's way back: the kind's two halves, with the cut between them. */
+/* Running a layer's backward pass: the kind's two halves, with the cut between them. */
 #include "layers/gather.h"
 #include "training/pass.h"
 
@@ -24,6 +24,7 @@ static struct dm_layer_back describe(struct dm_pass *pass, size_t layer, dm_erro
         .dnormed_cut = cut ? to->dnormed_cut : to->dnormed,
         .adds = !cut,
         .rstd = to->rstd,
+        .adjust = dm_pass_adjust(pass),
         .compute = trained->compute,
         .error = error,
     };

@@ -7,8 +7,9 @@
 #ifndef DM_TRAINING_PASS_H
 #define DM_TRAINING_PASS_H
 
-#include "context/context.h"
 #include "layers/backward.h"
+#include "methods/choice.h"
+#include "methods/method.h"
 #include "model/run.h"
 #include "training/trained_network.h"
 
@@ -18,7 +19,7 @@ struct dm_pass_batch {
     const size_t *start;     /* [n_sequence + 1] */
     const int32_t *ids;      /* [start[n_sequence]], in range */
     const float *weight;     /* [start[n_sequence]]; NULL: 1 */
-    const size_t *keep_tail; /* [n_sequence]; NULL: the context's */
+    const size_t *keep_tail; /* [n_sequence]; NULL: the method's */
     bool by_sequence;        /* each sequence counts 1 */
 };
 
@@ -50,7 +51,7 @@ struct dm_pass_gradients {
 
 struct dm_pass {
     struct dm_trained_network *trained;
-    const struct dm_context *context; /* its hooks NULL: nothing is dropped */
+    const struct dm_method *method; /* its hooks NULL: nothing is dropped */
     bool recompute;
     unsigned char *bytes; /* of everything below, kept from batch to batch */
     size_t n_byte;
@@ -102,8 +103,12 @@ dm_status dm_pass_layer_back(struct dm_pass *pass, size_t layer, dm_error *error
 /* How many of a sequence's last tokens, of n in a span, are always kept. */
 static inline size_t dm_pass_tail(const struct dm_pass *pass, size_t sequence, size_t n) {
     const size_t *keep_tail = pass->batch->keep_tail;
-    size_t tail = keep_tail ? keep_tail[sequence] : pass->context->keep_tail;
-    return tail < n ? tail : n;
+    return dm_tail_of(n, keep_tail ? keep_tail[sequence] : pass->method->keep_tail);
+}
+
+/* What the method changes in layers; NULL: nothing. */
+static inline const struct dm_adjust *dm_pass_adjust(const struct dm_pass *pass) {
+    return dm_method_adjust(pass->method, false);
 }
 
 static inline struct dm_batch dm_pass_batch_of(struct dm_pass *pass, struct dm_buffers *at,
@@ -111,7 +116,8 @@ static inline struct dm_batch dm_pass_batch_of(struct dm_pass *pass, struct dm_b
     return (struct dm_batch){.network = &pass->trained->network,
                              .at = at,
                              .n_token = span->n_token,
-                             .n_sequence = pass->batch->n_sequence};
+                             .n_sequence = pass->batch->n_sequence,
+                             .adjust = dm_pass_adjust(pass)};
 }
 
 #endif

@@ -11,18 +11,18 @@ static void cut_span(const struct dm_pass *pass, const struct dm_stage *stage,
     for (size_t s = 0; s < pass->batch->n_sequence; s++) {
         size_t n = before->start[s + 1] - before->start[s], tail = dm_pass_tail(pass, s, n);
         after->start[s + 1] =
-            after->start[s] + dm_context_budget(pass->context, stage, n - tail) + tail;
+            after->start[s] + dm_method_budget(pass->method, stage, n - tail) + tail;
     }
     after->n_token = after->start[pass->batch->n_sequence];
 }
 
 static dm_status plan_spans(struct dm_pass *pass, dm_error *error) {
     size_t n_start = pass->batch->n_sequence + 1, n_layer = pass->trained->network.config.n_layer;
-    pass->n_stage = pass->context->hooks ? pass->context->n_stage : 0;
+    pass->n_stage = pass->method->hooks ? pass->method->n_stage : 0;
     size_t need = n_start * (pass->n_stage + 1);
     if (!pass->layers)
         pass->layers = dm_memory_zeroed(n_layer, sizeof *pass->layers);
-    dm_memory_free(pass->spans); /* the context may have changed */
+    dm_memory_free(pass->spans); /* the method may have changed */
     pass->spans = dm_memory_zeroed(pass->n_stage + 1, sizeof *pass->spans);
     if (need > pass->n_count) {
         dm_memory_free(pass->counts);
@@ -40,12 +40,12 @@ static dm_status plan_spans(struct dm_pass *pass, dm_error *error) {
         pass->spans[0].start[s] = pass->batch->start[s];
     pass->spans[0].n_token = pass->batch->start[n_start - 1];
     for (size_t i = 0; i < pass->n_stage; i++)
-        cut_span(pass, &pass->context->stages[i], &pass->spans[i], &pass->spans[i + 1]);
+        cut_span(pass, &pass->method->stages[i], &pass->spans[i], &pass->spans[i + 1]);
     return DM_OK;
 }
 
 static void assign_spans(struct dm_pass *pass) {
-    const struct dm_stage *stages = pass->context->stages;
+    const struct dm_stage *stages = pass->method->stages;
     for (size_t layer = 0, i = 0; layer < pass->trained->network.config.n_layer; layer++) {
         bool cuts = i < pass->n_stage && stages[i].layer == layer;
         pass->layers[layer] = (struct dm_layer_pass){.stage = cuts ? &stages[i] : NULL,

@@ -102,18 +102,18 @@ static dm_status make_network(struct dm_trainer *trainer, const struct dm_checkp
 
 /* What a model was trained with becomes the default of those who read with it. Plain Mamba needs
  * no word, unless there is a default already. */
-static dm_status keep_as_default(struct dm_trainer *trainer, const dm_context_options *options,
+static dm_status keep_as_default(struct dm_trainer *trainer, const dm_method_options *options,
                                  dm_error *error) {
-    dm_context_options context = *options;
+    dm_method_options method = *options;
     struct dm_calibration *calibration = trainer->calibration;
-    context.keep_tail = 1;
+    method.keep_tail = 1;
     dm_status status = DM_OK;
-    if (!calibration && context.method == DM_CONTEXT_NONE)
+    if (!calibration && method.kind == DM_METHOD_NONE)
         return DM_OK;
     if (!calibration)
         status = dm_calibration_new(trainer->trained.network.config.n_layer, &calibration, error);
     if (!status)
-        status = dm_calibration_set_context(calibration, &context, error);
+        status = dm_calibration_set_method(calibration, &method, error);
     if (!status)
         trainer->calibration = calibration;
     else if (!trainer->calibration)
@@ -121,25 +121,27 @@ static dm_status keep_as_default(struct dm_trainer *trainer, const dm_context_op
     return status;
 }
 
-dm_status dm_trainer_use_context(struct dm_trainer *trainer, const dm_context_options *options,
-                                 dm_error *error) {
-    const dm_context_options none = DM_CONTEXT_OPTIONS_INIT;
-    struct dm_context *context;
+dm_status dm_trainer_use_method(struct dm_trainer *trainer, const dm_method_options *options,
+                                dm_error *error) {
+    const dm_method_options none = DM_METHOD_OPTIONS_INIT;
+    struct dm_method *method;
     options = options ? options : &none;
-    dm_status status = dm_context_new(options, trainer->trained.network.config.n_layer,
-                                      trainer->calibration, &context, error);
+    dm_status status = dm_method_new(options, trainer->trained.network.config.n_layer,
+                                     trainer->calibration, &method, error);
     if (status)
         return status;
-    status = dm_check_stages(&trainer->trained.network.config, context, error);
+    status = dm_method_check_training(method, error);
+    if (!status)
+        status = dm_method_attach(method, &trainer->trained.network, error);
     if (!status)
         status = keep_as_default(trainer, options, error);
     if (status) {
-        dm_context_free(context);
+        dm_method_free(method);
         return status;
     }
-    dm_context_free(trainer->context);
-    trainer->context = context;
-    trainer->pass.context = context;
+    dm_method_free(trainer->method);
+    trainer->method = method;
+    trainer->pass.method = method;
     return DM_OK;
 }
 
@@ -171,7 +173,7 @@ dm_status dm_trainer_start(const char *directory, const dm_trainer_options *opti
     trainer->pass.trained = &trainer->trained;
     trainer->pass.recompute = options->recompute != 0;
     if (!status)
-        status = dm_trainer_use_context(trainer, options->context, error);
+        status = dm_trainer_use_method(trainer, options->method, error);
     if (status) {
         dm_trainer_release(trainer);
         return status;
@@ -184,7 +186,7 @@ void dm_trainer_release(struct dm_trainer *trainer) {
     if (!trainer)
         return;
     dm_pass_free(&trainer->pass);
-    dm_context_free(trainer->context);
+    dm_method_free(trainer->method);
     dm_trained_network_free(&trainer->trained);
     dm_calibration_free(trainer->calibration);
     dm_companions_close(&trainer->companions);

@@ -13,7 +13,7 @@ struct dm_trainer {
     struct dm_trained_network trained;
     struct dm_calibration *calibration; /* NULL: the start had none */
     struct dm_companions companions;
-    struct dm_context *context;
+    struct dm_method *method;
     struct dm_pass pass;
     double loss_sum, loss_weight; /* of what was accumulated since the last step */
     size_t n_step;                /* done */
@@ -24,8 +24,8 @@ struct dm_trainer {
 dm_status dm_trainer_start(const char *directory, const dm_trainer_options *options,
                            struct dm_trainer **trainer, dm_error *error);
 void dm_trainer_release(struct dm_trainer *trainer);
-dm_status dm_trainer_use_context(struct dm_trainer *trainer, const dm_context_options *context,
-                                 dm_error *error);
+dm_status dm_trainer_use_method(struct dm_trainer *trainer, const dm_method_options *method,
+                                dm_error *error);
 dm_status dm_trainer_run(struct dm_trainer *trainer, const struct dm_pass_batch *batch,
                          bool backward, struct dm_pass_loss *loss, dm_error *error);
 dm_status dm_trainer_apply(struct dm_trainer *trainer, dm_step_stats *stats, dm_error *error);

@@ -161,7 +161,7 @@ prints 'decimate:layers=3,base-length=50,score=norm'
 prints "best by 'all': decimate:layers="
 is_figure sweep/sweep-layer
 is_figure sweep/passkey
-[ "$(grep -c '"context"' sweep/outcomes.jsonl)" -eq 6 ] || failed 'methods of the sweep'
+[ "$(grep -c '"options"' sweep/outcomes.jsonl)" -eq 6 ] || failed 'methods of the sweep'
 # a panel for each length and one for both; in each the layers, plain Mamba and keep-last
 [ "$(cut -f 1,2 sweep/sweep-layer.tsv | sort -u | wc -l)" -eq 4 ] || failed 'its panels'
 [ "$(awk -F '\t' '$1 == 3 { print $3, $5, $6 }' sweep/sweep-layer.tsv | tr '\n' ';')" = \

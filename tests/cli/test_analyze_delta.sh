@@ -64,7 +64,7 @@ grep -q '<b>' odd.d/delta.html && failed 'a tag of the text in the page'
 grep -q '&lt;</span>' odd.d/delta.html || failed 'text in the page'
 # a character that is split between tokens is one piece, of a model whose tokens are bytes
 printf 'caf\303\251 \360\237\230\200' > bytes
-run 0 analyze delta "$root/models/passkey-bytes-512" --text bytes --context none --output bytes.d
+run 0 analyze delta "$root/models/passkey-bytes-512" --text bytes --method none --output bytes.d
 grep -q 'token 6 (1 of 4): &quot;' bytes.d/delta.html || failed 'the parts of a character'
 [ "$(cut -f 3 bytes.d/delta-tokens.tsv | tail -n +2 | tr -d '\n')" = "$(cat bytes)" ] ||
     failed 'the text in delta-tokens.tsv'

@@ -28,7 +28,7 @@ prints 'score global: norm at layer 2 keeps other tokens'
 prints '    layer 2, global  '
 prints '    layer 1, norm    '
 prints 'none is better beyond doubt'
-prints 'context {"method":"decimate","layers":[2],"base_length":256,"beta":0.5,"min_length":20,"keep_tail":1,"score":"global"}'
+prints 'method {"method":"decimate","layers":[2],"base_length":256,"beta":0.5,"min_length":20,"keep_tail":1,"score":"global"}'
 prints '; nothing written to model/decimamba.json'
 [ "$(grep -c "^    '" out)" -eq 2 ] || failed 'eight preferred tokens on two lines'
 absent model/decimamba.json
@@ -37,7 +37,7 @@ prints '; written to model/decimamba.json'
 head -n -1 out > one
 head -n -1 dry > two
 same one two
-expect context '"decimate"'
+expect method '"decimate"'
 expect score '"global"'
 expect layers '[2]'
 expect base_length 256
@@ -61,7 +61,7 @@ prints '"layers":[3],"base_length":256,'
 
 # ---- flags come before proposals; all of them give what they always gave ----
 copy passkey-512
-run 0 calibrate model --text "$text" --length 512 --context decimate --score global --layers 2 \
+run 0 calibrate model --text "$text" --length 512 --method decimate --score global --layers 2 \
     --base-length 512
 prints 'training length 512: given'
 prints '2048 tokens read'
@@ -78,8 +78,8 @@ expect base_length 100
 expect beta 0.25
 expect score '"global"'
 ! grep -q '^layer ' out || failed 'a layer was proposed'
-run 0 calibrate model --text "$text" --length 300 --context keep-last
-expect context '"keep-last"'
+run 0 calibrate model --text "$text" --length 300 --method keep-last
+expect method '"keep-last"'
 expect base_length 300
 run 0 calibrate model --text "$text" --length 300 --share 0.5 --passages 2 --score mean --layers 0
 expect share 0.5

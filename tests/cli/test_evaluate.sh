@@ -167,7 +167,8 @@ fi
 
 # the budget of every method is named, and keep-last reads what the model was trained to read
 run 0 evaluate passkey "$bytes" --text "$text" --lengths 512 --depths 1 --keys 1 --output budget \
-    --methods 'none keep-last keep-last:base-length=99 default decimate decimate:layers=2'
+    --methods 'none keep-last keep-last:base-length=99 default decimate decimate:layers=2
+        mamba-extend:delta-scale=0.9,delta-scale-in=prefill'
 cat > expected <<'END'
 none
 keep-last:base-length=512
@@ -175,6 +176,7 @@ keep-last:base-length=99
 default:base-length=512
 decimate:base-length=512
 decimate:layers=2,base-length=512
+mamba-extend:delta-scale=0.9,delta-scale-in=prefill
 END
 cut -f 2 budget/passkey.tsv | tail -n +2 > named
 same named expected
@@ -183,8 +185,15 @@ for method in $(cat expected); do
     grep -qF "$method |" budget/table.md || failed "table.md does not name $method"
     grep -qF "'$method'" budget/passkey.gp || failed "the legend does not name $method"
 done
-grep -q '"method":"keep-last","context":{"method":"keep-last","layers":\[0\],"base_length":512' \
+grep -q '"method":"keep-last","options":{"method":"keep-last","layers":\[0\],"base_length":512' \
     budget/outcomes.jsonl || failed 'what keep-last kept'
+# a journal of the version before called the options the context
+cp budget/outcomes.jsonl budget.jsonl
+sed -i 's/"options":{/"context":{/' budget/outcomes.jsonl
+run 0 evaluate passkey "$bytes" --text "$text" --lengths 512 --depths 1 --keys 1 --output budget \
+    --methods 'none keep-last:base-length=99'
+sed 's/"context":{/"options":{/' budget/outcomes.jsonl > again.jsonl
+same again.jsonl budget.jsonl
 run 0 evaluate passkey "$bytes" --text "$text" --lengths 512 --depths 1 --keys 1 --trained 400 \
     --method keep-last
 prints 'keep-last:base-length=400'

@@ -6,18 +6,18 @@ make_model
 run 0 info model
 prints 'layers              4'
 prints 'vocabulary          128 (tied head)'
-prints 'context             none (plain Mamba)'
+prints 'method              none (plain Mamba)'
 run 0 info model --layers 1,2 --base-length 100 --score mean
-prints 'context             decimate, layers 1,2, base length 100, beta 0.5,'
+prints 'method              decimate, layers 1,2, base length 100, beta 0.5,'
 run 0 info "$golden" --json
 prints '"vocab_size":96,"n_parameter":'
-prints '"tied_head":false,"has_defaults":false,"context":{"method":"none"}'
+prints '"tied_head":false,"has_defaults":false,"method":{"method":"none"}'
 run 1 info nowhere
 complains nowhere
 # a session takes in the end what info says that it takes at most
 head -c 3000 "$root/include/decimamba.h" > text
 for settings in '' '--layers 1 --base-length 300' '--layers 1,3 --base-length 200 --keep-tail 9' \
-    '--layers 0,2 --base-length 40 --min-length 400' '--context keep-last --base-length 77'; do
+    '--layers 0,2 --base-length 40 --min-length 400' '--method keep-last --base-length 77'; do
     run 0 info model $settings --json
     bound=$(sed 's/.*"session_bytes_at_most":\([0-9]*\).*/\1/' out)
     run 0 generate model --file text $settings --max-tokens 1 --json
@@ -134,14 +134,14 @@ absent new missing
 run 0 calibrate model --text text --length 256 --layers 2
 run 0 info model
 prints 'decimamba.json      yes'
-prints 'context             decimate, layers 2, base length 256, beta 0.5, min length 20, keep tail 1, score global'
+prints 'method              decimate, layers 2, base length 256, beta 0.5, min length 20, keep tail 1, score global'
 run 0 calibrate model --text text --length 256 --share 0.5 --passages 2 --layers 1,3 --score norm
 run 0 info model
-prints 'context             decimate, layers 1,3, base length 256, beta 0.5, min length 20, keep tail 1, score norm'
-run 0 info model --context keep-last
-prints 'context             keep-last, layers 0,'
-run 0 info model --context none
-prints 'context             none'
+prints 'method              decimate, layers 1,3, base length 256, beta 0.5, min length 20, keep tail 1, score norm'
+run 0 info model --method keep-last
+prints 'method              keep-last, layers 0,'
+run 0 info model --method none
+prints 'method              none'
 cp model/decimamba.json before
 run 1 calibrate model --text text --length 100000
 run 1 calibrate model --text nowhere

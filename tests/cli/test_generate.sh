@@ -11,7 +11,7 @@ run 0 generate "$golden" --ids ids --print-ids --max-tokens 24 \
     --layers 1,2 --base-length 40 --min-length 4
 printed_exactly '74 76 58 58 16 82 75 36 12 74 76 82 73 78 8 93 54 25 12 74 72 15 57 25'
 cp out decimated
-run 0 generate "$golden" --ids ids --print-ids --max-tokens 24 --context decimate \
+run 0 generate "$golden" --ids ids --print-ids --max-tokens 24 --method decimate \
     --layers 1,2 --base-length 40 --min-length 4 --beta=0.5 --score norm --keep-tail 1 --threads 1
 same out decimated
 
@@ -49,32 +49,33 @@ same session before
 # ... by every method, with what the penalty knows and where the random numbers stand: 9 tokens and
 # 8 more are 17 at once
 head -c 700 "$root/include/decimamba.h" > page
-for context in '' '--layers 1,2 --base-length 40 --min-length 4' \
-    '--context keep-last --layers 1 --base-length 40 --min-length 4'; do
+for method in '' '--layers 1,2 --base-length 40 --min-length 4' \
+    '--method keep-last --layers 1 --base-length 40 --min-length 4' \
+    '--method mamba-extend --delta-scale 0.8'; do
     for sampling in '' '--repetition-penalty 1.3' '--top-k 40 --seed 5' \
         '--temperature 3 --repetition-penalty 1.1'; do
-        run 0 generate model --file page $context $sampling --print-ids --max-tokens 17
+        run 0 generate model --file page $method $sampling --print-ids --max-tokens 17
         at_once=$(cat out)
-        run 0 generate model --file page $context $sampling --print-ids --max-tokens 9 \
+        run 0 generate model --file page $method $sampling --print-ids --max-tokens 9 \
             --save-session session
         first=$(cat out)
         run 0 generate model --load-session session $sampling --print-ids --max-tokens 8
         [ "$first $(cat out)" = "$at_once" ] ||
-            failed "$context $sampling: $first, $(cat out) instead of $at_once"
+            failed "$method $sampling: $first, $(cat out) instead of $at_once"
         # ... saved again on the way
         run 0 generate model --load-session session $sampling --print-ids --max-tokens 3 \
             --save-session later
         first="$first $(cat out)"
         run 0 generate model --load-session later ${sampling%--seed 5} --print-ids --max-tokens 5
-        [ "$first $(cat out)" = "$at_once" ] || failed "$context $sampling: saved twice"
+        [ "$first $(cat out)" = "$at_once" ] || failed "$method $sampling: saved twice"
         # with more text, layers that drop tokens choose over all of it
-        run 0 generate model --file page $context $sampling --json --max-tokens 1 \
+        run 0 generate model --file page $method $sampling --json --max-tokens 1 \
             --save-session session
         printf '%d ' $("$program" tokenize model --file page) $(json_ids) 97 98 > all
-        run 0 generate model --ids all $context --print-ids --max-tokens 9
+        run 0 generate model --ids all $method --print-ids --max-tokens 9
         at_once=$(cat out)
         run 0 generate model --load-session session ab --print-ids --max-tokens 9
-        [ "$(cat out)" = "$at_once" ] || failed "$context: more text: $(cat out), not $at_once"
+        [ "$(cat out)" = "$at_once" ] || failed "$method: more text: $(cat out), not $at_once"
     done
 done
 run 0 generate model --file page --top-k 40 --seed 5 --print-ids --max-tokens 9 --save-session session
@@ -92,8 +93,11 @@ prints '"generated_tokens":0,"stop_reason":"end_token"'
 cp "$here/ascii/tokenizer.json" model/
 # a file of an earlier version knows nothing of this, and says so where it matters
 early=$root/tests/data/compatibility/version-1
-run 0 generate "$early/model" --load-session "$early/session" --print-ids --max-tokens 3
-"$program" generate "$early/model" --load-session "$early/session" --print-ids --max-tokens 3 \
+run_warned 0 generate "$early/model" --load-session "$early/session" --print-ids --max-tokens 3
+warns 'decimamba.json: "context": now "method"'
+cp -r "$early/model" early
+sed -i 's/"context"/"method"/' early/decimamba.json
+"$program" generate early --load-session "$early/session" --print-ids --max-tokens 3 \
     --repetition-penalty 1.5 > out 2> err
 check_warned 'session: without the ids of its text'
 
@@ -248,12 +252,12 @@ cp -r model newer
 printf '{"version": 9}' > newer/decimamba.json
 run 1 generate newer 'Once upon' --print-ids --max-tokens 30
 complains 'newer/decimamba.json: version 9'
-run 0 generate newer 'Once upon' --print-ids --max-tokens 30 --context none
+run 0 generate newer 'Once upon' --print-ids --max-tokens 30 --method none
 same out best
-run 0 perplexity newer --ids ids --context none
-run 0 logits newer --ids ids --context none --output logits
-run 0 bench newer --read 20 --generate 0 --repeats 1 --context none
-run 1 info newer --context none
+run 0 perplexity newer --ids ids --method none
+run 0 logits newer --ids ids --method none --output logits
+run 0 bench newer --read 20 --generate 0 --repeats 1 --method none
+run 1 info newer --method none
 complains 'newer/decimamba.json: version 9'
 run 1 generate "$golden" text
 complains tokenizer.json
@@ -267,17 +271,17 @@ run 1 generate model text --layers 4
 complains 'there is no layer 4: the model has layers 0 to 3'
 run 1 generate model text --layers 1,2,1
 complains "--layers: '1,2,1' is not a list of at most 64 different whole numbers"
-run 1 generate model text --context decimate
+run 1 generate model text --method decimate
 complains '--layers is missing'
 run 1 generate model text --base-length 5
 complains '--base-length: nothing is dropped'
-run 1 generate model text --context none --layers 1
-complains '--context none drops no tokens'
+run 1 generate model text --method none --layers 1
+complains '--method none drops no tokens'
 run 1 generate model text --cpu quantum
 complains quantum
 run 1 generate model text --layers 1 --score global
 complains calibrat
-run 0 generate model text --context keep-last --base-length 3 --min-length 1 --max-tokens 3
+run 0 generate model text --method keep-last --base-length 3 --min-length 1 --max-tokens 3
 
 # output that nobody takes
 "$program" generate model text > /dev/full 2> err

@@ -40,7 +40,7 @@ enough_for_more tokenize model --file LENGTH --count
 enough_for_more tokenize model --file LENGTH.ids --decode
 enough_for_more generate model --file LENGTH --max-tokens 1 --threads 1 --repetition-penalty 1.1
 enough_for_more generate model --ids LENGTH.ids --max-tokens 1 --threads 1
-enough_for_more generate model --file LENGTH --max-tokens 1 --threads 1 --context decimate --layers 0
+enough_for_more generate model --file LENGTH --max-tokens 1 --threads 1 --method decimate --layers 0
 enough_for_more logits model --ids LENGTH.ids --threads 1 --output new
 enough_for_more perplexity model --file LENGTH --target 2000 --threads 1
 enough_for_more perplexity model --ids LENGTH.ids --target 2000 --threads 1

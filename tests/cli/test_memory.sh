@@ -57,7 +57,7 @@ for threads in 1 2; do
         ends_well generate wide hello --max-tokens 2 --ignore-eos --dtype $type --threads $threads
     done
     ends_well generate model hello --max-tokens 2 --ignore-eos --save-session new --threads $threads
-    ends_well perplexity model --file text --stream --context decimate --layers 1 --base-length 100 \
+    ends_well perplexity model --file text --stream --method decimate --layers 1 --base-length 100 \
         --threads $threads
     ends_well calibrate model --text text --length 64 --passages 1 --dry-run --threads $threads
     ends_well train --config "$here/ascii/config.json" --text text --output new --steps 1 --length 16 \

@@ -98,7 +98,7 @@ silent() {
 }
 silent evaluate passkey model $task --lengths 300
 silent evaluate passkey model $task --lengths 300 --trained 200 --methods none
-silent perplexity model --file some --context none
+silent perplexity model --file some --method none
 silent perplexity model --file some --window 2000
 silent generate model --file some --max-tokens 1 --layers 1 --base-length 100
 silent generate model some --max-tokens 1

@@ -144,7 +144,33 @@ wait $pid 2> /dev/null
 run 1 train run.json --learning-rate 0.1
 complains 'done/run.json: "learning_rate" is 0.004 there, and 0.1 now'
 run 1 train run.json --layers 1
-complains 'done/run.json: "context" is not given there, and "decimate" now'
+complains 'done/run.json: "method" is not given there, and "decimate" now'
+# by a method with settings of its own, which goes on as it began
+run 0 train run.json --method mamba-extend --delta-scale 0.8 --output scaled --steps 4 \
+    --schedule constant
+grep -q '"delta_scale": \[' scaled/run.json || failed 'the scale is in run.json'
+run 0 info scaled/model
+prints 'method              mamba-extend, delta-scale 0.8'
+run 0 train scaled/run.json --steps 6
+prints 'scaled/model: after 6 steps'
+run 1 train scaled/run.json --steps 8 --delta-scale 0.7
+complains 'scaled/run.json: "delta_scale" is [0.8] there, and [0.7] now'
+run 1 train run.json --layers 1 --delta-scale 0.7 --output never
+complains '--delta-scale: --method decimate has no such setting'
+# a training of the version before, whose method was called "context"
+run 0 train run.json --layers 1 --base-length 20 --schedule constant --output older --steps 2
+cp older/run.json older/newer.json
+sed -i 's/"method":/"context":/' older/run.json
+grep -q '"context"' older/run.json || failed 'the method is in run.json'
+run 0 train run.json --layers 1 --base-length 20 --schedule constant --output older --steps 4
+prints 'older/model: after 4 steps'
+run 1 train run.json --layers 1 --base-length 20 --schedule constant --method keep-last --output older --steps 6
+complains 'older/run.json: "method" is "decimate" there, and "keep-last" now'
+sed 's/"method":/"context":/' older/newer.json > older/older.json
+run_warned 0 train older/older.json --output again --threads 1
+warns 'older.json: "context": now "method"; the old name goes with the next version'
+run 0 train older/newer.json --output anew --threads 2
+same again/model/model.safetensors anew/model/model.safetensors
 head -c 19999 text.txt > shorter.txt
 rm -r more/model
 run 1 train more/run.json --text shorter.txt
@@ -214,7 +240,7 @@ grep '"step":8,' key/metrics.jsonl | grep -q '"kept":\[800,224\]' || failed 'kep
 grep -q '"base_length"' key/run.json && failed 'key/run.json has a base length'
 grep -q '"kept_share": 0.25' key/run.json || failed 'key/run.json'
 run 0 info key/model
-prints 'context             decimate, layers 0, base length 50, '
+prints 'method              decimate, layers 0, base length 50, '
 # the end that completions teach is the tokenizer's, and its files go where the model goes
 mkdir chat
 cp config.json text.txt chat
@@ -385,8 +411,8 @@ bad '--kept-share and --base-length say the same' --layers 1 --kept-share 0.5 --
 bad '--kept-share: nothing is dropped' --kept-share 0.5
 bad '--kept-share-start goes to --kept-share' --kept-share-start 0.5
 bad 'layer 7' --layers 7
-bad "--context decimate: --layers is missing, and training does not take them from the model's" \
-    --context decimate
+bad "--method decimate: --layers is missing, and training does not take them from the model's" \
+    --method decimate
 bad '--chunks 33: sequences of --length 64 cannot be read in so many pieces' --chunks 33
 bad '--chunks 5: sequences of --length-start 9 cannot be read' --chunks 5 --length-start 9
 bad '--chunks says itself which labels are last' --chunks 2 --loss last

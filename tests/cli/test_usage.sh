@@ -17,7 +17,7 @@ for command in generate tokenize perplexity info bench logits 'evaluate passkey'
     run 0 $command --help
     prints "decimamba $command "
     prints 'Example:'
-    [ "$(awk 'length > 80' out | grep -cv '^Context')" -eq 0 ] || failed 'help is over 80 columns wide'
+    [ "$(awk 'length > 80' out | grep -cv '^Method')" -eq 0 ] || failed 'help is over 80 columns wide'
     for flag in $(sed -n 's/^  \(--[a-z-]*\).*/\1/p' out); do
         case $manual in
         *"$flag"*) ;;
@@ -82,12 +82,12 @@ run 1 generate model text --layers 2,1
 [ -z "$(cat out)" ] || failed 'something was printed'
 run 1 info "$golden" --layers 2,1
 complains '--layers: 1 comes after 2: list the lowest layer first'
-run 1 info "$golden" --context keep-last --layers 2,0
+run 1 info "$golden" --method keep-last --layers 2,0
 complains '--layers: 0 comes after 2'
 printf '{"config": "c", "output": "o", "text": "t", "layers": [2, 1]}' > run.json
 run 1 train run.json
 complains '--layers: 1 comes after 2'
-printf '{"version": 1, "context": "decimate", "layers": [2, 1]}' > settings.json
+printf '{"version": 1, "method": "decimate", "layers": [2, 1]}' > settings.json
 cp -r "$golden" turned
 cp settings.json turned/decimamba.json
 run 1 info turned
@@ -99,8 +99,57 @@ run 0 info turned
 prints 'base length 0'
 run 0 info "$golden" --layers 1,2 --base-length 0
 prints 'base length 0'
-run 1 generate model text --context fast
-complains "--context: 'fast' is not one of none, decimate, keep-last"
+run 1 generate model text --method fast
+complains "--method: 'fast' is not one of none, decimate, keep-last"
+# a method's own settings
+run 1 generate model text --method mamba-extend --delta-scale 0.8,x
+complains "--delta-scale: '0.8,x' is not a list of at most 64 numbers in the range 0.001 to 1000"
+run 1 generate model text --delta-scale-in steps
+complains "--delta-scale-in: 'steps' is not one of all, prefill"
+run 1 info "$golden" --layers 1 --delta-scale 0.9
+complains '--delta-scale: --method decimate has no such setting'
+run 1 info "$golden" --method mamba-extend --layers 1
+complains '--layers: --method mamba-extend drops no tokens'
+run 1 info "$golden" --method mamba-extend --base-length 5
+complains '--base-length: nothing is dropped'
+run 1 info "$golden" --method mamba-extend --delta-scale 0.9,0.8
+complains 'delta-scale has 2 numbers: must be one, or one for each layer of the model'
+run 0 info "$golden" --method mamba-extend --delta-scale 0.9 --delta-scale-in prefill
+prints 'method              mamba-extend, delta-scale 0.9, delta-scale-in prefill'
+run 0 info "$golden" --method mamba-extend --delta-scale 0.9,1,2,1.5 --json
+prints '"method":{"method":"mamba-extend","delta_scale":[0.9,1.0,2.0,1.5]}'
+# what is not given is as in decimamba.json
+printf '{"version": 1, "method": "mamba-extend", "delta_scale": 0.9, "delta_scale_in": "prefill"}' \
+    > turned/decimamba.json
+run 0 info turned --delta-scale 0.5
+prints 'method              mamba-extend, delta-scale-in prefill, delta-scale 0.5'
+run 0 info turned --layers 1
+prints 'method              decimate, layers 1,'
+run 1 generate model text --method fast
+complains 'mamba-extend'
+# the name of the version before, with a word of advice
+run_warned 1 info "$golden" --context keep-last --layers 2,0
+warns '--context: now --method; the old name goes with the next version'
+complains '--layers: 0 comes after 2'
+run_warned 0 info "$golden" --context=keep-last
+[ "$(wc -l < warnings)" -eq 1 ] || failed 'advice was given more than once'
+cp out renamed
+run 0 info "$golden" --method=keep-last
+same out renamed
+run_warned 1 generate model text --context fast
+complains "--method: 'fast' is not one of none, decimate, keep-last"
+sed 's/"method"/"context"/' settings.json > turned/decimamba.json
+run_warned 1 info turned
+warns 'turned/decimamba.json: "context": now "method"; the old name goes with the next version'
+complains 'decimamba.json: "layers": 1 comes after 2'
+run_warned 0 info turned --layers 1,2
+cp out renamed
+cp settings.json turned/decimamba.json
+run 0 info turned --layers 1,2
+same out renamed
+printf '{"version": 1, "method": "none", "context": "none"}' > turned/decimamba.json
+run 1 info turned
+complains 'decimamba.json: "context" and "method" are the same: give one'
 run 1 info model --dtype f16
 complains "--dtype: 'f16' is not one of auto, f32, bf16"
 run 1 generate model text --stop ''
@@ -110,7 +159,7 @@ complains '--stop: the text is not UTF-8'
 run 1 generate model text --ids ids.txt
 complains 'given twice'
 run 1 generate model --load-session s --layers 1
-complains 'keeps its own context settings'
+complains 'keeps its own method settings'
 run 1 perplexity model
 complains 'give --file or --ids'
 run 1 perplexity model --file a --ids b

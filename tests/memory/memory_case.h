@@ -27,7 +27,7 @@ struct outputs {
     int32_t id;
     float logits[n_case_session * case_tail * case_vocab];
     double log_decay[128];
-    dm_context_options context;
+    dm_method_options method;
 };
 
 /* What a case works with; all is released with it. `directory` is empty at first. */
@@ -66,7 +66,7 @@ extern const struct memory_case memory_cases_text[], memory_cases_reading[],
 
 /* The text of all cases, and the settings of all sessions and trainers. */
 extern int32_t case_ids[case_n_id];
-dm_context_options case_context(void);
+dm_method_options case_method(void);
 
 /* FNV-1a. */
 static inline void digest_bytes(uint64_t *digest, const void *bytes, size_t n_byte) {

@@ -3,22 +3,22 @@
 
 static const size_t layers[] = {1, 2};
 
-dm_context_options case_context(void) {
-    dm_context_options context = DM_CONTEXT_OPTIONS_INIT;
-    context.method = DM_CONTEXT_DECIMATE;
-    context.layers = layers;
-    context.n_layer = 2;
-    context.base_length = 30;
-    context.min_length = 5;
-    context.keep_tail = case_tail;
-    return context;
+dm_method_options case_method(void) {
+    dm_method_options method = DM_METHOD_OPTIONS_INIT;
+    method.kind = DM_METHOD_DECIMATE;
+    method.layers = layers;
+    method.n_layer = 2;
+    method.base_length = 30;
+    method.min_length = 5;
+    method.keep_tail = case_tail;
+    return method;
 }
 
 /* ---- What a model or a session does ---- */
 
 static void digest_logits(dm_session *session, uint64_t *digest) {
-    const dm_context_options context = case_context();
-    struct outcome outcome = outcome_of(session, &context, case_vocab);
+    const dm_method_options method = case_method();
+    struct outcome outcome = outcome_of(session, &method, case_vocab);
     for (size_t i = 0; i < outcome.n_stage; i++)
         digest_bytes(digest, outcome.kept[i], outcome.n_kept[i] * sizeof(size_t));
     digest_bytes(digest, outcome.logits, outcome.n_logit * sizeof *outcome.logits);
@@ -36,8 +36,8 @@ static void digest_session(dm_session *session, uint64_t *digest) {
 }
 
 static void digest_model(const dm_model *model, uint64_t *digest) {
-    const dm_context_options context = case_context();
-    dm_session *session = new_session(model, &context);
+    const dm_method_options method = case_method();
+    dm_session *session = new_session(model, &method);
     read_text(session, case_ids, case_n_id);
     digest_session(session, digest);
     dm_session_free(session);
@@ -102,7 +102,7 @@ static dm_status act_load_adapter(struct scene *scene, dm_error *error) {
 
 /* A model of other sizes: what it gives, in plain Mamba. */
 static void use_load_other(struct scene *scene, uint64_t *digest) {
-    const dm_context_options plain = DM_CONTEXT_OPTIONS_INIT;
+    const dm_method_options plain = DM_METHOD_OPTIONS_INIT;
     const int32_t ids[] = {1, 0, 2};
     dm_session *session = new_session(scene->out.model, &plain);
     size_t n = vocab_of(scene->out.model);
@@ -127,13 +127,13 @@ static void use_n(struct scene *scene, uint64_t *digest) {
     digest_size(digest, scene->out.n);
 }
 
-static dm_status act_default_context(struct scene *scene, dm_error *error) {
-    scene->out.context = (dm_context_options)DM_CONTEXT_OPTIONS_INIT;
-    return dm_model_default_context(scene->model, &scene->out.context, error);
+static dm_status act_default_method(struct scene *scene, dm_error *error) {
+    scene->out.method = (dm_method_options)DM_METHOD_OPTIONS_INIT;
+    return dm_model_default_method(scene->model, &scene->out.method, error);
 }
 
-static void use_default_context(struct scene *scene, uint64_t *digest) {
-    digest_size(digest, scene->out.context.base_length);
+static void use_default_method(struct scene *scene, uint64_t *digest) {
+    digest_size(digest, scene->out.method.base_length);
 }
 
 static void prepare_profile(struct scene *scene) {
@@ -201,10 +201,10 @@ static void use_calibrate(struct scene *scene, uint64_t *digest) {
 /* ---- dm_session_* ---- */
 
 static void make_sessions(struct scene *scene) {
-    const dm_context_options context = case_context();
+    const dm_method_options method = case_method();
     prepare_model(scene);
     for (int i = 0; i < n_case_session; i++)
-        scene->sessions[i] = new_session(scene->model, &context);
+        scene->sessions[i] = new_session(scene->model, &method);
 }
 
 static void read_some(struct scene *scene) {
@@ -229,8 +229,8 @@ static void digest_sessions(struct scene *scene, uint64_t *digest) {
 }
 
 static dm_status act_new(struct scene *scene, dm_error *error) {
-    const dm_context_options context = case_context();
-    return dm_session_new(scene->model, &context, &scene->out.session, error);
+    const dm_method_options method = case_method();
+    return dm_session_new(scene->model, &method, &scene->out.session, error);
 }
 
 static void use_session(struct scene *scene, uint64_t *digest) {
@@ -414,10 +414,10 @@ const struct memory_case memory_cases_reading[] = {
      .act = act_profile,
      .use = use_profile},
     {.call = "dm_checkpoint_export_gguf", .act = act_export_gguf, .use = use_directory},
-    {.call = "dm_model_default_context",
+    {.call = "dm_model_default_method",
      .prepare = prepare_model,
-     .act = act_default_context,
-     .use = use_default_context,
+     .act = act_default_method,
+     .use = use_default_method,
      .frugal = true},
     {.call = "dm_checkpoint_convert", .act = act_convert, .zip = true, .use = use_directory},
     {.call = "dm_checkpoint_convert",

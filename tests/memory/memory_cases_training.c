@@ -18,10 +18,10 @@ static dm_training_batch batch_of(const size_t *starts) {
 static dm_status make(const char *directory, size_t lora_rank, dm_trainer **trainer,
                       dm_error *error) {
     dm_trainer_options options = DM_TRAINER_OPTIONS_INIT;
-    const dm_context_options context = case_context();
+    const dm_method_options method = case_method();
     options.n_thread = 1;
     options.learning_rate = 1e-2;
-    options.context = &context;
+    options.method = &method;
     options.lora_rank = lora_rank;
     return dm_trainer_new(directory, &options, trainer, error);
 }
@@ -170,10 +170,10 @@ static void use_parameter(struct scene *scene, uint64_t *digest) {
     digest_bytes(digest, scene->out.gradient, scene->out.n * sizeof(float));
 }
 
-static dm_status act_set_context(struct scene *scene, dm_error *error) {
-    dm_context_options context = case_context();
-    context.base_length = 20;
-    return dm_trainer_set_context(scene->trainer, &context, error);
+static dm_status act_set_method(struct scene *scene, dm_error *error) {
+    dm_method_options method = case_method();
+    method.base_length = 20;
+    return dm_trainer_set_method(scene->trainer, &method, error);
 }
 
 /* ---- Files ---- */
@@ -199,10 +199,10 @@ static void prepare_saved_lora(struct scene *scene) {
 
 static dm_status resume(struct scene *scene, size_t lora_rank, dm_error *error) {
     dm_trainer_options options = DM_TRAINER_OPTIONS_INIT;
-    const dm_context_options context = case_context();
+    const dm_method_options method = case_method();
     options.n_thread = 1;
     options.learning_rate = 1e-2;
-    options.context = &context;
+    options.method = &method;
     options.lora_rank = lora_rank;
     return dm_trainer_resume(test_join(scene->directory, "saved"), &options, &scene->out.trainer,
                              &scene->out.text, error);
@@ -274,9 +274,9 @@ const struct memory_case memory_cases_training[] = {
      .act = act_step,
      .use = use_loss,
      .frugal = true},
-    {.call = "dm_trainer_set_context",
+    {.call = "dm_trainer_set_method",
      .prepare = prepare_trainer,
-     .act = act_set_context,
+     .act = act_set_method,
      .use = use_trainer},
     {.call = "dm_trainer_parameter",
      .prepare = prepare_accumulated,

@@ -86,6 +86,22 @@ static dm_status gate_back(const struct dm_layer_back *back) {
     return status;
 }
 
+/* Delta and its gradient, WIDE_2, as they were before somebody changed them. */
+static void adjust_back(const struct dm_layer_back *back) {
+    const struct dm_adjust *adjust = back->adjust;
+    const struct dm_batch batch = dm_back_batch(back, true);
+    size_t E = sizes_of(back)[D_INNER];
+    struct dm_delta_view delta = {.batch = &batch,
+                                  .n_row = back->n_after,
+                                  .n_channel = E,
+                                  .values = back->out->layer[DELTA],
+                                  .stride = E};
+    struct dm_delta_view gradient = delta;
+    gradient.values = back->buffer_grad[WIDE_2];
+    if (adjust && adjust->delta)
+        adjust->delta_back(adjust->method, back->layer, &delta, &gradient);
+}
+
 /* ddelta in WIDE_2 becomes the gradient of dt_proj's output; then dt_proj. */
 static dm_status delta_back(const struct dm_layer_back *back, dm_real *ddt) {
     const struct mamba_weights *transposed = back->transposed;
@@ -151,6 +167,7 @@ dm_status dm_mamba_outputs_back(const struct dm_layer_back *back) {
     if (status)
         return status;
     scan_back(back);
+    adjust_back(back);
     status = gate_back(back);
     if (!status)
         status = delta_back(back, grad[norms ? GRADIENT_RAW_DT : GRADIENT_DT]);

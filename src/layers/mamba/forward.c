@@ -3,26 +3,19 @@
 #include "layers/products.h"
 #include "ops/split.h"
 
-/* ---- Operations over threads ---- */
-
-/* Defines run_NAME, which dm_split calls, and its arguments: an operation and the network whose
- * table runs it. */
-#define SPLIT_OP(name, operation)                                        \
-    struct name##_call {                                                 \
-        const struct dm_network *network;                                \
-        struct dm_##name op;                                             \
-    };                                                                   \
-    static void run_##name(const void *opaque, size_t first, size_t n) { \
-        const struct name##_call *call = opaque;                         \
-        uint64_t begin = dm_profile_begin(call->network->profile);       \
-        call->network->ops.name(&call->op, first, n);                    \
-        dm_profile_end(call->network->profile, operation, begin, 1);     \
-    }
-SPLIT_OP(softplus, DM_OPERATION_SOFTPLUS)
-SPLIT_OP(causal_conv1d, DM_OPERATION_CONV)
-SPLIT_OP(selective_scan, DM_OPERATION_SCAN)
-
 /* ---- Inputs ---- */
+
+struct conv_call {
+    const struct dm_network *network;
+    struct dm_causal_conv1d op;
+};
+
+static void run_conv(const void *opaque, size_t first, size_t n) {
+    const struct conv_call *call = opaque;
+    uint64_t begin = dm_profile_begin(call->network->profile);
+    call->network->ops.causal_conv1d(&call->op, first, n);
+    dm_profile_end(call->network->profile, DM_OPERATION_CONV, begin, 1);
+}
 
 static dm_status convolve(const struct dm_batch *batch, size_t layer, dm_error *error) {
     const struct mamba_weights *w = mamba_weights_of(batch, layer);
@@ -34,9 +27,9 @@ static dm_status convolve(const struct dm_batch *batch, size_t layer, dm_error *
     if (status)
         return status;
     dm_add_bias(w->in_bias, batch->n_token, E, E, x);
-    const struct causal_conv1d_call call = {
-        batch->network, dm_mamba_conv(batch, layer, (struct dm_channel_view){x, 0, E})};
-    dm_split(batch->network->threads, &call, run_causal_conv1d, E, DM_CHANNEL_BLOCK,
+    const struct conv_call call = {batch->network,
+                                   dm_mamba_conv(batch, layer, (struct dm_channel_view){x, 0, E})};
+    dm_split(batch->network->threads, &call, run_conv, E, DM_CHANNEL_BLOCK,
              batch->n_token * size[D_CONV]);
     return DM_OK;
 }
@@ -79,6 +72,28 @@ dm_status dm_mamba_inputs(const struct dm_batch *batch, size_t layer, dm_error *
 
 /* ---- Delta ---- */
 
+struct delta_call {
+    const struct dm_batch *batch;
+    size_t layer;
+    struct dm_softplus op;
+};
+
+static void run_delta(const void *opaque, size_t first, size_t n) {
+    const struct delta_call *call = opaque;
+    const struct dm_network *network = call->batch->network;
+    const struct dm_softplus *op = &call->op;
+    const struct dm_delta_view view = {.batch = call->batch,
+                                       .first_row = first,
+                                       .n_row = n,
+                                       .n_channel = op->width,
+                                       .values = op->delta + first * op->width,
+                                       .stride = op->width};
+    uint64_t begin = dm_profile_begin(network->profile);
+    network->ops.softplus(op, first, n);
+    dm_adjust_delta(call->layer, &view);
+    dm_profile_end(network->profile, DM_OPERATION_SOFTPLUS, begin, 1);
+}
+
 dm_status dm_mamba_delta(const struct dm_batch *batch, size_t layer, dm_error *error) {
     const struct mamba_weights *w = mamba_weights_of(batch, layer);
     size_t E = mamba_sizes_of(batch, layer)[D_INNER];
@@ -87,8 +102,8 @@ dm_status dm_mamba_delta(const struct dm_batch *batch, size_t layer, dm_error *e
                                    DM_OPERATION_DT_PROJ, error);
     if (status)
         return status;
-    const struct softplus_call call = {batch->network, {E, w->dt_bias, delta}};
-    dm_split(batch->network->threads, &call, run_softplus, batch->n_token, 1, E);
+    const struct delta_call call = {batch, layer, {E, w->dt_bias, delta}};
+    dm_split(batch->network->threads, &call, run_delta, batch->n_token, 1, E);
     return DM_OK;
 }
 
@@ -96,19 +111,17 @@ dm_status dm_mamba_delta(const struct dm_batch *batch, size_t layer, dm_error *e
 
 dm_status dm_mamba_gated_scan(const struct dm_batch *batch, size_t layer, dm_error *error) {
     const struct mamba_weights *w = mamba_weights_of(batch, layer);
-    const size_t *size = mamba_sizes_of(batch, layer);
     dm_real *const *at = batch->at->layer;
-    size_t E = size[D_INNER];
+    size_t E = mamba_sizes_of(batch, layer)[D_INNER];
     dm_status status =
         dm_multiply(batch, w->in_z, batch->at->normed, false, at[Z], DM_OPERATION_IN_PROJ, error);
     if (status)
         return status;
     dm_add_bias(w->in_bias ? w->in_bias + E : NULL, batch->n_token, E, E, at[Z]);
-    const struct selective_scan_call call = {
-        batch->network, dm_mamba_scan(batch, layer, (struct dm_channel_view){at[DELTA], 0, E},
-                                      (struct dm_channel_view){at[Z], 0, E})};
-    dm_split(batch->network->threads, &call, run_selective_scan, E, DM_CHANNEL_BLOCK,
-             batch->n_token * size[D_STATE]);
+    const struct dm_selective_scan scan =
+        dm_mamba_scan(batch, layer, (struct dm_channel_view){at[DELTA], 0, E},
+                      (struct dm_channel_view){at[Z], 0, E});
+    dm_mamba_scan_all(batch, layer, &scan);
     return DM_OK;
 }
 

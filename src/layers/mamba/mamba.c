@@ -370,9 +370,16 @@ static void show(const struct dm_batch *batch, size_t layer, size_t row, dm_prob
     view->stride = 2 * size[D_STATE];
     /* dm_real is float wherever there are probes */
     view->delta = (const float *)(batch->at->layer[DELTA] + row * size[D_INNER]);
-    view->A = (const float *)mamba_weights_of(batch, layer)->A;
+    view->A = (const float *)dm_adjusted_A(batch, layer, mamba_weights_of(batch, layer)->A);
     view->B = (const float *)(batch->at->layer[BC] + row * view->stride);
     view->C = view->B + size[D_STATE];
+}
+
+static const dm_real *read_A(const struct dm_layer *layer, size_t *n_row, size_t *n_channel) {
+    const struct mamba_weights *w = layer->weights;
+    *n_row = layer->config->size[D_STATE];
+    *n_channel = layer->config->size[D_INNER];
+    return w->A;
 }
 
 static void slowest_decay(const struct dm_layer *layer, double *rate) {
@@ -417,5 +424,7 @@ const struct dm_layer_kind dm_mamba = {
     .inputs_back = dm_mamba_inputs_back,
     .steps = steps,
     .show = show,
+    .adjusts = DM_ADJUST_DELTA | DM_ADJUST_A | DM_ADJUST_STATE,
+    .A = read_A,
     .slowest_decay = slowest_decay,
 };

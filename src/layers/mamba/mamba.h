@@ -97,6 +97,12 @@ struct dm_causal_conv1d dm_mamba_conv(const struct dm_batch *batch, size_t layer
                                       struct dm_channel_view x);
 struct dm_selective_scan dm_mamba_scan(const struct dm_batch *batch, size_t layer,
                                        struct dm_channel_view delta, struct dm_channel_view z);
+/* The scan of channels first .. first + n - 1, on the thread that calls; of all channels, on all
+ * threads. Who changes the state is called in between. */
+void dm_mamba_scan_channels(const struct dm_batch *batch, size_t layer,
+                            const struct dm_selective_scan *scan, size_t first, size_t n);
+void dm_mamba_scan_all(const struct dm_batch *batch, size_t layer,
+                       const struct dm_selective_scan *scan);
 
 /* ---- The parts of a layer: see layers/layer.h ---- */
 

@@ -55,8 +55,15 @@ static void run_scan(struct dm_slices *slices, size_t slice, dm_real *scratch[2]
                            DM_OPERATION_DT_PROJ))
         return;
     const struct dm_softplus softplus = {at.n, w->dt_bias + at.first, delta};
+    const struct dm_delta_view view = {.batch = batch,
+                                       .n_row = batch->n_token,
+                                       .first_channel = at.first,
+                                       .n_channel = at.n,
+                                       .values = delta,
+                                       .stride = at.n};
     uint64_t begin = dm_profile_begin(network->profile);
     network->ops.softplus(&softplus, 0, batch->n_token);
+    dm_adjust_delta(slices->layer, &view);
     dm_profile_end(network->profile, DM_OPERATION_SOFTPLUS, begin, 1);
     if (!dm_slice_multiply(slices, w->in_z, slices->x, slice, z, at.n, false, DM_OPERATION_IN_PROJ))
         return;
@@ -64,9 +71,7 @@ static void run_scan(struct dm_slices *slices, size_t slice, dm_real *scratch[2]
     const struct dm_selective_scan scan =
         dm_mamba_scan(batch, slices->layer, (struct dm_channel_view){delta, at.first, at.n},
                       (struct dm_channel_view){z, at.first, at.n});
-    begin = dm_profile_begin(network->profile);
-    network->ops.selective_scan(&scan, at.first, at.n);
-    dm_profile_end(network->profile, DM_OPERATION_SCAN, begin, 1);
+    dm_mamba_scan_channels(batch, slices->layer, &scan, at.first, at.n);
 }
 
 static void run_outputs(struct dm_slices *slices, size_t slice, dm_real *scratch[2]) {

@@ -1,7 +1,7 @@
 /* Which channels of a layer hold a memory over the whole text, and the settings that go with a
  * checkpoint; kept as decimamba.json beside it. */
-#ifndef DM_CONTEXT_CALIBRATION_H
-#define DM_CONTEXT_CALIBRATION_H
+#ifndef DM_METHODS_CALIBRATION_H
+#define DM_METHODS_CALIBRATION_H
 
 #include <stdbool.h>
 
@@ -15,17 +15,18 @@ struct dm_layer_channels {
 struct dm_calibration {
     size_t n_layer;
     struct dm_layer_channels *layers; /* [n_layer]; no channels: not calibrated */
-    dm_context_options context;       /* default settings; its layers belong to this struct */
-    size_t *context_layers;
+    dm_method_options method; /* default settings; its layers and values belong to this struct */
+    size_t *method_layers;
+    dm_method_value *method_values;
     size_t length, n_passage; /* what it was measured on; 0: not said */
     double share;
 };
 
 dm_status dm_calibration_new(size_t n_layer, struct dm_calibration **calibration, dm_error *error);
 void dm_calibration_free(struct dm_calibration *calibration);
-/* Takes a copy of `context` as the default settings. */
-dm_status dm_calibration_set_context(struct dm_calibration *calibration,
-                                     const dm_context_options *context, dm_error *error);
+/* Takes a copy of `method` as the default settings. */
+dm_status dm_calibration_set_method(struct dm_calibration *calibration,
+                                    const dm_method_options *method, dm_error *error);
 
 /* The `share` of channels (at least one) with the smallest log-decay[c] become the layer's; of
  * equal ones the lower index. A NaN counts as infinite. */

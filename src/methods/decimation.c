@@ -1,6 +1,6 @@
 /* DeciMamba (arXiv:2406.14528): the tokens whose Delta is large are kept; and baselines, which choose
  * by what Delta does not know. */
-#include "context/context.h"
+#include "methods/method.h"
 #include "ops/select_tokens/token_hash.h"
 
 static void score_positions(const struct dm_stage_input *input, dm_real *score) {
@@ -9,22 +9,26 @@ static void score_positions(const struct dm_stage_input *input, dm_real *score) 
                       input->start[s + 1] - input->start[s], score + input->start[s]);
 }
 
-static void score_tokens(const struct dm_context *context, const struct dm_stage *stage,
+static void score_tokens(const struct dm_method *method, const struct dm_stage *stage,
                          const struct dm_stage_input *input, const struct dm_ops *ops,
                          dm_real *score) {
-    bool by_token = context->score == DM_SCORE_TOKEN_NORM;
+    bool by_token = method->score == DM_SCORE_TOKEN_NORM;
     const struct dm_token_score op = {
         .width = by_token ? input->d_model : input->n_step,
-        .squared = context->score != DM_SCORE_MEAN,
+        .squared = method->score != DM_SCORE_MEAN,
         .values = by_token ? input->residual : input->delta,
-        .channels = context->score == DM_SCORE_GLOBAL ? stage->channels : NULL,
+        .channels = method->score == DM_SCORE_GLOBAL ? stage->channels : NULL,
         .n_channel = stage->n_channel,
         .score = score,
     };
-    if (context->score == DM_SCORE_RANDOM)
+    if (method->score == DM_SCORE_RANDOM)
         score_positions(input, score);
     else
         ops->token_score(&op, 0, input->n_token);
 }
 
-const struct dm_context_hooks dm_decimation = {DM_CONTEXT_DECIMATE, "decimate", score_tokens};
+const struct dm_method_hooks dm_decimation = {
+    .name = "decimate",
+    .drops_tokens = true,
+    .score = score_tokens,
+};

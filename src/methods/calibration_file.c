@@ -1,18 +1,28 @@
 /* decimamba.json:
  *     {"version": 1,
- *      "context": "decimate", "score": "global", "layers": [12],
+ *      "method": "decimate", "score": "global", "layers": [12],
  *      "base_length": 2000, "beta": 0.5, "min_length": 20, "keep_tail": 1,
  *      "calibration": {"length": 2048, "passages": 4, "share": 0.1},
  *      "global_channels": {"0": [3, 17, ...], ...}}                                           */
 #include <stdio.h>
+#include <string.h>
 
 #include "base/json.h"
 #include "base/mapped_file.h"
 #include "base/memory.h"
 #include "base/model_folder.h"
-#include "context/context.h"
+#include "methods/method.h"
 
 enum { version = 1 };
+
+static bool find_choice(const struct dm_setting_row *row, const char *name, double *number) {
+    for (size_t i = 0; name && row->choices[i]; i++)
+        if (!strcmp(row->choices[i], name)) {
+            *number = (double)i;
+            return true;
+        }
+    return false;
+}
 
 /* The array under `key` as sizes below `bound`; a missing key gives none. */
 static dm_status read_sizes(const json_t *object, const char *key, const char *path, size_t bound,
@@ -40,41 +50,116 @@ static dm_status read_sizes(const json_t *object, const char *key, const char *p
     return DM_OK;
 }
 
-static dm_status read_names(const json_t *object, const char *path, dm_context_options *context,
+/* The key of the method; "context" in files of the version before. */
+static dm_status method_key(const json_t *object, const char *path, const char **key,
                             dm_error *error) {
-    const char *method = "none", *score = "norm";
-    dm_status status = dm_json_get_text(object, "context", path, &method, error);
+    *key = json_object_get(object, "context") ? "context" : "method";
+    if (strcmp(*key, "method") == 0)
+        return DM_OK;
+    if (json_object_get(object, "method"))
+        return dm_fail(error, DM_ERROR_FORMAT,
+                       "%s: \"context\" and \"method\" are the same: give one", path);
+    dm_warn("%s: \"context\": now \"method\"; the old name goes with the next version", path);
+    return DM_OK;
+}
+
+static dm_status read_names(const json_t *object, const char *path, dm_method_options *options,
+                            dm_error *error) {
+    const char *method = "none", *score = "norm", *key;
+    dm_status status = method_key(object, path, &key, error);
+    if (!status)
+        status = dm_json_get_text(object, key, path, &method, error);
     if (!status)
         status = dm_json_get_text(object, "score", path, &score, error);
     if (status)
         return status;
-    if (!dm_method_from_name(method, &context->method))
-        return dm_fail(error, DM_ERROR_FORMAT, "%s: unknown \"context\" \"%s\"", path, method);
-    if (!dm_score_from_name(score, &context->score))
+    if (!dm_method_from_name(method, &options->kind))
+        return dm_fail(error, DM_ERROR_FORMAT, "%s: unknown \"%s\" \"%s\"", path, key, method);
+    if (!dm_score_from_name(score, &options->score))
         return dm_fail(error, DM_ERROR_FORMAT, "%s: unknown \"score\" \"%s\"", path, score);
     return DM_OK;
 }
 
-static dm_status read_context(const json_t *object, const char *path,
-                              struct dm_calibration *calibration, dm_error *error) {
-    dm_context_options context = DM_CONTEXT_OPTIONS_INIT;
-    dm_status status = read_names(object, path, &context, error);
+/* ---- The settings of a method's own ---- */
+
+/* Those of one key: [n], allocated. */
+static dm_status read_numbers(const struct dm_setting_row *row, const json_t *value,
+                              const char *path, dm_method_value *result, dm_error *error) {
+    size_t n = json_is_array(value) ? json_array_size(value) : 1;
+    double *numbers = dm_memory_array(n, sizeof *numbers);
+    char key[DM_SETTING_KEY];
+    bool fine = n > 0;
+    if (!numbers)
+        return dm_fail_memory(error, path);
+    for (size_t i = 0; i < n && fine; i++) {
+        const json_t *item = json_is_array(value) ? json_array_get(value, i) : value;
+        fine = row->type == DM_SETTING_CHOICE
+                   ? find_choice(row, json_string_value(item), &numbers[i])
+                   : json_is_number(item);
+        if (fine && row->type != DM_SETTING_CHOICE)
+            numbers[i] = json_number_value(item);
+    }
+    *result = (dm_method_value){.name = row->name, .numbers = numbers, .n = n};
+    dm_setting_key(row, key);
+    return fine ? DM_OK
+                : dm_fail(error, DM_ERROR_FORMAT, "%s: \"%s\" must be %s%s", path, key,
+                          row->type == DM_SETTING_CHOICE ? "one of its names" : "a number",
+                          row->per_layer ? ", or a list with one for each layer" : "");
+}
+
+static void free_values(dm_method_value *values, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        dm_memory_free((void *)(uintptr_t)values[i].numbers);
+    dm_memory_free(values);
+}
+
+/* Keys that are none of the method's are passed over, as other keys are. */
+static dm_status read_values(const json_t *object, const char *path, dm_method_options *options,
+                             dm_error *error) {
+    const struct dm_method_hooks *hooks = dm_method_hooks_of(options->kind);
+    size_t n_setting = hooks ? hooks->n_setting : 0, n = 0;
+    dm_method_value *values = dm_memory_zeroed(n_setting, sizeof *values);
+    dm_status status = values ? DM_OK : dm_fail_memory(error, path);
+    for (size_t i = 0; i < n_setting && !status; i++) {
+        char key[DM_SETTING_KEY];
+        dm_setting_key(&hooks->settings[i], key);
+        const json_t *value = json_object_get(object, key);
+        if (value)
+            status = read_numbers(&hooks->settings[i], value, path, &values[n++], error);
+    }
+    if (status && values)
+        free_values(values, n);
+    if (status)
+        return status;
+    options->values = values;
+    options->n_value = n;
+    return DM_OK;
+}
+
+static dm_status read_method(const json_t *object, const char *path,
+                             struct dm_calibration *calibration, dm_error *error) {
+    dm_method_options method = DM_METHOD_OPTIONS_INIT;
+    dm_status status = read_names(object, path, &method, error);
     if (!status)
-        status = dm_json_get_size(object, "base_length", path, &context.base_length, error);
+        status = dm_json_get_size(object, "base_length", path, &method.base_length, error);
     if (!status)
-        status = dm_json_get_real(object, "beta", path, &context.beta, error);
+        status = dm_json_get_real(object, "beta", path, &method.beta, error);
     if (!status)
-        status = dm_json_get_size(object, "min_length", path, &context.min_length, error);
+        status = dm_json_get_size(object, "min_length", path, &method.min_length, error);
     if (!status)
-        status = dm_json_get_size(object, "keep_tail", path, &context.keep_tail, error);
+        status = dm_json_get_size(object, "keep_tail", path, &method.keep_tail, error);
     size_t *layers = NULL;
     if (!status)
-        status = read_sizes(object, "layers", path, calibration->n_layer, &layers, &context.n_layer,
+        status = read_sizes(object, "layers", path, calibration->n_layer, &layers, &method.n_layer,
                             error);
     if (status)
         return status;
-    context.layers = layers;
-    status = dm_calibration_set_context(calibration, &context, error);
+    method.layers = layers;
+    status = read_values(object, path, &method, error);
+    if (!status) {
+        status = dm_calibration_set_method(calibration, &method, error);
+        free_values((dm_method_value *)(uintptr_t)method.values, method.n_value);
+    }
     dm_memory_free(layers);
     return status;
 }
@@ -135,21 +220,21 @@ static dm_status read_calibration(const json_t *object, const char *path, size_t
     if (!status)
         status = read_channels(object, path, d_inner, calibration, error);
     if (!status)
-        status = read_context(object, path, calibration, error);
+        status = read_method(object, path, calibration, error);
     return status;
 }
 
 /* The defaults must be settings that a session can take. */
-static dm_status check_context(const struct dm_calibration *calibration, const char *path,
-                               dm_error *error) {
-    struct dm_context *context;
+static dm_status check_method(const struct dm_calibration *calibration, const char *path,
+                              dm_error *error) {
+    struct dm_method *method;
     dm_error fault;
     dm_status status =
-        dm_context_new(&calibration->context, calibration->n_layer, calibration, &context, &fault);
+        dm_method_new(&calibration->method, calibration->n_layer, calibration, &method, &fault);
     if (status)
         return dm_fail(error, status == DM_ERROR_MEMORY ? status : DM_ERROR_FORMAT, "%s: %s", path,
                        fault.message);
-    dm_context_free(context);
+    dm_method_free(method);
     return DM_OK;
 }
 
@@ -164,7 +249,7 @@ dm_status dm_calibration_read(const char *path, size_t n_layer, size_t d_inner,
     if (!status)
         status = read_calibration(object, path, d_inner, calibration, error);
     if (!status)
-        status = check_context(calibration, path, error);
+        status = check_method(calibration, path, error);
     json_decref(object);
     if (status)
         dm_calibration_free(calibration);
@@ -195,6 +280,36 @@ static void append(json_t **array, size_t value) {
     }
 }
 
+static json_t *number_to_json(const struct dm_setting_row *row, double number) {
+    switch (row->type) {
+    case DM_SETTING_CHOICE:
+        return json_string(row->choices[(size_t)number]);
+    case DM_SETTING_SIZE:
+        return json_integer((json_int_t)number);
+    default:
+        return json_real(number);
+    }
+}
+
+/* Adds the method's values, which have been checked; false: memory is short. */
+static bool add_values(const dm_method_options *method, json_t *object) {
+    const struct dm_method_hooks *hooks = dm_method_hooks_of(method->kind);
+    bool fine = true;
+    for (size_t v = 0; v < method->n_value && fine; v++) {
+        const dm_method_value *value = &method->values[v];
+        const struct dm_setting_row *row = hooks->settings;
+        char key[DM_SETTING_KEY];
+        while (strcmp(row->name, value->name) != 0)
+            row++;
+        dm_setting_key(row, key);
+        json_t *json = value->n == 1 ? number_to_json(row, *value->numbers) : json_array();
+        for (size_t i = 0; i < value->n && value->n > 1; i++)
+            fine &= !json_array_append_new(json, number_to_json(row, value->numbers[i]));
+        fine &= !json_object_set_new(object, key, json);
+    }
+    return fine;
+}
+
 /* NULL: memory is short. */
 static json_t *channels_to_json(const struct dm_calibration *calibration) {
     json_t *all = json_object();
@@ -215,26 +330,28 @@ static json_t *channels_to_json(const struct dm_calibration *calibration) {
 
 dm_status dm_calibration_write(const struct dm_calibration *calibration, const char *path,
                                dm_error *error) {
-    const dm_context_options *context = &calibration->context;
-    const size_t sizes[] = {context->base_length, context->min_length, context->keep_tail};
+    const dm_method_options *method = &calibration->method;
+    const size_t sizes[] = {method->base_length, method->min_length, method->keep_tail};
     static const char *const names[] = {"base_length", "min_length", "keep_tail"};
     for (int i = 0; i < 3; i++)
         if (sizes[i] > INT64_MAX) /* JSON as jansson reads it ends there */
             return dm_fail(error, DM_ERROR_ARGUMENT, "%s: %s %zu cannot be written", path, names[i],
                            sizes[i]);
     json_t *layers = json_array();
-    for (size_t i = 0; i < context->n_layer; i++)
-        append(&layers, context->layers[i]);
+    for (size_t i = 0; i < method->n_layer; i++)
+        append(&layers, method->layers[i]);
     json_t *object = json_pack(
         "{s:i, s:s, s:s, s:o, s:I, s:f, s:I, s:I, s:{s:I, s:I, s:f}, s:o}", "version", version,
-        "context", dm_method_name(context->method), "score", dm_score_name(context->score),
-        "layers", layers, "base_length", (json_int_t)context->base_length, "beta", context->beta,
-        "min_length", (json_int_t)context->min_length, "keep_tail", (json_int_t)context->keep_tail,
+        "method", dm_method_kind_name(method->kind), "score", dm_score_name(method->score),
+        "layers", layers, "base_length", (json_int_t)method->base_length, "beta", method->beta,
+        "min_length", (json_int_t)method->min_length, "keep_tail", (json_int_t)method->keep_tail,
         "calibration", "length", (json_int_t)calibration->length, "passages",
         (json_int_t)calibration->n_passage, "share", calibration->share, "global_channels",
         channels_to_json(calibration));
-    if (!object)
+    if (!object || !add_values(method, object)) {
+        json_decref(object);
         return dm_fail_memory(error, path);
+    }
     dm_status status = dm_json_write(path, object, error);
     json_decref(object);
     return status;

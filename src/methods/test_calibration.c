@@ -3,7 +3,7 @@
 #include <math.h>
 
 #include "base/memory.h"
-#include "context/context.h"
+#include "methods/method.h"
 
 static struct dm_calibration *make(size_t n_layer) {
     struct dm_calibration *calibration;
@@ -59,36 +59,36 @@ static void test_round_trip(void **state) {
     char directory[TEST_MAX_PATH];
     const size_t layers[] = {2, 0};
     const double decay[] = {3, 1, 2, 0};
-    dm_context_options context = DM_CONTEXT_OPTIONS_INIT;
+    dm_method_options method = DM_METHOD_OPTIONS_INIT;
     struct dm_calibration *calibration = make(3), *read;
     dm_error error;
     size_t live = dm_memory_live();
     test_make_directory(directory);
     const char *path = test_join(directory, "decimamba.json");
-    context.method = DM_CONTEXT_DECIMATE;
-    context.score = DM_SCORE_GLOBAL;
-    context.layers = layers;
-    context.n_layer = 2;
-    context.base_length = 123456789012;
-    context.beta = 0.1; /* not a binary fraction */
-    context.min_length = 0;
-    context.keep_tail = 9;
+    method.kind = DM_METHOD_DECIMATE;
+    method.score = DM_SCORE_GLOBAL;
+    method.layers = layers;
+    method.n_layer = 2;
+    method.base_length = 123456789012;
+    method.beta = 0.1; /* not a binary fraction */
+    method.min_length = 0;
+    method.keep_tail = 9;
     calibration->length = 512;
     calibration->n_passage = 4;
     calibration->share = 1.0 / 3; /* 15 digits are not enough */
-    assert_int_equal(dm_calibration_set_context(calibration, &context, &error), DM_OK);
+    assert_int_equal(dm_calibration_set_method(calibration, &method, &error), DM_OK);
     assert_int_equal(dm_calibration_choose(calibration, 0, decay, 4, 0.5, &error), DM_OK);
     assert_int_equal(dm_calibration_choose(calibration, 2, decay, 4, 0.8, &error), DM_OK);
     assert_int_equal(dm_calibration_write(calibration, path, &error), DM_OK);
     if (dm_calibration_read(path, 3, 4, &read, &error))
         fail_msg("%s", error.message);
-    assert_true(read->context.method == context.method && read->context.score == context.score);
-    assert_int_equal(read->context.n_layer, 2);
-    assert_memory_equal(read->context.layers, layers, sizeof layers);
-    assert_int_equal(read->context.base_length, context.base_length);
-    assert_true(read->context.beta == 0.1 && read->share == 1.0 / 3);
-    assert_int_equal(read->context.min_length, 0);
-    assert_int_equal(read->context.keep_tail, 9);
+    assert_true(read->method.kind == method.kind && read->method.score == method.score);
+    assert_int_equal(read->method.n_layer, 2);
+    assert_memory_equal(read->method.layers, layers, sizeof layers);
+    assert_int_equal(read->method.base_length, method.base_length);
+    assert_true(read->method.beta == 0.1 && read->share == 1.0 / 3);
+    assert_int_equal(read->method.min_length, 0);
+    assert_int_equal(read->method.keep_tail, 9);
     assert_int_equal(read->length, 512);
     assert_int_equal(read->n_passage, 4);
     expect_channels(read, 0, 2, (const uint32_t[]){1, 3});
@@ -98,7 +98,7 @@ static void test_round_trip(void **state) {
     /* the file belongs to a wider, deeper model */
     assert_int_equal(dm_calibration_read(path, 3, 3, &read, &error), DM_ERROR_FORMAT);
     assert_int_equal(dm_calibration_read(path, 2, 4, &read, &error), DM_ERROR_FORMAT);
-    calibration->context.keep_tail = SIZE_MAX;
+    calibration->method.keep_tail = SIZE_MAX;
     assert_int_equal(dm_calibration_write(calibration, path, &error), DM_ERROR_ARGUMENT);
     test_expect_error(&error, DM_ERROR_ARGUMENT, "keep_tail");
     assert_true(dm_memory_live() <= live + 3); /* the calibration's own arrays */

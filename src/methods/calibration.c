@@ -1,4 +1,4 @@
-#include "context/calibration.h"
+#include "methods/calibration.h"
 
 #include <math.h>
 #include <string.h>
@@ -15,7 +15,7 @@ dm_status dm_calibration_new(size_t n_layer, struct dm_calibration **result, dm_
     }
     calibration->n_layer = n_layer;
     calibration->layers = layers;
-    calibration->context = (dm_context_options)DM_CONTEXT_OPTIONS_INIT;
+    calibration->method = (dm_method_options)DM_METHOD_OPTIONS_INIT;
     *result = calibration;
     return DM_OK;
 }
@@ -26,22 +26,51 @@ void dm_calibration_free(struct dm_calibration *calibration) {
     for (size_t i = 0; i < calibration->n_layer; i++)
         dm_memory_free(calibration->layers[i].channels);
     dm_memory_free(calibration->layers);
-    dm_memory_free(calibration->context_layers);
+    dm_memory_free(calibration->method_layers);
+    dm_memory_free(calibration->method_values);
     dm_memory_free(calibration);
 }
 
-dm_status dm_calibration_set_context(struct dm_calibration *calibration,
-                                     const dm_context_options *context, dm_error *error) {
-    size_t n_layer = context->layers ? context->n_layer : 0;
+/* A copy of n > 0 in one piece: the values, their numbers, their names. */
+static dm_method_value *copy_values(const dm_method_value *values, size_t n) {
+    size_t n_number = 0, n_byte = 0;
+    for (size_t i = 0; i < n; i++) { /* fits: the caller's are there */
+        n_number += values[i].n;
+        n_byte += strlen(values[i].name) + 1;
+    }
+    dm_method_value *copy =
+        dm_memory_array(n * sizeof *copy + n_number * sizeof(double) + n_byte, 1);
+    double *numbers = (double *)(copy + n);
+    char *name = (char *)(numbers + n_number);
+    for (size_t i = 0; copy && i < n; i++) {
+        size_t length = strlen(values[i].name) + 1;
+        memcpy(numbers, values[i].numbers, values[i].n * sizeof *numbers);
+        memcpy(name, values[i].name, length);
+        copy[i] = (dm_method_value){.name = name, .numbers = numbers, .n = values[i].n};
+        numbers += values[i].n;
+        name += length;
+    }
+    return copy;
+}
+
+dm_status dm_calibration_set_method(struct dm_calibration *calibration,
+                                    const dm_method_options *method, dm_error *error) {
+    size_t n_layer = method->layers ? method->n_layer : 0;
     size_t *layers = dm_memory_array(n_layer, sizeof *layers);
-    if (!layers)
+    dm_method_value *values = method->n_value ? copy_values(method->values, method->n_value) : NULL;
+    if (!layers || (!values && method->n_value)) {
+        dm_memory_free(layers);
+        dm_memory_free(values);
         return dm_fail_memory(error, "a calibration");
+    }
     if (n_layer)
-        memcpy(layers, context->layers, n_layer * sizeof *layers);
-    dm_memory_free(calibration->context_layers);
-    calibration->context = *context;
-    calibration->context.n_layer = n_layer;
-    calibration->context.layers = calibration->context_layers = layers;
+        memcpy(layers, method->layers, n_layer * sizeof *layers);
+    dm_memory_free(calibration->method_layers);
+    dm_memory_free(calibration->method_values);
+    calibration->method = *method;
+    calibration->method.n_layer = n_layer;
+    calibration->method.layers = calibration->method_layers = layers;
+    calibration->method.values = calibration->method_values = values;
     return DM_OK;
 }
 

@@ -1,17 +1,13 @@
-#include "context/context.h"
+#include "methods/method.h"
 
 #include <math.h>
 #include <string.h>
 
 #include "base/memory.h"
 
-static const struct dm_context_hooks *const methods[] = {&dm_decimation, &dm_keep_last};
 static const char *const score_names[] = {"norm", "mean", "global", "random", "token-norm"};
 
-enum {
-    n_method = sizeof methods / sizeof *methods,
-    n_score = sizeof score_names / sizeof *score_names
-};
+enum { n_score = sizeof score_names / sizeof *score_names };
 
 const char *dm_score_name(dm_score score) {
     return score_names[score];
@@ -26,27 +22,24 @@ bool dm_score_from_name(const char *name, dm_score *score) {
     return false;
 }
 
-static const struct dm_context_hooks *find_method(dm_context_method method) {
-    for (int i = 0; i < n_method; i++)
-        if (methods[i]->method == method)
-            return methods[i];
-    return NULL;
+const struct dm_method_hooks *dm_method_hooks_of(dm_method_kind kind) {
+    return kind > DM_METHOD_NONE && (size_t)kind <= dm_n_method ? dm_methods[kind - 1] : NULL;
 }
 
-const char *dm_method_name(dm_context_method method) {
-    const struct dm_context_hooks *hooks = find_method(method);
+const char *dm_method_kind_name(dm_method_kind kind) {
+    const struct dm_method_hooks *hooks = dm_method_hooks_of(kind);
     return hooks ? hooks->name : "none";
 }
 
-bool dm_method_from_name(const char *name, dm_context_method *method) {
-    *method = DM_CONTEXT_NONE;
-    for (int i = 0; i < n_method; i++)
-        if (strcmp(name, methods[i]->name) == 0)
-            *method = methods[i]->method;
-    return *method != DM_CONTEXT_NONE || strcmp(name, "none") == 0;
+bool dm_method_from_name(const char *name, dm_method_kind *kind) {
+    size_t i = 0;
+    while (i < dm_n_method && strcmp(name, dm_methods[i]->name) != 0)
+        i++;
+    *kind = i < dm_n_method ? (dm_method_kind)(i + 1) : DM_METHOD_NONE;
+    return i < dm_n_method || strcmp(name, "none") == 0;
 }
 
-static dm_status check_numbers(const dm_context_options *options, dm_error *error) {
+static dm_status check_numbers(const dm_method_options *options, dm_error *error) {
     if (!(options->beta > 0 && options->beta <= 1))
         return dm_fail(error, DM_ERROR_ARGUMENT, "beta is %g: must be above 0 and at most 1",
                        options->beta);
@@ -55,15 +48,23 @@ static dm_status check_numbers(const dm_context_options *options, dm_error *erro
                        "keep_tail is 0: the last token is always needed, so at least 1");
     if ((unsigned)options->score >= n_score)
         return dm_fail(error, DM_ERROR_ARGUMENT, "unknown score %d", (int)options->score);
-    if (options->method != DM_CONTEXT_NONE && !find_method(options->method))
-        return dm_fail(error, DM_ERROR_ARGUMENT, "unknown context method %d", (int)options->method);
+    if (options->kind != DM_METHOD_NONE && !dm_method_hooks_of(options->kind))
+        return dm_fail(error, DM_ERROR_ARGUMENT, "unknown method %d", (int)options->kind);
     return DM_OK;
 }
 
-static dm_status check_layers(const dm_context_options *options, size_t n_layer, dm_error *error) {
+static dm_status check_layers(const dm_method_options *options, size_t n_layer, dm_error *error) {
+    const struct dm_method_hooks *hooks = dm_method_hooks_of(options->kind);
+    if (!hooks)
+        return DM_OK;
+    if (!hooks->drops_tokens && options->n_layer)
+        return dm_fail(error, DM_ERROR_ARGUMENT, "method %s drops no tokens: it takes no layers",
+                       hooks->name);
+    if (!hooks->drops_tokens)
+        return DM_OK;
     if (options->n_layer == 0 || !options->layers)
-        return dm_fail(error, DM_ERROR_ARGUMENT, "context %s needs at least one layer",
-                       dm_method_name(options->method));
+        return dm_fail(error, DM_ERROR_ARGUMENT, "method %s needs at least one layer",
+                       dm_method_kind_name(options->kind));
     for (size_t i = 0; i < options->n_layer; i++) {
         if (options->layers[i] >= n_layer)
             return dm_fail(error, DM_ERROR_ARGUMENT, "layer %zu: the model's layers are 0 to %zu",
@@ -76,9 +77,10 @@ static dm_status check_layers(const dm_context_options *options, size_t n_layer,
     return DM_OK;
 }
 
-static dm_status check_channels(const dm_context_options *options,
+static dm_status check_channels(const dm_method_options *options,
                                 const struct dm_calibration *calibration, dm_error *error) {
-    if (options->method != DM_CONTEXT_DECIMATE || options->score != DM_SCORE_GLOBAL)
+    const struct dm_method_hooks *hooks = dm_method_hooks_of(options->kind);
+    if (!hooks || !hooks->score || options->score != DM_SCORE_GLOBAL)
         return DM_OK;
     for (size_t i = 0; i < options->n_layer; i++)
         if (!calibration || !calibration->layers[options->layers[i]].n_channel)
@@ -89,59 +91,71 @@ static dm_status check_channels(const dm_context_options *options,
     return DM_OK;
 }
 
-static void fill_stages(struct dm_context *context, const dm_context_options *options,
+static void fill_stages(struct dm_method *method, const dm_method_options *options,
                         const struct dm_calibration *calibration) {
     for (size_t place = 0; place < options->n_layer; place++) {
         struct dm_stage stage = {.layer = options->layers[place], .place = place};
-        if (context->hooks->score && options->score == DM_SCORE_GLOBAL) {
+        if (method->hooks->score && options->score == DM_SCORE_GLOBAL) {
             stage.channels = calibration->layers[stage.layer].channels;
             stage.n_channel = calibration->layers[stage.layer].n_channel;
         }
         size_t at = place; /* insertion, by layer */
-        for (; at > 0 && context->stages[at - 1].layer > stage.layer; at--)
-            context->stages[at] = context->stages[at - 1];
-        context->stages[at] = stage;
+        for (; at > 0 && method->stages[at - 1].layer > stage.layer; at--)
+            method->stages[at] = method->stages[at - 1];
+        method->stages[at] = stage;
     }
-    context->n_stage = options->n_layer;
+    method->n_stage = options->n_layer;
 }
 
-dm_status dm_context_new(const dm_context_options *options, size_t n_layer,
-                         const struct dm_calibration *calibration, struct dm_context **result,
-                         dm_error *error) {
-    bool plain = options->method == DM_CONTEXT_NONE;
+dm_status dm_method_new(const dm_method_options *options, size_t n_layer,
+                        const struct dm_calibration *calibration, struct dm_method **result,
+                        dm_error *error) {
+    const struct dm_method_hooks *hooks = dm_method_hooks_of(options->kind);
+    double *values = NULL;
     dm_status status = check_numbers(options, error);
-    if (!status && !plain)
+    if (!status)
         status = check_layers(options, n_layer, error);
     if (!status)
         status = check_channels(options, calibration, error);
+    if (!status)
+        status = dm_settings_new(hooks, options, n_layer, &values, error);
     if (status)
         return status;
-    struct dm_context *context = dm_memory_zeroed(1, sizeof *context);
-    struct dm_stage *stages = dm_memory_zeroed(plain ? 0 : options->n_layer, sizeof *stages);
-    if (!context || !stages) {
-        dm_memory_free(context);
+    bool drops = hooks && hooks->drops_tokens;
+    struct dm_method *method = dm_memory_zeroed(1, sizeof *method);
+    struct dm_stage *stages = dm_memory_zeroed(drops ? options->n_layer : 0, sizeof *stages);
+    if (!method || !stages) {
+        dm_memory_free(method);
         dm_memory_free(stages);
-        return dm_fail_memory(error, "the context settings");
+        dm_memory_free(values);
+        return dm_fail_memory(error, "the method settings");
     }
-    *context = (struct dm_context){
-        .hooks = find_method(options->method),
+    *method = (struct dm_method){
+        .hooks = hooks,
         .score = options->score,
         .base_length = options->base_length,
         .min_length = options->min_length,
         .keep_tail = options->keep_tail,
         .beta = options->beta,
         .stages = stages,
+        .n_layer = n_layer,
+        .values = values,
     };
-    if (!plain)
-        fill_stages(context, options, calibration);
-    *result = context;
+    if (drops)
+        fill_stages(method, options, calibration);
+    *result = method;
     return DM_OK;
 }
 
-void dm_context_free(struct dm_context *context) {
-    if (context)
-        dm_memory_free(context->stages);
-    dm_memory_free(context);
+void dm_method_free(struct dm_method *method) {
+    if (!method)
+        return;
+    for (size_t layer = 0; method->A && layer < method->n_layer; layer++)
+        dm_memory_free(method->A[layer]);
+    dm_memory_free(method->A);
+    dm_memory_free(method->values);
+    dm_memory_free(method->stages);
+    dm_memory_free(method);
 }
 
 static bool same_stage(const struct dm_stage *a, const struct dm_stage *b) {
@@ -150,7 +164,7 @@ static bool same_stage(const struct dm_stage *a, const struct dm_stage *b) {
             !memcmp(a->channels, b->channels, a->n_channel * sizeof *a->channels));
 }
 
-bool dm_context_equal(const struct dm_context *a, const struct dm_context *b) {
+bool dm_method_equal(const struct dm_method *a, const struct dm_method *b) {
     if (a->hooks != b->hooks || a->keep_tail != b->keep_tail)
         return false;
     if (!a->hooks)
@@ -158,15 +172,18 @@ bool dm_context_equal(const struct dm_context *a, const struct dm_context *b) {
     if (a->score != b->score || a->base_length != b->base_length || a->beta != b->beta ||
         a->min_length != b->min_length || a->n_stage != b->n_stage)
         return false;
+    for (size_t i = 0; i < a->hooks->n_setting * a->n_layer; i++)
+        if (a->values[i] != b->values[i])
+            return false;
     for (size_t i = 0; i < a->n_stage; i++)
         if (!same_stage(&a->stages[i], &b->stages[i]))
             return false;
     return true;
 }
 
-size_t dm_context_budget(const struct dm_context *context, const struct dm_stage *stage, size_t n) {
-    double budget = (double)context->base_length * pow(context->beta, (double)stage->place);
+size_t dm_method_budget(const struct dm_method *method, const struct dm_stage *stage, size_t n) {
+    double budget = (double)method->base_length * pow(method->beta, (double)stage->place);
     size_t k = budget < (double)n ? (size_t)budget : n;
-    k = k > context->min_length ? k : context->min_length;
+    k = k > method->min_length ? k : method->min_length;
     return k < n ? k : n;
 }

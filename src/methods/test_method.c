@@ -3,27 +3,29 @@
 #include <math.h>
 
 #include "base/memory.h"
-#include "context/context.h"
+#include "methods/method.h"
 #include "ops/select_tokens/token_hash.h"
 
 enum { n_score = DM_SCORE_TOKEN_NORM + 1 };
 static const size_t layers[] = {5, 2, 7};
 
-static dm_context_options sound(void) {
-    dm_context_options options = DM_CONTEXT_OPTIONS_INIT;
-    options.method = DM_CONTEXT_DECIMATE;
+extern const struct dm_method_hooks dm_decimation;
+
+static dm_method_options sound(void) {
+    dm_method_options options = DM_METHOD_OPTIONS_INIT;
+    options.kind = DM_METHOD_DECIMATE;
     options.layers = layers;
     options.n_layer = 3;
     return options;
 }
 
-static struct dm_context *make(const dm_context_options *options,
-                               const struct dm_calibration *calibration) {
-    struct dm_context *context;
+static struct dm_method *make(const dm_method_options *options,
+                              const struct dm_calibration *calibration) {
+    struct dm_method *method;
     dm_error error;
-    if (dm_context_new(options, 8, calibration, &context, &error))
+    if (dm_method_new(options, 8, calibration, &method, &error))
         fail_msg("%s", error.message);
-    return context;
+    return method;
 }
 
 /* int(max(min(n, base_length * beta^place), min_length)), and at most n. */
@@ -57,11 +59,11 @@ static void test_budget(void **state) {
         {1000, 0, 1e-300, 2, 1000, 0}, /* beta^2 is 0 */
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        const struct dm_context context = {.base_length = cases[i].base_length,
-                                           .min_length = cases[i].min_length,
-                                           .beta = cases[i].beta};
+        const struct dm_method method = {.base_length = cases[i].base_length,
+                                         .min_length = cases[i].min_length,
+                                         .beta = cases[i].beta};
         const struct dm_stage stage = {.place = cases[i].place};
-        size_t k = dm_context_budget(&context, &stage, cases[i].n);
+        size_t k = dm_method_budget(&method, &stage, cases[i].n);
         if (k != cases[i].expected)
             fail_msg("case %zu: %zu instead of %zu", i, k, cases[i].expected);
     }
@@ -69,24 +71,24 @@ static void test_budget(void **state) {
 
 static void test_stages(void **state) {
     (void)state;
-    dm_context_options options = sound();
-    struct dm_context *context = make(&options, NULL);
-    assert_ptr_equal(context->hooks, &dm_decimation);
-    assert_int_equal(context->n_stage, 3);
+    dm_method_options options = sound();
+    struct dm_method *method = make(&options, NULL);
+    assert_ptr_equal(method->hooks, &dm_decimation);
+    assert_int_equal(method->n_stage, 3);
     static const size_t layer[] = {2, 5, 7}, place[] = {1, 0, 2};
     for (int i = 0; i < 3; i++) {
-        assert_int_equal(context->stages[i].layer, layer[i]);
-        assert_int_equal(context->stages[i].place, place[i]);
-        assert_null(context->stages[i].channels);
+        assert_int_equal(method->stages[i].layer, layer[i]);
+        assert_int_equal(method->stages[i].place, place[i]);
+        assert_null(method->stages[i].channels);
     }
-    dm_context_free(context);
-    options.method = DM_CONTEXT_NONE; /* takes no notice of layers */
+    dm_method_free(method);
+    options.kind = DM_METHOD_NONE; /* takes no notice of layers */
     options.layers = NULL;
-    context = make(&options, NULL);
-    assert_null(context->hooks);
-    assert_int_equal(context->n_stage, 0);
-    dm_context_free(context);
-    dm_context_free(NULL);
+    method = make(&options, NULL);
+    assert_null(method->hooks);
+    assert_int_equal(method->n_stage, 0);
+    dm_method_free(method);
+    dm_method_free(NULL);
 }
 
 static void test_scores(void **state) {
@@ -111,40 +113,40 @@ static void test_scores(void **state) {
     dm_token_hash(7, 1, expected[DM_SCORE_RANDOM]);
     dm_token_hash(20, 2, expected[DM_SCORE_RANDOM] + 1);
     for (int score = 0; score < n_score; score++) {
-        dm_context_options options = sound();
+        dm_method_options options = sound();
         options.score = (dm_score)score;
-        struct dm_context *context = make(&options, calibration);
+        struct dm_method *method = make(&options, calibration);
         float found[3];
-        context->hooks->score(context, &context->stages[1], &input, &ops, found);
+        method->hooks->score(method, &method->stages[1], &input, &ops, found);
         for (int t = 0; t < 3; t++)
             assert_true(fabsf(found[t] - expected[score][t]) <= 1e-6f * expected[score][t]);
-        dm_context_free(context);
+        dm_method_free(method);
     }
-    dm_context_options options = sound();
-    options.method = DM_CONTEXT_KEEP_LAST;
+    dm_method_options options = sound();
+    options.kind = DM_METHOD_KEEP_LAST;
     options.score = DM_SCORE_GLOBAL; /* nothing is scored: no channels either */
-    struct dm_context *context = make(&options, calibration);
-    assert_null(context->hooks->score);
-    assert_null(context->stages[0].channels);
-    dm_context_free(context);
+    struct dm_method *method = make(&options, calibration);
+    assert_null(method->hooks->score);
+    assert_null(method->stages[0].channels);
+    dm_method_free(method);
     dm_calibration_free(calibration);
 }
 
 static void test_equal(void **state) {
     (void)state;
     static const size_t turned[] = {2, 5, 7};
-    dm_context_options options = sound();
-    struct dm_context *a = make(&options, NULL), *b = make(&options, NULL);
-    assert_true(dm_context_equal(a, b));
-    dm_context_free(b);
-#define UNLIKE(change)                    \
-    options = sound();                    \
-    change;                               \
-    b = make(&options, NULL);             \
-    assert_false(dm_context_equal(a, b)); \
-    dm_context_free(b)
-    UNLIKE(options.method = DM_CONTEXT_NONE);
-    UNLIKE(options.method = DM_CONTEXT_KEEP_LAST);
+    dm_method_options options = sound();
+    struct dm_method *a = make(&options, NULL), *b = make(&options, NULL);
+    assert_true(dm_method_equal(a, b));
+    dm_method_free(b);
+#define UNLIKE(change)                   \
+    options = sound();                   \
+    change;                              \
+    b = make(&options, NULL);            \
+    assert_false(dm_method_equal(a, b)); \
+    dm_method_free(b)
+    UNLIKE(options.kind = DM_METHOD_NONE);
+    UNLIKE(options.kind = DM_METHOD_KEEP_LAST);
     UNLIKE(options.score = DM_SCORE_MEAN);
     UNLIKE(options.base_length++);
     UNLIKE(options.beta = 0.25);
@@ -153,22 +155,22 @@ static void test_equal(void **state) {
     UNLIKE(options.n_layer--);
     UNLIKE(options.layers = turned);
 #undef UNLIKE
-    dm_context_free(a);
+    dm_method_free(a);
 }
 
 /* What test_api_errors.c shows through the public calls; here: no leak, no output. */
 static void test_refused(void **state) {
     (void)state;
     static const size_t wrong[] = {1, 1, 8};
-    struct dm_context *context = NULL;
+    struct dm_method *method = NULL;
     dm_error error;
     size_t live = dm_memory_live();
-#define REFUSED(change, part)                                                                     \
-    {                                                                                             \
-        dm_context_options options = sound();                                                     \
-        change;                                                                                   \
-        assert_int_equal(dm_context_new(&options, 8, NULL, &context, &error), DM_ERROR_ARGUMENT); \
-        test_expect_error(&error, DM_ERROR_ARGUMENT, part);                                       \
+#define REFUSED(change, part)                                                                   \
+    {                                                                                           \
+        dm_method_options options = sound();                                                    \
+        change;                                                                                 \
+        assert_int_equal(dm_method_new(&options, 8, NULL, &method, &error), DM_ERROR_ARGUMENT); \
+        test_expect_error(&error, DM_ERROR_ARGUMENT, part);                                     \
     }
     REFUSED(options.layers = wrong, "twice");
     REFUSED((options.layers = wrong + 2, options.n_layer = 1), "layer 8");
@@ -177,18 +179,18 @@ static void test_refused(void **state) {
     REFUSED(options.keep_tail = 0, "keep_tail");
     REFUSED(options.score = DM_SCORE_GLOBAL, "channels of layer 5");
 #undef REFUSED
-    assert_null(context);
+    assert_null(method);
     assert_int_equal(dm_memory_live(), live);
 }
 
 static void test_names(void **state) {
     (void)state;
     dm_score score;
-    dm_context_method method;
+    dm_method_kind method;
     for (int i = 0; i < n_score; i++)
         assert_true(dm_score_from_name(dm_score_name((dm_score)i), &score) && (int)score == i);
-    for (int i = DM_CONTEXT_NONE; i <= DM_CONTEXT_KEEP_LAST; i++)
-        assert_true(dm_method_from_name(dm_method_name((dm_context_method)i), &method) &&
+    for (int i = DM_METHOD_NONE; i <= DM_METHOD_KEEP_LAST; i++)
+        assert_true(dm_method_from_name(dm_method_name((dm_method_kind)i), &method) &&
                     (int)method == i);
     assert_false(dm_score_from_name("", &score));
     assert_false(dm_method_from_name("", &method));

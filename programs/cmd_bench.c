@@ -237,15 +237,19 @@ static int run(int n_argument, char **arguments) {
     model_flags_table(&model_flags, model_options);
     context_flags_table(&context_flags, context_options);
     const struct option options[] = {
-        {OPTION_SIZES, "read", &lengths, "LIST", "texts of so many tokens to read", .least = 1,
+        {OPTION_SIZES, "read", &lengths, "LIST",
+         .help = "texts of so many tokens to read, with commas between", .least = 1,
          .most = 1 << 30},
-        {OPTION_SIZE, "generate", &n_generate, "N", "tokens to generate; 0: none", .most = 1 << 20},
-        {OPTION_SIZES, "batch", &batches, "LIST", "so many sequences generated at a time",
+        {OPTION_SIZE, "generate", &n_generate, "N", .help = "tokens to generate; 0: none",
+         .most = 1 << 20},
+        {OPTION_SIZES, "batch", &batches, "LIST", .help = "so many sequences generated at a time",
          .least = 1, .most = 1 << 12},
-        {OPTION_SIZE, "repeats", &bench.n_repeat, "N", "runs of each, whose median counts",
-         .least = 1, .most = most_repeats},
+        {OPTION_SIZE, "repeats", &bench.n_repeat, "N", .help = "runs of each test", .least = 1,
+         .most = most_repeats},
         {OPTION_FLAG, "breakdown", &bench.breakdown,
-         .help = "show what each operation took, of all threads together"},
+         .help = "show what each operation took: its share of the time of all threads, "
+                 "microseconds of a thread for each token, and calls. What is left are small "
+                 "operations, hand-overs and waits"},
         {OPTION_FLAG, "json", &json, .help = "print a JSON object for each test"},
         {.kind = OPTION_END},
     };
@@ -281,8 +285,9 @@ const struct command bench_command = {
     .name = "bench",
     .operands = "MODEL",
     .summary = "Measures how fast a model reads and generates on this machine.",
-    .notes = "Every test runs once to warm up, then --repeats times; the median counts, and "
-             "the spread is the slowest run's time over the fastest one's.",
+    .notes =
+        "Every test runs once to warm up, then --repeats times; the median counts, and the spread "
+        "is the slowest run's time over the fastest one's. The context flags apply to all of it.",
     .example = "decimamba bench mamba-130m --breakdown\n"
                "decimamba bench mamba-130m --read 131072 --repeats 1 --layers 12",
     .min_operand = 1,

@@ -332,13 +332,19 @@ const struct command train_command = {
     .name = "train",
     .operands = "[RUN.json]",
     .summary = "Trains a model on texts, or on prompts with their answers.",
-    .notes = "RUN.json is an object whose keys are the flags below with _ for -, as "
-             "{\"learning_rate\": 0.002}; names of files in it are seen from its folder. A flag "
-             "goes before the file.\n"
-             "The output folder receives run.json (the settings), checkpoints with the links last "
-             "and best, metrics.jsonl, events/ for TensorBoard, and at the end loss.png and "
-             "model/. A training that was interrupted, or killed, goes on by the same command, and "
-             "ends as if nothing had happened. docs/training.md says more.",
+    .notes =
+        "RUN.json is an object whose keys are the flags below with _ for -, as {\"learning_rate\": "
+        "0.002}; a flag goes before the file, and names of files in it are seen from its "
+        "folder.\n\nThe output folder receives run.json (the settings), checkpoints (step-N, with "
+        "the links last and best), metrics.jsonl, events/ for TensorBoard, and at the end loss.png "
+        "(by gnuplot) and model/. The same command goes on with a training that was interrupted or "
+        "killed, and ends with the same bits. docs/training.md has recipes."
+        "{\"learning_rate\": 0.002}; names of files in it are seen from its folder. A flag "
+        "goes before the file.\n"
+        "The output folder receives run.json (the settings), checkpoints with the links last "
+        "and best, metrics.jsonl, events/ for TensorBoard, and at the end loss.png and "
+        "model/. A training that was interrupted, or killed, goes on by the same command, and "
+        "ends as if nothing had happened. docs/training.md says more.",
     .example = "decimamba train run.json\n"
                "decimamba train --config config.json --text books/ --output out \\\n"
                "    --learning-rate 2e-3 --length 512 --steps 2000",

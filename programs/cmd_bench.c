@@ -2,12 +2,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
-#include <time.h>
 
 #include "cli/context_flags.h"
 #include "cli/fail.h"
 #include "cli/json_output.h"
 #include "cli/model_flags.h"
+#include "cli/progress.h"
 #include "commands.h"
 #include "decimamba.h"
 
@@ -35,19 +35,13 @@ struct bench {
     float *logits;
 };
 
-static double now(void) {
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
-}
-
 /* ---- Running ---- */
 
 static bool read_once(const struct bench *bench, const struct measure *measure, double *seconds) {
     dm_error error;
     dm_session *session = bench->sessions[0];
     dm_session_reset(session);
-    double begin = now();
+    double begin = seconds_now();
     dm_status status = DM_OK;
     for (size_t done = 0, n; done < measure->n_token && !status; done += n) {
         n = measure->n_token - done;
@@ -56,7 +50,7 @@ static bool read_once(const struct bench *bench, const struct measure *measure, 
     }
     if (!status)
         status = dm_session_logits(session, 1, bench->logits, &error);
-    *seconds = now() - begin;
+    *seconds = seconds_now() - begin;
     return !status || fail("%s", error.message);
 }
 
@@ -64,11 +58,11 @@ static bool generate_once(const struct bench *bench, const struct measure *measu
                           double *seconds) {
     dm_error error;
     dm_status status = DM_OK;
-    double begin = now();
+    double begin = seconds_now();
     for (size_t i = 0; i < measure->n_token && !status; i++)
         status =
             dm_step_many(bench->sessions, measure->n_session, bench->ids, bench->logits, &error);
-    *seconds = now() - begin;
+    *seconds = seconds_now() - begin;
     return !status || fail("%s", error.message);
 }
 

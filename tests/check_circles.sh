@@ -21,7 +21,7 @@ check() {
             return own target
         root = FILENAME
         sub(/\/.*/, "", root)
-        n = split(root == "programs" ? "programs evaluation analysis" : root, roots, " ")
+        n = split(root == "programs" ? "programs evaluation analysis src" : root " src", roots, " ")
         for (i = 1; i <= n; i++)
             if (exists(roots[i] "/" target))
                 return roots[i] "/" target

@@ -38,13 +38,13 @@ static bool reopen(struct calibrate_work *work, const char *path) {
 }
 
 bool calibrate_channels(struct calibrate_work *work) {
-    struct output_folder folder;
+    struct dm_temporary folder;
     work->log_decay = calloc(work->info.n_layer * work->info.d_inner, sizeof *work->log_decay);
     bool fine = (work->log_decay || fail_memory()) && scratch_folder_open(&folder);
     if (!fine)
         return false;
-    char *path = path_join(folder.path, "decimamba.json");
-    fine = (path || fail_memory()) && measure(work, folder.path) && reopen(work, path);
+    char *path = path_join(folder.name, "decimamba.json");
+    fine = (path || fail_memory()) && measure(work, folder.name) && reopen(work, path);
     free(path);
     scratch_folder_close(&folder);
     return fine;

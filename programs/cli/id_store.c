@@ -5,26 +5,21 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/status.h"
 #include "fail.h"
+#include "scratch_folder.h"
 
 enum { most_recent = 1 << 20 };
 
-static const char *folder(void) {
-    const char *named = getenv("TMPDIR");
-    return named && *named ? named : "/tmp";
-}
-
 static dm_status fail_file(dm_error *error, const char *reason) {
-    error->status = DM_ERROR_IO;
-    snprintf(error->message, sizeof error->message, "%.300s: cannot keep a text's ids here: %s",
-             folder(), reason);
-    return error->status;
+    return dm_fail(error, DM_ERROR_IO, "%.300s: cannot keep a text's ids here: %s", scratch_place(),
+                   reason);
 }
 
 /* A file that is gone when it is closed. */
 static FILE *open_nameless(void) {
     char path[4096];
-    snprintf(path, sizeof path, "%s/decimamba-ids-XXXXXX", folder());
+    snprintf(path, sizeof path, "%s/decimamba-ids-XXXXXX", scratch_place());
     int file = mkstemp(path);
     if (file < 0)
         return NULL;

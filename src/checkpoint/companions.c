@@ -3,6 +3,7 @@
 #include "base/file_writer.h"
 #include "base/memory.h"
 #include "base/model_folder.h"
+#include "base/path.h"
 
 /* What transformers and llama.cpp read of a tokenizer; what is not a tokenizer's comes last. */
 enum { tokenizer_json, generation_config = DM_N_COMPANION - 1 };

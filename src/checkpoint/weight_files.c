@@ -6,6 +6,7 @@
 
 #include "base/half.h"
 #include "base/memory.h"
+#include "base/path.h"
 
 /* The end of a tensor's name that is compared. */
 static const char *skip_wrappers(const char *name) {

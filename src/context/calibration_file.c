@@ -7,9 +7,9 @@
 #include <stdio.h>
 
 #include "base/json.h"
-#include "base/mapped_file.h"
 #include "base/memory.h"
 #include "base/model_folder.h"
+#include "base/path.h"
 #include "context/context.h"
 
 enum { version = 1 };

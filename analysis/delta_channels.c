@@ -5,8 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/status.h"
 #include "delta_map.h"
-#include "memory_fault.h"
 
 static dm_status fault(const char *path, const char *reason, dm_error *error) {
     if (error) {
@@ -21,7 +21,7 @@ static dm_status take(const json_t *list, const char *path, size_t d_inner,
     size_t n = json_array_size(list);
     slow->items = calloc(n ? n : 1, sizeof *slow->items);
     if (!slow->items)
-        return fail_memory(error);
+        return dm_fail_memory(error, "the analysis");
     for (; slow->n < n; slow->n++) {
         const json_t *channel = json_array_get(list, slow->n);
         json_int_t value = json_is_integer(channel) ? json_integer_value(channel) : -1;
@@ -51,7 +51,7 @@ dm_status delta_channels_read(const char *directory, const char *settings, size_
     struct delta_channels *made = calloc(n_layer, sizeof *made);
     json_t *object = NULL;
     json_error_t reason;
-    dm_status status = path && made ? DM_OK : fail_memory(error);
+    dm_status status = path && made ? DM_OK : dm_fail_memory(error, "the analysis");
     if (!status && !settings)
         snprintf(path, size, "%s/decimamba.json", directory);
     if (!status && !access(path, F_OK)) {

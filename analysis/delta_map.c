@@ -4,7 +4,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
-#include "memory_fault.h"
+#include "base/status.h"
 #include "scan_reading.h"
 
 /* places[k], of the tokens that the k lowest of the layers that drop some have let pass. */
@@ -92,7 +92,7 @@ static dm_status make_room(struct state *state, dm_error *error) {
     struct delta_map *map = state->map;
     size_t n;
     if (__builtin_mul_overflow(map->n_layer, map->n_token, &n))
-        return fail_memory(error);
+        return dm_fail_memory(error, "the analysis");
     map->scores = calloc(n, sizeof *map->scores);
     map->dropped_by = calloc(map->n_token, sizeof *map->dropped_by);
     state->drops = calloc(map->n_layer, sizeof *state->drops);
@@ -100,7 +100,7 @@ static dm_status make_room(struct state *state, dm_error *error) {
     /* at most n_layer layers drop tokens: the product is no larger than twice the one above */
     state->places = calloc((state->n_dropping + 1) * map->n_token, sizeof *state->places);
     if (!map->scores || !map->dropped_by || !state->drops || !state->counts || !state->places)
-        return fail_memory(error);
+        return dm_fail_memory(error, "the analysis");
     for (size_t i = 0; i < n; i++)
         map->scores[i] = NAN;
     for (size_t t = 0; t < map->n_token; t++)

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/status.h"
 #include "decay.h"
-#include "memory_fault.h"
 
 /* What lies between token j and query q fades by exp(A (S_q - S_j)), S_t = sum_{k <= t} Delta_k. The
  * first reading finds S_q and C_q, so the second can weigh each token as it comes. For tokens up to
@@ -326,7 +326,8 @@ dm_status mean_distance(const struct scan_reading *reading, size_t n_query, doub
     dm_status status = dm_model_get_info(reading->model, &info, error);
     if (status)
         return status;
-    status = make_work(&work, &info) ? read_twice(&work, error) : fail_memory(error);
+    status =
+        make_work(&work, &info) ? read_twice(&work, error) : dm_fail_memory(error, "the analysis");
     if (!status)
         take_means(&work, distance);
     free_work(&work);

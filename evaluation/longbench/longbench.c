@@ -1,12 +1,12 @@
 #include "longbench.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/status.h"
 #include "json_lines.h"
 #include "longbench_files.h"
 #include "longbench_prompt.h"
@@ -32,22 +32,6 @@ struct state {
     const char *names[n_longbench_set];
 };
 
-static dm_status fail_memory(dm_error *error) {
-    error->status = DM_ERROR_MEMORY;
-    snprintf(error->message, sizeof error->message, "memory is short for LongBench");
-    return error->status;
-}
-
-__attribute__((format(printf, 3, 4))) static dm_status refuse(dm_error *error, dm_status status,
-                                                              const char *format, ...) {
-    va_list arguments;
-    va_start(arguments, format);
-    error->status = status;
-    vsnprintf(error->message, sizeof error->message, format, arguments);
-    va_end(arguments);
-    return status;
-}
-
 /* ---- The task ---- */
 
 static const struct longbench_row *row_of(const struct task *task, size_t i, size_t *part) {
@@ -67,9 +51,7 @@ static void place(const struct task *task, size_t i, size_t *column, size_t *row
 static dm_status fail_row(const struct part *part, const struct longbench_row *row,
                           dm_status status, const char *what, dm_error *error) {
     const struct json_lines lines = {.name = part->rows.path, .number = row->line};
-    char said[sizeof error->message];
-    snprintf(said, sizeof said, "%s", what);
-    return json_lines_fail(&lines, status, error, "%s", said);
+    return json_lines_fail(&lines, status, error, "%s", what);
 }
 
 static dm_status build(const struct task *task, size_t i, struct task_prompt *prompt,
@@ -83,7 +65,7 @@ static dm_status build(const struct task *task, size_t i, struct task_prompt *pr
     char *text;
     int32_t *ids, *copy;
     if (!longbench_prompt_write(part->format, &context, &input, &text, &n_byte))
-        return fail_memory(error);
+        return dm_fail_memory(error, "LongBench");
     dm_status status =
         longbench_encode(state->tokenizer, text, n_byte, state->max_length, &ids, &n_id, error);
     free(text);
@@ -98,7 +80,7 @@ static dm_status build(const struct task *task, size_t i, struct task_prompt *pr
         memcpy(copy, ids, n_id * sizeof *ids);
     dm_free(ids);
     if (!copy)
-        return fail_memory(error);
+        return dm_fail_memory(error, "LongBench");
     *prompt = (struct task_prompt){.ids = copy,
                                    .n_id = n_id,
                                    .n_new = part->n_new,
@@ -135,7 +117,7 @@ static dm_status judge(const struct task *task, size_t i, const char *answer, si
     fine = fine && answer_score(set->metric, &judged, &gold, score);
     free(answers);
     free(classes);
-    return fine ? DM_OK : fail_memory(error);
+    return fine ? DM_OK : dm_fail_memory(error, "LongBench");
 }
 
 static bool describe(const struct task *task, size_t i, json_t *object) {
@@ -173,8 +155,8 @@ static dm_status find_set(const char *name, bool extended, const struct longbenc
         size_t n = strlen(known);
         snprintf(known + n, sizeof known - n, "%s%s", n ? ", " : "", longbench_sets[i].name);
     }
-    return refuse(error, DM_ERROR_ARGUMENT, "'%.60s' is no English data set of LongBench%s: %s",
-                  name, extended ? "-E" : "", known);
+    return dm_fail(error, DM_ERROR_ARGUMENT, "'%.60s' is no English data set of LongBench%s: %s",
+                   name, extended ? "-E" : "", known);
 }
 
 /* Adds the data set if its file is there; `found` says so. */
@@ -209,24 +191,24 @@ static dm_status add_parts(struct state *state, const struct longbench_options *
         for (size_t k = 0; !status && k < state->n_part; k++)
             if (state->parts[k].set == set)
                 status =
-                    refuse(error, DM_ERROR_ARGUMENT, "data set '%s' is given twice", set->name);
+                    dm_fail(error, DM_ERROR_ARGUMENT, "data set '%s' is given twice", set->name);
         if (!status)
             status = add_part(state, options, folder, set, &found, error);
         if (!status && !found)
-            status =
-                refuse(error, DM_ERROR_IO, "%.300s: neither data/%s%s.jsonl nor %s%s.jsonl is here",
-                       folder, set->name, ending, set->name, ending);
+            status = dm_fail(error, DM_ERROR_IO,
+                             "%.300s: neither data/%s%s.jsonl nor %s%s.jsonl is here", folder,
+                             set->name, ending, set->name, ending);
     }
     if (!status && !state->n_part)
-        status = refuse(error, DM_ERROR_IO,
-                        "%.300s: no data set of LongBench%s is here, such as data/qasper%s.jsonl",
-                        folder, options->extended ? "-E" : "", ending);
+        status = dm_fail(error, DM_ERROR_IO,
+                         "%.300s: no data set of LongBench%s is here, such as data/qasper%s.jsonl",
+                         folder, options->extended ? "-E" : "", ending);
     return status;
 }
 
 /* Says of a key what is wrong with it. */
 static dm_status fail_key(const char *path, const char *key, const char *fault, dm_error *error) {
-    return refuse(error, DM_ERROR_FORMAT, "%.300s: key '%s' %s", path, key, fault);
+    return dm_fail(error, DM_ERROR_FORMAT, "%.300s: key '%s' %s", path, key, fault);
 }
 
 static dm_status read_format(struct part *part, const json_t *formats, const char *path,
@@ -284,11 +266,11 @@ static int folder_fault(const char *path) {
 static dm_status find_folder(const char *folder, char **found, dm_error *error) {
     int fault = folder_fault(folder);
     if (fault)
-        return refuse(error, DM_ERROR_IO, "%.300s: cannot read: %s", folder, strerror(fault));
+        return dm_fail(error, DM_ERROR_IO, "%.300s: cannot read: %s", folder, strerror(fault));
     size_t size = strlen(folder) + sizeof "/longbench";
     char *path = malloc(size);
     if (!path)
-        return fail_memory(error);
+        return dm_fail_memory(error, "LongBench");
     snprintf(path, size, "%s/longbench", folder);
     if (folder_fault(path))
         memcpy(path, folder, strlen(folder) + 1);
@@ -312,13 +294,13 @@ static dm_status fill(struct state *state, const struct longbench_options *optio
 dm_status longbench_task_new(const struct longbench_options *options, struct task **task,
                              dm_error *error) {
     if (options->max_length == 1)
-        return refuse(error, DM_ERROR_ARGUMENT, "a prompt cannot be cut to 1 token");
+        return dm_fail(error, DM_ERROR_ARGUMENT, "a prompt cannot be cut to 1 token");
     struct state *state = calloc(1, sizeof *state);
     struct task *made = calloc(1, sizeof *made);
     if (!state || !made) {
         free(state);
         free(made);
-        return fail_memory(error);
+        return dm_fail_memory(error, "LongBench");
     }
     state->tokenizer = options->tokenizer;
     state->max_length = options->max_length;

@@ -6,13 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/status.h"
 #include "json_lines.h"
-
-static dm_status fail_memory(dm_error *error) {
-    error->status = DM_ERROR_MEMORY;
-    snprintf(error->message, sizeof error->message, "memory is short for LongBench");
-    return error->status;
-}
 
 /* FOLDER/PLACENAMEENDING */
 static char *join(const char *folder, const char *place, const char *name, const char *ending) {
@@ -30,7 +25,7 @@ static dm_status find(const char *folder, const char *const *places, size_t n_pl
     for (size_t i = 0; i < n_place; i++) {
         char *tried = join(folder, places[i], name, ending);
         if (!tried)
-            return fail_memory(error);
+            return dm_fail_memory(error, "LongBench");
         if (!access(tried, F_OK)) {
             *path = tried;
             return DM_OK;
@@ -48,12 +43,9 @@ static dm_status parse_config(const char *path, json_t **config, dm_error *error
     const struct json_lines place = {.name = path,
                                      .number = fault.line > 0 ? (size_t)fault.line : 1};
     if (!value && json_error_code(&fault) == json_error_out_of_memory)
-        return fail_memory(error);
+        return dm_fail_memory(error, "LongBench");
     if (!value && json_error_code(&fault) == json_error_cannot_open_file) {
-        error->status = DM_ERROR_IO;
-        snprintf(error->message, sizeof error->message, "%.300s: cannot read: %s", path,
-                 strerror(errno));
-        return error->status;
+        return dm_fail(error, DM_ERROR_IO, "%.300s: cannot read: %s", path, strerror(errno));
     }
     if (!value)
         return json_lines_fail(&place, DM_ERROR_FORMAT, error, "%s", fault.text);
@@ -73,10 +65,8 @@ dm_status longbench_config_read(const char *folder, const char *name, char **pat
     if (status)
         return status;
     if (!found) {
-        error->status = DM_ERROR_IO;
-        snprintf(error->message, sizeof error->message,
-                 "%.300s: no %s here, in config/ or in data/", folder, name);
-        return error->status;
+        return dm_fail(error, DM_ERROR_IO, "%.300s: no %s here, in config/ or in data/", folder,
+                       name);
     }
     status = parse_config(found, config, error);
     if (status)
@@ -138,7 +128,7 @@ static dm_status add_row(struct longbench_rows *rows, size_t *capacity,
                           ? NULL
                           : realloc(rows->items, larger * sizeof *rows->items);
         if (!moved)
-            return fail_memory(error);
+            return dm_fail_memory(error, "LongBench");
         rows->items = moved;
         *capacity = larger;
     }
@@ -173,10 +163,8 @@ dm_status longbench_rows_read(char *path, const struct longbench_set *set, size_
     dm_status status = json_lines_open(&lines, path, error);
     if (!status) {
         status = read_rows(&lines, set, most, &read, error);
-        if (!status && !read.n) {
-            error->status = status = DM_ERROR_FORMAT;
-            snprintf(error->message, sizeof error->message, "%.300s: the file has no rows", path);
-        }
+        if (!status && !read.n)
+            status = dm_fail(error, DM_ERROR_FORMAT, "%.300s: the file has no rows", path);
         json_lines_close(&lines);
     }
     if (status)

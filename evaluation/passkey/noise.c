@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/status.h"
 #include "metrics/code_points.h"
 #include "text/sentences.h"
 
@@ -26,12 +27,6 @@ struct noise {
     size_t n_row;
 };
 
-static dm_status fail_memory(dm_error *error) {
-    error->status = DM_ERROR_MEMORY;
-    snprintf(error->message, sizeof error->message, "memory is short for the noise sentences");
-    return error->status;
-}
-
 static size_t find_row_end(const char *text, size_t begin, size_t n_byte) {
     const char *line_feed = memchr(text + begin, '\n', n_byte - begin);
     return line_feed ? (size_t)(line_feed - text) + 1 : n_byte;
@@ -43,7 +38,7 @@ static dm_status find_rows(struct noise *noise, size_t n_byte, dm_error *error) 
         n++;
     noise->rows = calloc(n ? n : 1, sizeof *noise->rows);
     if (!noise->rows)
-        return fail_memory(error);
+        return dm_fail_memory(error, "the noise sentences");
     noise->n_row = n;
     for (size_t r = 0, begin = 0; r < n; begin = noise->rows[r++].end) {
         noise->rows[r].begin = begin;
@@ -59,10 +54,8 @@ static dm_status check_utf8(const struct noise *noise, dm_error *error) {
                                  noise->rows[r].end - noise->rows[r].begin};
         for (size_t i = 0, n_byte; i < row.n_byte; i += n_byte)
             if (code_point_at(&row, i, &n_byte) == 0xFFFD && n_byte == 1) {
-                error->status = DM_ERROR_FORMAT;
-                snprintf(error->message, sizeof error->message, "%s:%zu: byte %zu is not UTF-8",
-                         noise->name, r + 1, i);
-                return error->status;
+                return dm_fail(error, DM_ERROR_FORMAT, "%s:%zu: byte %zu is not UTF-8", noise->name,
+                               r + 1, i);
             }
     }
     return DM_OK;
@@ -85,7 +78,7 @@ static dm_status add_sentence(const struct noise *noise, struct row *row, const 
         }
     }
     dm_free(ids);
-    return joined || n_id < least_tokens ? DM_OK : fail_memory(error);
+    return joined || n_id < least_tokens ? DM_OK : dm_fail_memory(error, "the noise sentences");
 }
 
 static dm_status encode_row(const struct noise *noise, struct row *row, dm_error *error) {
@@ -97,7 +90,7 @@ static dm_status encode_row(const struct noise *noise, struct row *row, dm_error
         return status;
     row->ends = calloc(n_span ? n_span : 1, sizeof *row->ends);
     if (!row->ends)
-        status = fail_memory(error);
+        status = dm_fail_memory(error, "the noise sentences");
     for (size_t s = 0; !status && s < n_span; s++)
         status =
             add_sentence(noise, row, text + spans[s].begin, spans[s].end - spans[s].begin, error);
@@ -118,17 +111,15 @@ static dm_status check_length(struct noise *noise, dm_error *error) {
         if (status || noise->rows[r].n_sentence)
             return status;
     }
-    error->status = DM_ERROR_FORMAT;
-    snprintf(error->message, sizeof error->message, "%s: no sentence has %d tokens or more",
-             noise->name, least_tokens);
-    return error->status;
+    return dm_fail(error, DM_ERROR_FORMAT, "%s: no sentence has %d tokens or more", noise->name,
+                   least_tokens);
 }
 
 dm_status noise_new(const dm_tokenizer *tokenizer, const char *text, size_t n_byte,
                     const char *name, struct noise **noise, dm_error *error) {
     struct noise *made = calloc(1, sizeof *made);
     if (!made)
-        return fail_memory(error);
+        return dm_fail_memory(error, "the noise sentences");
     *made = (struct noise){.tokenizer = tokenizer, .text = text, .name = name};
     dm_status status = find_rows(made, n_byte, error);
     if (!status)
@@ -198,7 +189,7 @@ dm_status noise_read(struct noise *noise, size_t row, int32_t *ids, size_t n_id,
         if (!noise->rows[row].is_encoded)
             status = encode_row(noise, &noise->rows[row], error);
         if (!status && !copy_row(&noise->rows[row], ids, n_id, &n_done, &found))
-            status = fail_memory(error);
+            status = dm_fail_memory(error, "the noise sentences");
     }
     if (status) {
         free(found.items);

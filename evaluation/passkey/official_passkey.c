@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/status.h"
 #include "draw.h"
 #include "noise.h"
 #include "pass_keys.h"
@@ -31,12 +32,6 @@ struct state {
     uint64_t seed;
     struct ids question, ending;
 };
-
-static dm_status fail_memory(dm_error *error) {
-    error->status = DM_ERROR_MEMORY;
-    snprintf(error->message, sizeof error->message, "memory is short for the pass-key task");
-    return DM_ERROR_MEMORY;
-}
 
 static dm_status encode(const struct state *state, const char *text, struct ids *ids,
                         dm_error *error) {
@@ -124,7 +119,8 @@ static dm_status write_prompt(const struct state *state, const struct drawn *dra
         return status;
     *n_id = state->question.n + drawn->length + state->ending.n;
     *ids = calloc(*n_id, sizeof **ids);
-    status = *ids ? fill(state, drawn, &fact, *ids, fact_at, error) : fail_memory(error);
+    status = *ids ? fill(state, drawn, &fact, *ids, fact_at, error)
+                  : dm_fail_memory(error, "the pass-key task");
     dm_free(fact.items);
     if (status)
         free(*ids);
@@ -195,12 +191,11 @@ static dm_status check_lengths(const struct task *task, dm_error *error) {
             return status;
         dm_free(fact.items);
         if (drawn.length > SIZE_MAX - state->question.n - state->ending.n)
-            return fail_memory(error);
+            return dm_fail_memory(error, "the pass-key task");
         if (drawn.length <= fact.n) {
-            error->status = DM_ERROR_ARGUMENT;
-            snprintf(error->message, sizeof error->message,
-                     "a context of %zu tokens: the fact alone takes %zu", drawn.length, fact.n);
-            return error->status;
+            return dm_fail(error, DM_ERROR_ARGUMENT,
+                           "a context of %zu tokens: the fact alone takes %zu", drawn.length,
+                           fact.n);
         }
     }
     return DM_OK;
@@ -213,7 +208,7 @@ static dm_status fill_task(const struct official_passkey_options *options, struc
     if (!state->lengths ||
         !task_axis_sizes(&task->columns, "tokens", options->lengths, options->n_length) ||
         !task_axis_depths(&task->rows, options->n_depth))
-        return fail_memory(error);
+        return dm_fail_memory(error, "the pass-key task");
     memcpy(state->lengths, options->lengths, options->n_length * sizeof *state->lengths);
     dm_status status =
         pass_keys_read(options->keys, options->n_keys, options->keys_name, &state->keys, error);
@@ -234,7 +229,7 @@ dm_status official_passkey_task_new(const struct official_passkey_options *optio
     if (!state || !made) {
         free(state);
         free(made);
-        return fail_memory(error);
+        return dm_fail_memory(error, "the pass-key task");
     }
     *state = (struct state){
         .tokenizer = options->tokenizer, .n_key = options->n_key, .seed = options->seed};

@@ -1,4 +1,5 @@
 #include "pass_keys.h"
+#include "base/status.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -11,10 +12,8 @@ static bool is_space(char c) {
 }
 
 static dm_status refuse(const char *name, size_t line, dm_error *error) {
-    error->status = DM_ERROR_FORMAT;
-    snprintf(error->message, sizeof error->message, "%s:%zu: a pass key is 1 to %d digits", name,
-             line, pass_key_size - 1);
-    return error->status;
+    return dm_fail(error, DM_ERROR_FORMAT, "%s:%zu: a pass key is 1 to %d digits", name, line,
+                   pass_key_size - 1);
 }
 
 /* Copies the key in [begin, end); false where it is none. */
@@ -44,9 +43,7 @@ dm_status pass_keys_read(const char *text, size_t n_byte, const char *name, stru
         n_line += text[i] == '\n';
     *keys = (struct pass_keys){.items = calloc(n_line, pass_key_size)};
     if (!keys->items) {
-        error->status = DM_ERROR_MEMORY;
-        snprintf(error->message, sizeof error->message, "memory is short for the pass keys");
-        return error->status;
+        return dm_fail_memory(error, "the pass keys");
     }
     while (keys->n < n_line) {
         const char *line_feed = memchr(text, '\n', (size_t)(end - text));

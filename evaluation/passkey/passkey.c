@@ -4,13 +4,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/status.h"
 #include "draw.h"
 
 static dm_status refuse(dm_error *error, size_t length, const char *what, size_t n) {
-    error->status = DM_ERROR_ARGUMENT;
-    snprintf(error->message, sizeof error->message, "a prompt of %zu tokens: %s %zu", length, what,
-             n);
-    return error->status;
+    return dm_fail(error, DM_ERROR_ARGUMENT, "a prompt of %zu tokens: %s %zu", length, what, n);
 }
 
 /* The parts of a prompt that are not noise. */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/status.h"
 #include "task_axis.h"
 
 struct state {
@@ -11,12 +12,6 @@ struct state {
     size_t *lengths;
     size_t n_key;
 };
-
-static dm_status fail_memory(dm_error *error) {
-    error->status = DM_ERROR_MEMORY;
-    snprintf(error->message, sizeof error->message, "memory is short for the pass-key task");
-    return error->status;
-}
 
 static void place(const struct task *task, size_t i, size_t *column, size_t *row) {
     const struct state *state = task->data;
@@ -42,7 +37,8 @@ static dm_status build(const struct task *task, size_t i, struct task_prompt *bu
     if (status)
         return status;
     int32_t *ids = calloc(prompt.length, sizeof *ids);
-    status = ids ? passkey_build(&state->source, &prompt, ids, &fact, error) : fail_memory(error);
+    status = ids ? passkey_build(&state->source, &prompt, ids, &fact, error)
+                 : dm_fail_memory(error, "the pass-key task");
     if (status) {
         free(ids);
         return status;
@@ -100,7 +96,7 @@ dm_status passkey_task_new(const struct passkey_task_options *options, struct ta
     if (!state || !made) {
         free(state);
         free(made);
-        return fail_memory(error);
+        return dm_fail_memory(error, "the pass-key task");
     }
     *made = (struct task){.name = "passkey",
                           .measure = TASK_RIGHT,
@@ -121,7 +117,7 @@ dm_status passkey_task_new(const struct passkey_task_options *options, struct ta
             state->lengths[i] = options->lengths[i];
         status = check(made, error);
     } else {
-        status = fail_memory(error);
+        status = dm_fail_memory(error, "the pass-key task");
     }
     if (status)
         free_task(made);

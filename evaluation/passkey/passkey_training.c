@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/status.h"
 #include "draw.h"
 
 /* The tokens of the key, one for each of its characters; allocated. */
@@ -14,11 +15,10 @@ static dm_status encode_answer(const struct passkey_source *source, const char *
     if (status || n == passkey_key_length)
         return status;
     dm_free(*ids);
-    error->status = DM_ERROR_UNSUPPORTED;
-    snprintf(error->message, sizeof error->message,
-             "the pass-key task is for tokenizers with a token per byte: this one makes %zu of %s",
-             n, key);
-    return error->status;
+    return dm_fail(
+        error, DM_ERROR_UNSUPPORTED,
+        "the pass-key task is for tokenizers with a token per byte: this one makes %zu of %s", n,
+        key);
 }
 
 dm_status passkey_draw_example(const struct passkey_source *source, size_t number, size_t shortest,

@@ -1,4 +1,5 @@
 #include "perplexity.h"
+#include "base/status.h"
 
 #include <stdint.h>
 #include <stdio.h>
@@ -19,12 +20,6 @@ struct reading {
     struct perplexity_result sums;
 };
 
-static dm_status fail_memory(dm_error *error) {
-    error->status = DM_ERROR_MEMORY;
-    snprintf(error->message, sizeof error->message, "memory is short for the logits");
-    return DM_ERROR_MEMORY;
-}
-
 static void close_reading(struct reading *reading) {
     dm_session_free(reading->session);
     dm_decoder_free(reading->decoder);
@@ -37,11 +32,11 @@ static dm_status open_reading(struct reading *reading, const struct perplexity *
     size_t n_value;
     *reading = (struct reading){.task = task};
     if (__builtin_mul_overflow(n_row, task->vocab_size, &n_value))
-        return fail_memory(error);
+        return dm_fail_memory(error, "the logits");
     reading->logits = calloc(n_value, sizeof *reading->logits);
     reading->ids = calloc(n_id, sizeof *reading->ids);
     if (!reading->logits || !reading->ids)
-        return fail_memory(error);
+        return dm_fail_memory(error, "the logits");
     dm_status status = dm_session_new(task->model, task->context, &reading->session, error);
     if (!status && task->tokenizer)
         status = dm_decoder_new(task->tokenizer, 1, &reading->decoder, error);

@@ -8,6 +8,7 @@
 
 #include <utf8proc.h>
 
+#include "base/status.h"
 #include "letters.h"
 #include "metrics/code_points.h"
 
@@ -18,12 +19,6 @@ struct characters {
     size_t n;
 };
 
-static dm_status fail(dm_error *error, dm_status status, const char *message) {
-    error->status = status;
-    snprintf(error->message, sizeof error->message, "%s", message);
-    return status;
-}
-
 static dm_status decode(const char *text, size_t n_byte, struct characters *characters,
                         dm_error *error) {
     size_t byte = 0, n = 0;
@@ -32,11 +27,8 @@ static dm_status decode(const char *text, size_t n_byte, struct characters *char
         size_t left = n_byte - byte; /* a character has at most four bytes */
         utf8proc_ssize_t n_used = utf8proc_iterate((const utf8proc_uint8_t *)text + byte,
                                                    left < 4 ? (utf8proc_ssize_t)left : 4, &code);
-        if (n_used <= 0) {
-            error->status = DM_ERROR_FORMAT;
-            snprintf(error->message, sizeof error->message, "byte %zu is not UTF-8", byte);
-            return error->status;
-        }
+        if (n_used <= 0)
+            return dm_fail(error, DM_ERROR_FORMAT, "byte %zu is not UTF-8", byte);
         characters->code[n] = code;
         characters->at[n++] = byte;
         byte += (size_t)n_used;
@@ -284,7 +276,7 @@ static void move_closing_marks(const struct characters *characters, struct spans
 
 static dm_status split(const struct characters *characters, struct spans *spans, dm_error *error) {
     if (!find_ends(characters, spans))
-        return fail(error, DM_ERROR_MEMORY, "memory is short for the sentences");
+        return dm_fail_memory(error, "the sentences");
     move_closing_marks(characters, spans);
     for (size_t s = 0; s < spans->n; s++)
         spans->items[s] = (struct text_span){characters->at[spans->items[s].begin],
@@ -297,12 +289,11 @@ dm_status sentences_split(const char *text, size_t n_byte, struct text_span **sp
     struct characters characters = {0};
     struct spans found = {0};
     if (n_byte >= SIZE_MAX / sizeof *characters.at)
-        return fail(error, DM_ERROR_MEMORY, "memory is short for the sentences");
+        return dm_fail_memory(error, "the sentences");
     characters.code = malloc((n_byte + 1) * sizeof *characters.code);
     characters.at = malloc((n_byte + 1) * sizeof *characters.at);
-    dm_status status = characters.code && characters.at
-                           ? decode(text, n_byte, &characters, error)
-                           : fail(error, DM_ERROR_MEMORY, "memory is short for the sentences");
+    dm_status status = characters.code && characters.at ? decode(text, n_byte, &characters, error)
+                                                        : dm_fail_memory(error, "the sentences");
     if (!status)
         status = split(&characters, &found, error);
     free(characters.code);

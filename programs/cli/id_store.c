@@ -65,9 +65,7 @@ dm_status id_store_fill(struct id_store *store, struct token_source *source, dm_
     size_t n;
     *store = (struct id_store){.recent = malloc(most_recent * sizeof *store->recent)};
     if (!store->recent) {
-        error->status = DM_ERROR_MEMORY;
-        snprintf(error->message, sizeof error->message, "memory is short for the text");
-        return error->status;
+        return dm_fail_memory(error, "the text");
     }
     dm_status status = DM_OK;
     while (!status && !(status = token_source_next(source, &ids, &n, error)) && n)

@@ -35,6 +35,16 @@ struct calibrate_work {
     dm_score score;
 };
 
+/* ---- What several steps do ---- */
+
+/* dm_calibrate, with passages spread over the text. Faults print their line. */
+bool calibrate_measure(struct calibrate_work *work, dm_calibration_options *options,
+                       const char *folder);
+
+/* The settings as they stand: the flags over the proposals. `layer` is where the one layer is kept. */
+bool calibrate_context(const struct calibrate_work *work, size_t *layer,
+                       dm_context_options *context);
+
 /* ---- calibrate_loss.c: losses without labels ---- */
 
 enum { most_window = 16, least_window = 4, window_tokens = 8192, n_target = 100 };
@@ -70,13 +80,5 @@ bool calibrate_score(struct calibrate_work *work);
 /* The proposal beside its neighbours, by the loss of long windows: replaces it where one of them is
  * better beyond doubt. */
 bool calibrate_compare(struct calibrate_work *work);
-
-/* dm_calibrate, with passages spread over the text. Faults print their line. */
-bool calibrate_measure(struct calibrate_work *work, dm_calibration_options *options,
-                       const char *folder);
-
-/* The settings as they stand: the flags over the proposals. `layer` is where the one layer is kept. */
-bool calibrate_context(const struct calibrate_work *work, size_t *layer,
-                       dm_context_options *context);
 
 #endif

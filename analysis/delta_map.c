@@ -21,10 +21,12 @@ static float score(const dm_probe_view *view, size_t token, const struct delta_r
     const float *delta = view->delta + token * view->d_inner;
     double sum = 0;
     if (reading->context->score == DM_SCORE_GLOBAL) {
-        const struct delta_channels *slow = &reading->channels[view->layer];
-        for (size_t i = 0; i < slow->n; i++)
-            sum += (double)delta[slow->items[i]] * (double)delta[slow->items[i]];
-        return slow->n ? (float)sqrt(sum) : NAN;
+        const uint32_t *slow;
+        size_t n = 0;
+        (void)dm_model_global_channels(reading->model, view->layer, &slow, &n, NULL);
+        for (size_t i = 0; i < n; i++)
+            sum += (double)delta[slow[i]] * (double)delta[slow[i]];
+        return n ? (float)sqrt(sum) : NAN;
     }
     bool mean = reading->context->score == DM_SCORE_MEAN;
     for (size_t c = 0; c < view->d_inner; c++)

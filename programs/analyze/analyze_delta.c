@@ -138,24 +138,17 @@ static void show_progress(size_t n_read, void *user) {
 
 static bool read_map(struct delta *delta) {
     const struct analyze_input *input = delta->input;
-    const dm_model_info *info = &input->info;
-    struct delta_channels *channels = NULL;
     struct progress progress;
     dm_error error;
-    if (delta_channels_read(input->directory, input->model_flags.settings, info->n_layer,
-                            info->d_inner, &channels, &error))
-        return fail("%s", error.message);
     const struct delta_reading reading = {.model = input->model,
                                           .context = &input->context,
                                           .ids = input->ids,
                                           .n_id = delta->length,
-                                          .channels = channels,
                                           .progress = show_progress,
                                           .user = &progress};
     progress_start(&progress, "reading", delta->length);
     dm_status status = delta_map_read(&reading, &delta->map, &error);
     progress_clear(&progress);
-    delta_channels_free(channels, info->n_layer);
     return !status || fail("%s", error.message);
 }
 

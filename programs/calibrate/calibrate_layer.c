@@ -14,14 +14,9 @@ enum { n_query = 16 };
 static bool measure(struct calibrate_work *work, const char *folder) {
     const dm_context_options plain = DM_CONTEXT_OPTIONS_INIT;
     dm_calibration_options options = DM_CALIBRATION_OPTIONS_INIT;
-    dm_error error;
     options.context = &plain;
     options.log_decay = work->log_decay;
-    if (!calibrate_measure(work, &options, folder))
-        return false;
-    return !delta_channels_read(folder, NULL, work->info.n_layer, work->info.d_inner,
-                                &work->channels, &error) ||
-           fail("%s", error.message);
+    return calibrate_measure(work, &options, folder);
 }
 
 /* Opens the model again, with what is there instead of its own settings. */
@@ -78,7 +73,10 @@ static bool measure_distance(struct calibrate_work *work, double *distance) {
 static void find_slow(const struct calibrate_work *work, double *slow) {
     for (size_t l = 0; l < work->info.n_layer; l++) {
         double *layer = work->log_decay + l * work->info.d_inner;
-        slow[l] = mean_of_least(layer, work->info.d_inner, work->channels[l].n);
+        const uint32_t *channels;
+        size_t n = 0;
+        (void)dm_model_global_channels(work->model, l, &channels, &n, NULL);
+        slow[l] = mean_of_least(layer, work->info.d_inner, n);
     }
 }
 

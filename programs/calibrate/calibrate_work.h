@@ -26,12 +26,11 @@ struct calibrate_work {
     struct id_store text;
     size_t n_read; /* tokens, so far */
 
-    size_t length;                   /* the training length */
-    bool rises;                      /* the loss rises beyond it, as far as was seen */
-    bool told;                       /* the model predicts this text better than by chance */
-    double *log_decay;               /* [n_layer, d_inner] over passages of that length */
-    struct delta_channels *channels; /* [n_layer] the global ones */
-    size_t layer;                    /* to decimate at */
+    size_t length;     /* the training length */
+    bool rises;        /* the loss rises beyond it, as far as was seen */
+    bool told;         /* the model predicts this text better than by chance */
+    double *log_decay; /* [n_layer, d_inner] over passages of that length */
+    size_t layer;      /* to decimate at */
     dm_score score;
 };
 

@@ -68,7 +68,6 @@ static bool calibrate(const struct calibrate_settings *settings) {
     size_t layer;
     bool fine = open(&work) && calibrate_context(&work, &layer, &context) && propose(&work) &&
                 write_down(&work);
-    delta_channels_free(work.channels, work.info.n_layer);
     free(work.log_decay);
     id_store_free(&work.text);
     dm_model_free(work.model);

@@ -50,7 +50,7 @@ static const struct command program = {
         "# FLAGS AND ARGUMENTS\n\n"
         "Flags and arguments may come in any order. A flag's value follows it as the next word or "
         "after an equals sign. After -- every word is an argument. A file named - is standard "
-        "input. 'decimamba COMMAND --help' says in short what a command's page says.\n\n"
+        "input. 'decimamba COMMAND --help' says what a command's page says.\n\n"
         "# EXIT STATUS\n\n"
         "0 on success; 1 on any fault, with one line on standard error that names it; 130 when "
         "Ctrl-C ended the program (train: also SIGTERM, after saving). Where there is something to "

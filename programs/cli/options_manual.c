@@ -115,7 +115,8 @@ static size_t put_piece(const struct marked *marked, const char *text, size_t n_
 static bool ends_sentence(const char *text, size_t n_byte) {
     while (n_byte && strchr(")\"'", text[n_byte - 1]))
         n_byte--;
-    return n_byte && strchr(".?!", text[n_byte - 1]);
+    bool dots = n_byte > 1 && text[n_byte - 2] == '.'; /* "1, 2, ..." goes on */
+    return n_byte && !dots && strchr(".?!", text[n_byte - 1]);
 }
 
 /* Words in lines, behind `column`; a sentence begins a line, as roff tells it from an abbreviation so. */
@@ -214,7 +215,7 @@ static void print_synopsis(const struct command *command, bool has_flags) {
 static void print_head(const struct command *command, bool has_flags) {
     printf(".TH ");
     print_name(command, true);
-    printf(" 1 \"\" \"decimamba %s\" \"User Commands\"\n.SH NAME\n", dm_version());
+    printf(" 1 \"\" \"decimamba %s\" \"User Commands\"\n.nh\n.ad l\n.SH NAME\n", dm_version());
     print_name(command, false);
     printf(" \\-");
     print_summary(command);
@@ -242,13 +243,20 @@ static void print_option(const struct command *command, const struct option *opt
     print_filled(&marked, help, strlen(help), 0);
 }
 
+static void print_title(const char *title) {
+    printf(".SS ");
+    print_escaped(title);
+    putchar('\n');
+}
+
 static void print_options(const struct command *command, const struct option_group *groups) {
     if (!groups || !groups->title)
         return;
     printf(".SH OPTIONS\n");
     for (bool alone = !groups[1].title; groups->title; groups++) {
-        if (!alone)
-            printf(".SS %s\n", groups->title);
+        bool own = !strcmp(groups->title, "Options"); /* of no kind */
+        if (!alone && !own)
+            print_title(groups->title);
         for (const struct option *option = groups->options; option->kind != OPTION_END; option++)
             print_option(command, option);
     }

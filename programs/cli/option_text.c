@@ -71,3 +71,8 @@ const char *command_full_name(const struct command *command, char *text, size_t 
     snprintf(text, size, *command->name ? "decimamba %s" : "decimamba", command->name);
     return text;
 }
+
+void print_capitals(const char *text) {
+    for (; *text; text++)
+        putchar(*text >= 'a' && *text <= 'z' ? *text - 'a' + 'A' : *text);
+}

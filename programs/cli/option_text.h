@@ -39,9 +39,10 @@ struct menu {
     const struct option_group *groups; /* flags of all of them, or NULL */
 };
 
+enum { full_name_size = 80 };
 /* How it is called: "decimamba", "decimamba evaluate". */
 const char *command_full_name(const struct command *command, char *text, size_t size);
-
-enum { full_name_size = 80 };
+/* Prints an ASCII text in capitals. */
+void print_capitals(const char *text);
 
 #endif

@@ -97,8 +97,7 @@ void print_menu_help(const struct menu *menu) {
     }
     print_options(menu->groups);
     printf("\n'%s ", command_full_name(menu->command, name, sizeof name));
-    for (const char *c = menu->what; *c; c++)
-        putchar(*c >= 'a' && *c <= 'z' ? *c - 'a' + 'A' : *c);
+    print_capitals(menu->what);
     printf(" --help' explains a %s.\n", menu->what);
     print_example(menu->command->example);
 }

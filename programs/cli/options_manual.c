@@ -99,8 +99,11 @@ static size_t put_piece(const struct marked *marked, const char *text, size_t n_
         size_t length = 0;
         while (length < n_byte && is_word(text[length]))
             length++;
-        char font = length ? font_of(marked, text, length) : 'R';
-        length = length ? length : 1;
+        char font = 'R';
+        if (length)
+            font = font_of(marked, text, length);
+        else
+            length = 1;
         n += font == 'R' ? 0 : put(font == 'B' ? "\\fB" : "\\fI", drawn);
         n += put_escaped(text, length, drawn);
         n += font == 'R' ? 0 : put("\\fR", drawn);
@@ -181,14 +184,17 @@ static void print_text(const struct command *command, const char *text, bool beg
 
 /* ---- A page ---- */
 
-/* The name with `between` for its blanks: "decimamba-analyze-delta". */
+/* The name with hyphens for its blanks: "decimamba-analyze-delta". */
 static void print_name(const struct command *command, bool in_capitals) {
     char name[full_name_size];
-    for (const char *c = command_full_name(command, name, sizeof name); *c; c++) {
-        char shown = *c == ' ' ? '-' : *c;
-        shown = in_capitals && shown >= 'a' && shown <= 'z' ? (char)(shown - 'a' + 'A') : shown;
-        put_escaped(&shown, 1, true);
+    command_full_name(command, name, sizeof name);
+    for (char *c = name; *c; c++) {
+        if (*c == ' ')
+            *c = '-';
+        else if (in_capitals)
+            *c = (char)(*c >= 'a' && *c <= 'z' ? *c - 'a' + 'A' : *c);
     }
+    print_escaped(name);
 }
 
 /* "Continues a prompt." as a phrase, behind the name and its dash. */
@@ -281,8 +287,7 @@ void print_menu_manual(const struct menu *menu) {
     const struct marked marked = {command, NULL};
     print_head(command, false);
     printf(".SH ");
-    for (const char *c = menu->title; *c; c++)
-        putchar(*c >= 'a' && *c <= 'z' ? *c - 'a' + 'A' : *c);
+    print_capitals(menu->title);
     putchar('\n');
     for (size_t i = 0; i < menu->n; i++) {
         struct menu_item item = menu->item_at(i);

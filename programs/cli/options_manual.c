@@ -136,7 +136,11 @@ static void print_filled(const struct marked *marked, const char *text, size_t n
         column += column ? put(" ", true) : 0;
         column += put_piece(marked, text, length, true);
         bool last = text + length >= end;
-        if (last || ends_sentence(text, length)) {
+        char next = '.';
+        if (!last)
+            next = text[length + 1];
+        bool goes_on = next >= 'a' && next <= 'z';
+        if (last || (!goes_on && ends_sentence(text, length))) {
             putchar('\n');
             column = 0;
         }
@@ -155,7 +159,7 @@ static void print_lines(const char *text, size_t n_byte) {
         putchar('\n');
         text += length + 1;
     }
-    printf(".EE\n");
+    printf(".EE\n.nh\n"); /* which .EE forgets */
 }
 
 static void print_text(const struct command *command, const char *text, bool begins) {

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/status.h"
 #include "decay.h"
-#include "memory_error.h"
 
 /* Tokens are taken in blocks. From token j in a block with the last token e, to token i in a later
  * block with the first token f, a state decays by three factors,
@@ -189,5 +189,5 @@ dm_status attention_map_rows(const struct scan_inputs *inputs, attention_visitor
         }
     }
     free_context(&ctx);
-    return room ? DM_OK : fail_memory(error);
+    return room ? DM_OK : dm_fail_memory(error, "the analysis");
 }

@@ -4,7 +4,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
-#include "memory_error.h"
+#include "base/status.h"
 #include "scan_reading.h"
 
 struct state {
@@ -16,10 +16,12 @@ static float score(const dm_probe_view *view, size_t token, const struct delta_r
     const float *delta = view->delta + token * view->d_inner;
     double sum = 0;
     if (reading->method->score == DM_SCORE_GLOBAL) {
-        const struct delta_channels *slow = &reading->channels[view->layer];
-        for (size_t i = 0; i < slow->n; i++)
-            sum += (double)delta[slow->items[i]] * (double)delta[slow->items[i]];
-        return slow->n ? (float)sqrt(sum) : NAN;
+        const uint32_t *slow;
+        size_t n = 0;
+        (void)dm_model_global_channels(reading->model, view->layer, &slow, &n, NULL);
+        for (size_t i = 0; i < n; i++)
+            sum += (double)delta[slow[i]] * (double)delta[slow[i]];
+        return n ? (float)sqrt(sum) : NAN;
     }
     bool mean = reading->method->score == DM_SCORE_MEAN;
     for (size_t c = 0; c < view->d_inner; c++)
@@ -45,11 +47,11 @@ static void look(const struct scan_chunk *chunk, void *user) {
 static dm_status make_room(struct delta_map *map, dm_error *error) {
     size_t n;
     if (__builtin_mul_overflow(map->n_layer, map->n_token, &n))
-        return fail_memory(error);
+        return dm_fail_memory(error, "the analysis");
     map->scores = calloc(n, sizeof *map->scores);
     map->dropped_by = calloc(map->n_token, sizeof *map->dropped_by);
     if (!map->scores || !map->dropped_by)
-        return fail_memory(error);
+        return dm_fail_memory(error, "the analysis");
     for (size_t i = 0; i < n; i++)
         map->scores[i] = NAN;
     return DM_OK;

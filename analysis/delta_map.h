@@ -11,17 +11,11 @@
 
 #include "decimamba.h"
 
-struct delta_channels {
-    size_t *items; /* [n] ascending */
-    size_t n;
-};
-
 struct delta_reading {
     const dm_model *model;
     const dm_method_options *method; /* its score is mapped, whatever its method */
     const int32_t *ids;              /* [n_id], n_id >= 1 */
     size_t n_id;
-    const struct delta_channels *channels;       /* [n_layer] of the global score; else NULL */
     void (*progress)(size_t n_read, void *user); /* NULL: none */
     void *user;
 };
@@ -40,11 +34,5 @@ void delta_map_free(struct delta_map *map);
 
 /* Tokens that enter a layer; at n_layer, those that no layer dropped. */
 size_t delta_map_count(const struct delta_map *map, size_t layer);
-
-/* The slow channels in `settings` or, where that is NULL, in directory/decimamba.json; [n_layer],
- * allocated; none where there is no such file. */
-dm_status delta_channels_read(const char *directory, const char *settings, size_t n_layer,
-                              size_t d_inner, struct delta_channels **channels, dm_error *error);
-void delta_channels_free(struct delta_channels *channels, size_t n_layer);
 
 #endif

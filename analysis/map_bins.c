@@ -3,7 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "memory_error.h"
+#include "base/status.h"
 
 dm_status map_bins_new(struct map_bins *bins, size_t length, size_t max_bins,
                        const size_t *positions, size_t n_token, dm_error *error) {
@@ -11,12 +11,12 @@ dm_status map_bins_new(struct map_bins *bins, size_t length, size_t max_bins,
     *bins = (struct map_bins){.n_bin = n_bin};
     if (__builtin_mul_overflow(n_bin, n_bin, &n) ||
         __builtin_mul_overflow(n_bin, length, &(size_t){0}))
-        return fail_memory(error);
+        return dm_fail_memory(error, "the analysis");
     bins->bin = calloc(n_token ? n_token : 1, sizeof *bins->bin);
     bins->sum = calloc(n, sizeof *bins->sum);
     bins->count = calloc(n, sizeof *bins->count);
     if (!bins->bin || !bins->sum || !bins->count)
-        return fail_memory(error);
+        return dm_fail_memory(error, "the analysis");
     for (size_t t = 0; t < n_token; t++)
         bins->bin[t] = positions[t] * n_bin / length;
     return DM_OK;

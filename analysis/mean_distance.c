@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/status.h"
 #include "decay.h"
-#include "memory_error.h"
 
 /* A state decays from token j to query q by exp(A (S_q - S_j)), S_t = sum_{k <= t} Delta_k. The
  * first reading finds S_q and C_q, so that the second can weigh each token as it comes. For tokens
@@ -325,7 +325,8 @@ dm_status mean_distance(const struct scan_reading *reading, size_t n_query, doub
     dm_status status = dm_model_get_info(reading->model, &info, error);
     if (status)
         return status;
-    status = make_context(&ctx, &info) ? read_twice(&ctx, error) : fail_memory(error);
+    status =
+        make_context(&ctx, &info) ? read_twice(&ctx, error) : dm_fail_memory(error, "the analysis");
     if (!status)
         take_means(&ctx, distance);
     free_context(&ctx);

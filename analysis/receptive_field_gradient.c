@@ -4,14 +4,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "memory_error.h"
+#include "base/status.h"
 
 dm_status gradient_profile_new(struct gradient_profile *profile, size_t n_id, dm_error *error) {
     *profile = (struct gradient_profile){.n_distance = n_id - 1};
     profile->weights = calloc(n_id, sizeof *profile->weights);
     profile->norms = calloc(n_id, sizeof *profile->norms);
     profile->label_weight = calloc(n_id, sizeof *profile->label_weight);
-    return profile->weights && profile->norms && profile->label_weight ? DM_OK : fail_memory(error);
+    return profile->weights && profile->norms && profile->label_weight
+               ? DM_OK
+               : dm_fail_memory(error, "the analysis");
 }
 
 void gradient_profile_free(struct gradient_profile *profile) {

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "memory_error.h"
+#include "base/status.h"
 
 struct collector {
     struct scan_inputs *layers;
@@ -62,7 +62,8 @@ dm_status scan_inputs_collect(const struct scan_reading *reading, const bool *wa
         if (wanted[l])
             room = allocate(&collector.layers[l], reading->n_id, (info.d_inner - 1) / step + 1,
                             info.d_state);
-    status = room ? scan_reading_run(reading, collect, &collector, error) : fail_memory(error);
+    status = room ? scan_reading_run(reading, collect, &collector, error)
+                  : dm_fail_memory(error, "the analysis");
     if (status)
         scan_inputs_free(collector.layers, info.n_layer);
     else

@@ -3,7 +3,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
-#include "memory_error.h"
+#include "base/status.h"
 
 enum { piece_length = 4096 };
 
@@ -55,7 +55,8 @@ static dm_status finish_text(dm_session *session, const dm_model *model, dm_erro
     dm_status status = dm_model_get_info(model, &info, error);
     float *logits = status ? NULL : calloc(info.vocab_size, sizeof *logits);
     if (!status)
-        status = logits ? dm_session_logits(session, 1, logits, error) : fail_memory(error);
+        status = logits ? dm_session_logits(session, 1, logits, error)
+                        : dm_fail_memory(error, "the analysis");
     free(logits);
     return status;
 }
@@ -86,7 +87,7 @@ dm_status scan_reading_run(const struct scan_reading *reading, scan_visitor *vis
     size_t n;
     if (__builtin_mul_overflow(state.n_dropping + 1, reading->n_id, &n) ||
         !(state.positions = calloc(n, sizeof *state.positions)))
-        return fail_memory(error);
+        return dm_fail_memory(error, "the analysis");
     for (size_t i = 0; i < reading->n_id; i++)
         state.positions[i] = i;
     dm_status status = read_text(&state, error);

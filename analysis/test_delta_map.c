@@ -2,6 +2,7 @@
  * it on, and against the definition of the choice. */
 #include "delta_map.h"
 
+#include <jansson.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -9,13 +10,14 @@
 
 #include "test_brute_force.h"
 
+/* `slow`: n_slow channels, of the global score. */
 static double define(const struct whole_layer *layer, size_t token, dm_score score,
-                     const struct delta_channels *slow) {
+                     const uint32_t *slow, size_t n_slow) {
     const float *delta = layer->delta + token * layer->d_inner;
-    size_t n = score == DM_SCORE_GLOBAL ? slow->n : layer->d_inner;
+    size_t n = score == DM_SCORE_GLOBAL ? n_slow : layer->d_inner;
     double sum = 0;
     for (size_t i = 0; i < n; i++) {
-        double value = (double)delta[score == DM_SCORE_GLOBAL ? slow->items[i] : i];
+        double value = (double)delta[score == DM_SCORE_GLOBAL ? slow[i] : i];
         sum += score == DM_SCORE_MEAN ? value / (double)n : value * value;
     }
     return score == DM_SCORE_MEAN ? sum : sqrt(sum);
@@ -32,9 +34,12 @@ static bool drops_at(const dm_method_options *method, size_t layer, size_t *inde
 
 /* All that enters `layer` is what its scan reads once the layers from there on drop nothing. */
 static void compare_scores(const char *folder, const struct whole_text *text,
-                           const struct delta_map *map, size_t layer,
-                           const struct delta_channels *channels) {
+                           const struct delta_map *map, size_t layer) {
     struct whole_text below;
+    const uint32_t *slow;
+    size_t n_slow;
+    dm_error error;
+    require(dm_model_global_channels(text->model, layer, &slow, &n_slow, &error), &error);
     size_t dropping[max_layers];
     dm_method_options method = text->method;
     method.layers = dropping;
@@ -54,7 +59,7 @@ static void compare_scores(const char *folder, const struct whole_text *text,
         assert_int_equal(there, !isnan(found));
         if (!there)
             continue;
-        double expected = define(read, t, text->method.score, &channels[layer]);
+        double expected = define(read, t, text->method.score, slow, n_slow);
         if (!(fabs(found - expected) <= 1e-5 * expected))
             fail_msg("layer %zu, token %zu: %g instead of %g", layer, index, found, expected);
         t++;
@@ -109,32 +114,23 @@ static void count(size_t n_read, void *user) {
 static void check(const char *folder, size_t n_id, const dm_method_options *method) {
     struct whole_text text;
     struct delta_map map;
-    struct delta_channels *channels;
     dm_error error;
     int32_t *ids = calloc(n_id, sizeof *ids);
     assert_non_null(ids);
     for (size_t i = 0; i < n_id; i++)
         ids[i] = (int32_t)(i * i * 7 % 89);
     whole_text_read(&text, folder, ids, n_id, method);
-    require(delta_channels_read(test_data(folder), NULL, text.info.n_layer, text.info.d_inner,
-                                &channels, &error),
-            &error);
-    const struct delta_reading reading = {.model = text.model,
-                                          .method = &text.method,
-                                          .ids = ids,
-                                          .n_id = n_id,
-                                          .channels = channels,
-                                          .progress = count};
+    const struct delta_reading reading = {
+        .model = text.model, .method = &text.method, .ids = ids, .n_id = n_id, .progress = count};
     n_told = 0;
     require(delta_map_read(&reading, &map, &error), &error);
     assert_int_equal(n_told, n_id);
     assert_int_equal(map.n_layer, text.info.n_layer);
     for (size_t layer = 0; layer < map.n_layer; layer++) {
-        compare_scores(folder, &text, &map, layer, channels);
+        compare_scores(folder, &text, &map, layer);
         compare_choice(&text, &map, layer);
     }
     delta_map_free(&map);
-    delta_channels_free(channels, text.info.n_layer);
     whole_text_close(&text);
     free(ids);
 }
@@ -186,20 +182,43 @@ static void slow_channels_are_those_of_the_model(void **state) {
     check("../../models/passkey-512", 400, &method);
 }
 
-static void no_slow_channels_are_no_fault(void **state) {
-    (void)state;
-    struct delta_channels *channels;
+/* The model of a folder, and what its decimamba.json says of a layer, read here. */
+static void compare_channels(const char *folder, size_t n_expected) {
+    dm_model *model;
     dm_error error;
-    require(delta_channels_read("nowhere", NULL, 3, 5, &channels, &error), &error);
-    for (int layer = 0; layer < 3; layer++)
-        assert_int_equal(channels[layer].n, 0);
-    delta_channels_free(channels, 3);
-    const char *path = test_source("models/passkey-512");
-    assert_int_equal(delta_channels_read(path, NULL, 4, 10, &channels, &error), DM_ERROR_FORMAT);
-    assert_non_null(strstr(error.message, "decimamba.json: \"global_channels\""));
-    const char *settings = test_source("models/passkey-512/decimamba.json");
-    assert_int_equal(delta_channels_read("nowhere", settings, 4, 10, &channels, &error),
-                     DM_ERROR_FORMAT);
+    dm_model_info info = DM_MODEL_INFO_INIT;
+    char path[1024];
+    size_t n_all = 0;
+    snprintf(path, sizeof path, "%s/decimamba.json", folder);
+    json_t *file = json_load_file(path, 0, NULL);
+    require(dm_model_load(folder, NULL, &model, &error), &error);
+    require(dm_model_get_info(model, &info, &error), &error);
+    for (size_t layer = 0; layer < info.n_layer; layer++) {
+        char key[24];
+        const uint32_t *channels;
+        size_t n;
+        snprintf(key, sizeof key, "%zu", layer);
+        const json_t *expected = json_object_get(json_object_get(file, "global_channels"), key);
+        require(dm_model_global_channels(model, layer, &channels, &n, &error), &error);
+        assert_int_equal(n, json_array_size(expected));
+        for (size_t i = 0; i < n; i++)
+            assert_int_equal(channels[i], json_integer_value(json_array_get(expected, i)));
+        n_all += n;
+    }
+    assert_int_equal(n_all, n_expected);
+    const uint32_t *channels;
+    size_t n;
+    assert_int_equal(dm_model_global_channels(model, info.n_layer, &channels, &n, &error),
+                     DM_ERROR_ARGUMENT);
+    assert_int_equal(dm_model_global_channels(model, 0, NULL, &n, &error), DM_ERROR_ARGUMENT);
+    dm_model_free(model);
+    json_decref(file);
+}
+
+static void slow_channels_are_those_of_the_file(void **state) {
+    (void)state;
+    compare_channels(test_source("models/passkey-512"), 100);
+    compare_channels(test_data("golden/tiny-a"), 0);
 }
 
 int main(void) {
@@ -208,7 +227,7 @@ int main(void) {
         cmocka_unit_test(choices_are_the_definition),
         cmocka_unit_test(kept_last_have_scores_too),
         cmocka_unit_test(slow_channels_are_those_of_the_model),
-        cmocka_unit_test(no_slow_channels_are_no_fault),
+        cmocka_unit_test(slow_channels_are_those_of_the_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

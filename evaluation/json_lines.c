@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fail.h"
+#include "base/status.h"
 
 static bool is_standard_input(const char *path) {
     return !strcmp(path, "-");
@@ -19,30 +19,19 @@ static const char *shown_name(const char *name) {
     return n > longest ? name + n - longest : name;
 }
 
-/* jansson quotes the file, which may hold anything. */
-static void hide_controls(char *text) {
-    for (; *text; text++)
-        if ((unsigned char)*text < 0x20 || *text == 0x7f)
-            *text = '?';
-}
-
 dm_status json_lines_fail(const struct json_lines *lines, dm_status status, dm_error *error,
                           const char *format, ...) {
+    char reason[sizeof error->message];
     va_list arguments;
-    error->status = status;
-    int n = snprintf(error->message, sizeof error->message, "%s:%zu: ", shown_name(lines->name),
-                     lines->number);
     va_start(arguments, format);
-    if (n >= 0 && (size_t)n < sizeof error->message)
-        vsnprintf(error->message + n, sizeof error->message - (size_t)n, format, arguments);
+    vsnprintf(reason, sizeof reason, format, arguments);
     va_end(arguments);
-    hide_controls(error->message);
-    return status;
+    return dm_fail(error, status, "%s:%zu: %s", shown_name(lines->name), lines->number, reason);
 }
 
 static dm_status fail_reading(const char *name, dm_error *error) {
     const dm_status status = errno == ENOMEM ? DM_ERROR_MEMORY : DM_ERROR_IO;
-    return task_fail(error, status, "%s: cannot read: %s", shown_name(name), strerror(errno));
+    return dm_fail(error, status, "%s: cannot read: %s", shown_name(name), strerror(errno));
 }
 
 dm_status json_lines_open(struct json_lines *lines, const char *path, dm_error *error) {

@@ -1,10 +1,9 @@
 #include "task_run.h"
+#include "base/status.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "fail.h"
 
 enum { piece_length = 2048 }; /* tokens of each prompt that are read together */
 
@@ -41,7 +40,7 @@ static dm_status append_text(struct answer *answer, const char *text, size_t n_b
         size_t capacity = 2 * (answer->n + n_byte + 1);
         char *larger = realloc(answer->text, capacity);
         if (!larger)
-            return fail_memory(error, "the prompts");
+            return dm_fail_memory(error, "the prompts");
         answer->text = larger;
         answer->capacity = capacity;
     }
@@ -253,9 +252,9 @@ static dm_status make_logits(struct batch *batch, dm_error *error) {
         if (batch->prompts[i].n_scored >= n_row)
             n_row = batch->prompts[i].n_scored + 1;
     if (__builtin_mul_overflow(n_row, batch->run->vocab_size, &n))
-        return fail_memory(error, "the prompts");
+        return dm_fail_memory(error, "the prompts");
     batch->logits = calloc(n, sizeof *batch->logits);
-    return batch->logits ? DM_OK : fail_memory(error, "the prompts");
+    return batch->logits ? DM_OK : dm_fail_memory(error, "the prompts");
 }
 
 static dm_status answer_batch(struct batch *batch, struct task_outcome *outcomes, dm_error *error) {
@@ -322,7 +321,7 @@ dm_status task_answer(const struct task_run *run, const size_t *prompts, size_t 
                       struct task_outcome *outcomes, dm_error *error) {
     struct batch batch;
     dm_status status =
-        batch_init(&batch, run, prompts, n) ? DM_OK : fail_memory(error, "the prompts");
+        batch_init(&batch, run, prompts, n) ? DM_OK : dm_fail_memory(error, "the prompts");
     if (!status)
         status = build_prompts(&batch, error);
     if (!status)

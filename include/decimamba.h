@@ -327,6 +327,11 @@ typedef struct dm_method_options {
  * `method` starts from that too. `layers` and `values` point into the model. */
 DM_API dm_status dm_model_default_method(const dm_model *model, dm_method_options *method,
                                          dm_error *error);
+/* A layer's global channels (DM_SCORE_GLOBAL) by the model's decimamba.json: ascending, the model's own;
+ * *n_channel is 0 where it names none. */
+DM_API dm_status dm_model_global_channels(const dm_model *model, size_t layer,
+                                          const uint32_t **channels, size_t *n_channel,
+                                          dm_error *error);
 
 /* Finds each layer's global channels, those with the slowest state over texts of the training
  * length: D_c = sum_t Delta_t[c] * min_n |A[c,n]|, averaged over `n_passage` passages of `length`

@@ -2,12 +2,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
-#include <time.h>
 
 #include "cli/fail.h"
 #include "cli/json_output.h"
 #include "cli/method_flags.h"
 #include "cli/model_flags.h"
+#include "cli/progress.h"
 #include "commands.h"
 #include "decimamba.h"
 
@@ -35,19 +35,13 @@ struct bench {
     float *logits;
 };
 
-static double now(void) {
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
-}
-
 /* ---- Running ---- */
 
 static bool read_once(const struct bench *bench, const struct measure *measure, double *seconds) {
     dm_error error;
     dm_session *session = bench->sessions[0];
     dm_session_reset(session);
-    double begin = now();
+    double begin = seconds_now();
     dm_status status = DM_OK;
     for (size_t done = 0, n; done < measure->n_token && !status; done += n) {
         n = measure->n_token - done;
@@ -56,7 +50,7 @@ static bool read_once(const struct bench *bench, const struct measure *measure, 
     }
     if (!status)
         status = dm_session_logits(session, 1, bench->logits, &error);
-    *seconds = now() - begin;
+    *seconds = seconds_now() - begin;
     return !status || fail("%s", error.message);
 }
 
@@ -64,11 +58,11 @@ static bool generate_once(const struct bench *bench, const struct measure *measu
                           double *seconds) {
     dm_error error;
     dm_status status = DM_OK;
-    double begin = now();
+    double begin = seconds_now();
     for (size_t i = 0; i < measure->n_token && !status; i++)
         status =
             dm_step_many(bench->sessions, measure->n_session, bench->ids, bench->logits, &error);
-    *seconds = now() - begin;
+    *seconds = seconds_now() - begin;
     return !status || fail("%s", error.message);
 }
 
@@ -237,15 +231,19 @@ static int run(int n_argument, char **arguments) {
     model_flags_table(&model_flags, model_options);
     method_flags_table(&method_flags, method_options);
     const struct option options[] = {
-        {OPTION_SIZES, "read", &lengths, "LIST", "texts of so many tokens to read", .least = 1,
+        {OPTION_SIZES, "read", &lengths, "LIST",
+         .help = "texts of so many tokens to read, with commas between", .least = 1,
          .most = 1 << 30},
-        {OPTION_SIZE, "generate", &n_generate, "N", "tokens to generate; 0: none", .most = 1 << 20},
-        {OPTION_SIZES, "batch", &batches, "LIST", "so many sequences generated at a time",
+        {OPTION_SIZE, "generate", &n_generate, "N", .help = "tokens to generate; 0: none",
+         .most = 1 << 20},
+        {OPTION_SIZES, "batch", &batches, "LIST", .help = "so many sequences generated at a time",
          .least = 1, .most = 1 << 12},
-        {OPTION_SIZE, "repeats", &bench.n_repeat, "N", "runs of each, whose median counts",
-         .least = 1, .most = most_repeats},
+        {OPTION_SIZE, "repeats", &bench.n_repeat, "N", .help = "runs of each test", .least = 1,
+         .most = most_repeats},
         {OPTION_FLAG, "breakdown", &bench.breakdown,
-         .help = "show what each operation took, of all threads together"},
+         .help = "show what each operation took: its share of the time of all threads, "
+                 "microseconds of a thread for each token, and calls. What is left are small "
+                 "operations, hand-overs and waits"},
         {OPTION_FLAG, "json", &json, .help = "print a JSON object for each test"},
         {.kind = OPTION_END},
     };
@@ -281,8 +279,9 @@ const struct command bench_command = {
     .name = "bench",
     .operands = "MODEL",
     .summary = "Measures how fast a model reads and generates on this machine.",
-    .notes = "Every test runs once to warm up, then --repeats times; the median counts, and "
-             "the spread is the slowest run's time over the fastest one's.",
+    .notes =
+        "Every test runs once to warm up, then --repeats times; the median counts, and the spread "
+        "is the slowest run's time over the fastest one's. The method flags apply to all of it.",
     .example = "decimamba bench mamba-130m --breakdown\n"
                "decimamba bench mamba-130m --read 131072 --repeats 1 --layers 12",
     .min_operand = 1,

@@ -15,9 +15,14 @@ static int run(int n_argument, char **arguments) {
     int dtype = 0, format = 0;
     const struct option options[] = {
         {OPTION_CHOICE, "format", &format, "FORMAT",
-         "transformers: a directory, or gguf: a file for llama.cpp", .choices = format_names},
+         .help = "transformers, a directory; or gguf, one file for llama.cpp with the weights, the "
+                 "tokenizer, the tokens to stop at (three at most) and the chat template. Where "
+                 "nothing names the end of a text, llama.cpp takes the id 11 for it: give it "
+                 "--ignore-eos",
+         .choices = format_names},
         {OPTION_CHOICE, "dtype", &dtype, "TYPE",
-         "of the large matrices and the embedding: f32, bf16, f16, or auto: as they are stored",
+         .help = "type of the large matrices and the embedding: f32, bf16, f16, or auto: as they "
+                 "are stored",
          .choices = dtype_names},
         {.kind = OPTION_END},
     };
@@ -39,10 +44,9 @@ const struct command convert_command = {
     .name = "convert",
     .operands = "IN OUT",
     .summary = "Writes a checkpoint directory in transformers' dialect, or a GGUF file.",
-    .notes = "OUT must not exist, or be an empty directory. The tokenizer's files, chat templates, "
-             "generation_config.json and decimamba.json are copied where IN has them. A GGUF file "
-             "holds the weights, the tokenizer, the tokens to stop at and the chat template, not "
-             "the ways of reading; it replaces an OUT that exists.",
+    .notes = "The tokenizer's files, chat templates, generation_config.json and decimamba.json are "
+             "copied where IN has them. OUT must not exist, or be an empty directory. A GGUF file "
+             "does not hold the ways of reading; it replaces an OUT that exists.",
     .example = "decimamba convert mamba-130m mamba-130m-bf16 --dtype bf16",
     .min_operand = 2,
     .max_operand = 2,

@@ -262,50 +262,59 @@ static int run(int n_argument, char **arguments) {
     model_flags_table(&settings.model, model_options);
     method_flags_table(&settings.method, method_options);
     const struct option input_options[] = {
-        {OPTION_TEXT, "file", &settings.file, "FILE",
-         .help = "read the prompt from here; -: standard input"},
+        {OPTION_TEXT, "file", &settings.file, "FILE", .help = "read the prompt from here"},
         {OPTION_TEXT, "ids", &settings.ids, "FILE",
-         .help = "the prompt as decimal ids with white space between"},
+         .help = "the prompt as decimal ids with white space between. With --print-ids too, no "
+                 "tokenizer is needed; one that is there says which ids are drawn, and one that "
+                 "cannot be read is done without, with a line that says so"},
         {OPTION_TEXT, "load-session", &settings.load_session, "FILE",
-         .help = "go on from a saved session, as one run would with the same sampling flags; the "
-                 "prompt is what comes next, and may be left out: where there is one, layers that "
-                 "drop tokens choose anew over the whole text"},
+         .help = "go on from a saved session, with the method settings that it was saved with. "
+                 "The prompt is what comes next, and may be left out: then the tokens are those "
+                 "that one run would have given with the same sampling flags, which are not saved. "
+                 "With a prompt, layers that drop tokens choose anew, over the whole text. The "
+                 "repetition penalty knows all of that; of a session that an earlier version saved "
+                 "it knows nothing, and a line says so"},
         {OPTION_TEXT, "save-session", &settings.save_session, "FILE",
-         .help = "save the session at the end: the prompt and every generated token, what "
-                 "--repetition-penalty knows of them, and where the random numbers stand"},
+         .help =
+             "save the session at the end: it has read the prompt and every generated token. With "
+             "it go the ids that the repetition penalty knows, and where the random numbers stand"},
         {.kind = OPTION_END},
     };
     const struct option output_options[] = {
-        {OPTION_SIZE, "max-tokens", &settings.max_tokens, "N", "tokens to generate at most",
-         .most = 1e9},
+        {OPTION_SIZE, "max-tokens", &settings.max_tokens, "N",
+         .help = "tokens to generate at most; 0: none", .most = 1e9},
         {OPTION_TEXTS, "stop", &settings.stops, "TEXT",
-         .help = "end before this text; may be repeated"},
+         .help = "end before this text, which is not printed; may be repeated"},
         {OPTION_FLAG, "ignore-eos", &settings.ignore_end,
-         .help = "do not end at the model's stop tokens: eos_token_id of generation_config.json, "
-                 "else of config.json, else the tokenizer's end token"},
+         .help =
+             "do not end at the model's stop tokens: the eos_token_id (a number or a list) of "
+             "generation_config.json, else of config.json, else the tokenizer's end token (the "
+             "eos_token of tokenizer_config.json or special_tokens_map.json, else <|endoftext|>)"},
         {OPTION_FLAG, "json", &settings.json,
-         .help = "print one JSON object at the end: text, ids, why it ended, timing"},
+         .help = "print one JSON object at the end instead of the text"},
         {OPTION_FLAG, "print-ids", &settings.print_ids,
          .help = "print the new ids instead of their text"},
         {.kind = OPTION_END},
     };
     const struct option sampling_options[] = {
         {OPTION_REAL, "temperature", &sampler->temperature, "X",
-         "0: the best token, always (default 0, or 1 with --top-k, --top-p or --min-p)",
+         .help = "0 takes the best token, always. The default is 0, or 1 with --top-k, --top-p or "
+                 "--min-p, where these are not off",
          .most = 1e6, .given = &settings.temperature_given},
         {OPTION_SIZE, "top-k", &sampler->top_k, "N", .help = "draw from the N best; 0: off"},
         {OPTION_REAL, "top-p", &sampler->top_p, "X",
-         "draw from the best that together have this probability; 1: off", .least = 1e-9,
+         .help = "draw from the best that together have this probability; 1: off", .least = 1e-9,
          .most = 1},
         {OPTION_REAL, "min-p", &sampler->min_p, "X",
-         "drop what is less likely than X times the best; 0: off", .most = 1},
+         .help = "drop what is less likely than X times the best; 0: off", .most = 1},
         {OPTION_REAL, "repetition-penalty", &sampler->repetition_penalty, "X",
-         "divides the logits of tokens in the prompt and the answer; 1: off", .least = 1e-6,
-         .most = 1e6},
+         .help = "divides the positive logits of tokens in the prompt and the answer, multiplies "
+                 "the negative ones; 1: off",
+         .least = 1e-6, .most = 1e6},
         {OPTION_SEED, "seed", &sampler->seed, "S",
-         .help = "the same seed gives the same draws (default 0); there are none at temperature 0. "
-                 "A loaded session of the same seed, or where none is given, draws on from where "
-                 "it stood",
+         .help = "the same seed gives the same draws (default 0); there are none at temperature 0, "
+                 "which a seed alone does not change. A loaded session of the same seed, or where "
+                 "none is given, draws on from where it stood",
          .given = &settings.seed_given},
         {.kind = OPTION_END},
     };
@@ -333,9 +342,11 @@ const struct command generate_command = {
     .name = "generate",
     .operands = "MODEL [PROMPT]",
     .summary = "Continues a prompt, printing the text as it comes.",
-    .notes = "The prompt is PROMPT, or a file, or standard input, byte for byte. Ctrl-C ends the "
-             "text early, with exit status 130. Method flags that are not given take the values "
-             "in the model's decimamba.json.",
+    .notes = "The prompt is PROMPT, a file, or standard input, byte for byte. Ctrl-C ends the text "
+             "early, with exit status 130.",
+    .manual = "# JSON\n\nThe object of --json holds text, ids (the generated ones), prompt_tokens, "
+              "generated_tokens, stop_reason (length, end_token, stop_string or interrupted), "
+              "stop_string, session_tokens, session_bytes, and the time of reading and generating.",
     .example = "decimamba generate mamba-130m 'The quick brown' --max-tokens 20\n"
                "decimamba generate mamba-130m --file book.txt --layers 12 --base-length 2000",
     .min_operand = 1,

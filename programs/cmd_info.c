@@ -129,7 +129,8 @@ const struct command info_command = {
     .name = "info",
     .operands = "MODEL",
     .summary = "Shows a model's sizes, and the memory that it takes to run.",
-    .notes = "Method flags show what a session with these settings would take.",
+    .notes = "Shows its sizes, types, the memory that its weights and a session take, and the "
+             "method settings. Method flags show what a session with these would take.",
     .example = "decimamba info mamba-130m\n"
                "decimamba info mamba-130m --layers 12 --base-length 4000",
     .min_operand = 1,

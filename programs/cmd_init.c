@@ -13,7 +13,8 @@ static int run(int n_argument, char **arguments) {
     const struct option options[] = {
         {OPTION_SEED, "seed", &seed, "S", .help = "the same seed gives the same bytes"},
         {OPTION_CHOICE, "dtype", &dtype, "TYPE",
-         "of the large matrices and the embedding: f32, bf16 or f16", .choices = dtype_names},
+         .help = "type of the large matrices and the embedding: f32, bf16 or f16",
+         .choices = dtype_names},
         {.kind = OPTION_END},
     };
     const struct option_group groups[] = {{"Options", options}, {0}};

@@ -96,12 +96,12 @@ static int run(int n_argument, char **arguments) {
     model_flags_table(&settings.model, model_options);
     method_flags_table(&settings.method, method_options);
     const struct option options[] = {
-        {OPTION_TEXT, "ids", &settings.ids, "FILE",
-         .help = "decimal ids with white space between; -: standard input"},
+        {OPTION_TEXT, "ids", &settings.ids, "FILE", .help = "decimal ids with white space between"},
         {OPTION_SIZE, "last", &settings.n_last, "N",
-         "tokens at the end whose logits are wanted; --keep-tail is N unless it is given",
+         .help = "tokens at the end whose logits are wanted; --keep-tail is N unless it is given",
          .least = 1, .most = 1e15},
-        {OPTION_TEXT, "output", &settings.output, "FILE", .help = "the .safetensors file to write"},
+        {OPTION_TEXT, "output", &settings.output, "FILE",
+         .help = "the .safetensors file to write, whole or not at all"},
         {.kind = OPTION_END},
     };
     const struct option_group groups[] = {
@@ -133,8 +133,8 @@ const struct command logits_command = {
     .name = "logits",
     .operands = "MODEL --ids FILE --output FILE",
     .summary = "Writes the logits of a text's last tokens to a file.",
-    .notes = "The file holds `logits`, F32 [N, vocabulary], and for each layer l that drops tokens "
-             "`kept.l`, I64: the positions it kept, in its own input.",
+    .notes = "The file holds logits, F32 [N, vocabulary], and for each layer l that drops tokens "
+             "kept.l, I64: the positions it kept, in its own input.",
     .example = "decimamba logits mamba-130m --ids ids.txt --last 16 --layers 12 \\\n"
                "    --output logits.safetensors",
     .min_operand = 1,

@@ -142,22 +142,24 @@ static int run(int n_argument, char **arguments) {
     model_flags_table(&settings.model, model_options);
     method_flags_table(&settings.method, method_options);
     const struct option options[] = {
-        {OPTION_TEXT, "file", &settings.file, "FILE", .help = "the text; -: standard input"},
+        {OPTION_TEXT, "file", &settings.file, "FILE", .help = "the text"},
         {OPTION_TEXT, "ids", &settings.ids, "FILE",
-         .help = "the text as decimal ids with white space between"},
+         .help =
+             "the text as decimal ids with white space between; there are no bits per byte then"},
         {OPTION_FLAG, "stream", &settings.stream,
-         .help = "read the text once, from end to end, and score every token but the first (the "
-                 "default)"},
+         .help = "read the text once, from end to end, and score every token but the first, in "
+                 "blocks of --target tokens (the default). Each block sees its own tokens whole, "
+                 "and what the method settings keep of all that came before"},
         {OPTION_SIZE, "window", &settings.window, "N",
-         "read windows of N tokens, each afresh, and score only the last ones of each", .least = 2,
-         .most = 1e15, .given = &settings.window_given},
+         .help = "read windows of N tokens, each afresh, and score only the last ones of each",
+         .least = 2, .most = 1e15, .given = &settings.window_given},
         {OPTION_SIZE, "stride", &settings.stride, "N",
-         "from one window's first token to the next one's (default a tenth of what a window leaves "
-         "of the text, and at least 10)",
+         .help = "from one window's first token to the next one's (default a tenth of what a "
+                 "window leaves of the text, and at least 10, as the official evaluation does)",
          .least = 1, .most = 1e15, .given = &settings.stride_given},
         {OPTION_SIZE, "target", &settings.target, "N",
-         "tokens scored at a time: in each window, or at each stop of the stream; --keep-tail is "
-         "N + 1 unless it is given",
+         .help = "tokens scored at a time, in each window or block; --keep-tail is N + 1 unless it "
+                 "is given",
          .least = 1, .most = 1e9},
         {OPTION_FLAG, "json", &settings.json, .help = "print one JSON object"},
         {.kind = OPTION_END},
@@ -194,6 +196,8 @@ const struct command perplexity_command = {
     .name = "perplexity",
     .operands = "MODEL --file FILE",
     .summary = "Measures how well a model predicts a text.",
+    .notes = "Prints tokens scored, mean loss in nats per token, perplexity, and bits per byte of "
+             "the text that was scored.",
     .example = "decimamba perplexity mamba-130m --file book.txt --layers 12,13 --beta 0.83\n"
                "decimamba perplexity mamba-130m --file book.txt --window 10000",
     .min_operand = 1,

@@ -107,7 +107,7 @@ static int run(int n_argument, char **arguments) {
     struct settings settings = {0};
     const struct option options[] = {
         {OPTION_TEXT, "file", &settings.file, "FILE",
-         .help = "read it from here; -: standard input"},
+         .help = "read the text, or the ids, from here"},
         {OPTION_FLAG, "pieces", &settings.pieces, .help = "show an id and its piece on each line"},
         {OPTION_FLAG, "count", &settings.count, .help = "show only how many ids there are"},
         {OPTION_FLAG, "decode", &settings.decode,
@@ -143,8 +143,8 @@ const struct command tokenize_command = {
     .name = "tokenize",
     .operands = "MODEL_OR_TOKENIZER [TEXT]",
     .summary = "Turns text into token ids, or ids into text.",
-    .notes = "MODEL_OR_TOKENIZER is a directory that holds a tokenizer.json, or such a file. "
-             "Without TEXT and --file, standard input is read.",
+    .notes = "The text, or the ids, are an argument, a file or standard input. MODEL_OR_TOKENIZER "
+             "is a directory that holds a tokenizer.json, or such a file.",
     .example = "decimamba tokenize models/passkey-bytes-512 'The pass key is 01234.'\n"
                "decimamba tokenize models/passkey-bytes-512 --file book.txt --count",
     .min_operand = 1,

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli/fail.h"
+#include "cli/menu.h"
 #include "commands.h"
 #include "decimamba.h"
 
@@ -15,17 +16,8 @@ static const struct command *const commands[] = {
 };
 enum { n_command = sizeof commands / sizeof commands[0] };
 
-static int print_help(void) {
-    printf("decimamba COMMAND ...\n\n"
-           "Runs Mamba language models on texts far longer than they were trained on, by\n"
-           "DeciMamba (arXiv:2406.14528).\n\nCommands:\n");
-    for (size_t i = 0; i < n_command; i++)
-        printf("  %-12s%s\n", commands[i]->name, commands[i]->summary);
-    printf("\n  --help      this text; 'decimamba COMMAND --help' explains a command\n"
-           "  --version   the version\n\n"
-           "Example:\n  decimamba generate models/passkey-bytes-512 --file prompt.txt --max-tokens "
-           "5\n");
-    return flush_output() ? EXIT_SUCCESS : EXIT_FAILURE;
+static struct menu_item command_at(size_t i) {
+    return (struct menu_item){commands[i]->name, commands[i]->summary};
 }
 
 static int print_version(void) {
@@ -33,37 +25,78 @@ static int print_version(void) {
     return flush_output() ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
-static const char *command_name_at(size_t i, const void *context) {
-    (void)context;
-    return commands[i]->name;
-}
-
 static void print_warning(const char *line, void *user) {
     (void)user;
     complain("warning: %s", line);
 }
 
+static const struct command program = {
+    .name = "",
+    .operands = "COMMAND ...",
+    .summary = "Runs Mamba language models on texts far longer than they were trained on.",
+    .notes =
+        "At chosen layers, tokens that matter little are dropped from the rest of the network, so "
+        "that the reach that the model learned covers a much longer text (DeciMamba, "
+        "arXiv:2406.14528). Memory does not grow with the text.\n\n"
+        "'decimamba --version' prints the version.",
+    .manual =
+        "# MODELS\n\n"
+        "A MODEL is a checkpoint directory: config.json (of state-spaces or of transformers), "
+        "model.safetensors or pytorch_model.bin, whole or in shards, tokenizer.json for commands "
+        "that work on text, and, where there is one, decimamba.json with the model's default "
+        "settings. Or it is the directory of a PEFT adapter (adapter_config.json): LoRA is merged "
+        "into the model that base_model_name_or_path names, if that is a directory here, and the "
+        "files that the adapter lacks come from there.\n\n"
+        "# FLAGS AND ARGUMENTS\n\n"
+        "Flags and arguments may come in any order. A flag's value follows it as the next word or "
+        "after an equals sign. After -- every word is an argument. A file named - is standard "
+        "input. 'decimamba COMMAND --help' says what a command's page says.\n\n"
+        "# EXIT STATUS\n\n"
+        "0 on success; 1 on any fault, with one line on standard error that names it; 130 when "
+        "Ctrl-C ended the program (train: also SIGTERM, after saving). Where there is something to "
+        "finish first, Ctrl-C says on a terminal what is waited for, and a second one ends the "
+        "program at once. When whoever reads the output leaves before its end, as head does, the "
+        "program ends by SIGPIPE, without a word.\n\n"
+        "# ENVIRONMENT\n\n"
+        "- TMPDIR: where perplexity in windows, calibrate and evaluate keep the ids of a long text "
+        "while they run (4 bytes each, in a file without a name), and what is written on the way; "
+        "/tmp where it is not set.\n\n"
+        "- NO_COLOR: when set and not empty, the tables of evaluate have no colours, and analyze "
+        "delta puts kept tokens in [brackets].",
+    .example = "decimamba generate models/passkey-bytes-512 --file prompt.txt --max-tokens 5\n"
+               "decimamba generate mamba-130m --file book.txt --layers 12 --max-tokens 50\n"
+               "decimamba perplexity mamba-130m --file book.txt --window 10000 --json\n"
+               "decimamba calibrate models/passkey-512 --text book.txt\n"
+               "decimamba train --config config.json --text books --output out",
+};
+
+/* `decimamba --help=words WORD...` asks a command the same behind its own words. */
+static void turn_words(int n_argument, char **arguments) {
+    char *asked = arguments[1];
+    if (n_argument < 3 || strcmp(asked, "--help=words") != 0)
+        return;
+    memmove(arguments + 1, arguments + 2, (size_t)(n_argument - 2) * sizeof *arguments);
+    arguments[n_argument - 1] = asked;
+}
+
 int main(int n_argument, char **arguments) {
+    const struct menu menu = {.command = &program,
+                              .what = "command",
+                              .title = "Commands",
+                              .n = n_command,
+                              .item_at = command_at};
+    size_t found;
     /* A file that grew too large is seen where it is written to. A closed pipe ends the program
      * without a word, as it ends other filters. */
     signal(SIGXFSZ, SIG_IGN);
     dm_set_warning(print_warning, NULL);
-    if (n_argument < 2) {
-        complain("no command is given; see 'decimamba --help'");
-        return EXIT_FAILURE;
-    }
-    const char *name = arguments[1];
-    if (!strcmp(name, "--help") || !strcmp(name, "-h") || !strcmp(name, "help"))
-        return print_help();
-    if (!strcmp(name, "--version"))
+    turn_words(n_argument, arguments);
+    if (n_argument > 1 && !strcmp(arguments[1], "--version"))
         return print_version();
-    for (size_t i = 0; i < n_command; i++)
-        if (!strcmp(commands[i]->name, name)) {
-            int status = commands[i]->run(n_argument - 1, arguments + 1);
-            return status == EXIT_SUCCESS && !flush_output() ? EXIT_FAILURE : status;
-        }
-    const char *nearest = nearest_name(name, strlen(name), n_command, command_name_at, NULL);
-    complain("unknown command '%.80s'%s%s%s; see 'decimamba --help'", name,
-             nearest ? " (did you mean " : "", nearest ? nearest : "", nearest ? "?)" : "");
-    return EXIT_FAILURE;
+    if (n_argument > 1 && !strcmp(arguments[1], "help"))
+        arguments[1] = "--help";
+    enum options_result result = menu_choose(&menu, n_argument, arguments, &found);
+    int status = result == OPTIONS_READ ? commands[found]->run(n_argument - 1, arguments + 1)
+                                        : options_status(result);
+    return status == EXIT_SUCCESS && !flush_output() ? EXIT_FAILURE : status;
 }

@@ -105,6 +105,12 @@ static void test_models(void **state) {
     REFUSED(dm_model_get_info(model, &info, &error), "struct_size");
     REFUSED(dm_model_default_method(NULL, &method, &error), "model");
     REFUSED(dm_model_default_method(model, NULL, &error), "method");
+    const uint32_t *channels;
+    size_t n;
+    REFUSED(dm_model_global_channels(NULL, 0, &channels, &n, &error), "model");
+    REFUSED(dm_model_global_channels(model, 0, NULL, &n, &error), "channels");
+    REFUSED(dm_model_global_channels(model, 0, &channels, NULL, &error), "n_channel");
+    REFUSED(dm_model_global_channels(model, 1000, &channels, &n, &error), "layer 1000");
     assert_int_equal(dm_model_load(NULL, NULL, NULL, NULL), DM_ERROR_ARGUMENT);
     dm_model_free(NULL);
     REFUSED(dm_checkpoint_export_gguf(NULL, "out", 0, &error), "dm_checkpoint_export_gguf");

@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/status.h"
 #include "draw.h"
-#include "fail.h"
 
 enum purpose { FOR_DEPTH = 1, FOR_NOISE, FOR_IDS };
 
@@ -65,7 +65,7 @@ dm_status document_prompt_encode(const struct document_prompt *prompt, enum docu
     size_t n_byte;
     char *text = write_text(prompt, kind, squad, &n_byte);
     if (!text) {
-        return fail_memory(error, "the documents");
+        return dm_fail_memory(error, "the documents");
     }
     dm_status status = dm_tokenizer_encode(tokenizer, text, n_byte, ids, n_id, error);
     free(text);

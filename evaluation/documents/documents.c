@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/status.h"
 #include "draw.h"
-#include "fail.h"
 #include "metrics/answer_metrics.h"
 #include "task_axis.h"
 
@@ -65,7 +65,7 @@ static dm_status build(const struct task *task, size_t i, struct task_prompt *pr
         memcpy(copy, ids, n_id * sizeof *copy);
     dm_free(ids);
     if (!copy)
-        return fail_memory(error, "the documents");
+        return dm_fail_memory(error, "the documents");
     *prompt = (struct task_prompt){.ids = copy,
                                    .n_id = n_id,
                                    .n_new = retrieval ? retrieval_new : qa_new,
@@ -92,7 +92,7 @@ static dm_status judge_qa(const struct task *task, size_t i, const char *answer,
     size_t n = squad_answer_count(question);
     struct utf8 *answers = calloc(n, sizeof *answers);
     if (!answers)
-        return fail_memory(error, "the documents");
+        return dm_fail_memory(error, "the documents");
     for (size_t k = 0; k < n; k++) {
         const char *text = squad_answer(question, k);
         answers[k] = (struct utf8){text, strlen(text)};
@@ -100,7 +100,7 @@ static dm_status judge_qa(const struct task *task, size_t i, const char *answer,
     bool ok = answer_score(METRIC_SQUAD_F1, &(struct utf8){answer, n_byte},
                            &(struct gold_answers){.answers = answers, .n_answer = n}, score);
     free(answers);
-    return ok ? DM_OK : fail_memory(error, "the documents");
+    return ok ? DM_OK : dm_fail_memory(error, "the documents");
 }
 
 /* The golden document's place (from 0) and number, the question, and QA's right answers. */
@@ -135,8 +135,8 @@ static void free_task(struct task *task) {
 
 static dm_status refuse(dm_error *error, const char *file, size_t there, const char *what,
                         size_t wanted) {
-    return task_fail(error, DM_ERROR_ARGUMENT, "%.200s: %zu %s are too few for %zu", file, there,
-                     what, wanted);
+    return dm_fail(error, DM_ERROR_ARGUMENT, "%.200s: %zu %s are too few for %zu", file, there,
+                   what, wanted);
 }
 
 static dm_status check(const struct documents_options *options, dm_error *error) {
@@ -146,9 +146,8 @@ static dm_status check(const struct documents_options *options, dm_error *error)
                       options->n_question);
     for (size_t i = 0; i < options->n_count; i++) {
         if (!options->counts[i] || options->counts[i] > max_documents) {
-            return task_fail(error, DM_ERROR_ARGUMENT,
-                             "%zu documents: a prompt has 1 to %d of them", options->counts[i],
-                             max_documents);
+            return dm_fail(error, DM_ERROR_ARGUMENT, "%zu documents: a prompt has 1 to %d of them",
+                           options->counts[i], max_documents);
         }
         if (options->counts[i] > squad->n_paragraph)
             return refuse(error, squad->path, squad->n_paragraph, "paragraphs", options->counts[i]);
@@ -167,7 +166,7 @@ dm_status documents_task_new(const struct documents_options *options, struct tas
     if (!state || !made) {
         free(state);
         free(made);
-        return fail_memory(error, "the documents");
+        return dm_fail_memory(error, "the documents");
     }
     *made = (struct task){.name = retrieval ? "retrieval" : "multidoc-qa",
                           .measure = retrieval ? TASK_RIGHT : TASK_SCORE,
@@ -187,7 +186,7 @@ dm_status documents_task_new(const struct documents_options *options, struct tas
     if (!state->counts ||
         !task_axis_sizes(&made->columns, "documents", options->counts, options->n_count)) {
         free_task(made);
-        return fail_memory(error, "the documents");
+        return dm_fail_memory(error, "the documents");
     }
     memcpy(state->counts, options->counts, options->n_count * sizeof *state->counts);
     *task = made;

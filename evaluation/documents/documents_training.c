@@ -4,15 +4,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/status.h"
 #include "draw.h"
-#include "fail.h"
 
 enum purpose { FOR_ORDER = 1, FOR_FIFTH, FOR_PROMPT };
 
 static dm_status fail_length(const struct documents_source *source, dm_error *error) {
-    return task_fail(error, DM_ERROR_ARGUMENT,
-                     "%.200s: no question with its paragraph and answer fits into %zu tokens",
-                     source->squad->path, source->length);
+    return dm_fail(error, DM_ERROR_ARGUMENT,
+                   "%.200s: no question with its paragraph and answer fits into %zu tokens",
+                   source->squad->path, source->length);
 }
 
 /* An example's tokens: the prompt, the answer and the end. */
@@ -46,7 +46,7 @@ static dm_status encode(const struct documents_source *source, const struct docu
         n_answer += end >= 0;
         *tokens = (struct tokens){ids, n_asked + n_answer, n_answer};
     } else if (!status) {
-        status = fail_memory(error, "the documents");
+        status = dm_fail_memory(error, "the documents");
     }
     dm_free(asked);
     dm_free(answer);
@@ -140,7 +140,7 @@ dm_status documents_source_init(struct documents_source *source, const struct sq
         .squad = squad, .tokenizer = tokenizer, .seed = seed, .length = length};
     source->questions = calloc(squad->n_question, sizeof *source->questions);
     dm_status status =
-        source->questions ? note_paragraphs(source, error) : fail_memory(error, "the documents");
+        source->questions ? note_paragraphs(source, error) : dm_fail_memory(error, "the documents");
     if (!status)
         status = find_fitting(source, error);
     if (status)

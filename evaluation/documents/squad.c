@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "fail.h"
+#include "base/status.h"
 #include "json_lines.h"
 
 enum { max_levels = 4 };
@@ -34,8 +34,8 @@ static void complain(struct reader *reader, const char *key, const char *what) {
     for (size_t i = 0, n = 0; i < reader->n_level && n < sizeof where; i++)
         n += (size_t)snprintf(where + n, sizeof where - n, "%s%s[%zu]", i ? "." : "",
                               reader->levels[i].key, reader->levels[i].index);
-    task_error_set(reader->error, DM_ERROR_FORMAT, "%.200s%s: %s%skey '%s' %s", reader->squad->path,
-                   line, where, *where ? ": " : "", key, what);
+    dm_error_set(reader->error, DM_ERROR_FORMAT, "%.200s%s: %s%skey '%s' %s", reader->squad->path,
+                 line, where, *where ? ": " : "", key, what);
 }
 
 static void *get(struct reader *reader, const json_t *object, const char *key, json_type type) {
@@ -129,7 +129,7 @@ static dm_status read_question(struct reader *reader, const json_t *entry) {
     struct squad_question *room = grown(squad->questions, squad->n_question,
                                         &reader->question_capacity, sizeof *squad->questions);
     if (!room)
-        return fail_memory(reader->error, "the questions");
+        return dm_fail_memory(reader->error, "the questions");
     squad->questions = room;
     room[squad->n_question++] = (struct squad_question){
         .text = json_string_value(text),
@@ -148,7 +148,7 @@ static dm_status read_context(struct reader *reader, const json_t *object) {
     const char **room = grown(squad->paragraphs, squad->n_paragraph, &reader->paragraph_capacity,
                               sizeof *squad->paragraphs);
     if (!room)
-        return fail_memory(reader->error, "the questions");
+        return dm_fail_memory(reader->error, "the questions");
     squad->paragraphs = room;
     room[squad->n_paragraph++] = json_string_value(text);
     return DM_OK;
@@ -188,7 +188,7 @@ static dm_status merge_equal(struct squad *squad, dm_error *error) {
     if (!sorted || !moved) {
         free(sorted);
         free(moved);
-        return fail_memory(error, "the questions");
+        return dm_fail_memory(error, "the questions");
     }
     for (size_t i = 0; i < n; i++)
         sorted[i] = (struct numbered){squad->paragraphs[i], i};
@@ -213,7 +213,7 @@ static dm_status merge_equal(struct squad *squad, dm_error *error) {
 /* ---- The file ---- */
 
 static dm_status fail_reading(const struct squad *squad, dm_error *error) {
-    return task_fail(error, DM_ERROR_IO, "%.200s: cannot read: %s", squad->path, strerror(errno));
+    return dm_fail(error, DM_ERROR_IO, "%.200s: cannot read: %s", squad->path, strerror(errno));
 }
 
 /* All that is in the file; `*bytes` is to be freed either way. */
@@ -224,7 +224,7 @@ static dm_status read_bytes(const struct squad *squad, char **bytes, size_t *n, 
     while (!status && got) {
         char *room = grown(*bytes, *n, &capacity, 1);
         if (!room) {
-            status = fail_memory(error, "the questions");
+            status = dm_fail_memory(error, "the questions");
             break;
         }
         *bytes = room;
@@ -248,7 +248,7 @@ static dm_status parse(struct squad *squad, const char *bytes, size_t n, size_t 
     if (squad->file)
         return DM_OK;
     if (json_error_code(&json_error) == json_error_out_of_memory)
-        return fail_memory(error, "the questions");
+        return dm_fail_memory(error, "the questions");
     const struct json_lines at = {.name = squad->path, .number = (size_t)json_error.line};
     return json_lines_fail(&at, DM_ERROR_FORMAT, error, "bad JSON: %s", json_error.text);
 }
@@ -261,11 +261,11 @@ static dm_status read_lines(struct reader *reader, char *bytes, size_t n) {
     json_decref(reader->squad->file);
     reader->squad->file = json_array();
     if (!lines.stream || !reader->squad->file)
-        status = fail_memory(reader->error, "the questions");
+        status = dm_fail_memory(reader->error, "the questions");
     while (!status && !(status = json_lines_next(&lines, &row, reader->error)) && row) {
         reader->line = lines.number;
         status = json_array_append_new(reader->squad->file, row)
-                     ? fail_memory(reader->error, "the questions")
+                     ? dm_fail_memory(reader->error, "the questions")
                      : read_row(reader, row);
     }
     if (lines.stream)
@@ -300,18 +300,18 @@ static dm_status read_all(struct reader *reader, char *bytes, size_t n) {
 dm_status squad_read(const char *path, struct squad **squad, dm_error *error) {
     struct squad *made = calloc(1, sizeof *made);
     if (!made)
-        return fail_memory(error, "the questions");
+        return dm_fail_memory(error, "the questions");
     struct reader reader = {.squad = made, .error = error};
     char *bytes = NULL;
     size_t n = 0;
     made->path = strdup(path);
     dm_status status =
-        made->path ? read_bytes(made, &bytes, &n, error) : fail_memory(error, "the questions");
+        made->path ? read_bytes(made, &bytes, &n, error) : dm_fail_memory(error, "the questions");
     if (!status)
         status = read_all(&reader, bytes, n);
     free(bytes);
     if (!status && !made->n_question) {
-        status = task_fail(error, DM_ERROR_FORMAT, "%.200s: no question with an answer", path);
+        status = dm_fail(error, DM_ERROR_FORMAT, "%.200s: no question with an answer", path);
     }
     if (!status)
         status = merge_equal(made, error);
@@ -341,17 +341,17 @@ dm_status squad_find(const char *path, char **found, dm_error *error) {
     static const char *const places[] = {"squad/dev-v2.0.json", "dev-v2.0.json"};
     struct stat status;
     if (stat(path, &status)) {
-        return task_fail(error, DM_ERROR_IO, "%.200s: %s", path, strerror(errno));
+        return dm_fail(error, DM_ERROR_IO, "%.200s: %s", path, strerror(errno));
     }
     if (!S_ISDIR(status.st_mode)) {
         *found = strdup(path);
-        return *found ? DM_OK : fail_memory(error, "the questions");
+        return *found ? DM_OK : dm_fail_memory(error, "the questions");
     }
     for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
         size_t size = strlen(path) + strlen(places[i]) + 2;
         char *file = malloc(size);
         if (!file)
-            return fail_memory(error, "the questions");
+            return dm_fail_memory(error, "the questions");
         snprintf(file, size, "%s/%s", path, places[i]);
         if (!stat(file, &status) && !S_ISDIR(status.st_mode)) {
             *found = file;
@@ -359,6 +359,6 @@ dm_status squad_find(const char *path, char **found, dm_error *error) {
         }
         free(file);
     }
-    return task_fail(error, DM_ERROR_IO, "%.200s: this folder has no %s and no %s", path, places[0],
-                     places[1]);
+    return dm_fail(error, DM_ERROR_IO, "%.200s: this folder has no %s and no %s", path, places[0],
+                   places[1]);
 }

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "fail.h"
+#include "base/status.h"
 #include "json_lines.h"
 #include "longbench_files.h"
 #include "longbench_prompt.h"
@@ -51,9 +51,7 @@ static void cell_of(const struct task *task, size_t i, size_t *column, size_t *r
 static dm_status fail_row(const struct part *part, const struct longbench_row *row,
                           dm_status status, const char *what, dm_error *error) {
     const struct json_lines lines = {.name = part->rows.path, .number = row->line};
-    char said[sizeof error->message];
-    snprintf(said, sizeof said, "%s", what);
-    return json_lines_fail(&lines, status, error, "%s", said);
+    return json_lines_fail(&lines, status, error, "%s", what);
 }
 
 static dm_status build(const struct task *task, size_t i, struct task_prompt *prompt,
@@ -67,7 +65,7 @@ static dm_status build(const struct task *task, size_t i, struct task_prompt *pr
     char *text;
     int32_t *ids, *copy;
     if (!longbench_prompt_write(part->format, &context, &input, &text, &n_byte))
-        return fail_memory(error, "LongBench");
+        return dm_fail_memory(error, "LongBench");
     dm_status status =
         longbench_encode(state->tokenizer, text, n_byte, state->max_length, &ids, &n_id, error);
     free(text);
@@ -82,7 +80,7 @@ static dm_status build(const struct task *task, size_t i, struct task_prompt *pr
         memcpy(copy, ids, n_id * sizeof *ids);
     dm_free(ids);
     if (!copy)
-        return fail_memory(error, "LongBench");
+        return dm_fail_memory(error, "LongBench");
     *prompt = (struct task_prompt){.ids = copy,
                                    .n_id = n_id,
                                    .n_new = part->n_new,
@@ -119,7 +117,7 @@ static dm_status judge(const struct task *task, size_t i, const char *answer, si
     ok = ok && answer_score(set->metric, &judged, &gold, score);
     free(answers);
     free(classes);
-    return ok ? DM_OK : fail_memory(error, "LongBench");
+    return ok ? DM_OK : dm_fail_memory(error, "LongBench");
 }
 
 static bool describe(const struct task *task, size_t i, json_t *object) {
@@ -157,8 +155,8 @@ static dm_status find_set(const char *name, bool extended, const struct longbenc
         size_t n = strlen(known);
         snprintf(known + n, sizeof known - n, "%s%s", n ? ", " : "", longbench_sets[i].name);
     }
-    return task_fail(error, DM_ERROR_ARGUMENT, "'%.60s' is no English data set of LongBench%s: %s",
-                     name, extended ? "-E" : "", known);
+    return dm_fail(error, DM_ERROR_ARGUMENT, "'%.60s' is no English data set of LongBench%s: %s",
+                   name, extended ? "-E" : "", known);
 }
 
 /* Adds the data set if its file exists, and sets `found`. */
@@ -193,25 +191,24 @@ static dm_status add_parts(struct state *state, const struct longbench_options *
         for (size_t k = 0; !status && k < state->n_part; k++)
             if (state->parts[k].set == set)
                 status =
-                    task_fail(error, DM_ERROR_ARGUMENT, "data set '%s' is given twice", set->name);
+                    dm_fail(error, DM_ERROR_ARGUMENT, "data set '%s' is given twice", set->name);
         if (!status)
             status = add_part(state, options, folder, set, &found, error);
         if (!status && !found)
-            status = task_fail(error, DM_ERROR_IO,
-                               "%.300s: neither data/%s%s.jsonl nor %s%s.jsonl is here", folder,
-                               set->name, ending, set->name, ending);
+            status = dm_fail(error, DM_ERROR_IO,
+                             "%.300s: neither data/%s%s.jsonl nor %s%s.jsonl is here", folder,
+                             set->name, ending, set->name, ending);
     }
     if (!status && !state->n_part)
-        status =
-            task_fail(error, DM_ERROR_IO,
-                      "%.300s: no data set of LongBench%s is here, such as data/qasper%s.jsonl",
-                      folder, options->extended ? "-E" : "", ending);
+        status = dm_fail(error, DM_ERROR_IO,
+                         "%.300s: no data set of LongBench%s is here, such as data/qasper%s.jsonl",
+                         folder, options->extended ? "-E" : "", ending);
     return status;
 }
 
 /* An error of a key. */
 static dm_status fail_key(const char *path, const char *key, const char *what, dm_error *error) {
-    return task_fail(error, DM_ERROR_FORMAT, "%.300s: key '%s' %s", path, key, what);
+    return dm_fail(error, DM_ERROR_FORMAT, "%.300s: key '%s' %s", path, key, what);
 }
 
 static dm_status read_format(struct part *part, const json_t *formats, const char *path,
@@ -269,11 +266,11 @@ static int folder_error(const char *path) {
 static dm_status find_folder(const char *folder, char **found, dm_error *error) {
     int code = folder_error(folder);
     if (code)
-        return task_fail(error, DM_ERROR_IO, "%.300s: cannot read: %s", folder, strerror(code));
+        return dm_fail(error, DM_ERROR_IO, "%.300s: cannot read: %s", folder, strerror(code));
     size_t size = strlen(folder) + sizeof "/longbench";
     char *path = malloc(size);
     if (!path)
-        return fail_memory(error, "LongBench");
+        return dm_fail_memory(error, "LongBench");
     snprintf(path, size, "%s/longbench", folder);
     if (folder_error(path))
         memcpy(path, folder, strlen(folder) + 1);
@@ -297,13 +294,13 @@ static dm_status fill(struct state *state, const struct longbench_options *optio
 dm_status longbench_task_new(const struct longbench_options *options, struct task **task,
                              dm_error *error) {
     if (options->max_length == 1)
-        return task_fail(error, DM_ERROR_ARGUMENT, "a prompt cannot be cut to 1 token");
+        return dm_fail(error, DM_ERROR_ARGUMENT, "a prompt cannot be cut to 1 token");
     struct state *state = calloc(1, sizeof *state);
     struct task *made = calloc(1, sizeof *made);
     if (!state || !made) {
         free(state);
         free(made);
-        return fail_memory(error, "LongBench");
+        return dm_fail_memory(error, "LongBench");
     }
     state->tokenizer = options->tokenizer;
     state->max_length = options->max_length;

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "fail.h"
+#include "base/status.h"
 #include "json_lines.h"
 
 /* FOLDER/PLACENAMEENDING */
@@ -25,7 +25,7 @@ static dm_status find(const char *folder, const char *const *subfolders, size_t 
     for (size_t i = 0; i < n_subfolder; i++) {
         char *tried = join(folder, subfolders[i], name, ending);
         if (!tried)
-            return fail_memory(error, "LongBench");
+            return dm_fail_memory(error, "LongBench");
         if (!access(tried, F_OK)) {
             *path = tried;
             return DM_OK;
@@ -43,9 +43,9 @@ static dm_status parse_config(const char *path, json_t **config, dm_error *error
     const struct json_lines at = {.name = path,
                                   .number = json_error.line > 0 ? (size_t)json_error.line : 1};
     if (!value && json_error_code(&json_error) == json_error_out_of_memory)
-        return fail_memory(error, "LongBench");
+        return dm_fail_memory(error, "LongBench");
     if (!value && json_error_code(&json_error) == json_error_cannot_open_file) {
-        return task_fail(error, DM_ERROR_IO, "%.300s: cannot read: %s", path, strerror(errno));
+        return dm_fail(error, DM_ERROR_IO, "%.300s: cannot read: %s", path, strerror(errno));
     }
     if (!value)
         return json_lines_fail(&at, DM_ERROR_FORMAT, error, "%s", json_error.text);
@@ -65,8 +65,8 @@ dm_status longbench_config_read(const char *folder, const char *name, char **pat
     if (status)
         return status;
     if (!found) {
-        return task_fail(error, DM_ERROR_IO, "%.300s: no %s here, in config/ or in data/", folder,
-                         name);
+        return dm_fail(error, DM_ERROR_IO, "%.300s: no %s here, in config/ or in data/", folder,
+                       name);
     }
     status = parse_config(found, config, error);
     if (status)
@@ -128,7 +128,7 @@ static dm_status add_row(struct longbench_rows *rows, size_t *capacity,
                           ? NULL
                           : realloc(rows->items, larger * sizeof *rows->items);
         if (!moved)
-            return fail_memory(error, "LongBench");
+            return dm_fail_memory(error, "LongBench");
         rows->items = moved;
         *capacity = larger;
     }
@@ -164,7 +164,7 @@ dm_status longbench_rows_read(char *path, const struct longbench_set *set, size_
     if (!status) {
         status = read_rows(&lines, set, max_rows, &read, error);
         if (!status && !read.n) {
-            status = task_fail(error, DM_ERROR_FORMAT, "%.300s: the file has no rows", path);
+            status = dm_fail(error, DM_ERROR_FORMAT, "%.300s: the file has no rows", path);
         }
         json_lines_close(&lines);
     }

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fail.h"
+#include "base/status.h"
 
 /* A piece of a template: a brace, a field, or what is between. */
 enum piece_kind { PIECE_END, PIECE_TEXT, PIECE_CONTEXT, PIECE_INPUT, PIECE_ERROR };
@@ -91,7 +91,7 @@ static dm_status encode_ends(const dm_tokenizer *tokenizer, const int32_t *ids, 
     if (!status)
         status = dm_tokenizer_decode(tokenizer, ids + n_id - half, half, 0, &tail, &n_tail, error);
     if (!status && !(whole = malloc(n_head + n_tail + 1)))
-        status = fail_memory(error, "a prompt");
+        status = dm_fail_memory(error, "a prompt");
     if (!status) {
         memcpy(whole, head, n_head);
         memcpy(whole + n_head, tail, n_tail);

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fail.h"
+#include "base/status.h"
 #include "metrics/code_points.h"
 #include "text/sentences.h"
 
@@ -37,7 +37,7 @@ static dm_status find_rows(struct haystack *haystack, size_t n_byte, dm_error *e
         n++;
     haystack->rows = calloc(n ? n : 1, sizeof *haystack->rows);
     if (!haystack->rows)
-        return fail_memory(error, "the noise sentences");
+        return dm_fail_memory(error, "the noise sentences");
     haystack->n_row = n;
     for (size_t r = 0, begin = 0; r < n; begin = haystack->rows[r++].end) {
         haystack->rows[r].begin = begin;
@@ -53,8 +53,8 @@ static dm_status check_utf8(const struct haystack *haystack, dm_error *error) {
                                  haystack->rows[r].end - haystack->rows[r].begin};
         for (size_t i = 0, n_byte; i < row.n_byte; i += n_byte)
             if (code_point_at(&row, i, &n_byte) == 0xFFFD && n_byte == 1) {
-                return task_fail(error, DM_ERROR_FORMAT, "%s:%zu: byte %zu is not UTF-8",
-                                 haystack->name, r + 1, i);
+                return dm_fail(error, DM_ERROR_FORMAT, "%s:%zu: byte %zu is not UTF-8",
+                               haystack->name, r + 1, i);
             }
     }
     return DM_OK;
@@ -78,7 +78,7 @@ static dm_status add_sentence(const struct haystack *haystack, struct row *row,
         }
     }
     dm_free(ids);
-    return joined || n_id < min_tokens ? DM_OK : fail_memory(error, "the noise sentences");
+    return joined || n_id < min_tokens ? DM_OK : dm_fail_memory(error, "the noise sentences");
 }
 
 static dm_status encode_row(const struct haystack *haystack, struct row *row, dm_error *error) {
@@ -90,7 +90,7 @@ static dm_status encode_row(const struct haystack *haystack, struct row *row, dm
         return status;
     row->ends = calloc(n_span ? n_span : 1, sizeof *row->ends);
     if (!row->ends)
-        status = fail_memory(error, "the noise sentences");
+        status = dm_fail_memory(error, "the noise sentences");
     for (size_t s = 0; !status && s < n_span; s++)
         status = add_sentence(haystack, row, text + spans[s].begin, spans[s].end - spans[s].begin,
                               error);
@@ -111,15 +111,15 @@ static dm_status check_length(struct haystack *haystack, dm_error *error) {
         if (status || haystack->rows[r].n_sentence)
             return status;
     }
-    return task_fail(error, DM_ERROR_FORMAT, "%s: no sentence has %d tokens or more",
-                     haystack->name, min_tokens);
+    return dm_fail(error, DM_ERROR_FORMAT, "%s: no sentence has %d tokens or more", haystack->name,
+                   min_tokens);
 }
 
 dm_status haystack_new(const dm_tokenizer *tokenizer, const char *text, size_t n_byte,
                        const char *name, struct haystack **haystack, dm_error *error) {
     struct haystack *made = calloc(1, sizeof *made);
     if (!made)
-        return fail_memory(error, "the noise sentences");
+        return dm_fail_memory(error, "the noise sentences");
     *made = (struct haystack){.tokenizer = tokenizer, .text = text, .name = name};
     dm_status status = find_rows(made, n_byte, error);
     if (!status)
@@ -189,7 +189,7 @@ dm_status haystack_read(struct haystack *haystack, size_t row, int32_t *ids, siz
         if (!haystack->rows[row].is_encoded)
             status = encode_row(haystack, &haystack->rows[row], error);
         if (!status && !copy_row(&haystack->rows[row], ids, n_id, &n_done, &found))
-            status = fail_memory(error, "the noise sentences");
+            status = dm_fail_memory(error, "the noise sentences");
     }
     if (status) {
         free(found.items);

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/status.h"
 #include "draw.h"
-#include "fail.h"
 #include "haystack.h"
 #include "passkey_list.h"
 #include "task_axis.h"
@@ -121,7 +121,7 @@ static dm_status write_prompt(const struct state *state, const struct drawn *dra
     *n_id = state->question.n + drawn->length + state->ending.n;
     *ids = calloc(*n_id, sizeof **ids);
     status = *ids ? fill(state, drawn, &needle, *ids, needle_at, error)
-                  : fail_memory(error, "the pass-key task");
+                  : dm_fail_memory(error, "the pass-key task");
     dm_free(needle.items);
     if (status)
         free(*ids);
@@ -193,11 +193,11 @@ static dm_status check_lengths(const struct task *task, dm_error *error) {
             return status;
         dm_free(needle.items);
         if (drawn.length > SIZE_MAX - state->question.n - state->ending.n)
-            return fail_memory(error, "the pass-key task");
+            return dm_fail_memory(error, "the pass-key task");
         if (drawn.length <= needle.n) {
-            return task_fail(error, DM_ERROR_ARGUMENT,
-                             "a context of %zu tokens: the fact alone takes %zu", drawn.length,
-                             needle.n);
+            return dm_fail(error, DM_ERROR_ARGUMENT,
+                           "a context of %zu tokens: the fact alone takes %zu", drawn.length,
+                           needle.n);
         }
     }
     return DM_OK;
@@ -210,7 +210,7 @@ static dm_status fill_task(const struct official_passkey_options *options, struc
     if (!state->lengths ||
         !task_axis_sizes(&task->columns, "tokens", options->lengths, options->n_length) ||
         !task_axis_depths(&task->rows, options->n_depth))
-        return fail_memory(error, "the pass-key task");
+        return dm_fail_memory(error, "the pass-key task");
     memcpy(state->lengths, options->lengths, options->n_length * sizeof *state->lengths);
     dm_status status =
         passkey_list_read(options->keys, options->n_keys, options->keys_name, &state->keys, error);
@@ -231,7 +231,7 @@ dm_status official_passkey_task_new(const struct official_passkey_options *optio
     if (!state || !made) {
         free(state);
         free(made);
-        return fail_memory(error, "the pass-key task");
+        return dm_fail_memory(error, "the pass-key task");
     }
     *state = (struct state){
         .tokenizer = options->tokenizer, .n_key = options->n_key, .seed = options->seed};

@@ -4,11 +4,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/status.h"
 #include "draw.h"
-#include "fail.h"
 
 static dm_status refuse(dm_error *error, size_t length, const char *what, size_t n) {
-    return task_fail(error, DM_ERROR_ARGUMENT, "a prompt of %zu tokens: %s %zu", length, what, n);
+    return dm_fail(error, DM_ERROR_ARGUMENT, "a prompt of %zu tokens: %s %zu", length, what, n);
 }
 
 /* The parts of a prompt around the haystack. */

@@ -1,18 +1,17 @@
 #include "passkey_list.h"
+#include "base/status.h"
 
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "fail.h"
 
 static bool is_space(char c) {
     return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
 static dm_status refuse(const char *name, size_t line, dm_error *error) {
-    return task_fail(error, DM_ERROR_FORMAT, "%s:%zu: a pass key is 1 to %d digits", name, line,
-                     passkey_list_key_size - 1);
+    return dm_fail(error, DM_ERROR_FORMAT, "%s:%zu: a pass key is 1 to %d digits", name, line,
+                   passkey_list_key_size - 1);
 }
 
 /* Copies the key in [begin, end); false where it is none. */
@@ -42,7 +41,7 @@ dm_status passkey_list_read(const char *text, size_t n_byte, const char *name,
         n_line += text[i] == '\n';
     *keys = (struct passkey_list){.items = calloc(n_line, passkey_list_key_size)};
     if (!keys->items) {
-        return fail_memory(error, "the pass keys");
+        return dm_fail_memory(error, "the pass keys");
     }
     while (keys->n < n_line) {
         const char *line_feed = memchr(text, '\n', (size_t)(end - text));

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fail.h"
+#include "base/status.h"
 #include "task_axis.h"
 
 struct state {
@@ -37,7 +37,7 @@ static dm_status build(const struct task *task, size_t i, struct task_prompt *bu
         return status;
     int32_t *ids = calloc(prompt.length, sizeof *ids);
     status = ids ? passkey_build(&state->source, &prompt, ids, &needle, error)
-                 : fail_memory(error, "the pass-key task");
+                 : dm_fail_memory(error, "the pass-key task");
     if (status) {
         free(ids);
         return status;
@@ -95,7 +95,7 @@ dm_status passkey_task_new(const struct passkey_task_options *options, struct ta
     if (!state || !made) {
         free(state);
         free(made);
-        return fail_memory(error, "the pass-key task");
+        return dm_fail_memory(error, "the pass-key task");
     }
     *made = (struct task){.name = "passkey",
                           .measure = TASK_RIGHT,
@@ -116,7 +116,7 @@ dm_status passkey_task_new(const struct passkey_task_options *options, struct ta
             state->lengths[i] = options->lengths[i];
         status = check(made, error);
     } else {
-        status = fail_memory(error, "the pass-key task");
+        status = dm_fail_memory(error, "the pass-key task");
     }
     if (status)
         free_task(made);

@@ -2,8 +2,8 @@
 
 #include <string.h>
 
+#include "base/status.h"
 #include "draw.h"
-#include "fail.h"
 
 /* The tokens of the key, one for each of its characters; allocated. */
 static dm_status encode_answer(const struct passkey_source *source, const char *key, int32_t **ids,
@@ -14,7 +14,7 @@ static dm_status encode_answer(const struct passkey_source *source, const char *
     if (status || n == passkey_key_length)
         return status;
     dm_free(*ids);
-    return task_fail(
+    return dm_fail(
         error, DM_ERROR_UNSUPPORTED,
         "the pass-key task is for tokenizers with a token per byte: this one makes %zu of %s", n,
         key);

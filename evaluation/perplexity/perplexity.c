@@ -1,9 +1,8 @@
 #include "perplexity.h"
+#include "base/status.h"
 
 #include <stdint.h>
 #include <stdlib.h>
-
-#include "fail.h"
 
 enum {
     piece_length = 4096,
@@ -32,11 +31,11 @@ static dm_status open_reading(struct reading *reading, const struct perplexity *
     size_t n_value;
     *reading = (struct reading){.task = task};
     if (__builtin_mul_overflow(n_row, task->vocab_size, &n_value))
-        return fail_memory(error, "the logits");
+        return dm_fail_memory(error, "the logits");
     reading->logits = calloc(n_value, sizeof *reading->logits);
     reading->ids = calloc(n_id, sizeof *reading->ids);
     if (!reading->logits || !reading->ids)
-        return fail_memory(error, "the logits");
+        return dm_fail_memory(error, "the logits");
     dm_status status = dm_session_new(task->model, task->method, &reading->session, error);
     if (!status && task->tokenizer)
         status = dm_decoder_new(task->tokenizer, 1, &reading->decoder, error);

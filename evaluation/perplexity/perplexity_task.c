@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fail.h"
+#include "base/status.h"
 #include "perplexity.h"
 #include "task_axis.h"
 
@@ -67,7 +67,7 @@ static dm_status build(const struct task *task, size_t i, struct task_prompt *pr
     size_t n = state->lengths[column];
     int32_t *ids = calloc(n, sizeof *ids);
     if (!ids)
-        return fail_memory(error, "the books");
+        return dm_fail_memory(error, "the books");
     const struct token_text *text = &state->books[row].text;
     dm_status status = text->read(text->user, window_start(task, i), n, ids, error);
     if (status) {
@@ -97,7 +97,7 @@ static void free_task(struct task *task) {
 }
 
 static dm_status refuse(dm_error *error, size_t length, const char *why, size_t n) {
-    return task_fail(error, DM_ERROR_ARGUMENT, "windows of %zu tokens: %s %zu", length, why, n);
+    return dm_fail(error, DM_ERROR_ARGUMENT, "windows of %zu tokens: %s %zu", length, why, n);
 }
 
 /* Counts the prompts, each length having some. */
@@ -124,13 +124,13 @@ static dm_status fill(struct task *task, const struct perplexity_task_options *o
     struct state *state = task->data;
     size_t n_length = options->n_length, n_book = options->n_book, n_cell;
     if (__builtin_mul_overflow(n_length, n_book, &n_cell))
-        return fail_memory(error, "the books");
+        return dm_fail_memory(error, "the books");
     state->first = calloc(n_cell + 1, sizeof *state->first);
     state->names = calloc(n_book, sizeof *state->names);
     state->lengths = calloc(n_length, sizeof *state->lengths);
     if (!state->first || !state->names || !state->lengths ||
         !task_axis_sizes(&task->columns, "tokens", options->lengths, n_length))
-        return fail_memory(error, "the books");
+        return dm_fail_memory(error, "the books");
     memcpy(state->lengths, options->lengths, n_length * sizeof *state->lengths);
     for (size_t i = 0; i < n_book; i++)
         state->names[i] = options->books[i].name;
@@ -152,7 +152,7 @@ dm_status perplexity_task_new(const struct perplexity_task_options *options, str
     if (!state || !made) {
         free(state);
         free(made);
-        return fail_memory(error, "the books");
+        return dm_fail_memory(error, "the books");
     }
     *state = (struct state){.target = options->target, .windows = options->windows};
     *made = (struct task){.name = "perplexity",

@@ -7,7 +7,7 @@
 
 #include <utf8proc.h>
 
-#include "fail.h"
+#include "base/status.h"
 #include "letters.h"
 #include "metrics/code_points.h"
 
@@ -27,7 +27,7 @@ static dm_status decode(const char *text, size_t n_byte, struct characters *char
         utf8proc_ssize_t n_used = utf8proc_iterate((const utf8proc_uint8_t *)text + byte,
                                                    left < 4 ? (utf8proc_ssize_t)left : 4, &code);
         if (n_used <= 0) {
-            return task_fail(error, DM_ERROR_FORMAT, "byte %zu is not UTF-8", byte);
+            return dm_fail(error, DM_ERROR_FORMAT, "byte %zu is not UTF-8", byte);
         }
         characters->code[n] = code;
         characters->at[n++] = byte;
@@ -276,7 +276,7 @@ static void move_closing_marks(const struct characters *characters, struct spans
 
 static dm_status split(const struct characters *characters, struct spans *spans, dm_error *error) {
     if (!find_ends(characters, spans))
-        return fail_memory(error, "the sentences");
+        return dm_fail_memory(error, "the sentences");
     move_closing_marks(characters, spans);
     for (size_t s = 0; s < spans->n; s++)
         spans->items[s] = (struct text_span){characters->at[spans->items[s].begin],
@@ -289,11 +289,11 @@ dm_status sentences_split(const char *text, size_t n_byte, struct text_span **sp
     struct characters characters = {0};
     struct spans found = {0};
     if (n_byte >= SIZE_MAX / sizeof *characters.at)
-        return fail_memory(error, "the sentences");
+        return dm_fail_memory(error, "the sentences");
     characters.code = malloc((n_byte + 1) * sizeof *characters.code);
     characters.at = malloc((n_byte + 1) * sizeof *characters.at);
     dm_status status = characters.code && characters.at ? decode(text, n_byte, &characters, error)
-                                                        : fail_memory(error, "the sentences");
+                                                        : dm_fail_memory(error, "the sentences");
     if (!status)
         status = split(&characters, &found, error);
     free(characters.code);

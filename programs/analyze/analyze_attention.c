@@ -214,24 +214,29 @@ static int run(int n_argument, char **arguments) {
     model_flags_table(&settings.input.model_flags, model_options);
     method_flags_table(&settings.input.method_flags, method_options);
     const struct option options[] = {
-        {OPTION_TEXT, "text", &settings.input.text, "FILE", .help = "the text; -: standard input"},
+        {OPTION_TEXT, "text", &settings.input.text, "FILE", .help = "the text"},
         {OPTION_SIZE, "length", &settings.length, "N",
-         "look at the text's first N tokens (default 2048, or as many as there are)", .least = 1,
-         .most = 1e9, .given = &settings.length_given},
+         .help = "look at the text's first N tokens (default 2048, or as many as there are); time "
+                 "grows with the square of it",
+         .least = 1, .most = 1e9, .given = &settings.length_given},
         {OPTION_SIZES, "show", &settings.show, "LIST",
          .help = "layers whose maps are made (default all)"},
         {OPTION_SIZES, "large", &settings.large, "LIST",
-         .help = "layers that get a picture of their own as well"},
+         .help = "layers that get a picture of their own as well, attention-layer-L"},
         {OPTION_SIZE, "channels", &settings.step, "N",
-         "take every N-th channel of a layer; 0: a share as in the official maps, every 150th of "
-         "1536",
+         .help = "take every N-th channel of a layer; 0: a share as in the official maps, every "
+                 "150th of "
+                 "1536",
          .least = 0, .most = 1e9},
         {OPTION_SIZE, "bins", &settings.most_bins, "N",
-         "cells on each side of a map; where there are fewer tokens, one for each token",
+         .help = "cells on each side of a map; where there are fewer tokens, one for each token: "
+                 "then the map is whole. On the sheet, which is at most 4096 pixels of maps wide, "
+                 "a cell may be the largest of several",
          .least = 1, .most = 4096},
         {OPTION_REAL, "floor", &settings.floor, "X",
-         "the darkest colour: log10 of a cell by the largest", .least = -12, .most = -0.1},
-        {OPTION_TEXT, "output", &settings.output, "FOLDER", .help = "where the files go",
+         .help = "the darkest colour: log10 of a cell by the largest", .least = -12, .most = -0.1},
+        {OPTION_TEXT, "output", &settings.output, "FOLDER",
+         .help = "where the files go: a new folder, an empty one, or one that has such maps",
          .path = true},
         {.kind = OPTION_END},
     };
@@ -261,11 +266,16 @@ const struct command analyze_attention_command = {
     .name = "analyze attention",
     .operands = "MODEL --text FILE --output FOLDER",
     .summary = "Draws which tokens each layer draws on: its hidden attention.",
-    .notes =
-        "M[i, j] is how much of token j is in what a layer's scan says at token i. A map is the "
-        "mean of |M| over some channels; a cell of it, the mean over the pairs of tokens that "
-        "fall into it. It is divided by its largest cell, and drawn on a logarithmic scale. "
-        "Both axes are places in the text: what a layer dropped is left grey.",
+    .notes = "M[i, j] is how much of token j is in what a layer's scan says at token i,\n\n  M[i, "
+             "j] = sum_s C_i[s] exp(A[s] sum_{k = j+1..i} Delta_k) Delta_j B_j[s]\n\nfor each "
+             "channel. A map is the mean of |M| over some channels. It has at most --bins cells on "
+             "each side, each the mean over the pairs of tokens (j at most i) that fall into it; "
+             "it is divided by its largest cell, and drawn as a logarithm down to --floor. Both "
+             "axes are places in the text: what a layer or one below it dropped is left grey.",
+    .manual = "# FILES\n\nThe folder receives attention.png and attention.svg (all maps on one "
+              "sheet), the script and the numbers that they are drawn from (attention.gp, "
+              "attention.safetensors with map.L and, where tokens were dropped, places.L, and with "
+              "sheet.L where there are too many bins for the sheet), and attention.json.",
     .example = "decimamba analyze attention models/passkey-512 --text book.txt --length 4096 \\\n"
                "    --layers 2 --large 3 --output maps",
     .min_operand = 1,

@@ -138,24 +138,17 @@ static void show_progress(size_t n_read, void *user) {
 
 static bool read_map(struct delta *delta) {
     const struct analyze_input *input = delta->input;
-    const dm_model_info *info = &input->info;
-    struct delta_channels *channels = NULL;
     struct progress progress;
     dm_error error;
-    if (delta_channels_read(input->directory, input->model_flags.settings, info->n_layer,
-                            info->d_inner, &channels, &error))
-        return fail("%s", error.message);
     const struct delta_reading reading = {.model = input->model,
                                           .method = &input->method,
                                           .ids = input->ids,
                                           .n_id = delta->length,
-                                          .channels = channels,
                                           .progress = show_progress,
                                           .user = &progress};
     progress_start(&progress, "reading", delta->length);
     dm_status status = delta_map_read(&reading, &delta->map, &error);
     progress_clear(&progress);
-    delta_channels_free(channels, info->n_layer);
     return !status || fail("%s", error.message);
 }
 
@@ -189,19 +182,22 @@ static int run(int n_argument, char **arguments) {
     model_flags_table(&settings.input.model_flags, model_options);
     method_flags_table(&settings.input.method_flags, method_options);
     const struct option options[] = {
-        {OPTION_TEXT, "text", &settings.input.text, "FILE", .help = "the text; -: standard input"},
+        {OPTION_TEXT, "text", &settings.input.text, "FILE", .help = "the text"},
         {OPTION_SIZE, "length", &settings.length, "N",
-         "look at the text's first N tokens (default 2048, or as many as there are)", .least = 1,
-         .most = 1e9, .given = &settings.length_given},
+         .help = "look at the text's first N tokens (default 2048, or as many as there are)",
+         .least = 1, .most = 1e9, .given = &settings.length_given},
         {OPTION_SIZE, "bins", &settings.most_bins, "N",
-         "columns of the map; where there are fewer tokens, one for each token", .least = 1,
-         .most = 4096},
+         .help = "columns of the map, each the mean over its tokens; where there are fewer tokens, "
+                 "one for each",
+         .least = 1, .most = 4096},
         {OPTION_SIZE, "from", &settings.from, "N",
-         "print the text from token N on (default: its beginning and its end)", .least = 0,
-         .most = 1e9, .given = &settings.from_given},
-        {OPTION_SIZE, "count", &settings.count, "N", "print N tokens (default 800)", .least = 1,
-         .most = 1e9, .given = &settings.count_given},
-        {OPTION_TEXT, "output", &settings.output, "FOLDER", .help = "where the files go",
+         .help =
+             "print the text from token N on, counted from 0 (default: its beginning and its end)",
+         .least = 0, .most = 1e9, .given = &settings.from_given},
+        {OPTION_SIZE, "count", &settings.count, "N", .help = "print N tokens (default 800)",
+         .least = 1, .most = 1e9, .given = &settings.count_given},
+        {OPTION_TEXT, "output", &settings.output, "FOLDER",
+         .help = "where the files go: a new folder, an empty one, or one that has such a map",
          .path = true},
         {.kind = OPTION_END},
     };
@@ -227,11 +223,25 @@ const struct command analyze_delta_command = {
     .operands = "MODEL --text FILE --output FOLDER",
     .summary = "Shows each token's Delta at each layer, and which tokens are kept.",
     .notes =
-        "Delta is how far a layer's state moves at a token; DeciMamba keeps the tokens with the "
-        "best score of it. The map has a row for each layer and the text from left to right. "
-        "The text itself is printed once for each layer that drops tokens: in a terminal kept "
-        "tokens are bold and the others dim, elsewhere, or with NO_COLOR set, kept ones stand in "
-        "[brackets]. delta.html shows all of it, with each token's scores.",
+        "Delta is how far a layer's state moves at a token. The score is the one that decides "
+        "(--score); it is shown of every token that enters a layer, whether or not the layer drops "
+        "tokens.\n\nThe map has a row for each layer, from the lowest upwards, and the text from "
+        "left to right. Its colours follow the logarithm of the score, in each layer from the 1st "
+        "to the 99th percentile of what is drawn, which stand at the right of its row; what a "
+        "layer below has dropped is grey. Under the map stands, for each layer that drops tokens, "
+        "the share that is there after it.\n\nThe text is printed once for each layer that drops "
+        "tokens: in a terminal with the kept tokens bold and the others dim; elsewhere, or where "
+        "NO_COLOR is set, with the kept ones in [brackets]. Control characters are shown as "
+        "pictures. A character that is split between tokens counts as the one of them that got "
+        "farthest. Of a text of more than 800 tokens the first and the last 400 are printed, "
+        "unless --from or --count is given.",
+    .manual =
+        "# FILES\n\nThe folder receives delta.html, a page that needs nothing beside it: the "
+        "picture, a table, and the text with each token marked by the layer that dropped it, and "
+        "with its scores where the pointer rests on it; delta.png and delta.svg with the script "
+        "and the table that they are drawn from (delta.gp, delta.tsv); delta-tokens.tsv, a row for "
+        "each token: its place, id, text, the layer that dropped it (- where none did) and its "
+        "score at each layer (nan where it was dropped below); and delta.json.",
     .example = "decimamba analyze delta models/passkey-512 --text prompt.txt \\\n"
                "    --base-length 256 --output delta",
     .min_operand = 1,

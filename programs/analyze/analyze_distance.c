@@ -134,18 +134,23 @@ static int run(int n_argument, char **arguments) {
     model_flags_table(&settings.input.model_flags, model_options);
     method_flags_table(&settings.input.method_flags, method_options);
     const struct option options[] = {
-        {OPTION_TEXT, "text", &settings.input.text, "FILE", .help = "the text; -: standard input"},
+        {OPTION_TEXT, "text", &settings.input.text, "FILE", .help = "the text"},
         {OPTION_SIZES, "lengths", &settings.lengths, "LIST",
-         "read the text's first tokens, so many each time (default 512 and doublings of it up to "
-         "16384, as far as the text goes)",
+         .help = "read the text's first tokens, so many each time (default 512 and doublings of it "
+                 "up to "
+                 "16384, as far as the text goes)",
          .least = 1, .most = 1e9},
         {OPTION_SIZE, "queries", &settings.n_query, "N",
-         "take the mean over the last N tokens; the definition has the last one alone", .least = 1,
-         .most = 4096},
+         .help = "take the mean over the last N tokens i; the definition has the last one alone. "
+                 "--keep-tail is N unless it is given",
+         .least = 1, .most = 4096},
         {OPTION_SIZE, "trained", &settings.trained, "N",
          .help = "mark this length as the one that the model was trained on; 0: none"},
         {OPTION_TEXT, "output", &settings.output, "FOLDER",
-         .help = "write tables and pictures here", .path = true},
+         .help = "write distance.tsv, distance.json, distance.safetensors (distance.N [layers, "
+                 "channels] for each length N), and distance.png and .svg with the script that "
+                 "draws them",
+         .path = true},
         {OPTION_FLAG, "json", &settings.json, .help = "print one JSON object"},
         {.kind = OPTION_END},
     };
@@ -178,11 +183,12 @@ const struct command analyze_distance_command = {
     .operands = "MODEL --text FILE",
     .summary = "Measures how far back each layer looks, at several lengths.",
     .notes =
-        "Mamba Mean Distance: the distance to the tokens that a token draws on, weighed by its "
-        "hidden attention to them, as a mean over the layer's channels, in tokens of the text. "
-        "A layer that weighs all tokens alike is at half the length. The receptive field ends "
-        "at the shortest length from which on the distance grows by less than 10% per "
-        "doubling.",
+        "Mamba Mean Distance: sum_j (i - j) |M[i, j]| / sum_j |M[i, j]| for each channel, in "
+        "tokens of the text, as a mean over the channels and the last tokens of the text. A layer "
+        "that weighs all tokens alike is at half the length. The table has a row for each layer "
+        "and a column for each length; \"ends at\" is the shortest length from which on the "
+        "distance grows by less than 10% per doubling, or - where it is not in sight. The map is "
+        "never made, and memory does not grow with the text, which is read twice for each length.",
     .example = "decimamba analyze distance mamba-130m --text book.txt --lengths 1000,2000 \\\n"
                "    --trained 2000 --output distances",
     .min_operand = 1,

@@ -195,20 +195,27 @@ static int run(int n_argument, char **arguments) {
     model_flags_table(&settings.input.model_flags, model_options);
     method_flags_table(&settings.input.method_flags, method_options);
     const struct option options[] = {
-        {OPTION_TEXT, "text", &settings.input.text, "FILE", .help = "the text; -: standard input"},
+        {OPTION_TEXT, "text", &settings.input.text, "FILE", .help = "the text"},
         {OPTION_SIZES, "lengths", &settings.lengths, "LIST",
-         "windows of so many tokens, the last of which is predicted (default 512 and doublings of "
-         "it up to 4096, as far as the text goes)",
+         .help = "windows of so many tokens, the last of which is predicted (default 512 and "
+                 "doublings of "
+                 "it up to 4096, as far as the text goes)",
          .least = 2, .most = 1e9},
         {OPTION_SIZE, "windows", &settings.n_window, "N",
-         "of each length, take the mean over N windows spread over the text", .least = 1,
-         .most = 1e6},
+         .help = "take the mean over N windows of each length, from the text's beginning to its "
+                 "end; a single one is its beginning",
+         .least = 1, .most = 1e6},
         {OPTION_SIZE, "predictions", &settings.n_prediction, "N",
-         "predict the last N tokens of a window", .least = 1, .most = 4096},
+         .help = "predict the last N tokens of a window; --keep-tail is N unless it is given",
+         .least = 1, .most = 4096},
         {OPTION_SIZE, "trained", &settings.trained, "N",
          .help = "mark this length as the one that the model was trained on; 0: none"},
         {OPTION_TEXT, "output", &settings.output, "FOLDER",
-         .help = "write tables and pictures here", .path = true},
+         .help = "write receptive-field.tsv (the table), receptive-field-profile.tsv (for each "
+                 "length, the weight of a token by its distance, in bins of a quarter of a "
+                 "doubling), receptive-field.json, and receptive-field.png and .svg with the "
+                 "script that draws them: weight by distance, and distances by length",
+         .path = true},
         {OPTION_FLAG, "json", &settings.json, .help = "print one JSON object"},
         {.kind = OPTION_END},
     };
@@ -238,11 +245,16 @@ const struct command analyze_receptive_field_command = {
     .name = "analyze receptive-field",
     .operands = "MODEL --text FILE",
     .summary = "Measures how far back a prediction depends on the text.",
-    .notes = "The gradient of the last token's loss is taken back through the whole model to each "
-             "token's embedding; its norm is the token's weight. Shown is how many of the nearest "
-             "tokens hold 50%, 90% and 99% of all weight, and the weighed mean distance, beside "
-             "the mean distance of hidden attention, which looks at one layer alone. Each window "
-             "counts alike.",
+    .notes = "Measured through the whole model: the gradient of the loss of a window's last token "
+             "is taken back to each token's embedding, and its L2 norm, by the sum of all tokens' "
+             "norms, is the token's weight. A token that was dropped counts by what the kept ones "
+             "took of it before. Weights are means over windows that are spread over the text, "
+             "each of which counts alike.\n\nThe table has a row for each length: how many of the "
+             "nearest tokens have 50%, 90% and 99% of the weight; the weighed mean distance, where "
+             "the last token that predicts has distance 0; and beside it the Mamba Mean Distance "
+             "of analyze distance in the same windows, which looks at one layer at a time: the "
+             "mean of the layers, and the layer where it is largest. A window whose loss has no "
+             "gradient at all does not count; where there is no other, a figure is -.",
     .example = "decimamba analyze receptive-field models/books-bytes --text book.txt \\\n"
                "    --lengths 512,2048,8192 --windows 16 --trained 512 --output field",
     .min_operand = 1,

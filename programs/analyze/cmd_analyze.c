@@ -6,8 +6,7 @@
 #include "analyze_input.h"
 #include "analyze_layers.h"
 #include "analyze_receptive.h"
-#include "cli/fail.h"
-#include "cli/sub_command.h"
+#include "cli/menu.h"
 #include "commands.h"
 
 static const struct command *const views[] = {
@@ -16,28 +15,20 @@ static const struct command *const views[] = {
 };
 enum { n_view = sizeof views / sizeof *views };
 
-static int print_help(void) {
-    printf("decimamba analyze VIEW MODEL ...\n\n%s\n\nViews:\n", analyze_command.summary);
-    for (size_t i = 0; i < n_view; i++)
-        printf("  %-18s%s\n", views[i]->name + sizeof "analyze", views[i]->summary);
-    printf("\n'decimamba analyze VIEW --help' shows a view's flags.\n\nExample:\n  %s\n",
-           analyze_command.example);
-    return flush_output() ? EXIT_SUCCESS : EXIT_FAILURE;
-}
-
-static const char *view_name_at(size_t i, const void *context) {
-    (void)context;
-    return views[i]->name + sizeof "analyze";
+static struct menu_item view_at(size_t i) {
+    return (struct menu_item){views[i]->name + sizeof "analyze", views[i]->summary};
 }
 
 static int run(int n_argument, char **arguments) {
-    const struct sub_commands subs = {"analyze", "view", n_view, view_name_at, NULL};
+    const struct menu menu = {.command = &analyze_command,
+                              .what = "view",
+                              .title = "Views",
+                              .n = n_view,
+                              .item_at = view_at};
     size_t found;
-    if (sub_command_asks_help(n_argument, arguments))
-        return print_help();
-    return sub_command_find(&subs, n_argument, arguments, &found)
-               ? views[found]->run(n_argument - 1, arguments + 1)
-               : EXIT_FAILURE;
+    enum options_result result = menu_choose(&menu, n_argument, arguments, &found);
+    return result == OPTIONS_READ ? views[found]->run(n_argument - 1, arguments + 1)
+                                  : options_status(result);
 }
 
 const struct command analyze_command = {

@@ -14,14 +14,9 @@ enum { n_query = 16 };
 static bool measure(struct calibrate_work *work, const char *folder) {
     const dm_method_options plain = DM_METHOD_OPTIONS_INIT;
     dm_calibration_options options = DM_CALIBRATION_OPTIONS_INIT;
-    dm_error error;
     options.method = &plain;
     options.log_decay = work->log_decay;
-    if (!calibrate_measure(work, &options, folder))
-        return false;
-    return !delta_channels_read(folder, NULL, work->info.n_layer, work->info.d_inner,
-                                &work->channels, &error) ||
-           fail("%s", error.message);
+    return calibrate_measure(work, &options, folder);
 }
 
 /* Opens the model again, with what is there instead of its own settings. */
@@ -38,13 +33,13 @@ static bool reopen(struct calibrate_work *work, const char *path) {
 }
 
 bool calibrate_channels(struct calibrate_work *work) {
-    struct output_folder folder;
+    struct dm_temporary folder;
     work->log_decay = calloc(work->info.n_layer * work->info.d_inner, sizeof *work->log_decay);
     bool fine = (work->log_decay || fail_memory()) && scratch_folder_open(&folder);
     if (!fine)
         return false;
-    char *path = path_join(folder.path, "decimamba.json");
-    fine = (path || fail_memory()) && measure(work, folder.path) && reopen(work, path);
+    char *path = path_join(folder.name, "decimamba.json");
+    fine = (path || fail_memory()) && measure(work, folder.name) && reopen(work, path);
     free(path);
     scratch_folder_close(&folder);
     return fine;
@@ -78,7 +73,10 @@ static bool measure_distance(struct calibrate_work *work, double *distance) {
 static void find_slow(const struct calibrate_work *work, double *slow) {
     for (size_t l = 0; l < work->info.n_layer; l++) {
         double *layer = work->log_decay + l * work->info.d_inner;
-        slow[l] = mean_of_smallest(layer, work->info.d_inner, work->channels[l].n);
+        const uint32_t *channels;
+        size_t n = 0;
+        (void)dm_model_global_channels(work->model, l, &channels, &n, NULL);
+        slow[l] = mean_of_smallest(layer, work->info.d_inner, n);
     }
 }
 

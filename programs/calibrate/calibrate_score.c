@@ -17,7 +17,7 @@ static bool read_scores(struct calibrate_work *work, dm_score score, const int32
     dm_error error;
     plain.score = score;
     const struct delta_reading reading = {
-        .model = work->model, .method = &plain, .ids = ids, .n_id = n, .channels = work->channels};
+        .model = work->model, .method = &plain, .ids = ids, .n_id = n};
     work->n_read += n;
     return !delta_map_read(&reading, map, &error) || fail("%s", error.message);
 }

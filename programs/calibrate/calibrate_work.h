@@ -26,14 +26,22 @@ struct calibrate_work {
     struct id_store text;
     size_t n_read; /* tokens, so far */
 
-    size_t length;                   /* the training length */
-    bool rises;                      /* the loss rises beyond it, as far as was seen */
-    bool told;                       /* the model predicts this text better than by chance */
-    double *log_decay;               /* [n_layer, d_inner] over passages of that length */
-    struct delta_channels *channels; /* [n_layer] the global ones */
-    size_t layer;                    /* to decimate at */
+    size_t length;     /* the training length */
+    bool rises;        /* the loss rises beyond it, as far as was seen */
+    bool told;         /* the model predicts this text better than by chance */
+    double *log_decay; /* [n_layer, d_inner] over passages of that length */
+    size_t layer;      /* to decimate at */
     dm_score score;
 };
+
+/* ---- What several steps do ---- */
+
+/* dm_calibrate, with passages spread over the text. Faults print their line. */
+bool calibrate_measure(struct calibrate_work *work, dm_calibration_options *options,
+                       const char *folder);
+
+/* The settings as they stand: the flags over the proposals. `layer` is where the one layer is kept. */
+bool calibrate_method(const struct calibrate_work *work, size_t *layer, dm_method_options *method);
 
 /* ---- calibrate_loss.c: losses without labels ---- */
 
@@ -70,12 +78,5 @@ bool calibrate_score(struct calibrate_work *work);
 /* The proposal beside its neighbours, by the loss of long windows: replaces it where one of them is
  * better beyond doubt. */
 bool calibrate_compare(struct calibrate_work *work);
-
-/* dm_calibrate, with passages spread over the text. Faults print their line. */
-bool calibrate_measure(struct calibrate_work *work, dm_calibration_options *options,
-                       const char *folder);
-
-/* The settings as they stand: the flags over the proposals. `layer` is where the one layer is kept. */
-bool calibrate_method(const struct calibrate_work *work, size_t *layer, dm_method_options *method);
 
 #endif

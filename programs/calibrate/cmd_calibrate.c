@@ -7,17 +7,6 @@
 #include "cli/paths.h"
 #include "commands.h"
 
-bool calibrate_method(const struct calibrate_work *work, size_t *layer, dm_method_options *method) {
-    *layer = work->layer;
-    *method = (dm_method_options)DM_METHOD_OPTIONS_INIT;
-    method->kind = DM_METHOD_DECIMATE;
-    method->score = work->score;
-    method->layers = layer;
-    method->n_layer = 1;
-    method->base_length = work->length;
-    return method_flags_apply(&work->settings->method, work->info.n_layer, method);
-}
-
 /* Whether the settings drop tokens by a score. */
 static bool decimates(const struct calibrate_settings *settings) {
     return !settings->method.method_given || settings->method.kind == DM_METHOD_DECIMATE;
@@ -38,33 +27,6 @@ static bool open(struct calibrate_work *work) {
     token_source_close(&source);
     return fine && load_model(settings->directory, &settings->model, &work->model, &work->info) &&
            possible(settings);
-}
-
-/* As dm_calibrate spreads passages over what it is given, it is given nothing but passages. */
-bool calibrate_measure(struct calibrate_work *work, dm_calibration_options *options,
-                       const char *folder) {
-    size_t length = work->length, n_passage = work->settings->n_passage, last = n_passage - 1, n_id;
-    size_t room = work->text.n_id - length;
-    const struct token_text text = id_store_text(&work->text);
-    dm_error error;
-    if (__builtin_mul_overflow(length, n_passage, &n_id))
-        return fail_memory();
-    int32_t *ids = calloc(n_id, sizeof *ids);
-    if (!ids)
-        return fail_memory();
-    dm_status status = DM_OK;
-    for (size_t i = 0; i < n_passage && !status; i++) {
-        size_t first = last ? (size_t)((double)room * (double)i / (double)last) : 0;
-        status = text.read(text.user, first, length, ids + i * length, &error);
-    }
-    options->length = length;
-    options->n_passage = n_passage;
-    options->share = work->settings->share;
-    if (!status)
-        status = dm_calibrate(work->model, ids, n_id, options, folder, &error);
-    free(ids);
-    work->n_read += n_id;
-    return !status || fail("%s", error.message);
 }
 
 static bool propose(struct calibrate_work *work) {
@@ -106,7 +68,6 @@ static bool calibrate(struct calibrate_settings *settings) {
     size_t layer;
     bool fine = open(&work) && calibrate_method(&work, &layer, &method) && propose(&work) &&
                 write_down(&work);
-    delta_channels_free(work.channels, work.info.n_layer);
     free(work.log_decay);
     id_store_free(&work.text);
     dm_model_free(work.model);
@@ -121,18 +82,20 @@ static int run(int n_argument, char **arguments) {
     method_flags_table(&settings.method, method_options);
     const struct option options[] = {
         {OPTION_TEXT, "text", &settings.text, "FILE",
-         .help = "text like the one that the model was trained on; -: standard input"},
+         .help = "text like the one that the model was trained on; without --length at least 1856 "
+                 "tokens"},
         {OPTION_SIZE, "length", &settings.length, "N",
-         "the length that the model was trained on, in tokens (default: it is found)", .least = 1,
-         .most = 1e15, .given = &settings.length_given},
+         .help = "the length that the model was trained on, in tokens; the default is to find it",
+         .least = 1, .most = 1e15, .given = &settings.length_given},
         {OPTION_SIZE, "passages", &settings.n_passage, "N",
-         "passages of that length, spread over the text, by which channels are told apart",
+         .help = "passages of that length, spread over the text, by which channels are told apart",
          .least = 1, .most = 1e6},
         {OPTION_REAL, "share", &settings.share, "X",
-         "share of a layer's channels that are global, in (0, 1]", .least = 1e-9, .most = 1},
+         .help = "share of a layer's channels that are global, in (0, 1]", .least = 1e-9,
+         .most = 1},
         {OPTION_TEXT, "output", &settings.output, "FILE",
-         .help = "write the settings there, where --settings FILE of the other commands reads them "
-                 "(default MODEL/decimamba.json)"},
+         .help = "write the settings there, as for a model in a folder that takes no files; "
+                 "--settings FILE of the other commands reads them (default MODEL/decimamba.json)"},
         {OPTION_FLAG, "dry-run", &settings.dry_run, .help = "print the proposal, write nothing"},
         {.kind = OPTION_END},
     };
@@ -168,18 +131,23 @@ const struct command calibrate_command = {
     .name = "calibrate",
     .operands = "MODEL --text FILE",
     .summary = "Proposes how to decimate, from text alone, and writes the model's decimamba.json.",
-    .notes =
-        "Training length: windows of 256, 512, ... 16384 tokens that end at the same places are "
-        "read by plain Mamba; where the mean loss of their last 100 tokens first rises (95% "
-        "interval), the length before is taken, else the longest. It is L_base too. "
-        "Global channels: those whose state decays slowest over that length. "
-        "Layer: the one whose global channels remember 4 times as long as those of every other "
-        "layer; where there is none, the first layer whose mean distance is at least half of the "
-        "greatest. "
-        "Score: global, unless norm keeps 90% of the tokens that global keeps. "
-        "The proposal is then compared with the other score, and with the layer below by norm, on "
-        "the loss of windows twice as long: one whose loss is lower (95% interval) takes its "
-        "place, unless the model's loss is no better than chance. Flags come before proposals.",
+    .notes = "Prints its reasons, and writes the settings and each layer's global channels. No "
+             "labels are needed. Flags come before proposals; with --length, --layers and --score "
+             "nothing is left to propose but L_base.\n\n- The training length: up to 16 windows of "
+             "256, 512, ... 16384 tokens (as far as the text goes) that end at the same places are "
+             "read by plain Mamba. Where the mean loss of their last 100 tokens is first above the "
+             "least of the shorter windows, by a 95% interval of the difference on the same "
+             "windows, the length before is taken; else the longest. It is L_base, too.\n\n- The "
+             "global channels: the share of each layer's channels whose state decays slowest over "
+             "passages of that length.\n\n- The layer: the one whose global channels decay at most "
+             "a quarter as much as those of every other layer, since what it remembers must be "
+             "chosen at it; where there is none, the first layer whose mean distance is at least "
+             "half of the greatest.\n\n- The score: global, unless norm keeps 90% of the tokens "
+             "that global keeps. The tokens that the global channels prefer are shown.\n\n- The "
+             "proposal is compared with the other score, and with the layer below by norm, on the "
+             "loss of windows twice as long (1024 tokens at least). One whose loss is lower, by a "
+             "95% interval of the difference, takes its place; but not where the loss is no better "
+             "than chance, nor where the training length was the longest that was tried.",
     .example = "decimamba calibrate models/passkey-512 --text data/books/26618.txt --dry-run",
     .min_operand = 1,
     .max_operand = 1,

@@ -5,26 +5,21 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/status.h"
 #include "fail.h"
+#include "scratch_folder.h"
 
 enum { most_recent = 1 << 20 };
 
-static const char *folder(void) {
-    const char *named = getenv("TMPDIR");
-    return named && *named ? named : "/tmp";
-}
-
 static dm_status fail_file(dm_error *error, const char *reason) {
-    error->status = DM_ERROR_IO;
-    snprintf(error->message, sizeof error->message, "%.300s: cannot keep a text's ids here: %s",
-             folder(), reason);
-    return error->status;
+    return dm_fail(error, DM_ERROR_IO, "%.300s: cannot keep a text's ids here: %s", scratch_place(),
+                   reason);
 }
 
 /* A file that is gone when it is closed. */
 static FILE *open_nameless(void) {
     char path[4096];
-    snprintf(path, sizeof path, "%s/decimamba-ids-XXXXXX", folder());
+    snprintf(path, sizeof path, "%s/decimamba-ids-XXXXXX", scratch_place());
     int file = mkstemp(path);
     if (file < 0)
         return NULL;
@@ -70,9 +65,7 @@ dm_status id_store_fill(struct id_store *store, struct token_source *source, dm_
     size_t n;
     *store = (struct id_store){.recent = malloc(most_recent * sizeof *store->recent)};
     if (!store->recent) {
-        error->status = DM_ERROR_MEMORY;
-        snprintf(error->message, sizeof error->message, "memory is short for the text");
-        return error->status;
+        return dm_fail_memory(error, "the text");
     }
     dm_status status = DM_OK;
     while (!status && !(status = token_source_next(source, &ids, &n, error)) && n)

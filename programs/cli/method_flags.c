@@ -69,28 +69,31 @@ void method_flags_table(struct method_flags *flags, struct option table[n_method
     *flags = (struct method_flags){0};
     list_settings(flags);
     const struct option options[] = {
-        {OPTION_CHOICE, "method", &flags->kind, "METHOD", sentence, .choices = names,
+        {OPTION_CHOICE, "method", &flags->kind, "METHOD", .help = sentence, .choices = names,
          .given = &flags->method_given, .was = "context"},
         {OPTION_SIZES, "layers", &flags->layers, "LIST",
-         "layers where tokens are dropped, the lowest first, as 12 or 12,13; implies --method "
-         "decimate",
+         .help = "layers where tokens are dropped, counted from 0, the lowest first, with commas "
+                 "between; implies --method decimate",
          .given = &flags->layers_given},
         {OPTION_SIZE, "base-length", &flags->base_length, "N",
-         "most tokens kept at the first of these layers (default 2000; of keep-last the length "
-         "that the model was trained on, where that is known)",
+         .help =
+             "most tokens kept at the first of these layers (default 2000; of keep-last the length "
+             "that the model was trained on, where that is known). With 0 the min length decides",
          .given = &flags->base_length_given},
         {OPTION_REAL, "beta", &flags->beta, "X",
-         "each next layer keeps this share of it, in (0, 1] (default 0.5)", .least = 1e-9,
+         .help = "each next layer keeps this share of it, in (0, 1] (default 0.5)", .least = 1e-9,
          .most = 1, .given = &flags->beta_given},
         {OPTION_SIZE, "min-length", &flags->min_length, "N",
-         "no layer keeps fewer than this (default 20)", .given = &flags->min_length_given},
+         .help = "no layer keeps fewer than this (default 20)", .given = &flags->min_length_given},
         {OPTION_SIZE, "keep-tail", &flags->keep_tail, "N",
-         "so many last tokens are always kept (default 1)", .least = 1, .most = INFINITY,
+         .help = "so many last tokens are always kept (default 1)", .least = 1, .most = INFINITY,
          .given = &flags->keep_tail_given},
         {OPTION_CHOICE, "score", &flags->score, "NAME",
-         "what decides which tokens stay: norm of Delta, mean of Delta, or global, its norm over "
-         "the global channels; as baselines: random, or token-norm, the norm of what enters the "
-         "layer (default norm)",
+         .help =
+             "what decides which tokens stay: norm of Delta (the official code), mean of Delta "
+             "(the paper), or global, its norm over the global channels, which decimamba calibrate "
+             "finds; as baselines random, a hash of the token's position in the layer's input, and "
+             "token-norm, the norm of what enters the layer for the token (default norm)",
          .choices = score_names, .given = &flags->score_given},
     };
     size_t n = sizeof options / sizeof *options;

@@ -14,6 +14,9 @@ struct model_flags {
     bool profile; /* of no flag: keep the time of every operation */
 };
 
+/* Instruction sets, as --cpu names them. */
+extern const char *const cpu_names[];
+
 enum { n_model_option = 7 };
 void model_flags_table(struct model_flags *flags, struct option table[n_model_option]);
 

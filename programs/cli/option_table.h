@@ -42,7 +42,7 @@ struct option {
     const char *argument; /* how --help calls the argument */
     const char *help;
     double least, most;         /* range of a number (of each, in a list); both 0: any >= 0 */
-    const char *const *choices; /* ended by NULL */
+    const char *const *choices; /* ended by NULL; of a text: some that a shell proposes */
     bool *given;                /* set when the flag appears; --help then shows no default */
     bool path;                  /* the text is a file's name */
     const char *was;            /* its name in the version before, which still works; or NULL */
@@ -55,7 +55,8 @@ struct option_group {
 
 struct command {
     const char *name, *operands, *summary;
-    const char *notes;   /* paragraphs under the summary, or NULL */
+    const char *notes;   /* what it does, in paragraphs (option_text.h), or NULL */
+    const char *manual;  /* what the manual alone says, in paragraphs, or NULL */
     const char *example; /* lines, each a command */
     size_t min_operand, max_operand;
     int (*run)(int n_argument, char **arguments); /* exit status */

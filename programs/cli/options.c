@@ -8,6 +8,8 @@
 
 #include "fail.h"
 #include "options_help.h"
+#include "options_manual.h"
+#include "options_words.h"
 
 static bool is_number(enum option_kind kind) {
     return kind == OPTION_SIZE || kind == OPTION_SEED || kind == OPTION_REAL;
@@ -279,11 +281,21 @@ static bool read_flag(const struct option_group *groups, int n_argument, char **
 }
 
 /* Looked for before any flag is read: the help shows the defaults, which flags overwrite. */
-static bool asks_help(int n_argument, char **arguments) {
-    for (int i = 1; i < n_argument && strcmp(arguments[i], "--") != 0; i++)
-        if (!strcmp(arguments[i], "--help") || !strcmp(arguments[i], "-h"))
-            return true;
-    return false;
+static bool answer(const struct command *command, const struct option_group *groups, int n_argument,
+                   char **arguments) {
+    switch (help_form_of(n_argument, arguments)) {
+    case HELP_TEXT:
+        print_command_help(command, groups);
+        return true;
+    case HELP_MANUAL:
+        print_command_manual(command, groups);
+        return true;
+    case HELP_WORDS:
+        print_command_words(command, groups, n_argument - 1, arguments);
+        return true;
+    default:
+        return false;
+    }
 }
 
 enum options_result options_read(const struct command *command, const struct option_group *groups,
@@ -293,10 +305,8 @@ enum options_result options_read(const struct command *command, const struct opt
     size_t n_operand = 0;
     for (size_t i = 0; i < command->max_operand; i++)
         operands[i] = NULL;
-    if (asks_help(n_argument, arguments)) {
-        print_command_help(command, groups);
+    if (answer(command, groups, n_argument, arguments))
         return OPTIONS_HELP;
-    }
     for (int i = 1; i < n_argument; i++) {
         const char *word = arguments[i];
         if (!flags_ended && !strcmp(word, "--")) {

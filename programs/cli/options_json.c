@@ -4,6 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json.h"
+#include "base/memory.h"
+#include "base/path.h"
 #include "fail.h"
 #include "json_output.h"
 #include "paths.h"
@@ -163,14 +166,13 @@ static bool set(const struct option *option, const char *file, const char *folde
 }
 
 json_t *json_read(const char *file) {
-    json_error_t fault;
+    json_t *value;
     struct text text;
+    dm_error error;
     if (!read_text("run file", NULL, file, &text))
         return NULL;
-    json_t *value = json_loadb(text.bytes, text.n_byte, JSON_REJECT_DUPLICATES, &fault);
-    if (!value)
-        complain("%s:%d: not valid JSON: %s", text.name, fault.line > 0 ? fault.line : 1,
-                 fault.text);
+    if (dm_json_parse(text.bytes, text.n_byte, text.name, &value, &error))
+        complain("%s", error.message);
     free(text.bytes);
     return value;
 }
@@ -183,7 +185,7 @@ bool options_read_json(const struct option_group *groups, const char *file, json
         return false;
     if (!json_is_object(*object))
         return fail("%s: a run file is one JSON object", file);
-    char *folder = path_folder(file);
+    char *folder = dm_path_folder(file);
     bool fine = folder || fail_memory();
     json_object_foreach(*object, key, value) {
         const struct option *option = fine ? find(groups, file, key) : NULL;
@@ -193,7 +195,7 @@ bool options_read_json(const struct option_group *groups, const char *file, json
         if (option->kind == OPTION_TEXTS)
             ((struct text_list *)option->value)->replaceable = true;
     }
-    free(folder);
+    dm_memory_free(folder);
     return fine;
 }
 

@@ -1,12 +1,12 @@
 #include "paths.h"
 
-#include <errno.h>
-#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+
+#include "base/memory.h"
+#include "base/path.h"
 
 char *path_join(const char *folder, const char *name) {
     if (name[0] == '/' || !strcmp(folder, "."))
@@ -20,46 +20,21 @@ char *path_join(const char *folder, const char *name) {
     return path;
 }
 
-char *path_folder(const char *path) {
-    const char *slash = strrchr(path, '/');
-    if (!slash)
-        return strdup(".");
-    return slash == path ? strdup("/") : strndup(path, (size_t)(slash - path));
-}
-
 char *path_absolute(const char *path) {
     size_t n = strlen(path);
     while (n > 1 && path[n - 1] == '/') /* "link/" fails where "link" leads to a file */
         n--;
     char *trimmed = strndup(path, n), *whole = trimmed ? realpath(trimmed, NULL) : NULL;
-    char *folder = trimmed && !whole ? path_folder(trimmed) : NULL;
+    char *folder = trimmed && !whole ? dm_path_folder(trimmed) : NULL;
     char *real = folder ? realpath(folder, NULL) : NULL;
     if (real) {
         const char *slash = strrchr(trimmed, '/');
         whole = path_join(strcmp(real, "/") != 0 ? real : "", slash ? slash + 1 : trimmed);
     }
     free(real);
-    free(folder);
+    dm_memory_free(folder);
     free(trimmed);
     return whole;
-}
-
-char *path_target(const char *path) {
-    enum { most_links = 40 }; /* as Linux follows */
-    char link[PATH_MAX], *at = strdup(path);
-    for (int i = 0; at && i < most_links; i++) {
-        ssize_t n = readlink(at, link, sizeof link - 1);
-        if (n < 0)
-            return at;
-        link[n] = 0;
-        char *folder = path_folder(at), *next = folder ? path_join(folder, link) : NULL;
-        free(folder);
-        free(at);
-        at = next;
-    }
-    errno = at ? ELOOP : ENOMEM;
-    free(at);
-    return NULL;
 }
 
 char *path_from(const char *folder, const char *path) {

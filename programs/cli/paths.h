@@ -1,18 +1,13 @@
-/* File names: joined, taken apart, and seen from elsewhere. What is returned is allocated; NULL
- * where memory is short, or where a comment says more. */
+/* File names seen from elsewhere; base/path.h has the rest. What is returned is allocated; NULL where
+ * memory is short, or where a comment says more. */
 #ifndef DECIMAMBA_CLI_PATHS_H
 #define DECIMAMBA_CLI_PATHS_H
 
 /* "folder/name"; `name` alone where it is absolute, or the folder is "."; the folder alone where
  * the name is ".". */
 char *path_join(const char *folder, const char *name);
-/* What precedes the last slash: "." where there is none. */
-char *path_folder(const char *path);
 /* The absolute name of what may not be there yet: its folder must be. NULL sets errno. */
 char *path_absolute(const char *path);
-/* Where symbolic links at `path` lead, be something there or not; `path` where it is none. NULL sets
- * errno. */
-char *path_target(const char *path);
 /* `path` as it is named from inside `folder`, both absolute: "." for the folder itself. */
 char *path_from(const char *folder, const char *path);
 

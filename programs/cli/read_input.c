@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/status.h"
 #include "fail.h"
 
 bool input_open(struct input *input, const char *what, const char *operand, const char *file) {
@@ -42,10 +43,7 @@ dm_status input_next(struct input *input, char *bytes, size_t size, size_t *n_by
     if (input->stream) {
         *n_byte = fread(bytes, 1, size, input->stream);
         if (ferror(input->stream) && errno != EINTR) {
-            error->status = DM_ERROR_IO;
-            snprintf(error->message, sizeof error->message, "%s: cannot read: %s", input->name,
-                     strerror(errno));
-            return error->status;
+            return dm_fail(error, DM_ERROR_IO, "%s: cannot read: %s", input->name, strerror(errno));
         }
         input->ended = feof(input->stream);
         if (ferror(input->stream))

@@ -28,8 +28,8 @@ static void several_make_theirs_at_once(void **state) {
         processes[i] = fork();
         assert_true(processes[i] >= 0);
         for (int k = 0; !processes[i] && k < n_folder; k++) {
-            struct output_folder folder;
-            if (!scratch_folder_open(&folder) || access(folder.path, W_OK))
+            struct dm_temporary folder;
+            if (!scratch_folder_open(&folder) || access(folder.name, W_OK))
                 _exit(1);
             scratch_folder_close(&folder);
         }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/status.h"
 #include "fail.h"
 #include "options.h"
 
@@ -72,11 +73,10 @@ static dm_status encode_piece(struct token_source *source, const int32_t **ids, 
                               : dm_encoder_push(source->encoder, source->bytes, source->n_byte, ids,
                                                 n_id, error);
     source->n_byte = 0;
-    if (status) {
-        memcpy(reason, error->message, sizeof reason);
-        snprintf(error->message, sizeof error->message, "%s: %.400s", source->input.name, reason);
-    }
-    return status;
+    if (!status)
+        return DM_OK;
+    memcpy(reason, error->message, sizeof reason);
+    return dm_fail(error, status, "%s: %.400s", source->input.name, reason);
 }
 
 /* ---- Ids ---- */
@@ -85,19 +85,15 @@ static dm_status refuse_id(const struct token_source *source, const char *word, 
                            size_t number, bool whole, dm_error *error) {
     const char *name = source->input.name;
     int shown = (int)(length < 40 ? length : 40);
-    error->status = DM_ERROR_FORMAT;
     if (!length)
-        snprintf(error->message, sizeof error->message,
-                 "%s: byte %zu is 0, which no list of ids holds", name,
-                 source->input.n_read - source->n_byte + (size_t)(word - source->bytes));
-    else if (whole)
-        snprintf(error->message, sizeof error->message,
-                 "%s: id %zu is %.*s: the vocabulary ends at %zu", name, number, shown, word,
-                 source->limit - 1);
-    else
-        snprintf(error->message, sizeof error->message, "%s: id %zu, '%.*s', is not a whole number",
-                 name, number, shown, word);
-    return error->status;
+        return dm_fail(error, DM_ERROR_FORMAT, "%s: byte %zu is 0, which no list of ids holds",
+                       name,
+                       source->input.n_read - source->n_byte + (size_t)(word - source->bytes));
+    if (whole)
+        return dm_fail(error, DM_ERROR_FORMAT, "%s: id %zu is %.*s: the vocabulary ends at %zu",
+                       name, number, shown, word, source->limit - 1);
+    return dm_fail(error, DM_ERROR_FORMAT, "%s: id %zu, '%.*s', is not a whole number", name,
+                   number, shown, word);
 }
 
 static dm_status parse_piece(struct token_source *source, const int32_t **ids, size_t *n_id,

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "cli/fail.h"
-#include "cli/sub_command.h"
 #include "commands.h"
 #include "evaluate_run.h"
 
@@ -34,25 +33,54 @@ static int evaluate(const struct evaluate_flags *flags, const char *methods,
     return status;
 }
 
+struct named_methods {
+    const char *list;
+    struct text_list single;
+};
+enum { n_named_option = 3, max_usual = 32 };
+
+/* What may be completed: the names of methods, without settings. */
+static const char *const *list_usual(void) {
+    static const char *usual[max_usual + 2] = {"default"};
+    size_t n = dm_method_count();
+    for (size_t i = 0; i < n && i < max_usual; i++)
+        usual[i + 1] = dm_method_name((dm_method_kind)i);
+    return usual;
+}
+
+static void named_methods_table(struct named_methods *flags, struct option table[n_named_option]) {
+    const char *const *usual = list_usual();
+    *flags = (struct named_methods){.list = NULL};
+    const struct option options[n_named_option] = {
+        {OPTION_TEXTS, "method", &flags->single, "METHOD",
+         .help = "a way of reading; may be repeated. It is a name with settings, which are method "
+                 "flags without their dashes: none, keep-last:base-length=512, "
+                 "decimate:layers=2,3,score=global, or default for the model's decimamba.json. "
+                 "What is not set is as in the model's defaults; keep-last keeps the training "
+                 "length where --trained or decimamba.json says it. Tables and pictures name the "
+                 "base length of every method",
+         .choices = usual},
+        {OPTION_TEXT, "methods", &flags->list, "LIST",
+         .help = "several of them, with blanks or semicolons between (default none, and default "
+                 "where the model has a decimamba.json)",
+         .choices = usual},
+        {.kind = OPTION_END},
+    };
+    memcpy(table, options, sizeof options);
+}
+
 static int run_task(const struct evaluate_task *kind, int n_argument, char **arguments) {
     struct evaluate_flags flags;
+    struct named_methods methods;
     struct option task_options[most_task_option], evaluate_options[n_evaluate_option];
-    struct option model_options[n_model_option];
-    const char *methods = NULL;
-    struct text_list method = {.n = 0};
+    struct option method_options[n_named_option], model_options[n_model_option];
     char name[80];
     snprintf(name, sizeof name, "evaluate %s", kind->name);
+    named_methods_table(&methods, method_options);
     evaluate_flags_table(&flags, evaluate_options);
     flags.kind = kind;
     kind->flags(&flags.task, task_options);
     model_flags_table(&flags.model, model_options);
-    const struct option method_options[] = {
-        {OPTION_TEXT, "methods", &methods, "LIST",
-         .help = "ways of reading to compare, with blanks or semicolons between (default none, and "
-                 "default where the model has a decimamba.json)"},
-        {OPTION_TEXTS, "method", &method, "METHOD", .help = "one of them; may be repeated"},
-        {.kind = OPTION_END},
-    };
     const struct command command = {
         .name = name,
         .operands = kind->operands,
@@ -69,32 +97,36 @@ static int run_task(const struct evaluate_task *kind, int n_argument, char **arg
                                           {0}};
     enum options_result result =
         options_read(&command, groups, n_argument, arguments, &flags.directory);
-    return result == OPTIONS_READ ? evaluate(&flags, methods, &method) : options_status(result);
-}
-
-static int print_help(void) {
-    printf("decimamba evaluate TASK MODEL ...\n\n%s\n\nTasks:\n", evaluate_command.summary);
-    evaluate_tasks_print();
-    printf("\nA METHOD is a name with settings, as method flags without their dashes:\n"
-           "none, keep-last:base-length=512, decimate:layers=2,3,score=global, or default\n"
-           "for the model's decimamba.json. What is not set is as in the model's defaults;\n"
-           "keep-last keeps the training length, where --trained or decimamba.json says it.\n"
-           "'decimamba evaluate TASK --help' shows a task's flags.\n\nExample:\n  %s\n",
-           evaluate_command.example);
-    return flush_output() ? EXIT_SUCCESS : EXIT_FAILURE;
+    return result == OPTIONS_READ ? evaluate(&flags, methods.list, &methods.single)
+                                  : options_status(result);
 }
 
 static int run(int n_argument, char **arguments) {
-    if (sub_command_asks_help(n_argument, arguments))
-        return print_help();
-    const struct evaluate_task *kind = evaluate_task_find("evaluate", n_argument, arguments);
-    return kind ? run_task(kind, n_argument - 1, arguments + 1) : EXIT_FAILURE;
+    struct evaluate_flags flags;
+    struct named_methods methods;
+    struct option method_options[n_named_option], evaluate_options[n_evaluate_option];
+    struct option model_options[n_model_option];
+    const struct evaluate_task *kind;
+    named_methods_table(&methods, method_options);
+    evaluate_flags_table(&flags, evaluate_options);
+    model_flags_table(&flags.model, model_options);
+    const struct option_group groups[] = {{"Methods", method_options},
+                                          {"Evaluation", evaluate_options},
+                                          {"Model", model_options},
+                                          {0}};
+    enum options_result result =
+        evaluate_task_choose(&evaluate_command, groups, n_argument, arguments, &kind);
+    return kind ? run_task(kind, n_argument - 1, arguments + 1) : options_status(result);
 }
 
 const struct command evaluate_command = {
     .name = "evaluate",
     .operands = "TASK MODEL ...",
     .summary = "Measures how well a model does a task on long texts, by ways of reading them.",
+    .notes = "Asks a model the prompts of a task, by each of the named ways of reading, and prints "
+             "tables of what was right: counts with 95% intervals. A prompt depends on the data, "
+             "the seed and its own place alone, so neither the batch nor the number of threads "
+             "changes a table.",
     .example = "decimamba evaluate passkey models/passkey-512 --text data/books/26239.txt",
     .min_operand = 2,
     .max_operand = 2,

@@ -12,13 +12,13 @@ static void documents_flags(struct evaluate_settings *settings,
     settings->n_each = 50;
     const struct option options[] = {
         {OPTION_TEXT, "data", &settings->data, "PATH",
-         .help = "a SQuAD file, or its rows as Hugging Face's datasets have them, or a folder "
-                 "that holds squad/dev-v2.0.json",
+         .help = "a SQuAD file, or its rows as Hugging Face's datasets have them (one a line, or "
+                 "in a list), or a folder that holds squad/dev-v2.0.json",
          .path = true},
         {OPTION_SIZES, "documents", &settings->documents, "LIST",
-         "documents in a prompt, one of which has the answer", .least = 1, .most = 1000},
-        {OPTION_SIZE, "questions", &settings->n_each, "N", "asked for each number of documents",
-         .least = 1, .most = 1e9},
+         .help = "documents in a prompt, one of which has the answer", .least = 1, .most = 1000},
+        {OPTION_SIZE, "questions", &settings->n_each, "N",
+         .help = "asked for each number of documents", .least = 1, .most = 1e9},
         {.kind = OPTION_END},
     };
     memcpy(table, options, sizeof options);
@@ -60,9 +60,8 @@ const struct evaluate_task evaluate_retrieval = {
     .operands = "MODEL --data PATH",
     .summary = "names the one of many documents that answers a question (SQuAD)",
     .by_documents = true,
-    .notes =
-        "A prompt is right when the number of the document is generated, up to any \"|>\" after "
-        "it.",
+    .notes = "The golden document stands at any place. A prompt is right when the number of the "
+             "document is generated, up to any \"|>\" after it.",
     .example = "decimamba evaluate retrieval mamba-130m --data data --documents 10,20,40",
     .flags = documents_flags,
     .make = make_retrieval};
@@ -71,6 +70,7 @@ const struct evaluate_task evaluate_multidoc_qa = {
     .operands = "MODEL --data PATH",
     .summary = "answers a question from one of many documents (SQuAD), scored by F1",
     .by_documents = true,
+    .notes = "The prompts are those of evaluate retrieval; what is asked for is the answer itself.",
     .example = "decimamba evaluate multidoc-qa mamba-130m --data data --documents 10,20,40",
     .flags = documents_flags,
     .make = make_multidoc_qa};

@@ -17,10 +17,11 @@ static void longbench_flags(struct evaluate_settings *settings,
         {OPTION_FLAG, "extended", &settings->extended,
          .help = "LongBench-E: the files NAME_e.jsonl"},
         {OPTION_SIZE, "max-length", &settings->max_length, "N",
-         "cut the middle out of prompts of more tokens, as the official code does; 0: never",
+         .help =
+             "cut the middle out of prompts of more tokens, as the official code does; 0: never",
          .least = 0, .most = 1e15},
         {OPTION_SIZE, "prompts", &settings->n_each, "N",
-         "the first ones of each data set alone; 0: all", .least = 0, .most = 1e9},
+         .help = "the first ones of each data set alone; 0: all", .least = 0, .most = 1e9},
         {.kind = OPTION_END},
     };
     memcpy(table, options, sizeof options);
@@ -49,6 +50,7 @@ const struct evaluate_task evaluate_longbench = {
     .name = "longbench",
     .operands = "MODEL --data FOLDER",
     .summary = "LongBench's English tasks: questions, summaries, few-shot, code",
+    .notes = "The 16 English data sets of LongBench, or the 13 of LongBench-E.",
     .example = "decimamba evaluate longbench mamba-2.8b --data data --max-length 8000",
     .flags = longbench_flags,
     .make = make_longbench};

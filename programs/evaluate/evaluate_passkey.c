@@ -17,22 +17,22 @@ static void passkey_flags(struct evaluate_settings *settings,
     settings->n_depth = 5;
     settings->n_each = 3;
     const struct option options[] = {
-        {OPTION_TEXTS, "text", &settings->texts, "FILE",
-         .help = "the text that hides the key; -: standard input", .path = true},
+        {OPTION_TEXTS, "text", &settings->texts, "FILE", .help = "the text that hides the key",
+         .path = true},
         {OPTION_TEXT, "data", &settings->data, "FOLDER",
          .help = "for official prompts: holds wikitext2/wiki.test.raw and babilong/codes_test.txt",
          .path = true},
         {OPTION_CHOICE, "prompt", &settings->prompt, "KIND",
          .help =
-             "passage: a passage of the text with the key anywhere in it, for models with a "
-             "token per byte; official: as the official DeciMamba code builds it, a key between "
-             "two sentences",
+             "passage: a passage of the text with the key anywhere in it, exactly as long as its "
+             "column says; for models with a token per byte. official: as the official DeciMamba "
+             "code builds it, a context of so many tokens, with the key between two sentences",
          .choices = prompt_choices},
         {OPTION_SIZES, "lengths", &settings->lengths, "LIST",
-         "tokens in a prompt (official: in its context)", .least = 1, .most = 1e15},
-        {OPTION_SIZE, "depths", &settings->n_depth, "N", "places of the key, from 0 to 1",
+         .help = "tokens in a prompt (official: in its context)", .least = 1, .most = 1e15},
+        {OPTION_SIZE, "depths", &settings->n_depth, "N", .help = "places of the key, from 0 to 1",
          .least = 1, .most = 101},
-        {OPTION_SIZE, "keys", &settings->n_each, "N", "prompts for each length and depth",
+        {OPTION_SIZE, "keys", &settings->n_each, "N", .help = "prompts for each length and depth",
          .least = 1, .most = 10000},
         {.kind = OPTION_END},
     };
@@ -118,7 +118,8 @@ const struct evaluate_task evaluate_passkey = {
     .name = "passkey",
     .operands = "MODEL --text FILE",
     .summary = "finds a key hidden at some depth of a long text",
-    .notes = "A prompt is right when greedy generation gives the key.",
+    .notes = "A five-digit key hidden in the text, at several depths and lengths, is asked for at "
+             "its end. A prompt is right when greedy generation gives the key.",
     .example = "decimamba evaluate passkey models/passkey-512 --text data/books/26239.txt \\\n"
                "    --trained 512 --methods 'none decimate:layers=2,score=global'",
     .flags = passkey_flags,

@@ -5,8 +5,8 @@
 
 #include "cli/fail.h"
 #include "cli/file_hash.h"
+#include "cli/menu.h"
 #include "cli/read_tokens.h"
-#include "cli/sub_command.h"
 #include "cli/terminal.h"
 #include "commands.h"
 #include "evaluate_loop.h"
@@ -19,21 +19,23 @@ enum { n_task = sizeof tasks / sizeof *tasks };
 
 /* ---- The tasks ---- */
 
-static const char *task_name_at(size_t i, const void *opaque) {
-    (void)opaque;
-    return tasks[i]->name;
+static struct menu_item task_at(size_t i) {
+    return (struct menu_item){tasks[i]->name, tasks[i]->summary};
 }
 
-const struct evaluate_task *evaluate_task_find(const char *command, int n_argument,
-                                               char **arguments) {
-    const struct sub_commands subs = {command, "task", n_task, task_name_at, NULL};
+enum options_result evaluate_task_choose(const struct command *command,
+                                         const struct option_group *groups, int n_argument,
+                                         char **arguments, const struct evaluate_task **kind) {
+    const struct menu menu = {.command = command,
+                              .what = "task",
+                              .title = "Tasks",
+                              .n = n_task,
+                              .item_at = task_at,
+                              .groups = groups};
     size_t found;
-    return sub_command_find(&subs, n_argument, arguments, &found) ? tasks[found] : NULL;
-}
-
-void evaluate_tasks_print(void) {
-    for (size_t i = 0; i < n_task; i++)
-        printf("  %-12s%s\n", tasks[i]->name, tasks[i]->summary);
+    enum options_result result = menu_choose(&menu, n_argument, arguments, &found);
+    *kind = result == OPTIONS_READ ? tasks[found] : NULL;
+    return result;
 }
 
 /* ---- The flags ---- */
@@ -44,12 +46,19 @@ void evaluate_flags_table(struct evaluate_flags *flags, struct option table[n_ev
         {OPTION_SEED, "seed", &flags->task.seed, "S",
          .help = "the same seed gives the same prompts"},
         {OPTION_SIZE, "trained", &flags->trained, "N",
-         .help = "mark this length as the one that the model was trained on; 0: none"},
-        {OPTION_SIZE, "batch", &flags->batch, "N", "prompts that are read together", .least = 1,
+         .help = "mark this length as the one that the model was trained on; 0: none. It is "
+                 "counted as the columns are, in tokens or documents; of tokens it is also what "
+                 "keep-last keeps without a base length"},
+        {OPTION_SIZE, "batch", &flags->batch, "N",
+         .help = "prompts that are read together; it changes the speed only", .least = 1,
          .most = 1024},
         {OPTION_TEXT, "output", &flags->output, "FOLDER",
-         .help = "write every prompt's outcome, tables and pictures here; the same command goes on "
-                 "where it was stopped",
+         .help = "write there every prompt's outcome (outcomes.jsonl), the tables (table.md, "
+                 "report.json) and, where gnuplot is installed, pictures (PNG and SVG, with the "
+                 "numbers and commands that they are drawn from). The same command goes on where "
+                 "it was stopped; other methods may be added. Outcomes of other prompts, or of "
+                 "another model, are not mixed in. Where gnuplot fails, what it said is printed on "
+                 "standard error, and the command fails once all else is written",
          .path = true},
         {.kind = OPTION_END},
     };

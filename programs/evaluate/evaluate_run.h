@@ -32,11 +32,11 @@ struct evaluate_run {
     struct report report;
 };
 
-/* The task that arguments[1] names, of `decimamba COMMAND TASK ...`; NULL after a fault. */
-const struct evaluate_task *evaluate_task_find(const char *command, int n_argument,
-                                               char **arguments);
-/* A line for each task. */
-void evaluate_tasks_print(void);
+/* The task that arguments[1] names, of `decimamba COMMAND TASK ...`, with `groups` of flags that all of
+ * them take; or prints what is asked for in its place. A fault prints its line. */
+enum options_result evaluate_task_choose(const struct command *command,
+                                         const struct option_group *groups, int n_argument,
+                                         char **arguments, const struct evaluate_task **kind);
 
 /* The training length in tokens, where a flag gives it; else 0. */
 size_t evaluate_trained_length(const struct evaluate_flags *flags);

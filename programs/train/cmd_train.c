@@ -7,11 +7,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/json.h"
 #include "cli/fail.h"
 #include "cli/gnuplot.h"
 #include "cli/model_flags.h"
 #include "cli/options_json.h"
-#include "cli/output_file.h"
 #include "cli/paths.h"
 #include "cli/read_tokens.h"
 #include "commands.h"
@@ -52,29 +52,9 @@ static bool find_last(struct work *work) {
     return fine;
 }
 
-/* The shortest text of the settings from which they can be read again as they are. */
-static char *dump(const json_t *settings) {
-    char *text = json_dumps(settings, JSON_INDENT(2) | JSON_REAL_PRECISION(15));
-    json_t *again = text ? json_loads(text, 0, NULL) : NULL;
-    bool same = again && json_equal(again, settings);
-    json_decref(again);
-    if (same || !text)
-        return text;
-    free(text);
-    return json_dumps(settings, JSON_INDENT(2) | JSON_REAL_PRECISION(17));
-}
-
 static bool write_settings(const json_t *settings, const char *path) {
-    struct output_file file;
-    char *text = dump(settings);
-    bool fine = (text || fail_memory()) && output_open(&file, path);
-    if (fine) {
-        output_write(&file, text, strlen(text));
-        output_write(&file, "\n", 1);
-        fine = output_commit(&file);
-    }
-    free(text);
-    return fine;
+    dm_error error;
+    return !dm_json_write(path, settings, &error) || fail("%s", error.message);
 }
 
 /* Whether `path` is the run file that the user wrote, which is not to be overwritten. */
@@ -333,13 +313,19 @@ const struct command train_command = {
     .name = "train",
     .operands = "[RUN.json]",
     .summary = "Trains a model on texts, or on prompts with their answers.",
-    .notes = "RUN.json is an object whose keys are the flags below with _ for -, as "
-             "{\"learning_rate\": 0.002}; names of files in it are seen from its folder. A flag "
-             "goes before the file.\n"
-             "The output folder receives run.json (the settings), checkpoints with the links last "
-             "and best, metrics.jsonl, events/ for TensorBoard, and at the end loss.png and "
-             "model/. A training that was interrupted, or killed, goes on by the same command, and "
-             "ends as if nothing had happened. docs/training.md says more.",
+    .notes =
+        "RUN.json is an object whose keys are the flags below with _ for -, as {\"learning_rate\": "
+        "0.002}; a flag goes before the file, and names of files in it are seen from its "
+        "folder.\n\nThe output folder receives run.json (the settings), checkpoints (step-N, with "
+        "the links last and best), metrics.jsonl, events/ for TensorBoard, and at the end loss.png "
+        "(by gnuplot) and model/. The same command goes on with a training that was interrupted or "
+        "killed, and ends with the same bits. docs/training.md has recipes."
+        "{\"learning_rate\": 0.002}; names of files in it are seen from its folder. A flag "
+        "goes before the file.\n"
+        "The output folder receives run.json (the settings), checkpoints with the links last "
+        "and best, metrics.jsonl, events/ for TensorBoard, and at the end loss.png and "
+        "model/. A training that was interrupted, or killed, goes on by the same command, and "
+        "ends as if nothing had happened. docs/training.md says more.",
     .example = "decimamba train run.json\n"
                "decimamba train --config config.json --text books/ --output out \\\n"
                "    --learning-rate 2e-3 --length 512 --steps 2000",

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "cli/model_flags.h"
+
 static const char *const task_names[] = {"none", "passkey", "retrieval", NULL};
 static const char *const loss_names[] = {"completion", "all", "last", NULL};
 static const char *const average_names[] = {"labels", "sequences", NULL};
@@ -14,45 +16,52 @@ static const double whole = 9007199254740992.0; /* beyond it not every number is
 
 static void model_options(struct train_settings *s, struct option *table) {
     const struct option options[] = {
-        {OPTION_TEXT, "model", &s->model, "DIR", "the checkpoint to start from", .path = true},
-        {OPTION_TEXT, "config", &s->config, "FILE",
-         "or start from random weights of the shape in this config.json", .path = true},
-        {OPTION_TEXT, "settings", &s->settings, "FILE",
-         "a decimamba.json from which --score global takes its channels, in place of the model's",
+        {OPTION_TEXT, "model", &s->model, "DIR", .help = "the checkpoint to start from",
          .path = true},
-        {OPTION_SIZE, "seed", &s->seed, "S", "of random weights, and of every draw of data",
+        {OPTION_TEXT, "config", &s->config, "FILE",
+         .help = "or start from random weights of the shape in this config.json", .path = true},
+        {OPTION_TEXT, "settings", &s->settings, "FILE",
+         .help = "a decimamba.json from which --score global takes its channels, in place of the "
+                 "model's own; a training that goes on keeps those it began with",
+         .path = true},
+        {OPTION_SIZE, "seed", &s->seed, "S", .help = "of random weights, and of every draw of data",
          .most = whole},
         {OPTION_TEXT, "output", &s->output, "DIR",
-         "where everything is written; a training that is there goes on", .path = true},
+         .help = "the folder to write; a training that is there goes on", .path = true},
         {OPTION_TEXT, "tokenizer", &s->tokenizer, "PATH",
-         "a tokenizer.json, or a directory with one; copied to every checkpoint (default the "
-         "model's, or the one beside the config.json)",
+         .help = "a tokenizer.json, or a directory with one, of which every checkpoint gets a copy "
+                 "(default the model's, or the one beside the config.json)",
          .path = true},
         {OPTION_TEXTS, "text", &s->text, "PATH",
-         "text to learn, or to hide keys in: a file, or a folder for all its .txt files; may be "
-         "repeated",
+         .help = "text to learn, or to hide keys in: a file, or a folder for all its .txt files; "
+                 "may be "
+                 "repeated",
          .path = true},
         {OPTION_TEXTS, "jsonl", &s->jsonl, "PATH",
-         "lines of {\"text\": ...} or {\"prompt\": ..., \"completion\": ...}, whose other keys are "
-         "passed over: a file, or a folder for all its .jsonl files; may be repeated",
+         .help = "lines of {\"text\": ...} or {\"prompt\": ..., \"completion\": ...}, whose other "
+                 "keys are "
+                 "passed over: a file, or a folder for all its .jsonl files; may be repeated",
          .path = true},
         {OPTION_CHOICE, "task", &s->task, "TASK",
-         "passkey: prompts with a hidden key, made of the text as evaluate passkey makes them; "
-         "retrieval: which document answers the question, made of --squad as evaluate retrieval "
-         "makes them; none: what --text and --jsonl hold, as it is",
+         .help =
+             "passkey: prompts with a hidden key, made of the text as evaluate passkey makes them; "
+             "retrieval: which document answers the question, made of --squad as evaluate "
+             "retrieval "
+             "makes them; none: what --text and --jsonl hold, as it is",
          .choices = task_names},
         {OPTION_TEXT, "squad", &s->squad, "FILE",
-         "questions about paragraphs for --task retrieval, in SQuAD's format, or its rows as "
-         "Hugging Face's datasets have them, one a line or in a list",
+         .help =
+             "questions about paragraphs for --task retrieval, in SQuAD's format, or its rows as "
+             "Hugging Face's datasets have them, one a line or in a list",
          .path = true},
         {OPTION_TEXTS, "held-out-text", &s->held_out_text, "PATH",
-         "the same of text that is not trained on: its loss says which checkpoint is best",
+         .help = "the same of text that is not trained on: its loss says which checkpoint is best",
          .path = true},
-        {OPTION_TEXTS, "held-out-jsonl", &s->held_out_jsonl, "PATH", "the same of lines",
+        {OPTION_TEXTS, "held-out-jsonl", &s->held_out_jsonl, "PATH", .help = "the same of lines",
          .path = true},
-        {OPTION_TEXT, "held-out-squad", &s->held_out_squad, "FILE", "the same of questions",
+        {OPTION_TEXT, "held-out-squad", &s->held_out_squad, "FILE", .help = "the same of questions",
          .path = true},
-        {OPTION_SIZE, "held-out", &s->held_out, "N", "sequences of them that are looked at",
+        {OPTION_SIZE, "held-out", &s->held_out, "N", .help = "sequences of them that are looked at",
          .least = 1, .most = 1e9},
         {.kind = OPTION_END},
     };
@@ -61,48 +70,55 @@ static void model_options(struct train_settings *s, struct option *table) {
 
 static void sequence_options(struct train_settings *s, struct option *table) {
     const struct option options[] = {
-        {OPTION_SIZE, "length", &s->length, "N", "most tokens in a sequence", .least = 2,
+        {OPTION_SIZE, "length", &s->length, "N", .help = "most tokens in a sequence", .least = 2,
          .most = 1e9},
         {OPTION_SIZE, "length-start", &s->length_start, "N",
-         "begin with sequences so short; their length grows in a straight line", .least = 2,
+         .help = "begin with sequences so short; their length grows in a straight line", .least = 2,
          .most = 1e9, .given = &s->length_start_given},
-        {OPTION_REAL, "length-over", &s->length_over, "X", "over this share of the steps",
-         .most = 1},
+        {OPTION_REAL, "length-over", &s->length_over, "X",
+         .help = "over this share of the steps --length-start grows to --length", .most = 1},
         {OPTION_SIZE, "shortest", &s->shortest, "N",
-         "pass-key prompts of so many tokens and more (default all as long as can be)", .least = 2,
-         .most = 1e9, .given = &s->shortest_given},
+         .help = "pass-key prompts of so many tokens and more (default all as long as can be)",
+         .least = 2, .most = 1e9, .given = &s->shortest_given},
         {OPTION_SIZE, "documents", &s->documents, "N",
-         "documents in a prompt of --task retrieval (default 12); fewer where it would be longer "
-         "than --length",
+         .help = "documents in a prompt of --task retrieval (default 12); fewer where it would be "
+                 "longer "
+                 "than --length",
          .least = 1, .most = 1000, .given = &s->documents_given},
         {OPTION_SIZE, "documents-start", &s->documents_start, "N",
-         "begin with so few; their number grows in a straight line", .least = 1, .most = 1000,
-         .given = &s->documents_start_given},
+         .help = "begin with so few; their number grows in a straight line", .least = 1,
+         .most = 1000, .given = &s->documents_start_given},
         {OPTION_REAL, "documents-over", &s->documents_over, "X",
-         "over this share of the steps (default 1)", .most = 1, .given = &s->documents_over_given},
-        {OPTION_SIZE, "batch-tokens", &s->batch_tokens, "N", "most tokens in a batch", .least = 2,
-         .most = 1e9},
-        {OPTION_SIZE, "accumulate", &s->accumulate, "N", "batches in a step", .least = 1,
+         .help = "over this share of the steps --documents-start grows to --documents (default 1)",
+         .most = 1, .given = &s->documents_over_given},
+        {OPTION_SIZE, "batch-tokens", &s->batch_tokens, "N", .help = "most tokens in a batch",
+         .least = 2, .most = 1e9},
+        {OPTION_SIZE, "accumulate", &s->accumulate, "N", .help = "batches in a step", .least = 1,
          .most = 1e6},
         {OPTION_CHOICE, "loss", &s->loss, "WHAT",
-         "labels: completion (of lines with a prompt; of text, all), all tokens, or the last "
-         "--labels of each sequence",
+         .help =
+             "labels: completion (of lines with a prompt; of text, all), all tokens, or the last "
+             "--labels of each sequence",
          .choices = loss_names, .given = &s->loss_given},
-        {OPTION_SIZE, "labels", &s->labels, "N", "with --loss last: so many tokens (default 1)",
-         .least = 1, .most = 1e9, .given = &s->labels_given},
+        {OPTION_SIZE, "labels", &s->labels, "N",
+         .help = "with --loss last: so many tokens (default 1)", .least = 1, .most = 1e9,
+         .given = &s->labels_given},
         {OPTION_REAL, "text-weight", &s->text_weight, "X",
-         "what a token that is no label counts in the loss (default 0; pass-key prompts 0.2)",
+         .help =
+             "what a token that is no label counts in the loss (default 0; pass-key prompts 0.2)",
          .most = 1e6, .given = &s->text_weight_given},
         {OPTION_REAL, "mention-weight", &s->mention_weight, "X",
-         "what the second mention of the key counts", .most = 1e6},
+         .help = "what the second mention of the key counts", .most = 1e6},
         {OPTION_CHOICE, "average", &s->average, "WHAT",
-         "the loss is the mean over all labels of a step, or over its sequences' means, as in the "
-         "official code (default labels; with --chunks sequences)",
+         .help = "the loss is the mean over all labels of a step, or over its sequences' means, as "
+                 "in the official code (default labels, and with --chunks sequences)",
          .choices = average_names, .given = &s->average_given},
         {OPTION_SIZE, "chunks", &s->chunks, "N",
-         "the official deci_num_chunks: read each window of text N times, the first 1/N, 2/N, ... "
-         "of it, with the loss on what is new but for its first token, all of which is kept "
-         "(default: read it once, and let decimation drop of it)",
+         .help =
+             "the official deci_num_chunks: read each window of text N times, the first 1/N, 2/N, "
+             "... "
+             "of it, with the loss on what is new but for its first token, all of which is kept "
+             "(default: read it once, and let decimation drop of it)",
          .least = 1, .most = 1000, .given = &s->chunks_given},
         {.kind = OPTION_END},
     };
@@ -111,34 +127,44 @@ static void sequence_options(struct train_settings *s, struct option *table) {
 
 static void step_options(struct train_settings *s, struct option *table) {
     const struct option options[] = {
-        {OPTION_SIZE, "steps", &s->steps, "N", "steps of AdamW", .least = 1, .most = 99999999},
-        {OPTION_REAL, "learning-rate", &s->learning_rate, "X", "the highest", .most = 1e3},
+        {OPTION_SIZE, "steps", &s->steps, "N", .help = "steps of AdamW", .least = 1,
+         .most = 99999999},
+        {OPTION_REAL, "learning-rate", &s->learning_rate, "X", .help = "the highest rate",
+         .most = 1e3},
         {OPTION_CHOICE, "schedule", &s->schedule, "NAME",
-         "of the learning rate: constant, or down until the last step, as a cosine or linear",
+         .help = "of the learning rate: constant, or down to the last step, as a cosine or linear",
          .choices = schedule_names},
-        {OPTION_SIZE, "warmup", &s->warmup, "N", "steps in which it rises from 0", .most = 1e9},
-        {OPTION_REAL, "final-rate", &s->final_rate, "X", "share of it at the last step", .most = 1},
-        {OPTION_REAL, "beta1", &s->beta1, "X", "decay of the mean gradient", .most = 0.9999999},
-        {OPTION_REAL, "beta2", &s->beta2, "X", "decay of the mean square", .most = 0.9999999},
-        {OPTION_REAL, "epsilon", &s->epsilon, "X", "added to the root of the mean square",
+        {OPTION_SIZE, "warmup", &s->warmup, "N", .help = "steps in which the rate rises from 0",
+         .most = 1e9},
+        {OPTION_REAL, "final-rate", &s->final_rate, "X",
+         .help = "share of the rate at the last step, where it falls", .most = 1},
+        {OPTION_REAL, "beta1", &s->beta1, "X", .help = "decay of the mean gradient",
+         .most = 0.9999999},
+        {OPTION_REAL, "beta2", &s->beta2, "X", .help = "decay of the mean square",
+         .most = 0.9999999},
+        {OPTION_REAL, "epsilon", &s->epsilon, "X", .help = "added to the root of the mean square",
          .least = 1e-30, .most = 1},
         {OPTION_REAL, "weight-decay", &s->weight_decay, "X",
-         "share of the learning rate by which "
-         "weights shrink",
+         .help = "share of the learning rate by which "
+                 "weights shrink",
          .most = 1e3},
         {OPTION_CHOICE, "decay", &s->decay, "WHAT",
-         "what shrinks: all parameters, as in the official code, or matrices only",
+         .help = "what shrinks: all parameters, as in the official code, or matrices only",
          .choices = decay_names},
-        {OPTION_REAL, "clip", &s->clip, "X", "largest norm of the gradient; 0: any", .most = 1e30},
+        {OPTION_REAL, "clip", &s->clip, "X", .help = "largest norm of the gradient; 0: any",
+         .most = 1e30},
         {OPTION_CHOICE, "dtype", &s->dtype, "TYPE",
-         "of the large matrix products: f32 or bf16; all else is f32", .choices = dtype_names},
+         .help = "of the large matrix products: f32 or bf16; all else is f32",
+         .choices = dtype_names},
         {OPTION_TEXTS, "freeze", &s->freeze, "PATTERN",
          .help = "leave parameters of such names as they are, as 'backbone.layers.0.*'; may be "
                  "repeated"},
         {OPTION_SIZE, "lora-rank", &s->lora_rank, "N",
-         "train only a product of so low a rank beside each in_proj and out_proj; 0: everything",
+         .help = "train only a product of so low a rank beside each in_proj and out_proj; 0: "
+                 "everything",
          .most = 1e6},
-        {OPTION_REAL, "lora-alpha", &s->lora_alpha, "X", "it counts alpha / rank", .most = 1e9},
+        {OPTION_REAL, "lora-alpha", &s->lora_alpha, "X",
+         .help = "the product of --lora-rank counts alpha / rank", .most = 1e9},
         {.kind = OPTION_END},
     };
     memcpy(table, options, sizeof options);
@@ -147,12 +173,13 @@ static void step_options(struct train_settings *s, struct option *table) {
 static void share_options(struct train_settings *s, struct option *table) {
     const struct option options[] = {
         {OPTION_REAL, "kept-share", &s->kept_share, "X",
-         "the base length as a share of the longest sequence", .least = 1e-9, .most = 1,
+         .help = "the base length as a share of the longest sequence", .least = 1e-9, .most = 1,
          .given = &s->kept_share_given},
         {OPTION_REAL, "kept-share-start", &s->kept_share_start, "X",
-         "begin with this share; it goes to --kept-share in a straight line", .least = 1e-9,
+         .help = "begin with this share; it goes to --kept-share in a straight line", .least = 1e-9,
          .most = 1, .given = &s->kept_share_start_given},
-        {OPTION_REAL, "kept-share-over", &s->kept_share_over, "X", "over this share of the steps",
+        {OPTION_REAL, "kept-share-over", &s->kept_share_over, "X",
+         .help = "over this share of the steps --kept-share-start comes to --kept-share",
          .most = 1},
         {.kind = OPTION_END},
     };
@@ -162,26 +189,33 @@ static void share_options(struct train_settings *s, struct option *table) {
 static void run_options(struct train_settings *s, struct option *table) {
     const struct option options[] = {
         {OPTION_SIZE, "threads", &s->n_thread, "N",
-         "threads to use; 0: as many processors as the process may run on, or has a CPU quota for",
+         .help = "threads to use; 0: as many processors as the process may run on, or, where its "
+                 "control group (a container) has a CPU quota, as many as that pays for. Results "
+                 "do not depend on it",
          .most = 1024},
         {OPTION_TEXT, "cpu", &s->cpu, "NAME",
-         .help = "instruction set: reference, avx2 or avx512 (default the best there is)"},
+         .help =
+             "instruction set: reference, avx2 or avx512 (default the best that the processor has)",
+         .choices = cpu_names},
         {OPTION_FLAG, "recompute", &s->recompute,
          .help = "compute activations again instead of keeping them: less memory, a third more "
                  "work"},
         {OPTION_SIZE, "evaluate-every", &s->evaluate_every, "N",
-         "steps from one look at the held-out data to the next", .least = 1, .most = 1e9},
-        {OPTION_SIZE, "save-every", &s->save_every, "N", "steps from checkpoint to checkpoint",
-         .least = 1, .most = 1e9},
-        {OPTION_SIZE, "keep", &s->keep, "N", "so many checkpoints stay, and the best one",
+         .help = "steps from one look at the held-out data to the next", .least = 1, .most = 1e9},
+        {OPTION_SIZE, "save-every", &s->save_every, "N",
+         .help = "steps from checkpoint to checkpoint", .least = 1, .most = 1e9},
+        {OPTION_SIZE, "keep", &s->keep, "N", .help = "so many checkpoints stay, and the best one",
          .least = 1, .most = 1e9},
         {OPTION_SIZE, "patience", &s->patience, "N",
-         "end when so many looks in a row were no better than the best; 0: never", .most = 1e9},
+         .help = "end when so many looks in a row were no better than the best; 0: never",
+         .most = 1e9},
         {OPTION_CHOICE, "on-nan", &s->on_nan, "WHAT",
-         "when the loss or the gradient is not finite, or too large: stop, or skip the step's data",
+         .help = "when the loss or the gradient is not finite, or too large: stop, or skip the "
+                 "step's data",
          .choices = on_nan_names},
         {OPTION_REAL, "spike", &s->spike, "X",
-         "a gradient norm over X times its running mean is too large; 0: none is", .most = 1e30},
+         .help = "a gradient norm over X times its running mean is too large; 0: none is",
+         .most = 1e30},
         {.kind = OPTION_END},
     };
     memcpy(table, options, sizeof options);

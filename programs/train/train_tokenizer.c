@@ -3,25 +3,25 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
+#include "base/memory.h"
+#include "base/path.h"
 #include "cli/fail.h"
 #include "cli/paths.h"
 
-/* The folder of the model, or of the config, that the training starts from; allocated. */
+/* The folder of the model, or of the config, that the training starts from; of dm_memory_text. */
 static char *start_folder(const struct train_settings *settings) {
-    return settings->model ? strdup(settings->model) : path_folder(settings->config);
+    return settings->model ? dm_memory_text(settings->model) : dm_path_folder(settings->config);
 }
 
 char *train_tokenizer_path(const struct train_settings *settings) {
-    struct stat status;
     if (settings->tokenizer)
-        return stat(settings->tokenizer, &status) == 0 && S_ISDIR(status.st_mode)
+        return dm_path_is_folder(settings->tokenizer)
                    ? path_join(settings->tokenizer, "tokenizer.json")
                    : strdup(settings->tokenizer);
     char *folder = start_folder(settings);
     char *path = folder ? path_join(folder, "tokenizer.json") : NULL;
-    free(folder);
+    dm_memory_free(folder);
     return path;
 }
 
@@ -35,7 +35,7 @@ static bool find_stop(const dm_tokenizer *tokenizer, const struct train_settings
     bool fine = (folder || fail_memory()) &&
                 (dm_checkpoint_stop_tokens(folder, tokenizer, &ids, &n_id, &error) == DM_OK ||
                  fail("%s", error.message));
-    free(folder);
+    dm_memory_free(folder);
     if (!fine)
         return false;
     *stops = false;

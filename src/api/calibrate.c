@@ -2,8 +2,8 @@
 #include <math.h>
 
 #include "api/options.h"
-#include "base/mapped_file.h"
 #include "base/memory.h"
+#include "base/path.h"
 #include "methods/method.h"
 #include "model/language_model.h"
 

@@ -106,6 +106,23 @@ dm_status dm_model_default_method(const dm_model *model, dm_method_options *meth
     return status;
 }
 
+dm_status dm_model_global_channels(const dm_model *model, size_t layer, const uint32_t **channels,
+                                   size_t *n_channel, dm_error *error) {
+    if (!model || !channels || !n_channel)
+        return dm_fail(error, DM_ERROR_ARGUMENT,
+                       "dm_model_global_channels: model, channels and n_channel are needed");
+    if (layer >= model->network.config.n_layer)
+        return dm_fail(error, DM_ERROR_ARGUMENT,
+                       "dm_model_global_channels: layer %zu: the model has %zu", layer,
+                       model->network.config.n_layer);
+    const struct dm_layer_channels none = {0};
+    const struct dm_layer_channels *found =
+        model->calibration ? &model->calibration->layers[layer] : &none;
+    *channels = found->channels;
+    *n_channel = found->n_channel;
+    return DM_OK;
+}
+
 dm_status dm_checkpoint_convert(const char *input, const char *output, dm_dtype dtype,
                                 dm_error *error) {
     if (!input || !output)

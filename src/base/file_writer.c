@@ -1,67 +1,54 @@
 #include "base/file_writer.h"
 
 #include <errno.h>
-#include <limits.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/memory.h"
+#include "base/path.h"
 
-enum { buffer_size = 1 << 16, most_links = 40 /* as Linux follows */ };
+enum { buffer_size = 1 << 16 };
 
-/* A device or a pipe would be replaced by the rename, not written to. */
-static bool is_special(const char *path) {
-    struct stat status;
-    return stat(path, &status) == 0 && !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode);
+static dm_status cannot_open(const char *path, int fault, dm_error *error) {
+    return fault == ENOMEM
+               ? dm_fail_memory(error, "a file's name")
+               : dm_fail(error, DM_ERROR_IO, "%s: cannot write: %s", path, strerror(fault));
 }
 
-/* The name that a link at `path`, which readlink gave, stands for. NULL: memory is short. */
-static char *beside(const char *path, const char *link) {
-    const char *slash = link[0] == '/' ? NULL : strrchr(path, '/');
-    size_t n_folder = slash ? (size_t)(slash - path) + 1 : 0, n_link = strlen(link);
-    char *name = dm_memory_array(n_folder + n_link + 1, 1);
-    if (!name)
-        return NULL;
-    memcpy(name, path, n_folder);
-    memcpy(name + n_folder, link, n_link + 1);
-    return name;
+static dm_status open_special(struct dm_file_writer *writer, const char *path, dm_error *error) {
+    writer->path = dm_memory_text(path);
+    if (!writer->path)
+        return cannot_open(path, ENOMEM, error);
+    writer->temporary.descriptor = open(path, O_WRONLY | O_CLOEXEC);
+    return writer->temporary.descriptor < 0 ? cannot_open(path, errno, error) : DM_OK;
 }
 
-/* Where symbolic links at `path` lead, be something there or not: the rename is to replace that, not
- * the link. `*target` is allocated. */
-static dm_status follow_links(const char *path, char **target, dm_error *error) {
-    char link[PATH_MAX], *at = dm_memory_text(path);
-    for (int i = 0; at && i < most_links; i++) {
-        ssize_t n = readlink(at, link, sizeof link - 1);
-        if (n < 0) {
-            *target = at;
-            return DM_OK;
-        }
-        link[n] = 0;
-        char *next = beside(at, link);
-        dm_memory_free(at);
-        at = next;
-    }
-    if (!at)
-        return dm_fail_memory(error, "a file's name");
-    dm_memory_free(at);
-    return dm_fail(error, DM_ERROR_IO, "%s: cannot write: %s", path, strerror(ELOOP));
+/* The rename is to replace what links lead to, not the link. */
+static dm_status open_temporary(struct dm_file_writer *writer, const char *path, dm_error *error) {
+    if (!(writer->path = dm_path_target(path)))
+        return cannot_open(path, errno, error);
+    return dm_temporary_make(&writer->temporary, writer->path, false, error);
+}
+
+dm_status dm_file_writer_open_any(struct dm_file_writer *writer, const char *path,
+                                  dm_error *error) {
+    *writer = (struct dm_file_writer){.temporary.descriptor = -1};
+    writer->buffer = dm_memory_array(buffer_size, 1);
+    dm_status status = !writer->buffer            ? dm_fail_memory(error, "a file's buffer")
+                       : dm_path_is_special(path) ? open_special(writer, path, error)
+                                                  : open_temporary(writer, path, error);
+    if (status)
+        dm_file_writer_abort(writer);
+    return status;
 }
 
 dm_status dm_file_writer_open(struct dm_file_writer *writer, const char *path, dm_error *error) {
     *writer = (struct dm_file_writer){.temporary.descriptor = -1};
-    if (is_special(path))
+    if (dm_path_is_special(path))
         return dm_fail(error, DM_ERROR_IO, "%s: cannot write: not a regular file", path);
-    dm_status status = follow_links(path, &writer->path, error);
-    if (!status && !(writer->buffer = dm_memory_array(buffer_size, 1)))
-        status = dm_fail_memory(error, "a file's buffer");
-    if (!status)
-        status = dm_temporary_make(&writer->temporary, writer->path, false, error);
-    if (status)
-        dm_file_writer_abort(writer);
-    return status;
+    return dm_file_writer_open_any(writer, path, error);
 }
 
 static dm_status cannot_write(const struct dm_file_writer *writer, int fault, dm_error *error) {
@@ -108,7 +95,8 @@ dm_status dm_file_writer_commit(struct dm_file_writer *writer, dm_error *error) 
     dm_status status = flush(writer, error);
     if (!status && fsync(writer->temporary.descriptor) && errno != EINVAL)
         status = cannot_write(writer, errno, error);
-    int fault = status ? 0 : dm_temporary_rename(&writer->temporary, writer->path);
+    bool renamed = !status && writer->temporary.name;
+    int fault = renamed ? dm_temporary_rename(&writer->temporary, writer->path) : 0;
     if (fault)
         status = cannot_write(writer, fault, error);
     dm_file_writer_abort(writer);

@@ -7,13 +7,16 @@
 #include "base/temporary.h"
 
 struct dm_file_writer {
-    char *path; /* beyond any symbolic links */
-    struct dm_temporary temporary;
+    char *path;                    /* beyond any symbolic links */
+    struct dm_temporary temporary; /* without a name: `path` itself is being written */
     size_t n_buffered;
     unsigned char *buffer;
 };
 
 dm_status dm_file_writer_open(struct dm_file_writer *writer, const char *path, dm_error *error);
+/* The same of what may be a device or a pipe: that is not replaced but written to as it is, and what was
+ * written stays. */
+dm_status dm_file_writer_open_any(struct dm_file_writer *writer, const char *path, dm_error *error);
 dm_status dm_file_writer_write(struct dm_file_writer *writer, const void *bytes, size_t n_byte,
                                dm_error *error);
 /* Flushes, syncs and renames: of two that write the same path, the one that ends last stays.

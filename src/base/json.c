@@ -8,6 +8,7 @@
 #include "base/file_writer.h"
 #include "base/mapped_file.h"
 #include "base/memory.h"
+#include "base/path.h"
 
 enum { max_json = 1 << 30 };
 

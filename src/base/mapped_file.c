@@ -100,20 +100,3 @@ void dm_mapped_file_close(struct dm_mapped_file *file) {
     dm_memory_free(file->path);
     *file = (struct dm_mapped_file){0};
 }
-
-char *dm_path_join(const char *directory, const char *name) {
-    size_t n_directory = strlen(directory), n_name = strlen(name);
-    while (n_directory > 1 && directory[n_directory - 1] == '/')
-        n_directory--;
-    char *path = dm_memory_array(n_directory + n_name + 2, 1);
-    if (!path)
-        return NULL;
-    memcpy(path, directory, n_directory + 1);
-    path[n_directory] = '/';
-    memcpy(path + n_directory + 1, name, n_name + 1);
-    return path;
-}
-
-int dm_path_exists(const char *path) {
-    return access(path, F_OK) == 0;
-}

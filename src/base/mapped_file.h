@@ -27,8 +27,4 @@ dm_status dm_mapped_file_check(const struct dm_mapped_file *file, dm_error *erro
 void dm_mapped_file_forget_pages(const struct dm_mapped_file *file);
 void dm_mapped_file_close(struct dm_mapped_file *file); /* a zeroed struct is fine */
 
-/* directory + "/" + name, allocated; NULL when memory is short. */
-char *dm_path_join(const char *directory, const char *name);
-int dm_path_exists(const char *path);
-
 #endif

@@ -1,17 +1,9 @@
 #include "base/model_folder.h"
 
-#include <string.h>
-#include <sys/stat.h>
-
-#include "base/mapped_file.h"
 #include "base/memory.h"
+#include "base/path.h"
 
 static const char config_name[] = "adapter_config.json";
-
-static bool is_folder(const char *path) {
-    struct stat found;
-    return stat(path, &found) == 0 && S_ISDIR(found.st_mode);
-}
 
 /* As PEFT reads it: a path from the working directory (or a model on a hub, which is none here). */
 static dm_status find_base(const json_t *config, const char *path, const char **base,
@@ -25,7 +17,7 @@ static dm_status find_base(const json_t *config, const char *path, const char **
     if (!*base)
         return dm_fail(error, DM_ERROR_FORMAT,
                        "%s: a PEFT adapter whose \"base_model_name_or_path\" is not given", path);
-    if (!is_folder(*base))
+    if (!dm_path_is_folder(*base))
         return dm_fail(error, DM_ERROR_IO,
                        "%s: a PEFT adapter of %s, which is no folder here: put the path of its "
                        "model's folder in \"base_model_name_or_path\"",
@@ -87,20 +79,11 @@ dm_status dm_model_json(const char *directory, const char *name, json_t **object
     return status;
 }
 
-/* Up to its last slash, which stays where it is the root's. */
-static char *folder_of(const char *path) {
-    const char *slash = strrchr(path, '/');
-    char *folder = dm_memory_text(slash ? path : ".");
-    if (folder && slash)
-        folder[slash == path ? 1 : slash - path] = 0;
-    return folder;
-}
-
 dm_status dm_model_place(const char *path, const char *name, char **folder, char **file,
                          dm_error *error) {
-    bool inside = is_folder(path);
+    bool inside = dm_path_is_folder(path);
     *file = NULL;
-    *folder = inside ? dm_memory_text(path) : folder_of(path);
+    *folder = inside ? dm_memory_text(path) : dm_path_folder(path);
     dm_status status = *folder ? DM_OK : dm_fail_memory(error, path);
     if (!status && inside)
         status = dm_model_file(path, name, file, error);

@@ -18,7 +18,7 @@ void dm_warning_set(dm_warning tell, void *user); /* dm_set_warning of decimamba
 
 /* The line for a failed allocation for `what`. */
 static inline dm_status dm_fail_memory(dm_error *error, const char *what) {
-    return dm_fail(error, DM_ERROR_MEMORY, "not enough memory for %s", what);
+    return dm_fail(error, DM_ERROR_MEMORY, "memory is short for %s", what);
 }
 
 #endif

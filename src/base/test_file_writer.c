@@ -1,5 +1,6 @@
 #include "test_support.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -8,6 +9,7 @@
 #include "base/file_writer.h"
 #include "base/mapped_file.h"
 #include "base/memory.h"
+#include "base/path.h"
 
 static const char *inside(const char *name) {
     return test_join(test_directory, name);
@@ -114,6 +116,27 @@ static void names_the_file_that_fails(void **state) {
     expect_failure("/dev/null", "not a regular file");
 }
 
+/* A pipe is written to as it is, where the caller takes one. */
+static void writes_into_a_pipe(void **state) {
+    (void)state;
+    struct dm_file_writer writer;
+    char got[8] = "";
+    assert_int_equal(mkfifo(inside("pipe"), 0600), 0);
+    int pipe = open(inside("pipe"), O_RDWR); /* so that neither end waits */
+    assert_int_equal(dm_file_writer_open_any(&writer, inside("pipe"), NULL), DM_OK);
+    assert_int_equal(dm_file_writer_write(&writer, "text", 4, NULL), DM_OK);
+    assert_int_equal(dm_file_writer_commit(&writer, NULL), DM_OK);
+    assert_int_equal(read(pipe, got, sizeof got), 4);
+    assert_string_equal(got, "text");
+    close(pipe);
+    assert_int_equal(test_count_entries(test_directory), 1);
+    dm_error error;
+    assert_int_equal(dm_file_writer_open_any(&writer, "/dev/full", &error), DM_OK);
+    assert_int_equal(dm_file_writer_write(&writer, "text", 4, &error), DM_OK);
+    assert_int_equal(dm_file_writer_commit(&writer, &error), DM_ERROR_IO);
+    test_expect_error(&error, DM_ERROR_IO, "/dev/full: cannot write: No space left");
+}
+
 static void survives_a_full_disk(void **state) {
     dm_error error = {0};
     assert_int_equal(dm_file_write(inside("file"), "old", 3, NULL), DM_OK);
@@ -172,8 +195,9 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(replaces_a_file_whole),     TEST(abort_leaves_nothing),
         TEST(keeps_the_order_of_pieces), TEST(names_the_file_that_fails),
-        TEST(survives_a_full_disk),      TEST(survives_short_memory),
-        TEST(maps_only_files),           TEST(writes_what_links_lead_to),
+        TEST(writes_into_a_pipe),        TEST(survives_a_full_disk),
+        TEST(survives_short_memory),     TEST(maps_only_files),
+        TEST(writes_what_links_lead_to),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 #include "base/file_writer.h"
-#include "base/mapped_file.h"
 #include "base/memory.h"
+#include "base/path.h"
 
 static const char *inside(const char *name) {
     return test_join(test_directory, name);

@@ -6,6 +6,7 @@
 
 #include "base/memory.h"
 #include "base/model_folder.h"
+#include "base/path.h"
 
 /* ---- Its config ---- */
 

@@ -9,6 +9,7 @@
 #include "base/finite.h"
 #include "base/half.h"
 #include "base/memory.h"
+#include "base/path.h"
 #include "checkpoint/adapter.h"
 #include "checkpoint/config_file.h"
 

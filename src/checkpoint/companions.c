@@ -3,6 +3,7 @@
 #include "base/file_writer.h"
 #include "base/memory.h"
 #include "base/model_folder.h"
+#include "base/path.h"
 
 /* The tokenizer's files that transformers and llama.cpp read; then what is not the tokenizer's. */
 enum { tokenizer_json, generation_config = DM_N_COMPANION - 1 };

@@ -3,6 +3,7 @@
 #include "base/mapped_file.h"
 #include "base/memory.h"
 #include "base/model_folder.h"
+#include "base/path.h"
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/companions.h"
 #include "checkpoint/model_writer.h"

@@ -4,6 +4,7 @@
 
 #include "base/half.h"
 #include "base/memory.h"
+#include "base/path.h"
 #include "checkpoint/config_file.h"
 #include "checkpoint/safetensors.h"
 

@@ -6,6 +6,7 @@
 
 #include "base/half.h"
 #include "base/memory.h"
+#include "base/path.h"
 
 /* A tensor's name without wrappers. */
 static const char *skip_wrappers(const char *name) {

@@ -3,9 +3,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/mapped_file.h"
 #include "base/memory.h"
 #include "base/model_folder.h"
+#include "base/path.h"
 #include "checkpoint/checkpoint.h"
 #include "gguf/gguf_tensors.h"
 #include "gguf/gguf_vocabulary.h"

@@ -6,6 +6,7 @@
 #include "base/mapped_file.h"
 #include "base/memory.h"
 #include "base/model_folder.h"
+#include "base/path.h"
 #include "checkpoint/stop_tokens.h"
 
 /* The files that name special tokens; NULL: not there. */

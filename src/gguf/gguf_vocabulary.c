@@ -3,9 +3,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/mapped_file.h"
 #include "base/memory.h"
 #include "base/model_folder.h"
+#include "base/path.h"
 #include "gguf/gguf_specials.h"
 
 enum { type_normal = 1, type_control = 3, type_user_defined = 4, type_unused = 5 };

@@ -8,9 +8,9 @@
 #include <string.h>
 
 #include "base/json.h"
-#include "base/mapped_file.h"
 #include "base/memory.h"
 #include "base/model_folder.h"
+#include "base/path.h"
 #include "methods/method.h"
 
 enum { version = 1 };

@@ -1,15 +1,11 @@
+#include "text/load_added.h"
 #include "base/memory.h"
-#include "text/loading.h"
 #include "text/normalize.h"
 
 enum {
     longest_added_token = 1024, /* a longer one would make the search for it slow on purpose */
     nfc_expansion = 3           /* NFC makes no UTF-8 text longer than this many times */
 };
-
-static dm_status fail_memory(const struct dm_loading *loading) {
-    return dm_fail_memory(loading->error, loading->path);
-}
 
 dm_status dm_loading_count_added(struct dm_loading *loading) {
     for (size_t i = 0; i < json_array_size(loading->added); i++) {
@@ -106,7 +102,7 @@ static dm_status load_pattern(struct dm_loading *loading, size_t i,
         return status;
     if (normalized && tokenizer->nfc) {
         if (!dm_normalize_nfc(normalizer, text, pattern.n_byte, &content, &pattern.n_byte))
-            return fail_memory(loading);
+            return dm_loading_fail_memory(loading);
         dm_loading_pool(loading, content, pattern.n_byte, token);
     }
     if (!dm_added_tokens_put(normalized ? &tokenizer->normal : &tokenizer->raw, content, pattern))
@@ -121,7 +117,7 @@ dm_status dm_loading_added(struct dm_loading *loading) {
     size_t n_added = json_array_size(loading->added), n_byte = loading->n_added_byte;
     if (!dm_added_tokens_open(&tokenizer->raw, n_added, n_byte) ||
         !dm_added_tokens_open(&tokenizer->normal, n_added, nfc_expansion * n_byte))
-        return fail_memory(loading);
+        return dm_loading_fail_memory(loading);
     dm_status status = DM_OK;
     int32_t n_id = (int32_t)json_object_size(loading->vocab);
     for (size_t i = 0; i < n_added && !status; i++)

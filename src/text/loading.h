@@ -14,6 +14,10 @@ struct dm_loading {
     dm_error *error;
 };
 
+static inline dm_status dm_loading_fail_memory(const struct dm_loading *loading) {
+    return dm_fail_memory(loading->error, loading->path);
+}
+
 /* Checks an id, and counts it and its text into the sizes to allocate. `key` names the place. */
 dm_status dm_loading_count(struct dm_loading *loading, const char *key, const json_t *id,
                            const char *text, size_t n_text);
@@ -23,9 +27,5 @@ const char *dm_loading_pool(struct dm_loading *loading, const char *text, size_t
                             struct dm_token *token);
 /* Gives a free id its text and bytes. */
 dm_status dm_loading_put(struct dm_loading *loading, int32_t id, const char *text, size_t n_text);
-
-/* The added tokens: checked and counted, then filled in (after the vocabulary). */
-dm_status dm_loading_count_added(struct dm_loading *loading);
-dm_status dm_loading_added(struct dm_loading *loading);
 
 #endif

@@ -4,30 +4,10 @@
 #include "base/mapped_file.h"
 #include "base/memory.h"
 #include "base/model_folder.h"
-#include "text/byte_alphabet.h"
 #include "text/grow.h"
+#include "text/load_added.h"
 #include "text/loading.h"
 #include "text/tokenizer_settings.h"
-
-static dm_status fail_memory(const struct dm_loading *loading) {
-    return dm_fail_memory(loading->error, loading->path);
-}
-
-dm_status dm_loading_count(struct dm_loading *loading, const char *key, const json_t *id,
-                           const char *text, size_t n_text) {
-    struct dm_tokenizer *tokenizer = loading->tokenizer;
-    if (!json_is_integer(id) || json_integer_value(id) < 0 ||
-        json_integer_value(id) >= DM_MAX_VOCABULARY)
-        return dm_fail(loading->error, DM_ERROR_FORMAT,
-                       "%s: %s: an id must be a whole number from 0 to %d: that of \"%s\"",
-                       loading->path, key, DM_MAX_VOCABULARY - 1, text);
-    if ((size_t)json_integer_value(id) >= tokenizer->n_token)
-        tokenizer->n_token = (size_t)json_integer_value(id) + 1;
-    size_t both; /* the text, and the bytes that it stands for */
-    return dm_size_mul(n_text, 2, &both) && dm_size_add(loading->n_pool, both, &loading->n_pool)
-               ? DM_OK
-               : fail_memory(loading);
-}
 
 static dm_status count_vocabulary(struct dm_loading *loading) {
     const char *text;
@@ -40,29 +20,6 @@ static dm_status count_vocabulary(struct dm_loading *loading) {
             break;
     }
     return status;
-}
-
-const char *dm_loading_pool(struct dm_loading *loading, const char *text, size_t n_text,
-                            struct dm_token *token) {
-    char *pooled = loading->tokenizer->pool + loading->n_pooled, *bytes = pooled + n_text;
-    loading->n_pooled += 2 * n_text;
-    memcpy(pooled, text, n_text);
-    token->byte_level = dm_alphabet_decode(pooled, n_text, bytes, &token->n_byte);
-    token->bytes = token->byte_level ? bytes : pooled;
-    if (!token->byte_level)
-        token->n_byte = n_text;
-    return pooled;
-}
-
-dm_status dm_loading_put(struct dm_loading *loading, int32_t id, const char *text, size_t n_text) {
-    struct dm_tokenizer *tokenizer = loading->tokenizer;
-    struct dm_token *token = &tokenizer->tokens[id];
-    if (token->bytes)
-        return dm_fail(loading->error, DM_ERROR_FORMAT, "%s: two tokens have the id %d: \"%s\"",
-                       loading->path, (int)id, text);
-    const char *pooled = dm_loading_pool(loading, text, n_text, token);
-    dm_string_table_put(&tokenizer->by_text, pooled, n_text, id);
-    return DM_OK;
 }
 
 static dm_status load_vocabulary(struct dm_loading *loading) {
@@ -144,10 +101,10 @@ static dm_status load_merge(struct dm_loading *loading, size_t i, struct dm_byte
                               half[k]);
     }
     if (!dm_size_add(n_half[0], n_half[1], &n_joined))
-        return fail_memory(loading);
+        return dm_loading_fail_memory(loading);
     char *grown = dm_grow(joined->bytes, 0, &joined->capacity, n_joined + 1, 1);
     if (!grown)
-        return fail_memory(loading);
+        return dm_loading_fail_memory(loading);
     joined->bytes = grown;
     memcpy(grown, half[0], n_half[0]);
     memcpy(grown + n_half[0], half[1], n_half[1] + 1);
@@ -192,7 +149,7 @@ static dm_status find_words(struct dm_loading *loading) {
     }
     dm_bpe_scratch_close(&scratch);
     dm_memory_free(ids.ids);
-    return fine ? DM_OK : fail_memory(loading);
+    return fine ? DM_OK : dm_loading_fail_memory(loading);
 }
 
 /* Vocabulary, merges and added tokens, once the settings are read. */
@@ -216,7 +173,7 @@ static dm_status load(struct dm_loading *loading) {
         !dm_string_table_open(&tokenizer->by_text,
                               json_object_size(loading->vocab) + json_array_size(loading->added)) ||
         !dm_bpe_open(&tokenizer->bpe, json_array_size(loading->merges)))
-        return fail_memory(loading);
+        return dm_loading_fail_memory(loading);
     status = load_vocabulary(loading);
     if (!status)
         status = check_unknown_token(loading);

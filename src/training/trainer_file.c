@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/path.h"
 #include "checkpoint/model_writer.h"
 #include "checkpoint/output_directory.h"
 #include "checkpoint/safetensors.h"

@@ -152,15 +152,15 @@ complains 'calibrate: --settings: the settings are found anew; --output FILE say
 run 1 calibrate bare --text short --length 100 --output missing/settings.json
 complains 'missing/settings.json: cannot write: No such file'
 # nothing is left behind, and what a killed process left is removed; what one still holds is not
-mkdir room room/decimamba-scratch-killed room/decimamba-scratch-inwork room/other
-touch room/decimamba-scratch-killed/decimamba.json room/decimamba-scratch-inwork/decimamba.json
+mkdir room room/decimamba-scratch.1-0.tmp room/decimamba-scratch.2-0.tmp room/other
+touch room/decimamba-scratch.1-0.tmp/decimamba.json room/decimamba-scratch.2-0.tmp/decimamba.json
 TMPDIR=$work/room
 export TMPDIR
 last='scratch folders'
-flock room/decimamba-scratch-inwork "$program" calibrate flat --text tiny --length 100 > out 2> err ||
+flock room/decimamba-scratch.2-0.tmp "$program" calibrate flat --text tiny --length 100 > out 2> err ||
     failed "exit status $?: $(cat err)"
-[ "$(echo room/*)" = 'room/decimamba-scratch-inwork room/other' ] || failed "left: $(echo room/*)"
-[ -f room/decimamba-scratch-inwork/decimamba.json ] || failed "another's folder was emptied"
+[ "$(echo room/*)" = 'room/decimamba-scratch.2-0.tmp room/other' ] || failed "left: $(echo room/*)"
+[ -f room/decimamba-scratch.2-0.tmp/decimamba.json ] || failed "another's folder was emptied"
 run 0 calibrate flat --text tiny --length 100
 [ "$(echo room/*)" = room/other ] || failed "left: $(echo room/*)"
 TMPDIR=$work/nowhere

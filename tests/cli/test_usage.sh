@@ -7,7 +7,7 @@ printed_exactly "decimamba $("$root/scripts/version.sh")"
 run 0 --help
 prints 'Example:'
 n_word=0
-manual=$(sed 's/\\-/-/g' "$root/docs/man/decimamba.1")
+manual=$(cat "$root"/docs/man/*.1 | sed 's/\\-/-/g')
 for command in generate tokenize perplexity info bench logits 'evaluate passkey' 'evaluate retrieval' \
     'evaluate multidoc-qa' 'evaluate perplexity' 'evaluate longbench' \
     'analyze attention' 'analyze distance' 'analyze receptive-field' 'analyze delta' \
@@ -40,7 +40,7 @@ for command in generate tokenize perplexity info bench logits 'evaluate passkey'
         done
     done
 done
-! note=$(grep -n '^#' "$root/docs/man/decimamba.1") || failed "the man page prints a note: $note"
+! note=$(grep -n '^#' "$root"/docs/man/*.1) || failed "the man page prints a note: $note"
 [ $n_word -gt 100 ] || failed "only $n_word words were looked for"
 run 0 generate --help
 prints '(default 128)'

@@ -116,7 +116,7 @@ is_sound() { # scenario, exit status
         { evaluates "$1" && is_begun "$1"; }
 }
 left() { # what is temporary, and nobody's
-    find . -name '*.tmp' -o -name 'decimamba-scratch-*' | tr '\n' ' '
+    find . -name '*.tmp' | tr '\n' ' '
 }
 
 # Starts a command, and kills it after some milliseconds: $status.

@@ -35,7 +35,9 @@ installed > "$work/before"
 
 DESTDIR=$work/root meson install -C "$build" --no-rebuild > "$work/out" 2>&1 ||
     failed "meson install: $(cat "$work/out")"
-for name in bin/decimamba include/decimamba.h share/man/man1/decimamba.1; do
+for name in bin/decimamba include/decimamba.h share/man/man1/decimamba.1 share/man/man1/decimamba-train.1 \
+    share/bash-completion/completions/decimamba share/zsh/site-functions/_decimamba \
+    share/fish/vendor_completions.d/decimamba.fish; do
     [ -f "$prefix/$name" ] || failed "not there: $name"
 done
 [ -n "$(library so)$(library a)" ] || failed 'no library is there'

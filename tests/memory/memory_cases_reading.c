@@ -136,6 +136,11 @@ static void use_default_method(struct scene *scene, uint64_t *digest) {
     digest_size(digest, scene->out.method.base_length);
 }
 
+static dm_status act_global_channels(struct scene *scene, dm_error *error) {
+    const uint32_t *channels;
+    return dm_model_global_channels(scene->model, 0, &channels, &scene->out.n, error);
+}
+
 static void prepare_profile(struct scene *scene) {
     dm_model_options options = DM_MODEL_OPTIONS_INIT;
     dm_error error;
@@ -418,6 +423,11 @@ const struct memory_case memory_cases_reading[] = {
      .prepare = prepare_model,
      .act = act_default_method,
      .use = use_default_method,
+     .frugal = true},
+    {.call = "dm_model_global_channels",
+     .prepare = prepare_model,
+     .act = act_global_channels,
+     .use = use_n,
      .frugal = true},
     {.call = "dm_checkpoint_convert", .act = act_convert, .zip = true, .use = use_directory},
     {.call = "dm_checkpoint_convert",

@@ -1,0 +1,48 @@
+/* What the tables say of a command, for all who print it: --help, the manual, completion. */
+#ifndef DECIMAMBA_CLI_OPTION_TEXT_H
+#define DECIMAMBA_CLI_OPTION_TEXT_H
+
+#include "option_table.h"
+
+/* Texts are paragraphs with an empty line between. One that begins with "- " is an item of a list, one
+ * with two blanks stands as it is, line for line, and one with "# " is a heading. */
+enum paragraph_kind { PARAGRAPH_PLAIN, PARAGRAPH_ITEM, PARAGRAPH_LINES, PARAGRAPH_HEADING };
+
+struct paragraph {
+    enum paragraph_kind kind;
+    const char *text; /* without what says the kind */
+    size_t n_byte;
+};
+
+/* Takes the next paragraph off the text; false: there is none. */
+bool paragraph_next(const char **text, struct paragraph *paragraph);
+
+/* An option's help, with its default unless the absence of the flag is a meaning of its own. */
+const char *option_sentence(const struct option *option, char *text, size_t size);
+
+/* What the last word asks for in place of the command's work: --help (also before it), or, for those
+ * who make the manual and for the shells, --help=man and --help=words. */
+enum help_form { HELP_NONE, HELP_TEXT, HELP_MANUAL, HELP_WORDS };
+enum help_form help_form_of(int n_argument, char **arguments);
+
+/* An entry of a menu as a command's help lists it. */
+struct menu_item {
+    const char *name, *summary;
+};
+
+/* A command that is several: the program, `decimamba evaluate TASK`, `decimamba analyze VIEW`. */
+struct menu {
+    const struct command *command;
+    const char *what, *title; /* "task", "Tasks" */
+    size_t n;
+    struct menu_item (*item_at)(size_t i);
+    const struct option_group *groups; /* flags of all of them, or NULL */
+};
+
+enum { full_name_size = 80 };
+/* How it is called: "decimamba", "decimamba evaluate". */
+const char *command_full_name(const struct command *command, char *text, size_t size);
+/* Prints an ASCII text in capitals. */
+void print_capitals(const char *text);
+
+#endif

@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include "cli/fail.h"
-#include "cli/gnuplot.h"
 #include "cli/model_flags.h"
 #include "cli/options_json.h"
 #include "cli/output_file.h"
@@ -17,7 +16,6 @@
 #include "commands.h"
 #include "train_checkpoint.h"
 #include "train_loop.h"
-#include "train_plot.h"
 #include "train_settings.h"
 #include "train_tokenizer.h"
 
@@ -248,10 +246,10 @@ static bool finish(struct work *work) {
     const struct train_state *state = &work->loop.state;
     size_t step = dm_trainer_step_count(work->loop.trainer);
     train_metrics_close(&work->loop.metrics);
-    if (!train_plot_write(&work->folder))
+    if (!train_metrics_table(&work->folder))
         return false;
     /* without a picture the model is one, too */
-    bool drawn = gnuplot_draw(work->folder.path, "loss", false);
+    bool drawn = train_metrics_draw(work->folder.path);
     if (!go_back_to_best(work) || !set_final_context(&work->loop) ||
         !train_export(&work->folder, work->loop.trainer))
         return false;

@@ -6,7 +6,6 @@
 #include "attention.h"
 #include "cli/fail.h"
 #include "cli/options.h"
-#include "cli/terminal.h"
 #include "map_bins.h"
 
 /* ---- What is asked for ---- */
@@ -183,8 +182,7 @@ static bool print(const struct analysis *analysis) {
     printf("%zu tokens, %s; %zu of %zu channels, %zu x %zu cells\n", analysis->length, reading,
            attention->n_channel, analysis->info.d_inner, attention->n_bin, attention->n_bin);
     attention_table(attention, &table);
-    bool fine = table_print(&table, stdout, terminal_width());
-    table_free(&table);
+    bool fine = table_show(&table);
     printf("written to %s\n", analysis->output);
     return fine;
 }

@@ -121,8 +121,7 @@ static bool print_table(const struct delta *delta) {
         table_count(&table, n_kept);
         table_number(&table, percent(n_kept, n_in));
     }
-    bool fine = table_print(&table, stdout, terminal_width());
-    table_free(&table);
+    bool fine = table_show(&table);
     return fine;
 }
 

@@ -10,7 +10,6 @@
 #include "cli/json_output.h"
 #include "cli/options.h"
 #include "cli/table.h"
-#include "cli/terminal.h"
 #include "mean_distance.h"
 #include "receptive_field.h"
 #include "view.h"
@@ -134,8 +133,7 @@ static bool print(const struct analysis *analysis) {
     printf("Mean distance in tokens, at the last %zu token%s of texts of so many tokens; %s\n\n",
            distances->n_query, distances->n_query == 1 ? "" : "s", reading);
     fill_by_layer(distances, &table);
-    bool fine = table_print(&table, stdout, terminal_width());
-    table_free(&table);
+    bool fine = table_show(&table);
     for (size_t k = 0; k < distances->lengths.n; k++)
         if (distances->lengths.items[k] == analysis->trained)
             printf("* the model was trained on this length\n");
@@ -163,11 +161,10 @@ static json_t *describe(const struct analysis *analysis) {
         else if (!json_object_set_new(row, "layer", json_size(l)))
             json_array_append_new(layers, row);
     }
-    return json_pack(
-        "{ss ss so so so so so so sf}", "model", analysis->directory, "text", analysis->text,
-        "context", context_to_json(&analysis->context), "queries", json_size(distances->n_query),
-        "trained", analysis->trained ? json_size(analysis->trained) : json_null(), "lengths",
-        lengths, "layers", layers, "mean", mean, "ends_below_growth", receptive_field_growth);
+    return json_pack("{so so so so so sf}", "queries", json_size(distances->n_query), "trained",
+                     analysis->trained ? json_size(analysis->trained) : json_null(), "lengths",
+                     lengths, "layers", layers, "mean", mean, "ends_below_growth",
+                     receptive_field_growth);
 }
 
 static bool write_table(const struct distances *distances, const char *folder) {
@@ -181,9 +178,7 @@ static bool write_table(const struct distances *distances, const char *folder) {
         for (size_t l = 0; l <= distances->n_layer; l++)
             table_number(&table, mean_at(distances, k, l));
     }
-    bool fine = table_save(&table, folder, "distance.tsv");
-    table_free(&table);
-    return fine;
+    return table_save(&table, folder, "distance.tsv");
 }
 
 /* distance.N of each length, in float32. */

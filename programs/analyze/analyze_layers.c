@@ -135,17 +135,16 @@ static bool write(const struct curve *curve) {
     snprintf(name, sizeof name, "sweep-%s", swept);
     snprintf(file, sizeof file, "%s.tsv", name);
     fill_table(curve, &table);
-    bool fine = table_save(&table, folder, file);
-    table_free(&table);
-    return fine && figure_draw(&(struct figure){
-                       .script = "sweep",
-                       .folder = folder,
-                       .name = name,
-                       .settings = {{.name = "model", .text = report->model},
-                                    {.name = "task", .text = report->task->name},
-                                    {.name = "column_name", .text = report->task->columns.name},
-                                    {.name = "measure", .text = report_measure(report->task)},
-                                    {.name = "swept", .text = swept}}});
+    return table_save(&table, folder, file) &&
+           figure_draw(&(struct figure){
+               .script = "sweep",
+               .folder = folder,
+               .name = name,
+               .settings = {{.name = "model", .text = report->model},
+                            {.name = "task", .text = report->task->name},
+                            {.name = "column_name", .text = report->task->columns.name},
+                            {.name = "measure", .text = report_measure(report->task)},
+                            {.name = "swept", .text = swept}}});
 }
 
 /* ---- The command ---- */

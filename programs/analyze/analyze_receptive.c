@@ -13,7 +13,6 @@
 #include "cli/json_output.h"
 #include "cli/options.h"
 #include "cli/table.h"
-#include "cli/terminal.h"
 #include "mean_distance.h"
 #include "receptive_field_gradient.h"
 #include "view.h"
@@ -206,8 +205,7 @@ static bool print(const struct analysis *analysis) {
                receptive->n_prediction, reading);
     printf("                    nearest tokens with        mean distance in tokens of\n");
     fill_by_length(receptive, &table);
-    bool fine = table_print(&table, stdout, terminal_width());
-    table_free(&table);
+    bool fine = table_show(&table);
     for (size_t k = 0; k < receptive->n_row; k++) {
         const struct row *row = &receptive->rows[k];
         flat |= row->profile.n_window < row->n_window;
@@ -246,39 +244,40 @@ static json_t *describe(const struct analysis *analysis) {
     json_t *lengths = json_array();
     for (size_t k = 0; k < receptive->n_row; k++)
         json_array_append_new(lengths, row_json(&receptive->rows[k]));
-    return json_pack("{ss ss so so so so}", "model", analysis->directory, "text", analysis->text,
-                     "context", context_to_json(&analysis->context), "predictions",
-                     json_size(receptive->n_prediction), "trained",
+    return json_pack("{so so so}", "predictions", json_size(receptive->n_prediction), "trained",
                      analysis->trained ? json_size(analysis->trained) : json_null(), "lengths",
                      lengths);
 }
 
-static void fill_table(const struct receptive *receptive, struct table *table) {
-    table_file_columns(table, "length:count windows:count within_50:count within_90:count "
-                              "within_99:count mean_distance:number "
-                              "attention_mean_distance:number farthest_layer_mean_distance:number "
-                              "farthest_layer:count nats_per_prediction:number "
-                              "gradient_norm:number");
+static bool write_table(const struct receptive *receptive, const char *folder) {
+    struct table table = {0};
+    table_file_columns(&table, "length:count windows:count within_50:count within_90:count "
+                               "within_99:count mean_distance:number "
+                               "attention_mean_distance:number farthest_layer_mean_distance:number "
+                               "farthest_layer:count nats_per_prediction:number "
+                               "gradient_norm:number");
     for (size_t k = 0; k < receptive->n_row; k++) {
         const struct row *row = &receptive->rows[k];
-        table_count(table, row->length);
-        table_count(table, row->profile.n_window);
+        table_count(&table, row->length);
+        table_count(&table, row->profile.n_window);
         for (int i = 0; i < n_share; i++)
-            table_count(table, gradient_profile_within(&row->profile, shares[i]));
-        table_number(table, gradient_profile_mean(&row->profile));
-        table_number(table, row->attention);
-        table_number(table, row->farthest);
-        table_count(table, row->farthest_layer);
-        table_number(table, row->profile.loss);
-        table_number(table, row->profile.norm);
+            table_count(&table, gradient_profile_within(&row->profile, shares[i]));
+        table_number(&table, gradient_profile_mean(&row->profile));
+        table_number(&table, row->attention);
+        table_number(&table, row->farthest);
+        table_count(&table, row->farthest_layer);
+        table_number(&table, row->profile.loss);
+        table_number(&table, row->profile.norm);
     }
+    return table_save(&table, folder, "receptive-field.tsv");
 }
 
 /* Bins of distances: from `first` to `last`, the weight of a token as their mean, and all weight up
  * to there. */
-static void fill_profile(const struct receptive *receptive, struct table *table) {
+static bool write_profile(const struct receptive *receptive, const char *folder) {
+    struct table table = {0};
     enum { per_doubling = 4 };
-    table_file_columns(table, "length:count first:count last:count weight:number within:number");
+    table_file_columns(&table, "length:count first:count last:count weight:number within:number");
     for (size_t k = 0; k < receptive->n_row; k++) {
         const struct gradient_profile *profile = &receptive->rows[k].profile;
         double within = 0;
@@ -288,18 +287,18 @@ static void fill_profile(const struct receptive *receptive, struct table *table)
             for (size_t d = first; d < end; d++)
                 sum += profile->weights[d];
             within += sum;
-            table_count(table, receptive->rows[k].length);
-            table_count(table, first);
-            table_count(table, end - 1);
-            table_number(table, sum / (double)(end - first));
-            table_number(table, within);
+            table_count(&table, receptive->rows[k].length);
+            table_count(&table, first);
+            table_count(&table, end - 1);
+            table_number(&table, sum / (double)(end - first));
+            table_number(&table, within);
         }
     }
+    return table_save(&table, folder, "receptive-field-profile.tsv");
 }
 
 static bool write(struct analysis *analysis, const char *folder) {
     const struct receptive *receptive = (const struct receptive *)analysis;
-    struct table table = {0}, profile = {0};
     char reading[reading_size], text[2 * reading_size];
     reading_title(analysis, reading);
     if (receptive->n_prediction == 1)
@@ -308,13 +307,8 @@ static bool write(struct analysis *analysis, const char *folder) {
         snprintf(text, sizeof text, "%s; gradient of the loss of the last %zu tokens", reading,
                  receptive->n_prediction);
     struct figure figure = view_figure(analysis, "receptive-field", folder, text);
-    fill_table(receptive, &table);
-    fill_profile(receptive, &profile);
-    bool fine = table_save(&table, folder, "receptive-field.tsv") &&
-                table_save(&profile, folder, "receptive-field-profile.tsv") && figure_draw(&figure);
-    table_free(&table);
-    table_free(&profile);
-    return fine;
+    return write_table(receptive, folder) && write_profile(receptive, folder) &&
+           figure_draw(&figure);
 }
 
 static void release(struct analysis *analysis) {

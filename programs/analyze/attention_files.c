@@ -54,13 +54,8 @@ json_t *attention_describe(const struct analysis *analysis) {
     for (size_t c = 0; c < attention->n_channel; c++)
         json_array_append_new(channels, json_size(c * attention->step));
     make_table(attention, false, &table);
-    json_t *object = json_pack("{ss ss so so so so sf so}", "model", analysis->directory, "text",
-                               analysis->text, "tokens", json_size(analysis->length), "context",
-                               context_to_json(&analysis->context), "channels", channels, "bins",
-                               json_size(attention->n_bin), "floor", attention->floor, "layers",
-                               table_to_json(&table));
-    table_free(&table);
-    return object;
+    return json_pack("{so so sf so}", "channels", channels, "bins", json_size(attention->n_bin),
+                     "floor", attention->floor, "layers", table_to_json(&table));
 }
 
 /* ---- attention.safetensors ---- */
@@ -187,11 +182,8 @@ static bool draw(const struct attention *attention, const char *folder) {
 bool attention_write(struct analysis *analysis, const char *folder) {
     struct attention *attention = (struct attention *)analysis;
     struct table table = {0};
-    bool fine = remove_layers(folder) && write_maps(attention, folder);
-    if (fine) {
-        make_table(attention, true, &table);
-        fine = table_save(&table, folder, "attention.tsv");
-    }
-    table_free(&table);
-    return fine && draw(attention, folder);
+    if (!remove_layers(folder) || !write_maps(attention, folder))
+        return false;
+    make_table(attention, true, &table);
+    return table_save(&table, folder, "attention.tsv") && draw(attention, folder);
 }

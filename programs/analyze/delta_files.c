@@ -89,9 +89,7 @@ static bool write_map(const struct delta *delta, const char *folder) {
         for (size_t i = 0; i < delta->n_dropping; i++)
             table_number(&table, share_kept(delta, i, bin));
     }
-    bool fine = table_save(&table, folder, "delta.tsv");
-    table_free(&table);
-    return fine;
+    return table_save(&table, folder, "delta.tsv");
 }
 
 /* ---- Each layer ---- */
@@ -116,21 +114,14 @@ json_t *delta_describe(const struct analysis *analysis) {
     const struct delta *delta = (const struct delta *)analysis;
     struct table layers = {0};
     fill_layers(delta, &layers);
-    json_t *object =
-        json_pack("{ss ss so so ss so so}", "model", analysis->directory, "text", analysis->text,
-                  "tokens", json_size(analysis->length), "context",
-                  context_to_json(&analysis->context), "score", score_name(analysis->context.score),
-                  "bins", json_size(delta->n_bin), "layers", table_to_json(&layers));
-    table_free(&layers);
-    return object;
+    return json_pack("{ss so so}", "score", score_name(analysis->context.score), "bins",
+                     json_size(delta->n_bin), "layers", table_to_json(&layers));
 }
 
 static bool write_layers(const struct delta *delta, const char *folder) {
     struct table layers = {.digits = 6};
     fill_layers(delta, &layers);
-    bool fine = table_save(&layers, folder, "delta-layers.tsv");
-    table_free(&layers);
-    return fine;
+    return table_save(&layers, folder, "delta-layers.tsv");
 }
 
 /* ---- Each token ---- */

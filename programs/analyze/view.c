@@ -38,9 +38,24 @@ static bool open_input(struct analysis *analysis) {
 
 /* ---- The work ---- */
 
+/* What was read, and how; then what the view says of it. NULL: memory was short. */
+static json_t *describe(const struct analysis *analysis) {
+    json_t *own = analysis->view->describe(analysis);
+    json_t *all = json_pack("{ss ss}", "model", analysis->directory, "text", analysis->text);
+    if (analysis->length)
+        json_object_set_new(all, "tokens", json_size(analysis->length));
+    json_object_set_new(all, "context", context_to_json(&analysis->context));
+    if (!own || json_object_update(all, own)) {
+        json_decref(all);
+        all = NULL;
+    }
+    json_decref(own);
+    return all;
+}
+
 static bool write_files(struct analysis *analysis, const char *folder) {
     const struct view *view = analysis->view;
-    return filled_file_json(folder, view->mark, view->describe(analysis)) &&
+    return filled_file_json(folder, view->mark, describe(analysis)) &&
            view->write(analysis, folder);
 }
 
@@ -55,7 +70,7 @@ static bool work(struct analysis *analysis) {
         fine = write_files(analysis, folder.path);
     output_folder_close(&folder);
     if (fine && analysis->json)
-        return print_json(view->describe(analysis));
+        return print_json(describe(analysis));
     return fine && view->print(analysis) && flush_output();
 }
 
@@ -227,7 +242,7 @@ struct figure view_figure(const struct analysis *analysis, const char *script, c
 
 bool write_tensors(const struct analysis *analysis, const char *folder, const char *name,
                    json_t *notes, const struct tensor *tensors, size_t n, size_t *start) {
-    json_t *description = analysis->view->describe(analysis);
+    json_t *description = describe(analysis);
     char *path = path_join(folder, name);
     char *all = json_dumps(description, JSON_COMPACT | JSON_REAL_PRECISION(10));
     bool fine =

@@ -40,7 +40,8 @@ struct view {
     bool json_or_files;      /* not both at once */
     bool (*prepare)(struct analysis *analysis); /* before long work, and anything is written */
     bool (*measure)(struct analysis *analysis);
-    json_t *(*describe)(const struct analysis *analysis); /* NULL: memory was short */
+    json_t *(*describe)(const struct analysis *analysis); /* beside what was read; NULL: memory
+                                                             was short */
     bool (*write)(struct analysis *analysis, const char *folder);
     bool (*print)(const struct analysis *analysis);
     void (*release)(struct analysis *analysis);

@@ -74,9 +74,12 @@ bool table_print_markdown(const struct table *table, FILE *stream);
 /* A line of names, then one for each row, with tabs between; in texts '?' for control characters that
  * are not escaped. */
 bool table_write_tsv(const struct table *table, FILE *stream);
-/* The same as FOLDER/<name>, whole or not at all. */
-bool table_save(const struct table *table, const char *folder, const char *name);
+
+/* These release the table as well. Print it to standard output, as wide as that is. */
+bool table_show(struct table *table);
+/* Writes it as FOLDER/<name>, whole or not at all. */
+bool table_save(struct table *table, const char *folder, const char *name);
 /* An array with an object for each row; NULL: memory is short, without a line. */
-json_t *table_to_json(const struct table *table);
+json_t *table_to_json(struct table *table);
 
 #endif

@@ -48,8 +48,10 @@ static bool fill(const void *table, FILE *stream) {
     return table_write_tsv(table, stream);
 }
 
-bool table_save(const struct table *table, const char *folder, const char *name) {
-    return filled_file_write(folder, name, fill, table);
+bool table_save(struct table *table, const char *folder, const char *name) {
+    bool fine = filled_file_write(folder, name, fill, table);
+    table_free(table);
+    return fine;
 }
 
 static json_t *cell_to_json(const struct table_cell *cell) {
@@ -65,7 +67,7 @@ static json_t *cell_to_json(const struct table_cell *cell) {
     }
 }
 
-json_t *table_to_json(const struct table *table) {
+json_t *table_to_json(struct table *table) {
     json_t *rows = table->failed ? NULL : json_array();
     for (size_t i = 0; rows && i < table->n_cell;) {
         json_t *row = json_object();
@@ -73,5 +75,6 @@ json_t *table_to_json(const struct table *table) {
             json_object_set_new(row, table->columns[c].name, cell_to_json(&table->cells[i]));
         json_array_append_new(rows, row);
     }
+    table_free(table);
     return rows;
 }

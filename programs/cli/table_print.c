@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "table.h"
+#include "terminal.h"
 
 enum { gap = 2, least_name = 18, usual_name = 26, most_figure = 48 };
 
@@ -158,6 +159,12 @@ bool table_print(const struct table *table, FILE *stream, size_t width) {
             print_row(table, stream, r, first, end, name_width);
     }
     return true;
+}
+
+bool table_show(struct table *table) {
+    bool fine = table_print(table, stdout, terminal_width());
+    table_free(table);
+    return fine;
 }
 
 /* ---- As Markdown ---- */

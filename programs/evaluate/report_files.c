@@ -103,9 +103,7 @@ static bool write_table(const struct report_cells *cells) {
         }
     free(order);
     snprintf(name, sizeof name, "%s.tsv", task->name);
-    bool fine = table_save(&table, report->journal.folder.path, name);
-    table_free(&table);
-    return fine;
+    return table_save(&table, report->journal.folder.path, name);
 }
 
 /* A line for each method; allocated. */

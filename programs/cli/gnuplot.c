@@ -128,8 +128,9 @@ static bool say_undrawn(const struct figure *figure, const char *what, int fault
 }
 
 static bool draw(const struct figure *figure, struct run *run) {
+    int n_picture = run->n_picture;
     bool fine = true;
-    for (int i = 0; fine && i < run->n_picture; i++)
+    for (int i = 0; fine && i < n_picture; i++)
         fine = !unlink(run->paths[i]) || errno == ENOENT ||
                fail("%s: cannot remove this: %s", run->paths[i], strerror(errno));
     if (!fine)
@@ -141,10 +142,10 @@ static bool draw(const struct figure *figure, struct run *run) {
         return say_undrawn(figure, "gnuplot", fault);
     fine =
         fault ? fail("%s: cannot run gnuplot: %s", run->paths[0], strerror(fault)) : check_run(run);
-    for (int i = 0; fine && i < run->n_picture; i++)
+    for (int i = 0; fine && i < n_picture; i++)
         fine = is_whole(run->paths[i], kinds[i]) ||
                fail("%s: gnuplot drew no whole picture", run->paths[i]);
-    for (int i = 0; !fine && i < run->n_picture; i++)
+    for (int i = 0; !fine && i < n_picture; i++)
         unlink(run->paths[i]);
     return fine;
 }

@@ -125,7 +125,7 @@ void table_missing(struct table *table) {
 }
 
 void table_note(struct table *table, const char *format, ...) {
-    if (table->failed)
+    if (table->failed || !table->n_cell)
         return;
     struct table_cell *cell = &table->cells[table->n_cell - 1];
     va_list arguments;

@@ -58,7 +58,7 @@ void table_count(struct table *table, size_t count);
 void table_number(struct table *table, double number);
 void table_text(struct table *table, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void table_missing(struct table *table);
-/* What is to be known of the cell before: its interval. */
+/* What is to be known of the cell before: its interval. Files do not have it. */
 void table_note(struct table *table, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 size_t table_n_row(const struct table *table);

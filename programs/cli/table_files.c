@@ -37,10 +37,11 @@ bool table_write_tsv(const struct table *table, FILE *stream) {
         write_text(table->columns[c].name, false, stream);
         fputc(c + 1 < table->n_column ? '\t' : '\n', stream);
     }
-    for (size_t i = 0; i < table->n_cell; i++) {
-        write_cell(table, &table->cells[i], stream);
-        fputc((i + 1) % table->n_column ? '\t' : '\n', stream);
-    }
+    for (size_t r = 0, i = 0; r < table_n_row(table); r++)
+        for (size_t c = 0; c < table->n_column; c++, i++) {
+            write_cell(table, &table->cells[i], stream);
+            fputc(c + 1 < table->n_column ? '\t' : '\n', stream);
+        }
     return true;
 }
 
@@ -69,7 +70,7 @@ static json_t *cell_to_json(const struct table_cell *cell) {
 
 json_t *table_to_json(struct table *table) {
     json_t *rows = table->failed ? NULL : json_array();
-    for (size_t i = 0; rows && i < table->n_cell;) {
+    for (size_t r = 0, i = 0; rows && r < table_n_row(table); r++) {
         json_t *row = json_object();
         for (size_t c = 0; c < table->n_column; c++, i++)
             json_object_set_new(row, table->columns[c].name, cell_to_json(&table->cells[i]));

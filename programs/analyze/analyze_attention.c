@@ -1,41 +1,85 @@
 /* decimamba analyze attention: which tokens each layer's tokens draw on, as pictures. */
-#include "analyze_attention.h"
-
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "attention.h"
 #include "cli/fail.h"
-#include "cli/output_folder.h"
-#include "cli/progress.h"
+#include "cli/options.h"
 #include "map_bins.h"
-#include "scan_inputs.h"
 
-struct settings {
-    struct analyze_input input;
-    const char *output;
-    size_t length, step, most_bins;
-    bool length_given;
-    double floor;
-    struct size_list show, large;
-};
+/* ---- What is asked for ---- */
 
-static void show_progress(size_t n_read, void *user) {
-    progress_update(user, n_read);
+static bool has_layer(const struct size_list *list, size_t layer) {
+    for (size_t i = 0; i < list->n; i++)
+        if (list->items[i] == layer)
+            return true;
+    return false;
 }
 
-/* Of all maps: entries so far, and those of the layers before this one. */
+/* The layers to show: those of --show, or all. */
+static bool choose_layers(struct attention *attention) {
+    const struct size_list *show = &attention->show, *others = &attention->large;
+    size_t n_layer = attention->analysis.info.n_layer;
+    for (size_t i = 0; i < show->n + others->n; i++) {
+        bool large = i >= show->n;
+        size_t layer = large ? others->items[i - show->n] : show->items[i];
+        if (layer >= n_layer)
+            return fail("--%s: there is no layer %zu: the model has layers 0 to %zu",
+                        large ? "large" : "show", layer, n_layer - 1);
+        if (large && show->n && !has_layer(show, layer))
+            return fail("--large: layer %zu is not in --show", layer);
+    }
+    attention->layers = calloc(n_layer, sizeof *attention->layers);
+    if (!attention->layers)
+        return fail_memory();
+    for (size_t layer = 0; layer < n_layer; layer++)
+        if (!show->n || has_layer(show, layer))
+            attention->layers[attention->n_layer++] =
+                (struct attention_layer){.layer = layer, .large = has_layer(others, layer)};
+    return true;
+}
+
+enum { most_pixels = 4096 }; /* of all maps beside each other on the sheet */
+
+static void choose_sheet(struct attention *attention) {
+    size_t n = attention->n_layer, n_across = 1, length = attention->analysis.length;
+    while (n_across * n_across < n)
+        n_across++;
+    n_across += n % n_across && n % (n_across + 1) == 0; /* no gap in the last row */
+    attention->n_across = n_across;
+    attention->n_bin = attention->most_bins < length ? attention->most_bins : length;
+    size_t most_cells = most_pixels / n_across;
+    attention->n_cell = most_cells < attention->n_bin ? most_cells : attention->n_bin;
+}
+
+static bool prepare(struct analysis *analysis) {
+    struct attention *attention = (struct attention *)analysis;
+    size_t d_inner = analysis->info.d_inner;
+    if (!choose_layers(attention) || !choose_length(analysis))
+        return false;
+    choose_sheet(attention);
+    if (!attention->step) /* the official maps take every 150th of 1536 */
+        attention->step = (d_inner * 150 + 768) / 1536;
+    if (!attention->step)
+        attention->step = 1;
+    attention->n_channel = (d_inner - 1) / attention->step + 1;
+    return true;
+}
+
+/* ---- The maps ---- */
+
+/* A map on its way, and the entries of all maps so far. */
 struct drawing {
     struct map_bins bins;
-    struct progress progress;
-    size_t done;
+    struct analysis *analysis;
 };
 
 static void take_row(const float *row, size_t i, void *user) {
     struct drawing *drawing = user;
     map_bins_add(row, i, &drawing->bins);
-    drawing->done += i + 1;
-    progress_update(&drawing->progress, drawing->done);
+    drawing->analysis->done += i + 1;
+    show_reading(0, drawing->analysis);
 }
 
 static bool copy_places(const struct scan_inputs *inputs, struct attention_layer *layer) {
@@ -72,9 +116,9 @@ static bool make_map(struct attention *attention, const struct scan_inputs *inpu
     layer->n_token = inputs->n_token;
     layer->values = malloc(attention->n_bin * attention->n_bin * sizeof *layer->values);
     bool fine = layer->values || fail_memory();
-    if (fine && inputs->n_token < attention->length)
+    if (fine && inputs->n_token < attention->analysis.length)
         fine = copy_places(inputs, layer);
-    if (fine && (map_bins_new(&drawing->bins, attention->length, attention->n_bin,
+    if (fine && (map_bins_new(&drawing->bins, attention->analysis.length, attention->n_bin,
                               inputs->positions, inputs->n_token, &error) ||
                  attention_map_rows(inputs, take_row, drawing, &error)))
         fine = fail("%s", error.message);
@@ -88,178 +132,108 @@ static bool make_map(struct attention *attention, const struct scan_inputs *inpu
 }
 
 static bool make_maps(struct attention *attention, const struct scan_inputs *inputs) {
-    struct drawing drawing = {.done = 0};
+    struct analysis *analysis = &attention->analysis;
+    struct drawing drawing = {.analysis = analysis};
     size_t total = 0;
     for (size_t l = 0; l < attention->n_layer; l++) {
         size_t n = inputs[attention->layers[l].layer].n_token;
         total += n * (n + 1) / 2;
     }
-    progress_start(&drawing.progress, "maps", total);
-    drawing.progress.unit = "entries";
+    analysis->done = 0;
+    progress_start(&analysis->progress, "maps", total);
+    analysis->progress.unit = "entries";
     bool fine = true;
     for (size_t l = 0; fine && l < attention->n_layer; l++)
         fine = make_map(attention, &inputs[attention->layers[l].layer], &attention->layers[l],
                         &drawing);
-    progress_clear(&drawing.progress);
+    progress_clear(&analysis->progress);
     return fine;
 }
 
-static bool read_text_once(const struct attention *attention, struct scan_inputs **inputs) {
-    const struct analyze_input *input = attention->input;
-    struct progress progress;
-    const struct scan_reading reading = {.model = input->model,
-                                         .method = &input->method,
-                                         .ids = input->ids,
-                                         .n_id = attention->length,
-                                         .progress = show_progress,
-                                         .user = &progress};
-    bool *wanted = calloc(input->info.n_layer, sizeof *wanted);
+static bool read_text_once(struct attention *attention, struct scan_inputs **inputs) {
+    struct analysis *analysis = &attention->analysis;
+    struct scan_reading reading = reading_of(analysis, analysis->ids, analysis->length);
+    bool *wanted = calloc(analysis->info.n_layer, sizeof *wanted);
     dm_error error;
     if (!wanted)
         return fail_memory();
     for (size_t l = 0; l < attention->n_layer; l++)
         wanted[attention->layers[l].layer] = true;
-    progress_start(&progress, "reading", attention->length);
+    progress_start(&analysis->progress, "reading", analysis->length);
     dm_status status = scan_inputs_collect(&reading, wanted, attention->step, inputs, &error);
-    progress_clear(&progress);
+    progress_clear(&analysis->progress);
     free(wanted);
     return !status || fail("%s", error.message);
 }
 
-static void print_summary(const struct attention *attention, const char *folder) {
-    char reading[reading_size];
-    analyze_reading(&attention->input->method, reading);
-    printf("%zu tokens, %s; %zu of %zu channels\n", attention->length, reading,
-           attention->n_channel, attention->input->info.d_inner);
-    printf("layer   tokens   largest entry   largest of %zu x %zu means\n", attention->n_bin,
-           attention->n_bin);
-    for (size_t l = 0; l < attention->n_layer; l++) {
-        const struct attention_layer *layer = &attention->layers[l];
-        printf("%5zu %8zu %15.3g %15.3g\n", layer->layer, layer->n_token,
-               (double)layer->largest_entry, (double)layer->largest);
-    }
-    printf("written to %s\n", folder);
-}
-
-static bool has_layer(const struct size_list *list, size_t layer) {
-    for (size_t i = 0; i < list->n; i++)
-        if (list->items[i] == layer)
-            return true;
-    return false;
-}
-
-/* The layers to show: those of --show, or all. */
-static bool choose_layers(const struct settings *settings, struct attention *attention) {
-    size_t n_layer = settings->input.info.n_layer;
-    for (size_t i = 0; i < settings->show.n + settings->large.n; i++) {
-        bool large = i >= settings->show.n;
-        size_t layer =
-            large ? settings->large.items[i - settings->show.n] : settings->show.items[i];
-        if (layer >= n_layer)
-            return fail("--%s: there is no layer %zu: the model has layers 0 to %zu",
-                        large ? "large" : "show", layer, n_layer - 1);
-        if (large && settings->show.n && !has_layer(&settings->show, layer))
-            return fail("--large: layer %zu is not in --show", layer);
-    }
-    attention->layers = calloc(n_layer, sizeof *attention->layers);
-    if (!attention->layers)
-        return fail_memory();
-    for (size_t layer = 0; layer < n_layer; layer++)
-        if (!settings->show.n || has_layer(&settings->show, layer))
-            attention->layers[attention->n_layer++] = (struct attention_layer){
-                .layer = layer, .large = has_layer(&settings->large, layer)};
-    return true;
-}
-
-enum { most_pixels = 4096 }; /* of all maps beside each other on the sheet */
-
-static bool choose_length(const struct settings *settings, struct attention *attention) {
-    const struct analyze_input *input = attention->input;
-    attention->length = settings->length < input->n_id ? settings->length : input->n_id;
-    if (settings->length_given && settings->length > input->n_id)
-        return fail("%s: %zu token%s, fewer than --length %zu", input->text, input->n_id,
-                    input->n_id == 1 ? "" : "s", settings->length);
-    attention->n_bin =
-        settings->most_bins < attention->length ? settings->most_bins : attention->length;
-    size_t most_cells = most_pixels / attention_across(attention);
-    attention->n_cell = most_cells < attention->n_bin ? most_cells : attention->n_bin;
-    attention->step = settings->step;
-    if (!attention->step) /* the official maps take every 150th of 1536 */
-        attention->step = (input->info.d_inner * 150 + 768) / 1536;
-    if (!attention->step)
-        attention->step = 1;
-    attention->n_channel = (input->info.d_inner - 1) / attention->step + 1;
-    return true;
-}
-
-static bool analyze(struct settings *settings, struct attention *attention) {
+static bool measure(struct analysis *analysis) {
+    struct attention *attention = (struct attention *)analysis;
     struct scan_inputs *inputs = NULL;
-    struct output_folder folder = {0};
-    bool fine = analyze_input_open(&settings->input) && choose_layers(settings, attention) &&
-                choose_length(settings, attention) &&
-                output_folder_open(&folder, settings->output, "attention.json",
-                                   "a map of hidden attention") &&
-                read_text_once(attention, &inputs) && make_maps(attention, inputs);
-    scan_inputs_free(inputs, settings->input.info.n_layer);
-    fine = fine && attention_write(attention, folder.path);
-    output_folder_close(&folder);
-    if (fine)
-        print_summary(attention, settings->output);
-    return fine && flush_output();
+    bool fine = read_text_once(attention, &inputs) && make_maps(attention, inputs);
+    scan_inputs_free(inputs, analysis->info.n_layer);
+    return fine;
 }
+
+static bool print(const struct analysis *analysis) {
+    const struct attention *attention = (const struct attention *)analysis;
+    struct table table = {0};
+    char reading[reading_size];
+    reading_title(analysis, reading);
+    printf("%zu tokens, %s; %zu of %zu channels, %zu x %zu cells\n", analysis->length, reading,
+           attention->n_channel, analysis->info.d_inner, attention->n_bin, attention->n_bin);
+    attention_table(attention, &table);
+    bool fine = table_show(&table);
+    printf("written to %s\n", analysis->output);
+    return fine;
+}
+
+static void release(struct analysis *analysis) {
+    struct attention *attention = (struct attention *)analysis;
+    for (size_t l = 0; l < attention->n_layer; l++) {
+        free(attention->layers[l].values);
+        free(attention->layers[l].cells);
+        free(attention->layers[l].places);
+    }
+    free(attention->layers);
+}
+
+/* ---- The view ---- */
+
+static const struct view view = {
+    .command = &analyze_attention_command,
+    .mark = "attention.json",
+    .work = "a map of hidden attention",
+    .prepare = prepare,
+    .measure = measure,
+    .describe = attention_describe,
+    .write = attention_write,
+    .print = print,
+    .release = release,
+};
 
 static int run(int n_argument, char **arguments) {
-    struct settings settings = {.length = 2048, .most_bins = 512, .floor = -3};
-    struct option model_options[n_model_option], method_options[n_method_option];
-    model_flags_table(&settings.input.model_flags, model_options);
-    method_flags_table(&settings.input.method_flags, method_options);
+    struct attention attention = {.most_bins = 512, .floor = -3};
     const struct option options[] = {
-        {OPTION_TEXT, "text", &settings.input.text, "FILE", .help = "the text"},
-        {OPTION_SIZE, "length", &settings.length, "N",
-         .help = "look at the text's first N tokens (default 2048, or as many as there are); time "
-                 "grows with the square of it",
-         .least = 1, .most = 1e9, .given = &settings.length_given},
-        {OPTION_SIZES, "show", &settings.show, "LIST",
+        length_option(&attention.analysis),
+        {OPTION_SIZES, "show", &attention.show, "LIST",
          .help = "layers whose maps are made (default all)"},
-        {OPTION_SIZES, "large", &settings.large, "LIST",
+        {OPTION_SIZES, "large", &attention.large, "LIST",
          .help = "layers that get a picture of their own as well, attention-layer-L"},
-        {OPTION_SIZE, "channels", &settings.step, "N",
+        {OPTION_SIZE, "channels", &attention.step, "N",
          .help = "take every N-th channel of a layer; 0: a share as in the official maps, every "
                  "150th of "
                  "1536",
          .least = 0, .most = 1e9},
-        {OPTION_SIZE, "bins", &settings.most_bins, "N",
+        {OPTION_SIZE, "bins", &attention.most_bins, "N",
          .help = "cells on each side of a map; where there are fewer tokens, one for each token: "
                  "then the map is whole. On the sheet, which is at most 4096 pixels of maps wide, "
                  "a cell may be the largest of several",
          .least = 1, .most = 4096},
-        {OPTION_REAL, "floor", &settings.floor, "X",
+        {OPTION_REAL, "floor", &attention.floor, "X",
          .help = "the darkest colour: log10 of a cell by the largest", .least = -12, .most = -0.1},
-        {OPTION_TEXT, "output", &settings.output, "FOLDER",
-         .help = "where the files go: a new folder, an empty one, or one that has such maps",
-         .path = true},
         {.kind = OPTION_END},
     };
-    const struct option_group groups[] = {
-        {"Options", options}, {METHOD_TITLE, method_options}, {"Model", model_options}, {0}};
-    enum options_result result = options_read(&analyze_attention_command, groups, n_argument,
-                                              arguments, &settings.input.directory);
-    if (result != OPTIONS_READ)
-        return options_status(result);
-    if (!settings.input.text || !settings.output) {
-        complain("analyze attention: %s is missing", settings.input.text ? "--output" : "--text");
-        return EXIT_FAILURE;
-    }
-    struct attention attention = {.input = &settings.input, .floor = settings.floor};
-    bool fine = analyze(&settings, &attention);
-    for (size_t l = 0; l < attention.n_layer; l++) {
-        free(attention.layers[l].values);
-        free(attention.layers[l].cells);
-        free(attention.layers[l].places);
-    }
-    free(attention.layers);
-    analyze_input_close(&settings.input);
-    return fine ? EXIT_SUCCESS : EXIT_FAILURE;
+    return view_run(&attention.analysis, &view, options, n_argument, arguments);
 }
 
 const struct command analyze_attention_command = {
@@ -273,11 +247,11 @@ const struct command analyze_attention_command = {
              "it is divided by its largest cell, and drawn as a logarithm down to --floor. Both "
              "axes are places in the text: what a layer or one below it dropped is left grey.",
     .manual = "# FILES\n\nThe folder receives attention.png and attention.svg (all maps on one "
-              "sheet), the script and the numbers that they are drawn from (attention.gp, "
-              "attention.safetensors with map.L and, where tokens were dropped, places.L, and with "
-              "sheet.L where there are too many bins for the sheet), and attention.json.",
-    .example = "decimamba analyze attention models/passkey-512 --text book.txt --length 4096 \\\n"
-               "    --layers 2 --large 3 --output maps",
+              "sheet), the numbers that they are drawn from (attention.tsv, a row for each map, "
+              "and attention.safetensors with map.L and, where tokens were dropped, places.L, and "
+              "with sheet.L where there are too many bins for the sheet), and attention.json.",
+    .example = "decimamba analyze attention models/passkey-512 --text book.txt --length 4096 \\\n  "
+               "  --layers 2 --large 3 --output maps",
     .min_operand = 1,
     .max_operand = 1,
     .run = run,

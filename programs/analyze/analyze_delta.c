@@ -1,23 +1,81 @@
 /* decimamba analyze delta: what the layers' step Delta says of a text's tokens, and which of them
  * are kept. */
-#include "analyze_delta.h"
-
-#include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "cli/fail.h"
-#include "cli/output_folder.h"
-#include "cli/progress.h"
+#include "cli/options.h"
+#include "cli/read_input.h"
+#include "cli/table.h"
+#include "cli/terminal.h"
+#include "delta.h"
 
-struct settings {
-    struct analyze_input input;
-    const char *output;
-    size_t length, most_bins, from, count;
-    bool length_given, from_given, count_given;
-};
+/* ---- The work ---- */
 
-/* ---- The map, looked at ---- */
+static bool list_dropping(struct delta *delta) {
+    const dm_method_options *method = &delta->analysis.method;
+    delta->n_dropping = method->kind == DM_METHOD_NONE ? 0 : method->n_layer;
+    delta->dropping = calloc(delta->n_dropping + 1, sizeof *delta->dropping);
+    if (!delta->dropping)
+        return fail_memory();
+    for (size_t i = 0; i < delta->n_dropping; i++) {
+        size_t place = i;
+        for (; place && delta->dropping[place - 1] > method->layers[i]; place--)
+            delta->dropping[place] = delta->dropping[place - 1];
+        delta->dropping[place] = method->layers[i];
+    }
+    return true;
+}
+
+static bool make_text(struct delta *delta) {
+    dm_tokenizer *tokenizer = NULL;
+    bool fine =
+        load_tokenizer(delta->analysis.directory, &tokenizer) &&
+        delta_text_make(tokenizer, delta->analysis.ids, delta->analysis.length, &delta->text);
+    dm_tokenizer_free(tokenizer);
+    return fine;
+}
+
+static bool prepare(struct analysis *analysis) {
+    struct delta *delta = (struct delta *)analysis;
+    const dm_method_options *method = &analysis->method;
+    if (method->score > DM_SCORE_GLOBAL) /* which is what the map shows */
+        return fail("--score %s: it is no score of Delta", score_name(method->score));
+    if (!choose_length(analysis))
+        return false;
+    size_t length = analysis->length;
+    if (delta->from_given && delta->from >= length)
+        return fail("--from %zu: tokens 0 to %zu are looked at", delta->from, length - 1);
+    delta->n_bin = delta->most_bins < length ? delta->most_bins : length;
+    return list_dropping(delta) && make_text(delta);
+}
+
+static bool measure(struct analysis *analysis) {
+    struct delta *delta = (struct delta *)analysis;
+    dm_error error;
+    const struct delta_reading reading = {.model = analysis->model,
+                                          .method = &analysis->method,
+                                          .ids = analysis->ids,
+                                          .n_id = analysis->length,
+                                          .progress = show_reading,
+                                          .user = analysis};
+    progress_start(&analysis->progress, "reading", analysis->length);
+    dm_status status = delta_map_read(&reading, &delta->map, &error);
+    progress_clear(&analysis->progress);
+    return status ? fail("%s", error.message) : delta_choose_ranges(delta);
+}
+
+static void release(struct analysis *analysis) {
+    struct delta *delta = (struct delta *)analysis;
+    delta_map_free(&delta->map);
+    delta_text_free(&delta->text);
+    free(delta->dropping);
+    free(delta->low);
+    free(delta->high);
+}
+
+/* ---- In the terminal ---- */
+
+enum { shown_at_end = 400 }; /* tokens of each end of a long text */
 
 size_t delta_passed(const struct delta *delta, size_t token) {
     size_t n = 0;
@@ -35,187 +93,137 @@ size_t delta_piece_passed(const struct delta *delta, const struct delta_piece *p
     return most;
 }
 
-size_t delta_bin_start(const struct delta *delta, size_t bin) {
-    return (size_t)((double)bin * (double)delta->length / (double)delta->n_bin);
+static double percent(size_t part, size_t whole) {
+    return 100.0 * (double)part / (double)whole;
 }
 
-double delta_bin_score(const struct delta *delta, size_t layer, size_t bin) {
-    const float *scores = delta->map.scores + layer * delta->length;
-    double sum = 0;
-    size_t n = 0;
-    for (size_t t = delta_bin_start(delta, bin); t < delta_bin_start(delta, bin + 1); t++)
-        if (!isnan(scores[t])) {
-            sum += (double)scores[t];
-            n++;
-        }
-    return n ? sum / (double)n : NAN;
-}
-
-const char *delta_score_title(const struct delta *delta) {
-    static const char *const titles[] = {
-        [DM_SCORE_NORM] = "norm of Delta",
-        [DM_SCORE_MEAN] = "mean of Delta",
-        [DM_SCORE_GLOBAL] = "norm of Delta over the slow channels",
+static bool print_table(const struct delta *delta) {
+    static const struct table_column columns[] = {
+        {.name = "layer", .type = COLUMN_COUNT},
+        {.name = "tokens in", .type = COLUMN_COUNT},
+        {.name = "kept", .type = COLUMN_COUNT, .width = 8},
+        {.name = "share", .type = COLUMN_NUMBER, .format = "%.1f%%", .width = 7},
     };
-    return titles[delta->input->method.score];
-}
-
-static int compare_reals(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-/* Each layer's colours go from the first to the last hundredth of its cells, so that a few extremes
- * do not rule them. */
-static bool choose_ranges(struct delta *delta) {
-    size_t n_layer = delta->map.n_layer;
-    double *cells = calloc(delta->n_bin, sizeof *cells);
-    delta->low = calloc(n_layer, sizeof *delta->low);
-    delta->high = calloc(n_layer, sizeof *delta->high);
-    bool fine = (cells && delta->low && delta->high) || fail_memory();
-    for (size_t layer = 0; fine && layer < n_layer; layer++) {
-        size_t n = 0;
-        for (size_t bin = 0; bin < delta->n_bin; bin++) {
-            cells[n] = delta_bin_score(delta, layer, bin);
-            n += cells[n] > 0;
-        }
-        qsort(cells, n, sizeof *cells, compare_reals);
-        if (n) {
-            delta->low[layer] = cells[(n - 1) / 100];
-            delta->high[layer] = cells[n - 1 - (n - 1) / 100];
-        }
-    }
-    free(cells);
-    return fine;
-}
-
-static bool list_dropping(struct delta *delta) {
-    const dm_method_options *method = &delta->input->method;
-    delta->n_dropping = method->kind == DM_METHOD_NONE ? 0 : method->n_layer;
-    delta->dropping = calloc(delta->n_dropping + 1, sizeof *delta->dropping);
-    if (!delta->dropping)
-        return fail_memory();
+    struct table table = {0};
+    table_columns(&table, columns, sizeof columns / sizeof *columns);
     for (size_t i = 0; i < delta->n_dropping; i++) {
-        size_t place = i;
-        for (; place && delta->dropping[place - 1] > method->layers[i]; place--)
-            delta->dropping[place] = delta->dropping[place - 1];
-        delta->dropping[place] = method->layers[i];
+        size_t n_in = delta_map_count(&delta->map, delta->dropping[i]);
+        size_t n_kept = delta_map_count(&delta->map, delta->dropping[i] + 1);
+        table_count(&table, delta->dropping[i]);
+        table_count(&table, n_in);
+        table_count(&table, n_kept);
+        table_number(&table, percent(n_kept, n_in));
     }
-    return true;
-}
-
-/* ---- The work ---- */
-
-/* Whether it is a score of Delta, which is what the map shows. */
-static bool check_score(const dm_method_options *method) {
-    return method->score <= DM_SCORE_GLOBAL ||
-           fail("--score %s: it is no score of Delta", score_name(method->score));
-}
-
-static bool choose_length(const struct settings *settings, struct delta *delta) {
-    const struct analyze_input *input = delta->input;
-    delta->length = settings->length < input->n_id ? settings->length : input->n_id;
-    if (settings->length_given && settings->length > input->n_id)
-        return fail("%s: %zu token%s, fewer than --length %zu", input->text, input->n_id,
-                    input->n_id == 1 ? "" : "s", settings->length);
-    if (settings->from_given && settings->from >= delta->length)
-        return fail("--from %zu: tokens 0 to %zu are looked at", settings->from, delta->length - 1);
-    delta->n_bin = settings->most_bins < delta->length ? settings->most_bins : delta->length;
-    return true;
-}
-
-static bool make_text(struct delta *delta) {
-    dm_tokenizer *tokenizer = NULL;
-    bool fine = load_tokenizer(delta->input->directory, &tokenizer) &&
-                delta_text_make(tokenizer, delta->input->ids, delta->length, &delta->text);
-    dm_tokenizer_free(tokenizer);
+    bool fine = table_show(&table);
     return fine;
 }
 
-static void show_progress(size_t n_read, void *user) {
-    progress_update(user, n_read);
+/* How kept and dropped runs begin and end. */
+struct marks {
+    const char *kept, *kept_end, *dropped, *dropped_end;
+};
+
+static const struct marks *choose_marks(void) {
+    static const struct marks plain = {"[", "]", "", ""};
+    static const struct marks terminal = {"\x1b[1m", "\x1b[0m", "\x1b[2m", "\x1b[0m"};
+    return in_colours() ? &terminal : &plain;
 }
 
-static bool read_map(struct delta *delta) {
-    const struct analyze_input *input = delta->input;
-    struct progress progress;
-    dm_error error;
-    const struct delta_reading reading = {.model = input->model,
-                                          .method = &input->method,
-                                          .ids = input->ids,
-                                          .n_id = delta->length,
-                                          .progress = show_progress,
-                                          .user = &progress};
-    progress_start(&progress, "reading", delta->length);
-    dm_status status = delta_map_read(&reading, &delta->map, &error);
-    progress_clear(&progress);
-    return !status || fail("%s", error.message);
+/* The pieces that begin in [first, end). */
+static void print_range(const struct delta *delta, size_t stage, size_t first, size_t end,
+                        const struct marks *marks) {
+    const struct delta_text *text = &delta->text;
+    int before = -1; /* no run is open */
+    for (size_t i = 0; i < text->n_piece; i++) {
+        const struct delta_piece *piece = &text->pieces[i];
+        if (piece->token < first || piece->token >= end)
+            continue;
+        int kept = delta_piece_passed(delta, piece) > stage;
+        if (kept != before) {
+            if (before >= 0)
+                fputs(before ? marks->kept_end : marks->dropped_end, stdout);
+            fputs(kept ? marks->kept : marks->dropped, stdout);
+        }
+        fwrite(text->bytes + piece->at, 1, piece->n_byte, stdout);
+        before = kept;
+    }
+    if (before >= 0)
+        fputs(before ? marks->kept_end : marks->dropped_end, stdout);
+    putchar('\n');
 }
 
-static bool analyze(struct settings *settings, struct delta *delta) {
-    struct output_folder folder = {0};
-    bool fine = analyze_input_open(&settings->input) && check_score(&settings->input.method) &&
-                choose_length(settings, delta) && list_dropping(delta) && make_text(delta) &&
-                output_folder_open(&folder, settings->output, "delta.json", "a map of Delta") &&
-                read_map(delta) && choose_ranges(delta) && delta_write(delta, folder.path);
-    output_folder_close(&folder);
-    if (!fine)
+static void print_block(const struct delta *delta, size_t stage, size_t count,
+                        const struct marks *marks) {
+    size_t from = delta->from, n = delta->analysis.length, layer = delta->dropping[stage];
+    size_t n_kept = delta_map_count(&delta->map, layer + 1);
+    printf("\n---- after layer %zu: %zu of %zu tokens (%.1f%%)", layer, n_kept, n,
+           percent(n_kept, n));
+    if (count) {
+        size_t end = count < n - from ? from + count : n;
+        printf("; tokens %zu to %zu ----\n", from, end - 1);
+        print_range(delta, stage, from, end, marks);
+        return;
+    }
+    puts(" ----");
+    if (n <= 2 * shown_at_end) {
+        print_range(delta, stage, 0, n, marks);
+        return;
+    }
+    print_range(delta, stage, 0, shown_at_end, marks);
+    printf("---- tokens %d to %zu are not shown: --from and --count show them ----\n", shown_at_end,
+           n - shown_at_end - 1);
+    print_range(delta, stage, n - shown_at_end, n, marks);
+}
+
+static bool print(const struct analysis *analysis) {
+    const struct delta *delta = (const struct delta *)analysis;
+    size_t count = delta->count_given ? delta->count : delta->from_given ? 800 : 0;
+    char reading[reading_size];
+    reading_title(analysis, reading);
+    printf("%zu token%s, %s\n", analysis->length, analysis->length == 1 ? "" : "s", reading);
+    if (!delta->n_dropping)
+        printf("no layer drops tokens\n");
+    else if (!print_table(delta))
         return false;
-    delta_print_table(delta);
-    size_t count = settings->count_given ? settings->count : settings->from_given ? 800 : 0;
-    delta_print_text(delta, settings->from, count);
-    printf("written to %s: delta.html shows all of the text\n", settings->output);
-    return flush_output();
+    for (size_t stage = 0; stage < delta->n_dropping; stage++)
+        print_block(delta, stage, count, choose_marks());
+    if (delta->n_dropping)
+        putchar('\n');
+    printf("written to %s: delta.html shows all of the text\n", analysis->output);
+    return true;
 }
 
-static void release(struct delta *delta) {
-    delta_map_free(&delta->map);
-    delta_text_free(&delta->text);
-    free(delta->dropping);
-    free(delta->low);
-    free(delta->high);
-}
+/* ---- The view ---- */
+
+static const struct view view = {
+    .command = &analyze_delta_command,
+    .mark = "delta.json",
+    .work = "a map of Delta",
+    .prepare = prepare,
+    .measure = measure,
+    .describe = delta_describe,
+    .write = delta_write,
+    .print = print,
+    .release = release,
+};
 
 static int run(int n_argument, char **arguments) {
-    struct settings settings = {.length = 2048, .most_bins = 1000};
-    struct option model_options[n_model_option], method_options[n_method_option];
-    model_flags_table(&settings.input.model_flags, model_options);
-    method_flags_table(&settings.input.method_flags, method_options);
+    struct delta delta = {.most_bins = 1000};
     const struct option options[] = {
-        {OPTION_TEXT, "text", &settings.input.text, "FILE", .help = "the text"},
-        {OPTION_SIZE, "length", &settings.length, "N",
-         .help = "look at the text's first N tokens (default 2048, or as many as there are)",
-         .least = 1, .most = 1e9, .given = &settings.length_given},
-        {OPTION_SIZE, "bins", &settings.most_bins, "N",
+        length_option(&delta.analysis),
+        {OPTION_SIZE, "bins", &delta.most_bins, "N",
          .help = "columns of the map, each the mean over its tokens; where there are fewer tokens, "
                  "one for each",
          .least = 1, .most = 4096},
-        {OPTION_SIZE, "from", &settings.from, "N",
+        {OPTION_SIZE, "from", &delta.from, "N",
          .help =
              "print the text from token N on, counted from 0 (default: its beginning and its end)",
-         .least = 0, .most = 1e9, .given = &settings.from_given},
-        {OPTION_SIZE, "count", &settings.count, "N", .help = "print N tokens (default 800)",
-         .least = 1, .most = 1e9, .given = &settings.count_given},
-        {OPTION_TEXT, "output", &settings.output, "FOLDER",
-         .help = "where the files go: a new folder, an empty one, or one that has such a map",
-         .path = true},
+         .least = 0, .most = 1e9, .given = &delta.from_given},
+        {OPTION_SIZE, "count", &delta.count, "N", .help = "print N tokens (default 800)",
+         .least = 1, .most = 1e9, .given = &delta.count_given},
         {.kind = OPTION_END},
     };
-    const struct option_group groups[] = {
-        {"Options", options}, {METHOD_TITLE, method_options}, {"Model", model_options}, {0}};
-    enum options_result result = options_read(&analyze_delta_command, groups, n_argument, arguments,
-                                              &settings.input.directory);
-    if (result != OPTIONS_READ)
-        return options_status(result);
-    if (!settings.input.text || !settings.output) {
-        complain("analyze delta: %s is missing", settings.input.text ? "--output" : "--text");
-        return EXIT_FAILURE;
-    }
-    struct delta delta = {.input = &settings.input};
-    bool fine = analyze(&settings, &delta);
-    release(&delta);
-    analyze_input_close(&settings.input);
-    return fine ? EXIT_SUCCESS : EXIT_FAILURE;
+    return view_run(&delta.analysis, &view, options, n_argument, arguments);
 }
 
 const struct command analyze_delta_command = {
@@ -235,15 +243,14 @@ const struct command analyze_delta_command = {
         "pictures. A character that is split between tokens counts as the one of them that got "
         "farthest. Of a text of more than 800 tokens the first and the last 400 are printed, "
         "unless --from or --count is given.",
-    .manual =
-        "# FILES\n\nThe folder receives delta.html, a page that needs nothing beside it: the "
-        "picture, a table, and the text with each token marked by the layer that dropped it, and "
-        "with its scores where the pointer rests on it; delta.png and delta.svg with the script "
-        "and the table that they are drawn from (delta.gp, delta.tsv); delta-tokens.tsv, a row for "
-        "each token: its place, id, text, the layer that dropped it (- where none did) and its "
-        "score at each layer (nan where it was dropped below); and delta.json.",
-    .example = "decimamba analyze delta models/passkey-512 --text prompt.txt \\\n"
-               "    --base-length 256 --output delta",
+    .manual = "# FILES\n\nThe folder receives delta.html, a page that needs nothing beside it: the "
+              "picture, a table, and the text with each token marked by the layer that dropped it, "
+              "and with its scores where the pointer rests on it; delta.png and delta.svg with the "
+              "tables that they are drawn from (delta.tsv and delta-layers.tsv); delta-tokens.tsv, "
+              "a row for each token: its place, id, text, the layer that dropped it (- where none "
+              "did) and its score at each layer (nan where it was dropped below); and delta.json.",
+    .example = "decimamba analyze delta models/passkey-512 --text prompt.txt \\\n    --base-length "
+               "256 --output delta",
     .min_operand = 1,
     .max_operand = 1,
     .run = run,

@@ -1,81 +1,56 @@
-/* decimamba analyze distance: how far back each layer looks, as the text grows. */
-#include "analyze_distance.h"
-
+/* decimamba analyze distance: how far back each layer looks, as the text grows. Its folder:
+ *
+ *     distance.tsv              mean distance: a row for each length, a column for each layer
+ *     distance.json             the same, with what was read and where each layer stops growing
+ *     distance.safetensors      distance.N [layers, channels] for each length N
+ *     distance.png, .svg        distance against length */
 #include <stdlib.h>
-#include <string.h>
 
 #include "cli/fail.h"
 #include "cli/json_output.h"
-#include "cli/output_folder.h"
-#include "cli/progress.h"
+#include "cli/options.h"
+#include "cli/table.h"
 #include "mean_distance.h"
+#include "receptive_field.h"
+#include "view.h"
 
-struct settings {
-    struct analyze_input input;
-    const char *output;
-    struct size_list lengths;
-    size_t trained, n_query;
-    bool json;
+struct distances {
+    struct analysis analysis;
+    struct size_list lengths; /* ascending */
+    size_t n_query;
+    size_t n_layer, n_channel;
+    double *channels; /* [lengths, n_layer, n_channel] */
+    double *means;    /* [lengths, n_layer + 1] over the channels; last, over layers and channels */
 };
 
-struct counting {
-    struct progress progress;
-    size_t done; /* tokens of the lengths before this one */
-};
+/* ---- The work ---- */
 
-static void show_progress(size_t n_read, void *user) {
-    struct counting *counting = user;
-    progress_update(&counting->progress, counting->done + n_read);
-}
-
-static void sort(struct size_list *lengths) {
-    for (size_t i = 1; i < lengths->n; i++) {
-        size_t length = lengths->items[i], place = i;
-        for (; place && lengths->items[place - 1] > length; place--)
-            lengths->items[place] = lengths->items[place - 1];
-        lengths->items[place] = length;
-    }
-}
-
-/* The lengths of --lengths; or 512 and doublings of it, as far as the text and 16384 go. */
-static bool choose_lengths(struct settings *settings) {
-    struct size_list *lengths = &settings->lengths;
-    size_t n_id = settings->input.n_id;
-    bool given = lengths->n > 0;
-    for (size_t length = 512; !given && length <= n_id && length <= 16384; length *= 2)
-        lengths->items[lengths->n++] = length;
-    if (!lengths->n)
-        lengths->items[lengths->n++] = n_id;
-    sort(lengths);
-    for (size_t i = 0; i < lengths->n; i++) {
-        if (lengths->items[i] > n_id)
-            return fail("%s: %zu token%s, fewer than the %zu of --lengths", settings->input.text,
-                        n_id, n_id == 1 ? "" : "s", lengths->items[i]);
-        if (lengths->items[i] < settings->n_query)
-            return fail("--queries %zu: a text of %zu tokens has not so many", settings->n_query,
-                        lengths->items[i]);
-    }
-    return true;
-}
-
-static bool make_room(const struct settings *settings, struct distances *distances) {
-    size_t n;
-    distances->lengths = settings->lengths.items;
-    distances->n_length = settings->lengths.n;
-    distances->n_layer = settings->input.info.n_layer;
-    distances->n_channel = settings->input.info.d_inner;
+static bool make_room(struct distances *distances) {
+    size_t n, n_length = distances->lengths.n;
+    distances->n_layer = distances->analysis.info.n_layer;
+    distances->n_channel = distances->analysis.info.d_inner;
     if (__builtin_mul_overflow(distances->n_layer, distances->n_channel, &n) ||
-        __builtin_mul_overflow(n, distances->n_length, &n))
+        __builtin_mul_overflow(n, n_length, &n))
         return fail_memory();
     distances->channels = calloc(n, sizeof *distances->channels);
-    distances->means =
-        calloc(distances->n_length * (distances->n_layer + 1), sizeof *distances->means);
+    distances->means = calloc(n_length * (distances->n_layer + 1), sizeof *distances->means);
     return (distances->channels && distances->means) || fail_memory();
+}
+
+static bool prepare(struct analysis *analysis) {
+    struct distances *distances = (struct distances *)analysis;
+    if (!method_flags_need_tail(&analysis->method_flags, distances->n_query, &analysis->method) ||
+        !choose_lengths(analysis, &distances->lengths, 16384))
+        return false;
+    if (distances->lengths.items[0] < distances->n_query)
+        return fail("--queries %zu: a text of %zu tokens has not so many", distances->n_query,
+                    distances->lengths.items[0]);
+    return make_room(distances);
 }
 
 static void take_means(struct distances *distances) {
     size_t n_layer = distances->n_layer, E = distances->n_channel;
-    for (size_t k = 0; k < distances->n_length; k++) {
+    for (size_t k = 0; k < distances->lengths.n; k++) {
         double *means = distances->means + k * (n_layer + 1);
         for (size_t l = 0; l < n_layer; l++) {
             for (size_t c = 0; c < E; c++)
@@ -86,96 +61,202 @@ static void take_means(struct distances *distances) {
     }
 }
 
-static bool measure(const struct analyze_input *input, struct distances *distances) {
-    struct counting counting = {.done = 0};
-    dm_error error;
-    size_t total = 0;
+static bool measure(struct analysis *analysis) {
+    struct distances *distances = (struct distances *)analysis;
+    const struct size_list *lengths = &distances->lengths;
+    size_t total = 0, each = distances->n_layer * distances->n_channel;
     dm_status status = DM_OK;
-    for (size_t k = 0; k < distances->n_length; k++)
-        total += 2 * distances->lengths[k];
-    progress_start(&counting.progress, "reading", total);
-    for (size_t k = 0; k < distances->n_length && !status; k++) {
-        const struct scan_reading reading = {.model = input->model,
-                                             .method = &input->method,
-                                             .ids = input->ids,
-                                             .n_id = distances->lengths[k],
-                                             .progress = show_progress,
-                                             .user = &counting};
-        status = mean_distance(&reading, distances->n_query,
-                               distances->channels + k * distances->n_layer * distances->n_channel,
-                               &error);
-        counting.done += 2 * distances->lengths[k];
+    dm_error error;
+    for (size_t k = 0; k < lengths->n; k++)
+        total += 2 * lengths->items[k];
+    progress_start(&analysis->progress, "reading", total);
+    for (size_t k = 0; k < lengths->n && !status; k++) {
+        struct scan_reading reading = reading_of(analysis, analysis->ids, lengths->items[k]);
+        status =
+            mean_distance(&reading, distances->n_query, distances->channels + k * each, &error);
+        analysis->done += 2 * lengths->items[k];
     }
-    progress_clear(&counting.progress);
+    progress_clear(&analysis->progress);
     take_means(distances);
     return !status || fail("%s", error.message);
 }
 
-static bool analyze(struct settings *settings, struct distances *distances) {
-    struct analyze_input *input = &settings->input;
-    struct output_folder folder = {0};
-    bool fine = analyze_input_open(input) &&
-                method_flags_need_tail(&input->method_flags, settings->n_query, &input->method) &&
-                choose_lengths(settings) && make_room(settings, distances);
-    if (fine && settings->output)
-        fine = output_folder_open(&folder, settings->output, "distance.json",
-                                  "a measurement of distances");
-    fine = fine && measure(input, distances);
-    if (fine && settings->output)
-        fine = distances_write(distances, folder.path);
-    output_folder_close(&folder);
-    return fine && (settings->json ? print_json(distances_json(distances))
-                                   : distances_print(distances) && flush_output());
+static double mean_at(const struct distances *distances, size_t k, size_t layer) {
+    return distances->means[k * (distances->n_layer + 1) + layer];
 }
 
+/* The length at which a layer (n_layer: their mean) stops looking farther back, as
+ * receptive_field.h has it; 0: not in sight. */
+static size_t end_of(const struct distances *distances, size_t layer) {
+    double lengths[list_capacity] = {0}, values[list_capacity] = {0};
+    size_t n = distances->lengths.n;
+    for (size_t k = 0; k < n; k++) {
+        lengths[k] = (double)distances->lengths.items[k];
+        values[k] = mean_at(distances, k, layer);
+    }
+    size_t end = receptive_field_end(lengths, values, n);
+    return end + 1 < n ? distances->lengths.items[end] : 0;
+}
+
+/* ---- In the terminal ---- */
+
+static void fill_by_layer(const struct distances *distances, struct table *table) {
+    size_t n_layer = distances->n_layer;
+    table_column(table, COLUMN_TEXT, "%s", "");
+    for (size_t k = 0; k < distances->lengths.n; k++) {
+        size_t length = distances->lengths.items[k];
+        table_column(table, COLUMN_TEXT, "%zu%s", length,
+                     length == distances->analysis.trained ? "*" : "");
+    }
+    table_column(table, COLUMN_COUNT, "ends at");
+    for (size_t l = 0; l <= n_layer; l++) {
+        size_t end = end_of(distances, l);
+        if (l < n_layer)
+            table_text(table, "layer %zu", l);
+        else
+            table_text(table, "mean");
+        for (size_t k = 0; k < distances->lengths.n; k++)
+            table_text(table, "%.1f", mean_at(distances, k, l));
+        if (end)
+            table_count(table, end);
+        else
+            table_missing(table);
+    }
+}
+
+static bool print(const struct analysis *analysis) {
+    const struct distances *distances = (const struct distances *)analysis;
+    struct table table = {0};
+    char reading[reading_size];
+    reading_title(analysis, reading);
+    printf("Mean distance in tokens, at the last %zu token%s of texts of so many tokens; %s\n\n",
+           distances->n_query, distances->n_query == 1 ? "" : "s", reading);
+    fill_by_layer(distances, &table);
+    bool fine = table_show(&table);
+    for (size_t k = 0; k < distances->lengths.n; k++)
+        if (distances->lengths.items[k] == analysis->trained)
+            printf("* the model was trained on this length\n");
+    printf("ends at: from this length on it grows by less than %.0f%% per doubling\n",
+           100 * (receptive_field_growth - 1));
+    return fine;
+}
+
+/* ---- Files ---- */
+
+static json_t *describe(const struct analysis *analysis) {
+    const struct distances *distances = (const struct distances *)analysis;
+    json_t *lengths = json_array(), *layers = json_array(), *mean = NULL;
+    for (size_t k = 0; k < distances->lengths.n; k++)
+        json_array_append_new(lengths, json_size(distances->lengths.items[k]));
+    for (size_t l = 0; l <= distances->n_layer; l++) {
+        json_t *means = json_array();
+        size_t end = end_of(distances, l);
+        for (size_t k = 0; k < distances->lengths.n; k++)
+            json_array_append_new(means, json_number_or_null(mean_at(distances, k, l)));
+        json_t *row = json_pack("{so so}", "mean_distance", means, "ends_at",
+                                end ? json_size(end) : json_null());
+        if (l == distances->n_layer)
+            mean = row;
+        else if (!json_object_set_new(row, "layer", json_size(l)))
+            json_array_append_new(layers, row);
+    }
+    return json_pack("{so so so so so sf}", "queries", json_size(distances->n_query), "trained",
+                     analysis->trained ? json_size(analysis->trained) : json_null(), "lengths",
+                     lengths, "layers", layers, "mean", mean, "ends_below_growth",
+                     receptive_field_growth);
+}
+
+static bool write_table(const struct distances *distances, const char *folder) {
+    struct table table = {0};
+    table_column(&table, COLUMN_COUNT, "length");
+    for (size_t l = 0; l < distances->n_layer; l++)
+        table_column(&table, COLUMN_NUMBER, "layer_%zu", l);
+    table_column(&table, COLUMN_NUMBER, "mean");
+    for (size_t k = 0; k < distances->lengths.n; k++) {
+        table_count(&table, distances->lengths.items[k]);
+        for (size_t l = 0; l <= distances->n_layer; l++)
+            table_number(&table, mean_at(distances, k, l));
+    }
+    return table_save(&table, folder, "distance.tsv");
+}
+
+/* distance.N of each length, in float32. */
+static bool write_channels(const struct distances *distances, const char *folder) {
+    size_t each = distances->n_layer * distances->n_channel, n = distances->lengths.n, start;
+    struct tensor *tensors = calloc(n, sizeof *tensors);
+    float *values = malloc(n * each * sizeof *values);
+    bool fine = (tensors && values) || fail_memory();
+    for (size_t i = 0; fine && i < n * each; i++)
+        values[i] = (float)distances->channels[i];
+    for (size_t k = 0; fine && k < n; k++) {
+        tensors[k] = (struct tensor){.dtype = "F32",
+                                     .n_axis = 2,
+                                     .shape = {distances->n_layer, distances->n_channel},
+                                     .n_byte = each * sizeof *values,
+                                     .data = values + k * each};
+        snprintf(tensors[k].name, sizeof tensors[k].name, "distance.%zu",
+                 distances->lengths.items[k]);
+    }
+    json_t *notes = json_pack("{ss}", "distance",
+                              "[layers, channels] mean distance, of a text of so many tokens");
+    if (fine)
+        fine = write_tensors(&distances->analysis, folder, "distance.safetensors",
+                             json_incref(notes), tensors, n, &start);
+    json_decref(notes);
+    free(values);
+    free(tensors);
+    return fine;
+}
+
+static bool write(struct analysis *analysis, const char *folder) {
+    const struct distances *distances = (const struct distances *)analysis;
+    char reading[reading_size], text[2 * reading_size];
+    reading_title(analysis, reading);
+    snprintf(text, sizeof text, "%s; mean over the channels, at the last %zu token%s", reading,
+             distances->n_query, distances->n_query == 1 ? "" : "s");
+    struct figure figure = view_figure(analysis, "distance", folder, text);
+    return write_channels(distances, folder) && write_table(distances, folder) &&
+           figure_draw(&figure);
+}
+
+static void release(struct analysis *analysis) {
+    struct distances *distances = (struct distances *)analysis;
+    free(distances->channels);
+    free(distances->means);
+}
+
+/* ---- The view ---- */
+
+static const struct view view = {
+    .command = &analyze_distance_command,
+    .mark = "distance.json",
+    .work = "a measurement of distances",
+    .prints_json = true,
+    .json_or_files = true,
+    .prepare = prepare,
+    .measure = measure,
+    .describe = describe,
+    .write = write,
+    .print = print,
+    .release = release,
+};
+
 static int run(int n_argument, char **arguments) {
-    struct settings settings = {.n_query = 16};
-    struct option model_options[n_model_option], method_options[n_method_option];
-    model_flags_table(&settings.input.model_flags, model_options);
-    method_flags_table(&settings.input.method_flags, method_options);
+    struct distances distances = {.n_query = 16};
     const struct option options[] = {
-        {OPTION_TEXT, "text", &settings.input.text, "FILE", .help = "the text"},
-        {OPTION_SIZES, "lengths", &settings.lengths, "LIST",
+        {OPTION_SIZES, "lengths", &distances.lengths, "LIST",
          .help = "read the text's first tokens, so many each time (default 512 and doublings of it "
                  "up to "
                  "16384, as far as the text goes)",
          .least = 1, .most = 1e9},
-        {OPTION_SIZE, "queries", &settings.n_query, "N",
+        {OPTION_SIZE, "queries", &distances.n_query, "N",
          .help = "take the mean over the last N tokens i; the definition has the last one alone. "
                  "--keep-tail is N unless it is given",
          .least = 1, .most = 4096},
-        {OPTION_SIZE, "trained", &settings.trained, "N",
-         .help = "mark this length as the one that the model was trained on; 0: none"},
-        {OPTION_TEXT, "output", &settings.output, "FOLDER",
-         .help = "write distance.tsv, distance.json, distance.safetensors (distance.N [layers, "
-                 "channels] for each length N), and distance.png and .svg with the script that "
-                 "draws them",
-         .path = true},
-        {OPTION_FLAG, "json", &settings.json, .help = "print one JSON object"},
+        trained_option(&distances.analysis),
         {.kind = OPTION_END},
     };
-    const struct option_group groups[] = {
-        {"Options", options}, {METHOD_TITLE, method_options}, {"Model", model_options}, {0}};
-    enum options_result result = options_read(&analyze_distance_command, groups, n_argument,
-                                              arguments, &settings.input.directory);
-    if (result != OPTIONS_READ)
-        return options_status(result);
-    if (!settings.input.text) {
-        complain("analyze distance: --text is missing");
-        return EXIT_FAILURE;
-    }
-    if (settings.json && settings.output) {
-        complain("analyze distance: --json prints what --output writes as distance.json: give one");
-        return EXIT_FAILURE;
-    }
-    struct distances distances = {
-        .input = &settings.input, .n_query = settings.n_query, .trained = settings.trained};
-    settings.input.method_flags.trained = settings.trained;
-    bool fine = analyze(&settings, &distances);
-    free(distances.channels);
-    free(distances.means);
-    analyze_input_close(&settings.input);
-    return fine ? EXIT_SUCCESS : EXIT_FAILURE;
+    return view_run(&distances.analysis, &view, options, n_argument, arguments);
 }
 
 const struct command analyze_distance_command = {
@@ -189,8 +270,10 @@ const struct command analyze_distance_command = {
         "and a column for each length; \"ends at\" is the shortest length from which on the "
         "distance grows by less than 10% per doubling, or - where it is not in sight. The map is "
         "never made, and memory does not grow with the text, which is read twice for each length.",
-    .example = "decimamba analyze distance mamba-130m --text book.txt --lengths 1000,2000 \\\n"
-               "    --trained 2000 --output distances",
+    .manual = "# FILES\n\nThe folder receives distance.tsv, distance.json, distance.safetensors "
+              "(distance.N [layers, channels] for each length N), and distance.png and .svg.",
+    .example = "decimamba analyze distance mamba-130m --text book.txt --lengths 1000,2000 \\\n    "
+               "--trained 2000 --output distances",
     .min_operand = 1,
     .max_operand = 1,
     .run = run,

@@ -1,27 +1,162 @@
-/* decimamba analyze layers: the ablations of decimation, on any task of evaluate. */
-#include "analyze_layers.h"
-
+/* decimamba analyze layers: the ablations of decimation, on any task of evaluate. Where an evaluation
+ * has a folder, it writes beside the files there (evaluate/report.h)
+ *
+ *     sweep-WHAT.tsv            a row for each column and each method
+ *     sweep-WHAT.png, .svg      scores against what is swept, a panel for each column */
+#include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "cli/fail.h"
+#include "cli/gnuplot.h"
 #include "commands.h"
+#include "evaluate/report_table.h"
+#include "sweep.h"
+#include "view.h"
 
-static bool show(const struct sweep *sweep, const struct report *report) {
-    struct report_cells cells;
-    struct curve curve;
-    bool fine = report_cells_make(&cells, report) && curve_choose(sweep, &cells, &curve);
-    if (fine)
-        curve_print(&curve);
-    fine = fine && curve_write(&curve) && flush_output();
-    report_cells_free(&cells);
-    return fine;
+/* The curve of the columns that are drawn: those of the task, and all of them; or sweep->column. */
+struct curve {
+    const struct sweep *sweep;
+    const struct report_cells *cells;
+    size_t columns[list_capacity + 1], n_column; /* places of report_cell */
+};
+
+static const char *column_name(const struct curve *curve, size_t i) {
+    const struct task *task = curve->cells->report->task;
+    return curve->columns[i] < task->columns.n ? task->columns.names[curve->columns[i]] : "all";
 }
 
-/* Before long work. */
-static bool check_column(const struct sweep *sweep, const struct report *report) {
+static bool choose_columns(const struct sweep *sweep, const struct report_cells *cells,
+                           struct curve *curve) {
+    const struct task *task = cells->report->task;
+    size_t n = task->columns.n, *order = report_column_order(task);
+    *curve = (struct curve){.sweep = sweep, .cells = cells};
+    if (!order)
+        return false;
+    for (size_t i = 0; i < n && i < list_capacity; i++)
+        if (!sweep->column || !strcmp(task->columns.names[order[i]], sweep->column))
+            curve->columns[curve->n_column++] = order[i];
+    free(order);
+    if ((!sweep->column && n > 1) || (sweep->column && !strcmp(sweep->column, "all")))
+        curve->columns[curve->n_column++] = n;
+    return curve->n_column || fail("--column: there is no column '%.80s'", sweep->column);
+}
+
+static const struct report_cell *cell_at(const struct curve *curve, size_t i, size_t method) {
+    return report_cell(curve->cells, method, curve->columns[i], curve->cells->report->task->rows.n);
+}
+
+/* ---- The best point ---- */
+
+/* Of the last column that is drawn: where there are several, all of them. */
+static const struct report_cell *point_cell(const struct curve *curve, size_t point) {
+    return cell_at(curve, curve->n_column - 1, curve->sweep->points[point].method);
+}
+
+static size_t find_best(const struct curve *curve) {
+    size_t best = 0;
+    bool least = curve->cells->report->task->measure == TASK_LOSS;
+    for (size_t i = 1; i < curve->sweep->n_point; i++) {
+        double own = point_cell(curve, i)->mean, other = point_cell(curve, best)->mean;
+        if (least ? own < other : own > other)
+            best = i;
+    }
+    return best;
+}
+
+/* Other points whose intervals reach that of this one. */
+static size_t count_alike(const struct curve *curve, size_t best) {
+    struct interval own = point_cell(curve, best)->interval;
+    size_t n = 0;
+    for (size_t i = 0; i < curve->sweep->n_point; i++) {
+        struct interval other = point_cell(curve, i)->interval;
+        n += i != best && other.low <= own.high && own.low <= other.high;
+    }
+    return n;
+}
+
+static void print_best(const struct curve *curve) {
+    const struct report *report = curve->cells->report;
+    size_t best = find_best(curve), n_alike = count_alike(curve, best);
+    const struct report_cell *cell = point_cell(curve, best);
+    printf("\nbest by '%s': %s: ", column_name(curve, curve->n_column - 1),
+           report->methods->items[curve->sweep->points[best].method].label);
+    if (report->task->measure == TASK_RIGHT)
+        printf("%.0f of %zu right", cell->sum, cell->n);
+    else
+        printf("%.4g", report_shown(report->task, cell->mean));
+    if (n_alike)
+        printf("; the interval%s of %zu other%s reach%s its own", n_alike == 1 ? "" : "s", n_alike,
+               n_alike == 1 ? "" : "s", n_alike == 1 ? "es" : "");
+    putchar('\n');
+}
+
+/* ---- Files ---- */
+
+/* `line`: 1 is the curve, 2 the one beside it, and the horizontal lines follow, which have no point. */
+static void put_row(const struct curve *curve, struct table *table, size_t i, size_t line,
+                    size_t method, const struct sweep_point *point) {
+    const struct report *report = curve->cells->report;
+    table_count(table, i + 1);
+    table_text(table, "%s", column_name(curve, i));
+    table_count(table, line);
+    table_text(table, "%s", report->methods->items[method].label);
+    table_number(table, point ? point->x : NAN);
+    report_put_figures(table, report->task, cell_at(curve, i, method));
+    if (point)
+        table_text(table, "%s", point->value);
+    else
+        table_missing(table);
+}
+
+static void fill_table(const struct curve *curve, struct table *table) {
+    const struct sweep *sweep = curve->sweep;
+    table_file_columns(table, "panel:count column:text line:count method:text x:number");
+    report_add_figures(table);
+    table_column(table, COLUMN_TEXT, "value");
+    for (size_t i = 0; i < curve->n_column; i++) {
+        for (size_t k = 0; k < sweep->n_point; k++)
+            put_row(curve, table, i, 1, sweep->points[k].method, &sweep->points[k]);
+        for (size_t k = 0; k < sweep->n_point && sweep->has_other; k++)
+            put_row(curve, table, i, 2, sweep->points[k].other, &sweep->points[k]);
+        for (size_t m = 0; m < sweep->n_level; m++)
+            put_row(curve, table, i, 3 + m, m, NULL);
+    }
+}
+
+static bool write(const struct curve *curve) {
+    const struct report *report = curve->cells->report;
+    const char *folder = report->journal.folder.path, *swept = curve->sweep->name;
+    struct table table = {.missing = "?"};
+    char name[40], file[48];
+    if (!report->journal.path)
+        return true;
+    snprintf(name, sizeof name, "sweep-%s", swept);
+    snprintf(file, sizeof file, "%s.tsv", name);
+    fill_table(curve, &table);
+    return table_save(&table, folder, file) &&
+           figure_draw(&(struct figure){
+               .script = "sweep",
+               .folder = folder,
+               .name = name,
+               .settings = {{.name = "model", .text = report->model},
+                            {.name = "task", .text = report->task->name},
+                            {.name = "column_name", .text = report->task->columns.name},
+                            {.name = "measure", .text = report_measure(report->task)},
+                            {.name = "swept", .text = swept}}});
+}
+
+/* ---- The command ---- */
+
+/* Shows the report's curve; before long work, with `shown` false, only looks whether it has one. */
+static bool show(const struct sweep *sweep, const struct report *report, bool shown) {
     struct report_cells cells;
     struct curve curve;
-    bool fine = report_cells_make(&cells, report) && curve_choose(sweep, &cells, &curve);
+    bool fine = report_cells_make(&cells, report) && choose_columns(sweep, &cells, &curve);
+    if (fine && shown) {
+        print_best(&curve);
+        fine = write(&curve) && flush_output();
+    }
     report_cells_free(&cells);
     return fine;
 }
@@ -30,9 +165,9 @@ static int analyze(struct sweep *sweep, const struct method_flags *fixed, const 
                    const struct evaluate_flags *flags) {
     struct evaluate_run run = {.flags = flags};
     bool ready = evaluate_run_load(&run) && sweep_methods(sweep, fixed, levels, &run) &&
-                 evaluate_run_open(&run) && check_column(sweep, &run.report);
+                 evaluate_run_open(&run) && show(sweep, &run.report, false);
     int status = ready ? evaluate_run_answer(&run) : EXIT_FAILURE;
-    if (status == EXIT_SUCCESS && !show(sweep, &run.report))
+    if (status == EXIT_SUCCESS && !show(sweep, &run.report, true))
         status = EXIT_FAILURE;
     evaluate_run_close(&run);
     return status;
@@ -124,20 +259,19 @@ const struct command analyze_layers_command = {
     .name = "analyze layers",
     .operands = "TASK MODEL ...",
     .summary = "Measures a task by the layer that drops tokens, L_base, beta or the score.",
-    .notes =
-        "Measures a task of evaluate by the layer that drops tokens, by L_base, beta or the score: "
-        "the paper's ablations. Each point is a method of the evaluation, named as users would "
-        "name it; prompts, outcomes, tables and the output folder are those of evaluate TASK, "
-        "which can go on with the same folder, and so can another sweep. Beside the points, plain "
-        "Mamba and keep-last are measured; where L_base is swept, keep-last with each "
-        "L_base.\n\nThe folder also receives sweep-WHAT.png and .svg, a panel for each column of "
-        "the table with 95% intervals, and for all of them; sweep-WHAT.tsv and .gp are their "
-        "numbers and how they are drawn. The last line names the best point, and how many others "
-        "have an interval that reaches its own.\n\nThe other flags are the task's, those of "
-        "evaluate, and the method flags but --method, which every point has.",
-    .example = "decimamba analyze layers passkey models/passkey-512 \\\n"
-               "      --text data/books/26239.txt --score global --base-length 512 \\\n"
-               "      --trained 512 --output sweep",
+    .notes = "Measures a task of evaluate by the layer that drops tokens, by L_base, beta or the "
+             "score: the paper's ablations. Each point is a method of the evaluation, named as "
+             "users would name it; prompts, outcomes, tables and the output folder are those of "
+             "evaluate TASK, which can go on with the same folder, and so can another sweep. "
+             "Beside the points, plain Mamba and keep-last are measured; where L_base is swept, "
+             "keep-last with each L_base.\n\nThe folder also receives sweep-WHAT.png and .svg, a "
+             "panel for each column of the table with 95% intervals, and for all of them; "
+             "sweep-WHAT.tsv has their numbers. The last line names the best point, and how many "
+             "others have an interval that reaches its own.\n\nThe other flags are the task's, "
+             "those of evaluate, and the method flags but --method, which every point has.",
+    .example =
+        "decimamba analyze layers passkey models/passkey-512 \\\n      --text data/books/26239.txt "
+        "--score global --base-length 512 \\\n      --trained 512 --output sweep",
     .min_operand = 2,
     .max_operand = 2,
     .run = run,

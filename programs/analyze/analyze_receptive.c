@@ -1,131 +1,122 @@
-/* decimamba analyze receptive-field: how far back the tokens lie that a prediction depends on. */
-#include "analyze_receptive.h"
-
+/* decimamba analyze receptive-field: how far back the tokens lie that a prediction depends on. Its
+ * folder:
+ *
+ *     receptive-field.tsv              a row for each length
+ *     receptive-field-profile.tsv      for each length, the weight of a token by its distance
+ *     receptive-field.json             the first of them, with what was read
+ *     receptive-field.png, .svg        both */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cli/fail.h"
 #include "cli/json_output.h"
-#include "cli/output_folder.h"
-#include "cli/progress.h"
+#include "cli/options.h"
+#include "cli/table.h"
 #include "mean_distance.h"
+#include "receptive_field_gradient.h"
+#include "view.h"
 
-struct settings {
-    struct analyze_input input;
-    const char *output;
-    struct size_list lengths;
-    size_t n_prediction, n_window, trained;
-    bool json;
+enum { n_share = 3 };
+static const double shares[n_share] = {0.5, 0.9, 0.99};
+
+struct row {
+    size_t length, n_window; /* that were read */
+    struct gradient_profile profile;
+    /* Mamba Mean Distance over channels and windows */
+    double attention; /* mean of the layers */
+    double farthest;  /* of the layer where it is largest */
+    size_t farthest_layer;
 };
 
-/* All windows of all lengths, on their way. */
-struct work {
-    const struct settings *settings;
+struct receptive {
+    struct analysis analysis;
+    struct size_list lengths;
+    size_t n_prediction, n_window;
+    struct row *rows; /* [n_row], by ascending length */
+    size_t n_row;
     dm_trainer *trainer;
     double *distances; /* [n_layer, d_inner] of one window */
     double *sums;      /* [n_layer] over channels and windows */
-    struct progress progress;
-    size_t done; /* tokens, each of which is read four times */
 };
 
-static int compare_sizes(const void *a, const void *b) {
-    size_t x = *(const size_t *)a, y = *(const size_t *)b;
-    return (x > y) - (x < y);
-}
+/* ---- The work ---- */
 
-/* The lengths of --lengths; or 512 and doublings of it, as far as the text and 4096 go. */
-static bool choose_lengths(struct settings *settings) {
-    struct size_list *lengths = &settings->lengths;
-    size_t n_id = settings->input.n_id;
-    bool given = lengths->n > 0;
-    for (size_t length = 512; !given && length <= n_id && length <= 4096; length *= 2)
-        lengths->items[lengths->n++] = length;
-    if (!lengths->n)
-        lengths->items[lengths->n++] = n_id;
-    qsort(lengths->items, lengths->n, sizeof *lengths->items, compare_sizes);
-    for (size_t i = 0; i < lengths->n; i++) {
-        if (lengths->items[i] > n_id)
-            return fail("%s: %zu token%s, fewer than the %zu of --lengths", settings->input.text,
-                        n_id, n_id == 1 ? "" : "s", lengths->items[i]);
-        if (lengths->items[i] <= settings->n_prediction)
-            return fail("--predictions %zu: of %zu token%s there is none to predict them from",
-                        settings->n_prediction, lengths->items[i],
-                        lengths->items[i] == 1 ? "" : "s");
-    }
-    return true;
-}
-
-static bool make_rows(const struct settings *settings, struct receptive *receptive) {
-    size_t n_id = settings->input.n_id;
+static bool make_rows(struct receptive *receptive) {
     dm_error error;
-    receptive->rows = calloc(settings->lengths.n, sizeof *receptive->rows);
+    receptive->rows = calloc(receptive->lengths.n, sizeof *receptive->rows);
     if (!receptive->rows)
         return fail_memory();
-    for (size_t k = 0; k < settings->lengths.n; k++) {
-        struct receptive_length *row = &receptive->rows[k];
-        size_t length = settings->lengths.items[k], places = n_id - length + 1;
+    for (size_t k = 0; k < receptive->lengths.n; k++) {
+        struct row *row = &receptive->rows[k];
+        size_t length = receptive->lengths.items[k];
+        size_t places = receptive->analysis.n_id - length + 1;
         row->length = length;
-        row->n_window = settings->n_window < places ? settings->n_window : places;
-        receptive->n_length++;
+        row->n_window = receptive->n_window < places ? receptive->n_window : places;
+        receptive->n_row++;
         if (gradient_profile_new(&row->profile, length, &error))
             return fail("%s", error.message);
     }
     return true;
 }
 
+static bool prepare(struct analysis *analysis) {
+    struct receptive *receptive = (struct receptive *)analysis;
+    if (!method_flags_need_tail(&analysis->method_flags, receptive->n_prediction,
+                                &analysis->method) ||
+        !choose_lengths(analysis, &receptive->lengths, 4096))
+        return false;
+    size_t shortest = receptive->lengths.items[0];
+    if (shortest <= receptive->n_prediction)
+        return fail("--predictions %zu: of %zu token%s there is none to predict them from",
+                    receptive->n_prediction, shortest, shortest == 1 ? "" : "s");
+    return make_rows(receptive);
+}
+
 /* Nothing is trained: the layers need no gradients and no moments, only the pass through them. */
-static bool open_trainer(const struct analyze_input *input, dm_trainer **trainer) {
+static bool open_trainer(struct receptive *receptive) {
     static const char *const frozen[] = {"backbone.layers.*"};
+    const struct analysis *analysis = &receptive->analysis;
     dm_trainer_options options = DM_TRAINER_OPTIONS_INIT;
     dm_error error;
-    options.n_thread = input->model_flags.n_thread;
-    options.dtype = model_flags_dtype(&input->model_flags);
-    options.cpu = input->model_flags.cpu;
-    options.method = &input->method;
+    options.n_thread = analysis->model_flags.n_thread;
+    options.dtype = model_flags_dtype(&analysis->model_flags);
+    options.cpu = analysis->model_flags.cpu;
+    options.method = &analysis->method;
     options.frozen = frozen, options.n_frozen = 1;
     options.recompute = 1; /* memory for one layer, whatever the length */
-    return !dm_trainer_new(input->directory, &options, trainer, &error) ||
+    return !dm_trainer_new(analysis->directory, &options, &receptive->trainer, &error) ||
            fail("%s", error.message);
 }
 
-static void show_progress(size_t n_read, void *user) {
-    struct work *work = user;
-    progress_update(&work->progress, work->done + n_read);
-}
-
-static void add_distances(struct work *work) {
-    const dm_model_info *info = &work->settings->input.info;
+static void add_distances(struct receptive *receptive) {
+    const dm_model_info *info = &receptive->analysis.info;
     for (size_t l = 0; l < info->n_layer; l++)
         for (size_t c = 0; c < info->d_inner; c++)
-            work->sums[l] += work->distances[l * info->d_inner + c];
+            receptive->sums[l] += receptive->distances[l * info->d_inner + c];
 }
 
-static bool measure_window(struct work *work, struct receptive_length *row, const int32_t *ids) {
-    const struct settings *settings = work->settings;
-    const dm_method_options *method = &settings->input.method;
-    const struct scan_reading reading = {.model = settings->input.model,
-                                         .method = method,
-                                         .ids = ids,
-                                         .n_id = row->length - 1,
-                                         .progress = show_progress,
-                                         .user = work};
+/* Each token is read four times. */
+static bool measure_window(struct receptive *receptive, struct row *row, const int32_t *ids) {
+    struct analysis *analysis = &receptive->analysis;
+    struct scan_reading reading = reading_of(analysis, ids, row->length - 1);
     dm_error error;
-    if (gradient_profile_add(&row->profile, work->trainer, ids, settings->n_prediction,
-                             method->keep_tail, &error))
+    if (gradient_profile_add(&row->profile, receptive->trainer, ids, receptive->n_prediction,
+                             analysis->method.keep_tail, &error))
         return fail("%s", error.message);
-    work->done += 2 * row->length;
-    progress_update(&work->progress, work->done);
-    if (mean_distance(&reading, settings->n_prediction, work->distances, &error))
+    analysis->done += 2 * row->length;
+    show_reading(0, analysis);
+    if (mean_distance(&reading, receptive->n_prediction, receptive->distances, &error))
         return fail("%s", error.message);
-    work->done += 2 * row->length;
-    add_distances(work);
+    analysis->done += 2 * row->length;
+    add_distances(receptive);
     return true;
 }
 
-static void finish_row(const struct work *work, struct receptive_length *row) {
-    const dm_model_info *info = &work->settings->input.info;
+static void finish_row(const struct receptive *receptive, struct row *row) {
+    const dm_model_info *info = &receptive->analysis.info;
     for (size_t l = 0; l < info->n_layer; l++) {
-        double mean = work->sums[l] / (double)info->d_inner / (double)row->n_window;
+        double mean = receptive->sums[l] / (double)info->d_inner / (double)row->n_window;
         row->attention += mean / (double)info->n_layer;
         if (mean > row->farthest) {
             row->farthest = mean;
@@ -137,108 +128,233 @@ static void finish_row(const struct work *work, struct receptive_length *row) {
 
 /* Windows are spread over the text, from its beginning to its end; a single one is its beginning.
  */
-static bool measure_length(struct work *work, struct receptive_length *row) {
-    const struct analyze_input *input = &work->settings->input;
-    size_t last = input->n_id - row->length;
+static bool measure_length(struct receptive *receptive, struct row *row) {
+    const struct analysis *analysis = &receptive->analysis;
+    size_t last = analysis->n_id - row->length;
     bool fine = true;
-    memset(work->sums, 0, input->info.n_layer * sizeof *work->sums);
+    memset(receptive->sums, 0, analysis->info.n_layer * sizeof *receptive->sums);
     for (size_t w = 0; w < row->n_window && fine; w++) {
         double share = row->n_window > 1 ? (double)w / (double)(row->n_window - 1) : 0;
-        fine = measure_window(work, row, input->ids + (size_t)(share * (double)last));
+        fine = measure_window(receptive, row, analysis->ids + (size_t)(share * (double)last));
     }
     if (fine)
-        finish_row(work, row);
+        finish_row(receptive, row);
     return fine;
 }
 
-static bool measure(const struct settings *settings, struct receptive *receptive) {
-    const dm_model_info *info = &settings->input.info;
-    struct work work = {.settings = settings};
+static bool measure(struct analysis *analysis) {
+    struct receptive *receptive = (struct receptive *)analysis;
+    const dm_model_info *info = &analysis->info;
     size_t total = 0;
-    for (size_t k = 0; k < receptive->n_length; k++)
+    for (size_t k = 0; k < receptive->n_row; k++)
         total += 4 * receptive->rows[k].length * receptive->rows[k].n_window;
-    work.distances = calloc(info->n_layer * info->d_inner, sizeof *work.distances);
-    work.sums = calloc(info->n_layer, sizeof *work.sums);
-    bool fine = ((work.distances && work.sums) || fail_memory()) &&
-                open_trainer(&settings->input, &work.trainer);
-    progress_start(&work.progress, "windows", total);
-    for (size_t k = 0; k < receptive->n_length && fine; k++)
-        fine = measure_length(&work, &receptive->rows[k]);
-    progress_clear(&work.progress);
-    dm_trainer_free(work.trainer);
-    free(work.distances);
-    free(work.sums);
+    receptive->distances = calloc(info->n_layer * info->d_inner, sizeof *receptive->distances);
+    receptive->sums = calloc(info->n_layer, sizeof *receptive->sums);
+    bool fine =
+        ((receptive->distances && receptive->sums) || fail_memory()) && open_trainer(receptive);
+    progress_start(&analysis->progress, "windows", total);
+    for (size_t k = 0; k < receptive->n_row && fine; k++)
+        fine = measure_length(receptive, &receptive->rows[k]);
+    progress_clear(&analysis->progress);
     return fine;
 }
 
-static bool analyze(struct settings *settings, struct receptive *receptive) {
-    struct analyze_input *input = &settings->input;
-    struct output_folder folder = {0};
-    bool fine =
-        analyze_input_open(input) &&
-        method_flags_need_tail(&input->method_flags, settings->n_prediction, &input->method) &&
-        choose_lengths(settings) && make_rows(settings, receptive);
-    if (fine && settings->output)
-        fine = output_folder_open(&folder, settings->output, "receptive-field.json",
-                                  "a measurement of receptive fields");
-    fine = fine && measure(settings, receptive);
-    if (fine && settings->output)
-        fine = receptive_write(receptive, folder.path);
-    output_folder_close(&folder);
-    return fine && (settings->json ? print_json(receptive_json(receptive))
-                                   : receptive_print(receptive) && flush_output());
+/* ---- In the terminal ---- */
+
+/* What there is no gradient for is missing. */
+static void fill_by_length(const struct receptive *receptive, struct table *table) {
+    static const struct table_column columns[] = {
+        {.name = "length ", .type = COLUMN_COUNT, .width = 8},
+        {.name = "windows", .type = COLUMN_COUNT},
+        {.name = "50%", .type = COLUMN_COUNT, .width = 6},
+        {.name = "90%", .type = COLUMN_COUNT, .width = 6},
+        {.name = "99%", .type = COLUMN_COUNT, .width = 6},
+        {.name = "gradient", .type = COLUMN_NUMBER, .format = "%.1f", .width = 10},
+        {.name = "attention", .type = COLUMN_NUMBER, .format = "%.1f"},
+        {.name = "farthest layer", .type = COLUMN_TEXT},
+    };
+    table_columns(table, columns, sizeof columns / sizeof *columns);
+    for (size_t k = 0; k < receptive->n_row; k++) {
+        const struct row *row = &receptive->rows[k];
+        table_text(table, "%zu%s", row->length,
+                   row->length == receptive->analysis.trained ? "*" : " ");
+        table_count(table, row->profile.n_window);
+        for (int i = 0; i < n_share; i++) {
+            size_t n = gradient_profile_within(&row->profile, shares[i]);
+            if (n)
+                table_count(table, n);
+            else
+                table_missing(table);
+        }
+        table_number(table, row->profile.n_window ? gradient_profile_mean(&row->profile) : NAN);
+        table_number(table, row->attention);
+        table_text(table, "%.1f (%zu)", row->farthest, row->farthest_layer);
+    }
 }
+
+static bool print(const struct analysis *analysis) {
+    const struct receptive *receptive = (const struct receptive *)analysis;
+    struct table table = {0};
+    char reading[reading_size];
+    bool flat = false, marked = false;
+    reading_title(analysis, reading);
+    if (receptive->n_prediction == 1)
+        printf("How far back the last token of a window depends on the text; %s\n\n", reading);
+    else
+        printf("How far back the last %zu tokens of a window depend on the text; %s\n\n",
+               receptive->n_prediction, reading);
+    printf("                    nearest tokens with        mean distance in tokens of\n");
+    fill_by_length(receptive, &table);
+    bool fine = table_show(&table);
+    for (size_t k = 0; k < receptive->n_row; k++) {
+        const struct row *row = &receptive->rows[k];
+        flat |= row->profile.n_window < row->n_window;
+        marked |= row->length == analysis->trained;
+    }
+    if (marked)
+        printf("* the model was trained on this length\n");
+    if (flat)
+        printf("windows whose loss has a gradient of 0 do not count\n");
+    return fine;
+}
+
+/* ---- Files ---- */
+
+static json_t *row_json(const struct row *row) {
+    json_t *within = json_object();
+    for (int i = 0; i < n_share; i++) {
+        char key[16];
+        size_t n = gradient_profile_within(&row->profile, shares[i]);
+        snprintf(key, sizeof key, "%g", shares[i]);
+        json_object_set_new(within, key, n ? json_size(n) : json_null());
+    }
+    bool any = row->profile.n_window > 0;
+    return json_pack(
+        "{so so so so so so so so so}", "length", json_size(row->length), "windows",
+        json_size(row->profile.n_window), "within", within, "mean_distance",
+        json_number_or_null(gradient_profile_mean(&row->profile)), "attention_mean_distance",
+        json_number_or_null(row->attention), "farthest_layer", json_size(row->farthest_layer),
+        "farthest_layer_mean_distance", json_number_or_null(row->farthest), "nats_per_prediction",
+        any ? json_number_or_null(row->profile.loss) : json_null(), "gradient_norm",
+        any ? json_number_or_null(row->profile.norm) : json_null());
+}
+
+static json_t *describe(const struct analysis *analysis) {
+    const struct receptive *receptive = (const struct receptive *)analysis;
+    json_t *lengths = json_array();
+    for (size_t k = 0; k < receptive->n_row; k++)
+        json_array_append_new(lengths, row_json(&receptive->rows[k]));
+    return json_pack("{so so so}", "predictions", json_size(receptive->n_prediction), "trained",
+                     analysis->trained ? json_size(analysis->trained) : json_null(), "lengths",
+                     lengths);
+}
+
+static bool write_table(const struct receptive *receptive, const char *folder) {
+    struct table table = {0};
+    table_file_columns(&table, "length:count windows:count within_50:count within_90:count "
+                               "within_99:count mean_distance:number "
+                               "attention_mean_distance:number farthest_layer_mean_distance:number "
+                               "farthest_layer:count nats_per_prediction:number "
+                               "gradient_norm:number");
+    for (size_t k = 0; k < receptive->n_row; k++) {
+        const struct row *row = &receptive->rows[k];
+        table_count(&table, row->length);
+        table_count(&table, row->profile.n_window);
+        for (int i = 0; i < n_share; i++)
+            table_count(&table, gradient_profile_within(&row->profile, shares[i]));
+        table_number(&table, gradient_profile_mean(&row->profile));
+        table_number(&table, row->attention);
+        table_number(&table, row->farthest);
+        table_count(&table, row->farthest_layer);
+        table_number(&table, row->profile.loss);
+        table_number(&table, row->profile.norm);
+    }
+    return table_save(&table, folder, "receptive-field.tsv");
+}
+
+/* Bins of distances: from `first` to `last`, the weight of a token as their mean, and all weight up
+ * to there. */
+static bool write_profile(const struct receptive *receptive, const char *folder) {
+    struct table table = {0};
+    enum { per_doubling = 4 };
+    table_file_columns(&table, "length:count first:count last:count weight:number within:number");
+    for (size_t k = 0; k < receptive->n_row; k++) {
+        const struct gradient_profile *profile = &receptive->rows[k].profile;
+        double within = 0;
+        for (size_t first = 0, end; first < profile->n_distance && profile->n_window; first = end) {
+            double sum = 0;
+            end = gradient_profile_bin_end(profile, first, per_doubling);
+            for (size_t d = first; d < end; d++)
+                sum += profile->weights[d];
+            within += sum;
+            table_count(&table, receptive->rows[k].length);
+            table_count(&table, first);
+            table_count(&table, end - 1);
+            table_number(&table, sum / (double)(end - first));
+            table_number(&table, within);
+        }
+    }
+    return table_save(&table, folder, "receptive-field-profile.tsv");
+}
+
+static bool write(struct analysis *analysis, const char *folder) {
+    const struct receptive *receptive = (const struct receptive *)analysis;
+    char reading[reading_size], text[2 * reading_size];
+    reading_title(analysis, reading);
+    if (receptive->n_prediction == 1)
+        snprintf(text, sizeof text, "%s; gradient of the last token's loss", reading);
+    else
+        snprintf(text, sizeof text, "%s; gradient of the loss of the last %zu tokens", reading,
+                 receptive->n_prediction);
+    struct figure figure = view_figure(analysis, "receptive-field", folder, text);
+    return write_table(receptive, folder) && write_profile(receptive, folder) &&
+           figure_draw(&figure);
+}
+
+static void release(struct analysis *analysis) {
+    struct receptive *receptive = (struct receptive *)analysis;
+    for (size_t k = 0; k < receptive->n_row; k++)
+        gradient_profile_free(&receptive->rows[k].profile);
+    free(receptive->rows);
+    dm_trainer_free(receptive->trainer);
+    free(receptive->distances);
+    free(receptive->sums);
+}
+
+/* ---- The view ---- */
+
+static const struct view view = {
+    .command = &analyze_receptive_field_command,
+    .mark = "receptive-field.json",
+    .work = "a measurement of receptive fields",
+    .prints_json = true,
+    .prepare = prepare,
+    .measure = measure,
+    .describe = describe,
+    .write = write,
+    .print = print,
+    .release = release,
+};
 
 static int run(int n_argument, char **arguments) {
-    struct settings settings = {.n_prediction = 1, .n_window = 4};
-    struct option model_options[n_model_option], method_options[n_method_option];
-    model_flags_table(&settings.input.model_flags, model_options);
-    method_flags_table(&settings.input.method_flags, method_options);
+    struct receptive receptive = {.n_prediction = 1, .n_window = 4};
     const struct option options[] = {
-        {OPTION_TEXT, "text", &settings.input.text, "FILE", .help = "the text"},
-        {OPTION_SIZES, "lengths", &settings.lengths, "LIST",
+        {OPTION_SIZES, "lengths", &receptive.lengths, "LIST",
          .help = "windows of so many tokens, the last of which is predicted (default 512 and "
                  "doublings of "
                  "it up to 4096, as far as the text goes)",
          .least = 2, .most = 1e9},
-        {OPTION_SIZE, "windows", &settings.n_window, "N",
+        {OPTION_SIZE, "windows", &receptive.n_window, "N",
          .help = "take the mean over N windows of each length, from the text's beginning to its "
                  "end; a single one is its beginning",
          .least = 1, .most = 1e6},
-        {OPTION_SIZE, "predictions", &settings.n_prediction, "N",
+        {OPTION_SIZE, "predictions", &receptive.n_prediction, "N",
          .help = "predict the last N tokens of a window; --keep-tail is N unless it is given",
          .least = 1, .most = 4096},
-        {OPTION_SIZE, "trained", &settings.trained, "N",
-         .help = "mark this length as the one that the model was trained on; 0: none"},
-        {OPTION_TEXT, "output", &settings.output, "FOLDER",
-         .help = "write receptive-field.tsv (the table), receptive-field-profile.tsv (for each "
-                 "length, the weight of a token by its distance, in bins of a quarter of a "
-                 "doubling), receptive-field.json, and receptive-field.png and .svg with the "
-                 "script that draws them: weight by distance, and distances by length",
-         .path = true},
-        {OPTION_FLAG, "json", &settings.json, .help = "print one JSON object"},
+        trained_option(&receptive.analysis),
         {.kind = OPTION_END},
     };
-    const struct option_group groups[] = {
-        {"Options", options}, {METHOD_TITLE, method_options}, {"Model", model_options}, {0}};
-    enum options_result result = options_read(&analyze_receptive_field_command, groups, n_argument,
-                                              arguments, &settings.input.directory);
-    if (result != OPTIONS_READ)
-        return options_status(result);
-    if (!settings.input.text) {
-        complain("analyze receptive-field: --text is missing");
-        return EXIT_FAILURE;
-    }
-    struct receptive receptive = {.input = &settings.input,
-                                  .n_prediction = settings.n_prediction,
-                                  .trained = settings.trained};
-    settings.input.method_flags.trained = settings.trained;
-    bool fine = analyze(&settings, &receptive);
-    for (size_t k = 0; k < receptive.n_length; k++)
-        gradient_profile_free(&receptive.rows[k].profile);
-    free(receptive.rows);
-    analyze_input_close(&settings.input);
-    return fine ? EXIT_SUCCESS : EXIT_FAILURE;
+    return view_run(&receptive.analysis, &view, options, n_argument, arguments);
 }
 
 const struct command analyze_receptive_field_command = {
@@ -255,8 +371,12 @@ const struct command analyze_receptive_field_command = {
              "of analyze distance in the same windows, which looks at one layer at a time: the "
              "mean of the layers, and the layer where it is largest. A window whose loss has no "
              "gradient at all does not count; where there is no other, a figure is -.",
-    .example = "decimamba analyze receptive-field models/books-bytes --text book.txt \\\n"
-               "    --lengths 512,2048,8192 --windows 16 --trained 512 --output field",
+    .manual = "# FILES\n\nThe folder receives receptive-field.tsv (the table), "
+              "receptive-field-profile.tsv (for each length, the weight of a token by its "
+              "distance, in bins of a quarter of a doubling), receptive-field.json, and "
+              "receptive-field.png and .svg: weight by distance, and distances by length.",
+    .example = "decimamba analyze receptive-field models/books-bytes --text book.txt \\\n    "
+               "--lengths 512,2048,8192 --windows 16 --trained 512 --output field",
     .min_operand = 1,
     .max_operand = 1,
     .run = run,

@@ -2,12 +2,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "analyze_delta.h"
-#include "analyze_input.h"
-#include "analyze_layers.h"
-#include "analyze_receptive.h"
 #include "cli/menu.h"
 #include "commands.h"
+#include "view.h"
 
 static const struct command *const views[] = {
     &analyze_attention_command,       &analyze_distance_command, &analyze_layers_command,

@@ -12,17 +12,23 @@
 
 #include "fail.h"
 #include "paths.h"
-#include "sheet.h"
+#include "plot_scripts.h"
 
 extern char **environ;
 
+enum { n_kind = 2 };
+static const char *const kinds[n_kind] = {"png", "svg"};
+
 /* What gnuplot is to run, and what becomes of it. */
 struct run {
-    char *folder;   /* as gnuplot is told of it */
-    char *script;   /* in it */
+    char *script, *settings;
+    char *paths[n_kind]; /* [n_picture] of the pictures */
+    int n_picture;
     int status;     /* of waitpid */
     char said[600]; /* the end of what it said, as one line */
 };
+
+/* ---- Running gnuplot ---- */
 
 /* Adds a character, every stretch of white space as one blank; what was said first makes way: what
  * gnuplot stopped at comes last. */
@@ -54,7 +60,7 @@ static void hear(int from, struct run *run) {
 
 /* Starts gnuplot, its messages going into `to`; 0, or what errno says. */
 static int start(const struct run *run, int to, pid_t *child) {
-    char *const arguments[] = {"gnuplot", "-c", run->script, run->folder, NULL};
+    char *const arguments[] = {"gnuplot", "-e", run->settings, run->script, NULL};
     posix_spawn_file_actions_t actions;
     if (posix_spawn_file_actions_init(&actions))
         return ENOMEM;
@@ -103,94 +109,114 @@ static bool is_whole(const char *path, const char *kind) {
 }
 
 static bool check_run(const struct run *run) {
+    const char *picture = run->paths[0];
     if (!run->status)
         return true;
     if (*run->said)
-        return fail("%s: gnuplot: %s", run->script, run->said);
+        return fail("%s: gnuplot: %s", picture, run->said);
     return WIFSIGNALED(run->status)
-               ? fail("%s: gnuplot was ended by signal %d", run->script, WTERMSIG(run->status))
-               : fail("%s: gnuplot failed, with status %d", run->script, WEXITSTATUS(run->status));
+               ? fail("%s: gnuplot was ended by signal %d", picture, WTERMSIG(run->status))
+               : fail("%s: gnuplot failed, with status %d", picture, WEXITSTATUS(run->status));
 }
 
-enum { n_kind = 2 };
-static const char *const kinds[n_kind] = {"png", "svg"};
+static bool say_undrawn(const struct figure *figure, const char *what, int fault) {
+    printf("no %s.png", figure->name);
+    if (!figure->png_only)
+        printf(" and %s.svg", figure->name);
+    printf(": %s: %s\n", what, strerror(fault));
+    return true;
+}
 
-static bool draw(struct run *run, char *const paths[n_kind], const char *name, bool svg) {
-    int n_picture = svg ? n_kind : 1;
+static bool draw(const struct figure *figure, struct run *run) {
+    int n_picture = run->n_picture;
     bool fine = true;
     for (int i = 0; fine && i < n_picture; i++)
-        fine = !unlink(paths[i]) || errno == ENOENT ||
-               fail("%s: cannot remove this: %s", paths[i], strerror(errno));
+        fine = !unlink(run->paths[i]) || errno == ENOENT ||
+               fail("%s: cannot remove this: %s", run->paths[i], strerror(errno));
     if (!fine)
         return false;
+    if (access(run->script, R_OK))
+        return say_undrawn(figure, run->script, errno);
     int fault = run_gnuplot(run);
-    if (fault == ENOENT) {
-        printf("no %s.png", name);
-        if (svg)
-            printf(" and %s.svg", name);
-        printf(": gnuplot: %s\n", strerror(fault));
-        return true;
-    }
+    if (fault == ENOENT)
+        return say_undrawn(figure, "gnuplot", fault);
     fine =
-        fault ? fail("%s: cannot run gnuplot: %s", run->script, strerror(fault)) : check_run(run);
+        fault ? fail("%s: cannot run gnuplot: %s", run->paths[0], strerror(fault)) : check_run(run);
     for (int i = 0; fine && i < n_picture; i++)
-        fine = is_whole(paths[i], kinds[i]) || fail("%s: gnuplot drew no whole picture", paths[i]);
+        fine = is_whole(run->paths[i], kinds[i]) ||
+               fail("%s: gnuplot drew no whole picture", run->paths[i]);
     for (int i = 0; !fine && i < n_picture; i++)
-        unlink(paths[i]);
+        unlink(run->paths[i]);
     return fine;
 }
 
-/* "FOLDER/NAME.ENDING" */
-static char *file_of(const char *folder, const char *name, const char *ending) {
-    char file[100];
-    snprintf(file, sizeof file, "%s.%s", name, ending);
-    return path_join(folder, file);
+/* ---- What gnuplot is told ---- */
+
+/* A string of gnuplot in which nothing means anything to it: all but letters and blanks are octal
+ * numbers, digits too, which it would take for more of the number before. */
+enum kept { KEEP_ALL, KEEP_LINES, KEEP_TEXT };
+
+static void write_string(FILE *stream, const char *text, enum kept kept) {
+    fputc('"', stream);
+    for (; *text; text++) {
+        unsigned char c = (unsigned char)*text;
+        if ((c < ' ' || c == 127) && kept != KEEP_ALL && !(kept == KEEP_LINES && c == '\n'))
+            c = '?';
+        fprintf(stream, isalpha(c) || c == ' ' ? "%c" : "\\%03o", c);
+    }
+    fputc('"', stream);
 }
 
-bool gnuplot_draw(const char *folder, const char *name, bool svg) {
-    /* to gnuplot a name that begins so is a command, a home or a flag */
-    bool odd = strchr("<|~-", *folder) != NULL;
-    size_t size = strlen(folder) + sizeof "./";
-    struct run run = {.folder = malloc(size)};
-    char *paths[n_kind] = {file_of(folder, name, kinds[0]), file_of(folder, name, kinds[1])};
-    if (run.folder) {
-        snprintf(run.folder, size, "%s%s", odd ? "./" : "", folder);
-        run.script = file_of(run.folder, name, "gp");
+static void write_path(FILE *stream, const char *variable, const char *folder, const char *name,
+                       const char *ending) {
+    /* to gnuplot a name that begins with some signs is a command, a home or a block of data */
+    fprintf(stream, "%s = %s", variable, *folder == '/' ? "" : "'./'.");
+    write_string(stream, folder, KEEP_ALL);
+    fputs(".'/'.", stream);
+    write_string(stream, name, KEEP_ALL);
+    fprintf(stream, "%s; ", ending);
+}
+
+static void write_settings(const struct figure *figure, FILE *stream) {
+    write_path(stream, "table", figure->folder, figure->table ? figure->table : figure->name,
+               ".'.tsv'");
+    write_path(stream, "output", figure->folder, figure->name, "");
+    fprintf(stream, "kinds = '%s'", figure->png_only ? "png" : "png svg");
+    for (const struct figure_setting *setting = figure->settings; setting->name; setting++) {
+        fprintf(stream, "; %s = ", setting->name);
+        if (setting->text)
+            write_string(stream, setting->text, setting->lines ? KEEP_LINES : KEEP_TEXT);
+        else
+            fprintf(stream, "%.17g", setting->number);
     }
-    bool fine = run.script && paths[0] && paths[1] ? draw(&run, paths, name, svg) : fail_memory();
-    for (int i = 0; i < n_kind; i++)
-        free(paths[i]);
+}
+
+static bool make_run(const struct figure *figure, struct run *run) {
+    size_t n_byte;
+    FILE *stream = open_memstream(&run->settings, &n_byte);
+    bool fine = stream != NULL;
+    if (stream) {
+        write_settings(figure, stream);
+        fine = fclose(stream) == 0;
+    }
+    run->script = plot_script(figure->script);
+    fine = fine && run->script;
+    run->n_picture = figure->png_only ? 1 : n_kind;
+    for (int i = 0; i < run->n_picture; i++) {
+        char file[100];
+        snprintf(file, sizeof file, "%s.%s", figure->name, kinds[i]);
+        run->paths[i] = path_join(figure->folder, file);
+        fine = fine && run->paths[i];
+    }
+    return fine || fail_memory();
+}
+
+bool figure_draw(const struct figure *figure) {
+    struct run run = {.status = 0};
+    bool fine = make_run(figure, &run) && draw(figure, &run);
+    for (int i = 0; i < run.n_picture; i++)
+        free(run.paths[i]);
     free(run.script);
-    free(run.folder);
+    free(run.settings);
     return fine;
-}
-
-/* ---- Texts in scripts ---- */
-
-/* `doubled`: a character to be written twice, beside the quote. */
-static void write_string(FILE *stream, const char *text, size_t width, bool wrapped, char doubled) {
-    fputc('\'', stream);
-    for (size_t n = 1; *text && n; text += n) {
-        n = sheet_line_length(text, width);
-        for (size_t i = 0; i < n; i++) {
-            fputc((unsigned char)text[i] < ' ' ? '?' : text[i], stream);
-            if (text[i] == '\'' || text[i] == doubled)
-                fputc(text[i], stream);
-        }
-        if (text[n] && !wrapped) {
-            fputs("...", stream);
-            break;
-        }
-        if (text[n])
-            fputs("'.\"\\n\".'", stream);
-    }
-    fputc('\'', stream);
-}
-
-void script_write_text(FILE *stream, const char *text, size_t width, bool wrapped) {
-    write_string(stream, text, width, wrapped, '\'');
-}
-
-void script_write_label(FILE *stream, const char *text, size_t width) {
-    write_string(stream, text, width, false, '%');
 }

@@ -53,12 +53,13 @@ void evaluate_flags_table(struct evaluate_flags *flags, struct option table[n_ev
          .help = "prompts that are read together; it changes the speed only", .least = 1,
          .most = 1024},
         {OPTION_TEXT, "output", &flags->output, "FOLDER",
-         .help = "write there every prompt's outcome (outcomes.jsonl), the tables (table.md, "
-                 "report.json) and, where gnuplot is installed, pictures (PNG and SVG, with the "
-                 "numbers and commands that they are drawn from). The same command goes on where "
-                 "it was stopped; other methods may be added. Outcomes of other prompts, or of "
-                 "another model, are not mixed in. Where gnuplot fails, what it said is printed on "
-                 "standard error, and the command fails once all else is written",
+         .help =
+             "write there every prompt's outcome (outcomes.jsonl), the tables (table.md, "
+             "report.json) and, where gnuplot is installed, a figure (PNG and SVG, with the table "
+             "that it is drawn from; decimamba(1) says more under FIGURES). The same command goes "
+             "on where it was stopped; other methods may be added. Outcomes of other prompts, or "
+             "of another model, are not mixed in. Where gnuplot fails, what it said is printed on "
+             "standard error, and the command fails once all else is written",
          .path = true},
         {.kind = OPTION_END},
     };

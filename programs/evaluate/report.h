@@ -3,7 +3,7 @@
  *
  *     DIR/outcomes.jsonl                       the journal (report_journal.h)
  *     DIR/table.md, report.json                what report_print shows, and all its figures
- *     DIR/TASK.png, .svg, .tsv, .gp            the picture, its numbers, and how it is drawn
+ *     DIR/TASK.png, .svg, .tsv                 the picture, and its numbers
  *
  * Faults print their line. */
 #ifndef DECIMAMBA_EVALUATE_REPORT_H

@@ -84,6 +84,26 @@ double report_shown(const struct task *task, double score) {
     return task->measure == TASK_LOSS ? exp(score) : 100 * score;
 }
 
+const char *report_measure(const struct task *task) {
+    static const char *const measures[] = {
+        [TASK_RIGHT] = "right", [TASK_SCORE] = "score", [TASK_LOSS] = "loss"};
+    return measures[task->measure];
+}
+
+size_t *report_column_order(const struct task *task) {
+    size_t n = task->columns.n, *order = calloc(n, sizeof *order);
+    const double *values = task->columns.values;
+    if (!order)
+        fail_memory();
+    for (size_t i = 0; order && i < n; i++) {
+        size_t place = i;
+        for (; values && place && values[order[place - 1]] > values[i]; place--)
+            order[place] = order[place - 1];
+        order[place] = i;
+    }
+    return order;
+}
+
 void report_cells_free(struct report_cells *cells) {
     free(cells->items);
     *cells = (struct report_cells){0};

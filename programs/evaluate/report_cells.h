@@ -25,6 +25,11 @@ const struct report_cell *report_cell(const struct report_cells *cells, size_t m
                                       size_t column, size_t row);
 /* A score as pictures show it: of 100, or as a perplexity. */
 double report_shown(const struct task *task, double score);
+/* What the figures are, as scripts that draw them call it: "right", "score" or "loss". */
+const char *report_measure(const struct task *task);
+/* Places of the columns, allocated: in the order of their values where they are numbers. NULL after
+ * printing that memory is short. */
+size_t *report_column_order(const struct task *task);
 void report_cells_free(struct report_cells *cells);
 
 #endif

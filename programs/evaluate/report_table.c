@@ -3,8 +3,6 @@
 #include <math.h>
 #include <string.h>
 
-#include "cli/sheet.h"
-
 /* Where tables go. */
 struct target {
     FILE *stream;
@@ -37,99 +35,108 @@ static void write_perplexity(char *text, size_t size, double loss) {
         snprintf(text, size, value < 100 ? "%.2f" : value < 1e6 ? "%.0f" : "%.2g", value);
 }
 
-static void fill_cell(const struct report_cell *cell, enum task_measure measure,
-                      struct sheet_cell *shown) {
-    char low[20], high[20];
+static void put_cell(struct table *table, const struct report_cell *cell,
+                     enum task_measure measure) {
+    char figure[20], low[20], high[20];
     bool known = !isnan(cell->interval.low);
-    snprintf(shown->figure, sizeof shown->figure, "-");
-    if (!cell->n)
+    if (!cell->n) {
+        table_missing(table);
         return;
+    }
     switch (measure) {
     case TASK_RIGHT:
-        snprintf(shown->figure, sizeof shown->figure, "%.0f/%zu", cell->sum, cell->n);
-        snprintf(shown->note, sizeof shown->note, "%.0f-%.0f%%", 100 * cell->interval.low,
-                 100 * cell->interval.high);
+        table_text(table, "%.0f/%zu", cell->sum, cell->n);
+        table_note(table, "%.0f-%.0f%%", 100 * cell->interval.low, 100 * cell->interval.high);
         break;
     case TASK_SCORE:
-        snprintf(shown->figure, sizeof shown->figure, "%.1f", 100 * cell->mean);
         if (known) /* on the side where no bound of scores cut it */
-            snprintf(shown->figure, sizeof shown->figure, "%.1f \u00b1%.1f", 100 * cell->mean,
-                     100 * fmax(cell->mean - cell->interval.low, cell->interval.high - cell->mean));
+            table_text(table, "%.1f \u00b1%.1f", 100 * cell->mean,
+                       100 *
+                           fmax(cell->mean - cell->interval.low, cell->interval.high - cell->mean));
+        else
+            table_text(table, "%.1f", 100 * cell->mean);
         break;
     case TASK_LOSS:
-        write_perplexity(shown->figure, sizeof shown->figure, cell->mean);
+        write_perplexity(figure, sizeof figure, cell->mean);
+        table_text(table, "%s", figure);
         write_perplexity(low, sizeof low, cell->interval.low);
         write_perplexity(high, sizeof high, cell->interval.high);
         if (known)
-            snprintf(shown->note, sizeof shown->note, "%s-%s", low, high);
+            table_note(table, "%s-%s", low, high);
     }
 }
 
 /* How many outcomes the methods' cells have: "20", or "18-20" where they differ. */
-static void fill_count(const struct report_cells *cells, size_t column, size_t row,
-                       struct sheet_cell *shown) {
+static void put_count(struct table *table, const struct report_cells *cells, size_t column,
+                      size_t row) {
     size_t least = SIZE_MAX, most = 0;
     for (size_t m = 0; m < cells->report->methods->n; m++) {
         size_t n = report_cell(cells, m, column, row)->n;
         least = n < least ? n : least;
         most = n > most ? n : most;
     }
-    int n = snprintf(shown->figure, sizeof shown->figure, "%zu", least);
     if (most > least)
-        snprintf(shown->figure + n, sizeof shown->figure - (size_t)n, "-%zu", most);
+        table_text(table, "%zu-%zu", least, most);
+    else
+        table_count(table, least);
+}
+
+/* The names of an axis, with '*' behind columns that the model was trained on. */
+static void add_columns(struct table *table, const struct report *report,
+                        const struct task_axis *axis) {
+    for (size_t i = 0; i < axis->n; i++) {
+        bool trained = axis == &report->task->columns && report_is_trained(report, i);
+        table_column(table, COLUMN_TEXT, "%s%s", axis->names[i], trained ? "*" : "");
+    }
 }
 
 /* Methods by one side of the table; where figures are no counts, a row tells of how many outcomes
  * they are. */
-static bool make_methods(struct sheet *sheet, const struct report_cells *cells, bool by_rows) {
+static void fill_methods(const struct report_cells *cells, bool by_rows, struct table *table) {
     const struct report *report = cells->report;
     const struct task *task = report->task;
     const struct task_axis *axis = by_rows ? &task->rows : &task->columns;
     size_t n_method = report->methods->n, n_column = axis->n > 1 ? axis->n + 1 : 1;
     bool counted = task->measure != TASK_RIGHT;
-    if (!sheet_make(sheet, "method", n_method + counted, n_column))
-        return false;
-    for (size_t m = 0; m < n_method; m++)
-        sheet->rows[m] = report->methods->items[m].label;
-    if (counted)
-        sheet->rows[n_method] = "n";
-    for (size_t i = 0; i < n_column; i++) {
-        size_t column = by_rows ? task->columns.n : i, row = by_rows ? i : task->rows.n;
-        sheet->columns[i] = i < axis->n ? axis->names[i] : "all";
-        sheet->marked[i] = !by_rows && i < axis->n && report_is_trained(report, i);
-        for (size_t m = 0; m < n_method; m++)
-            fill_cell(report_cell(cells, m, column, row), task->measure, sheet_at(sheet, m, i));
-        if (counted)
-            fill_count(cells, column, row, sheet_at(sheet, n_method, i));
+    table_column(table, COLUMN_TEXT, "method");
+    add_columns(table, report, axis);
+    if (axis->n > 1)
+        table_column(table, COLUMN_TEXT, "all");
+    for (size_t m = 0; m < n_method + counted; m++) {
+        table_text(table, "%s", m < n_method ? report->methods->items[m].label : "n");
+        for (size_t i = 0; i < n_column; i++) {
+            size_t column = by_rows ? task->columns.n : i, row = by_rows ? i : task->rows.n;
+            if (m < n_method)
+                put_cell(table, report_cell(cells, m, column, row), task->measure);
+            else
+                put_count(table, cells, column, row);
+        }
     }
-    return true;
 }
 
 /* One method's rows by columns: counts alone. */
-static bool make_grid(struct sheet *sheet, const struct report_cells *cells, size_t method) {
+static void fill_grid(const struct report_cells *cells, size_t method, struct table *table) {
     const struct report *report = cells->report;
     const struct task *task = report->task;
-    if (!sheet_make(sheet, task->rows.name, task->rows.n, task->columns.n))
-        return false;
-    for (size_t r = 0; r < task->rows.n; r++)
-        sheet->rows[r] = task->rows.names[r];
-    for (size_t c = 0; c < task->columns.n; c++) {
-        sheet->columns[c] = task->columns.names[c];
-        sheet->marked[c] = report_is_trained(report, c);
-        for (size_t r = 0; r < task->rows.n; r++) {
-            struct sheet_cell *shown = sheet_at(sheet, r, c);
-            fill_cell(report_cell(cells, method, c, r), TASK_RIGHT, shown);
-            *shown->note = 0;
+    table_column(table, COLUMN_TEXT, "%s", task->rows.name);
+    add_columns(table, report, &task->columns);
+    for (size_t r = 0; r < task->rows.n; r++) {
+        table_text(table, "%s", task->rows.names[r]);
+        for (size_t c = 0; c < task->columns.n; c++) {
+            const struct report_cell *cell = report_cell(cells, method, c, r);
+            if (cell->n)
+                table_text(table, "%.0f/%zu", cell->sum, cell->n);
+            else
+                table_missing(table);
         }
     }
-    return true;
 }
 
-static void put_sheet(const struct target *target, const struct sheet *sheet) {
-    if (target->width)
-        sheet_print(sheet, target->stream, target->width);
-    else
-        sheet_print_markdown(sheet, target->stream);
+static bool put_table(const struct target *target, struct table *table) {
+    bool fine = target->width ? table_print(table, target->stream, target->width)
+                              : table_print_markdown(table, target->stream);
+    table_free(table);
+    return fine;
 }
 
 static void put_title(const struct target *target, const struct report *report) {
@@ -155,26 +162,19 @@ static void put_notes(const struct target *target, const struct report *report) 
 
 static bool put_methods(const struct target *target, const struct report_cells *cells,
                         bool by_rows) {
-    struct sheet sheet;
-    bool fine = make_methods(&sheet, cells, by_rows);
-    if (fine && by_rows)
+    struct table table = {0};
+    fill_methods(cells, by_rows, &table);
+    if (by_rows)
         fprintf(target->stream, target->width ? "\nby %s:\n\n" : "\n## By %s\n\n",
                 cells->report->task->rows.name);
-    if (fine)
-        put_sheet(target, &sheet);
-    sheet_free(&sheet);
-    return fine;
+    return put_table(target, &table);
 }
 
 static bool put_grid(FILE *stream, const struct report_cells *cells, size_t method) {
-    struct sheet sheet;
-    bool fine = make_grid(&sheet, cells, method);
-    if (fine) {
-        fprintf(stream, "\n## `%s`\n\n", cells->report->methods->items[method].label);
-        sheet_print_markdown(&sheet, stream);
-    }
-    sheet_free(&sheet);
-    return fine;
+    struct table table = {0};
+    fill_grid(cells, method, &table);
+    fprintf(stream, "\n## `%s`\n\n", cells->report->methods->items[method].label);
+    return put_table(&(struct target){stream, 0}, &table);
 }
 
 static bool put_all(const struct target *target, const struct report_cells *cells) {
@@ -198,6 +198,19 @@ bool report_tables_markdown(const struct report_cells *cells, FILE *stream) {
         for (size_t m = 0; m < cells->report->methods->n; m++)
             fine = fine && put_grid(stream, cells, m);
     return fine;
+}
+
+void report_add_figures(struct table *table) {
+    table_file_columns(table, "n:count sum:number figure:number low:number high:number");
+}
+
+void report_put_figures(struct table *table, const struct task *task,
+                        const struct report_cell *cell) {
+    table_count(table, cell->n);
+    table_number(table, cell->sum);
+    table_number(table, report_shown(task, cell->mean));
+    table_number(table, report_shown(task, cell->interval.low));
+    table_number(table, report_shown(task, cell->interval.high));
 }
 
 bool report_print(const struct report *report, FILE *stream, size_t width) {

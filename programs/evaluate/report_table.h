@@ -3,6 +3,7 @@
 #ifndef DECIMAMBA_EVALUATE_REPORT_TABLE_H
 #define DECIMAMBA_EVALUATE_REPORT_TABLE_H
 
+#include "cli/table.h"
 #include "report_cells.h"
 
 /* Whether the outcomes are counts over two sides of numbers, such as depth and length. */
@@ -11,6 +12,11 @@ bool report_is_grid(const struct task *task);
 bool report_is_trained(const struct report *report, size_t column);
 /* How tables name the figures. */
 const char *report_figures(const struct task *task);
+
+/* What tables that are drawn say of a cell: n, sum, figure, low, high. */
+void report_add_figures(struct table *table);
+void report_put_figures(struct table *table, const struct task *task,
+                        const struct report_cell *cell);
 
 /* `width`: as report_print has it. A fault prints its line. */
 bool report_tables_print(const struct report_cells *cells, FILE *stream, size_t width);

@@ -9,7 +9,6 @@
 
 #include "base/json.h"
 #include "cli/fail.h"
-#include "cli/gnuplot.h"
 #include "cli/model_flags.h"
 #include "cli/options_json.h"
 #include "cli/paths.h"
@@ -17,7 +16,6 @@
 #include "commands.h"
 #include "train_checkpoint.h"
 #include "train_loop.h"
-#include "train_plot.h"
 #include "train_settings.h"
 #include "train_tokenizer.h"
 
@@ -229,10 +227,10 @@ static bool finish(struct work *work) {
     const struct train_state *state = &work->loop.state;
     size_t step = dm_trainer_step_count(work->loop.trainer);
     train_metrics_close(&work->loop.metrics);
-    if (!train_plot_write(&work->folder))
+    if (!train_metrics_table(&work->folder))
         return false;
     /* without a picture the model is one, too */
-    bool drawn = gnuplot_draw(work->folder.path, "loss", false);
+    bool drawn = train_metrics_draw(work->folder.path);
     if (!go_back_to_best(work) || !set_final_method(&work->loop) ||
         !train_export(&work->folder, work->loop.trainer))
         return false;
@@ -317,18 +315,16 @@ const struct command train_command = {
         "RUN.json is an object whose keys are the flags below with _ for -, as {\"learning_rate\": "
         "0.002}; a flag goes before the file, and names of files in it are seen from its "
         "folder.\n\nThe output folder receives run.json (the settings), checkpoints (step-N, with "
-        "the links last and best), metrics.jsonl, events/ for TensorBoard, and at the end loss.png "
-        "(by gnuplot) and model/. The same command goes on with a training that was interrupted or "
-        "killed, and ends with the same bits. docs/training.md has recipes."
-        "{\"learning_rate\": 0.002}; names of files in it are seen from its folder. A flag "
-        "goes before the file.\n"
-        "The output folder receives run.json (the settings), checkpoints with the links last "
-        "and best, metrics.jsonl, events/ for TensorBoard, and at the end loss.png and "
-        "model/. A training that was interrupted, or killed, goes on by the same command, and "
-        "ends as if nothing had happened. docs/training.md says more.",
-    .example = "decimamba train run.json\n"
-               "decimamba train --config config.json --text books/ --output out \\\n"
-               "    --learning-rate 2e-3 --length 512 --steps 2000",
+        "the links last and best), metrics.jsonl, events/ for TensorBoard, and at the end "
+        "loss.tsv, loss.png (by gnuplot) and model/. The same command goes on with a training that "
+        "was interrupted or killed, and ends with the same bits. docs/training.md has "
+        "recipes.{\"learning_rate\": 0.002}; names of files in it are seen from its folder. A flag "
+        "goes before the file.\nThe output folder receives run.json (the settings), checkpoints "
+        "with the links last and best, metrics.jsonl, events/ for TensorBoard, and at the end "
+        "loss.png and model/. A training that was interrupted, or killed, goes on by the same "
+        "command, and ends as if nothing had happened. docs/training.md says more.",
+    .example = "decimamba train run.json\ndecimamba train --config config.json --text books/ "
+               "--output out \\\n    --learning-rate 2e-3 --length 512 --steps 2000",
     .min_operand = 0,
     .max_operand = 1,
     .run = run,

@@ -5,7 +5,7 @@
  *     last, best       links to such ones
  *     metrics.jsonl    a line for each step
  *     events/          the same for TensorBoard
- *     loss.png         drawn at the end, from loss.tsv by loss.gp
+ *     loss.png         drawn at the end, from loss.tsv
  *     model/           the model that came of it: there when, and only when, it is finished
  *
  * Faults print their line. */

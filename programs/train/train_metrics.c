@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -10,8 +11,11 @@
 #include <unistd.h>
 
 #include "cli/fail.h"
+#include "cli/filled_file.h"
+#include "cli/gnuplot.h"
 #include "cli/output_file.h"
 #include "cli/paths.h"
+#include "cli/table.h"
 #include "event_file.h"
 
 static bool fail_write(const struct train_metrics *metrics, const char *path) {
@@ -171,4 +175,57 @@ void train_metrics_close(struct train_metrics *metrics) {
         fclose(metrics->events);
     free(metrics->path);
     *metrics = (struct train_metrics){0};
+}
+
+/* ---- loss.tsv and loss.png ---- */
+
+/* A mean of the last losses, of about a hundredth of those so far, so that the noise of single batches
+ * does not hide the course. */
+static double smooth(double before, double loss, size_t n_before) {
+    double span = 1 + (double)n_before / 100;
+    return before + (loss - before) / span;
+}
+
+static void put_lines(FILE *lines, struct table *table) {
+    char *line = NULL;
+    size_t capacity = 0;
+    double mean = 0;
+    for (size_t n = 0; getline(&line, &capacity, lines) > 0; n++) {
+        json_t *object = json_loads(line, 0, NULL);
+        const json_t *held_out = json_object_get(object, "held_out");
+        double loss = json_number_value(json_object_get(object, "loss"));
+        mean = smooth(mean, loss, n);
+        table_count(table, (size_t)json_integer_value(json_object_get(object, "step")));
+        table_number(table, loss);
+        table_number(table, mean);
+        table_number(table, json_is_number(held_out) ? json_number_value(held_out) : NAN);
+        json_decref(object);
+    }
+    free(line);
+}
+
+static bool fill_losses(const void *lines, FILE *stream) {
+    struct table table = {.missing = "?"};
+    table_file_columns(&table, "step:count loss:number smoothed:number held_out:number");
+    table_flow(&table, stream);
+    put_lines((FILE *)lines, &table);
+    bool fine = table_check(&table);
+    table_free(&table);
+    return fine;
+}
+
+bool train_metrics_table(const struct train_folder *folder) {
+    char *path = train_folder_at(folder, "metrics.jsonl");
+    FILE *lines = path ? fopen(path, "rb") : NULL;
+    bool fine = path && (lines || fail("%s: cannot read: %s", path, strerror(errno))) &&
+                filled_file_write(folder->path, "loss.tsv", fill_losses, lines);
+    if (lines)
+        fclose(lines);
+    free(path);
+    return fine;
+}
+
+bool train_metrics_draw(const char *folder) {
+    return figure_draw(
+        &(struct figure){.script = "loss", .folder = folder, .name = "loss", .png_only = true});
 }

@@ -25,4 +25,9 @@ bool train_metrics_write(struct train_metrics *metrics, json_t *line);
 bool train_metrics_sync(struct train_metrics *metrics);
 void train_metrics_close(struct train_metrics *metrics);
 
+/* Writes loss.tsv from metrics.jsonl. */
+bool train_metrics_table(const struct train_folder *folder);
+/* Draws FOLDER/loss.png from it. */
+bool train_metrics_draw(const char *folder);
+
 #endif

@@ -10,18 +10,24 @@ header_size() {
     echo $(($(od -An -tu8 -N8 "$1") + 8))
 }
 
+# what a table says of a layer
+field() { # table, layer, column
+    awk -F '\t' -v layer="$2" -v name="$3" 'NR == 1 { for (i = 1; i <= NF; i++) at[$i] = i; next }
+        $at["layer"] == layer { print $at[name] }' "$1"
+}
+
 # ---- attention ----
 run 0 analyze attention model --text text --length 200 --output maps
 prints '200 tokens, plain Mamba; 11 of 64 channels'
 prints 'written to maps'
 for layer in 0 1 2 3; do prints "    $layer      200 "; done
 is_figure maps/attention
-absent maps/attention-layer-0.gp
+absent maps/attention-layer-0.png
 grep -q '"bins": 200' maps/attention.json || failed 'bins in attention.json'
 # gnuplot finds the maps where they are
 size=$(header_size maps/attention.safetensors)
-grep -q "skip\[1\] = $size;" maps/attention.gp || failed 'where the first map is'
-grep -q "skip\[4\] = $((size + 3 * 200 * 200 * 4));" maps/attention.gp || failed 'the last map'
+[ "$(field maps/attention.tsv 0 offset)" = "$size" ] || failed 'where the first map is'
+[ "$(field maps/attention.tsv 3 cells_offset)" = $((size + 3 * 200 * 200 * 4)) ] || failed 'the last map'
 [ "$(wc -c < maps/attention.safetensors)" -eq $((size + 4 * 200 * 200 * 4)) ] || failed 'its size'
 # the same again, binned, dropping tokens, of some layers
 run 0 analyze attention model --text text --length 200 --layers 1,2 --base-length 50 --bins 64 \
@@ -61,18 +67,18 @@ fi
 # the same command draws the same bytes
 run 0 analyze attention model --text whole --layers 1 --base-length 60 --keep-tail 16 --output again
 if command -v gnuplot > /dev/null; then
-    for file in png svg gp; do same kept/attention.$file again/attention.$file; done
+    for file in png svg tsv; do same kept/attention.$file again/attention.$file; done
 fi
 # a sheet that would be too large shows the largest of each cell's bins
 head -c 4000 "$root/data/books/26239.txt" | tr -c '\12\40-\176' ' ' > longer
 PATH=$work/nowhere "$program" analyze attention model --text longer --length 2600 --bins 2600 \
     --channels 64 --layers 1 --base-length 60 --keep-tail 16 --output pooled > out 2> err
 check_streams $? 0
-grep -q '^cells = 2048$' pooled/attention.gp || failed 'the sheet has other cells'
+[ "$(field pooled/attention.tsv 0 cells)" -eq 2048 ] || failed 'the sheet has other cells'
 start=$(header_size pooled/attention.safetensors)
 od -An -v -w8 -tu8 -j "$start" -N $((76 * 8)) pooled/attention.safetensors |
     awk '{ print int($1 * 2048 / 2600) }' | uniq > places
-at=$(sed -n 's/.*skip\[4\] = \([0-9]*\);.*/\1/p' pooled/attention.gp)
+at=$(field pooled/attention.tsv 3 cells_offset)
 od -An -v -w4 -tf4 -j $((at + 2047 * 2048 * 4)) -N $((2048 * 4)) pooled/attention.safetensors |
     awk '$1 != "nan" && $1 != "-nan" { print NR - 1 }' > columns
 same columns places

@@ -47,7 +47,9 @@ prints 'tokens 290 to 294 ----'
 is_figure delta/delta
 run 0 analyze delta model --text text --length 1600 --bins 1600 --layers 1 --base-length 100 \
     --output wide
-grep -q 'width = left + 1600 + right' wide/delta.gp || failed 'a column without a pixel'
+# the width of a PNG: 1600 pixels of the map, and what is beside it
+[ ! -e wide/delta.png ] || [ "$(od -An -tu1 -j 16 -N 4 wide/delta.png |
+    awk '{ print $3 * 256 + $4 }')" -eq $((110 + 1600 + 260)) ] || failed 'a column without a pixel'
 run 0 analyze delta model --text text --length 1000 --layers 1 --base-length 100 --score mean \
     --output delta
 prints '---- tokens 400 to 599 are not shown: --from and --count show them ----'
@@ -75,7 +77,7 @@ chmod +x fails/gnuplot
 PATH=$work/fails:$PATH "$program" analyze delta model --text text --length 30 --output undrawn \
     > out 2> err
 check_streams $? 1
-complains 'undrawn/delta.gp: gnuplot: no such terminal'
+complains 'undrawn/delta.png: gnuplot: no such terminal'
 grep -q '</html>' undrawn/delta.html || failed 'no page where gnuplot fails'
 # without gnuplot there is a page without a picture
 PATH=$work/nowhere "$program" analyze delta model --text text --length 20 --layers 1 \

@@ -48,7 +48,7 @@ prints 'done/model: after 30 steps, the best, of step 30: held out '
 first=$(numbers done loss | head -1) last_loss=$(numbers done loss | tail -1)
 awk "BEGIN { exit !($last_loss < 0.8 * $first) }" || failed "the loss went from $first to $last_loss"
 [ "$(numbers done held_out | wc -l)" -eq 3 ] || failed 'held-out losses'
-for file in run.json metrics.jsonl loss.tsv loss.gp last/trainer.json best/tokenizer.json \
+for file in run.json metrics.jsonl loss.tsv last/trainer.json best/tokenizer.json \
     model/config.json model/tokenizer.json; do
     [ -s "done/$file" ] || failed "done/$file is missing"
 done
@@ -79,11 +79,11 @@ prints 'no loss.png: gnuplot: No such file'
 absent plain/loss.png
 # where gnuplot fails there is a model all the same
 mkdir fails
-printf '#!/bin/sh\necho half > "$3/loss.png"\necho "no such terminal" >&2\nexit 1\n' > fails/gnuplot
+printf '#!/bin/sh\necho half > undrawn/loss.png\necho "no such terminal" >&2\nexit 1\n' > fails/gnuplot
 chmod +x fails/gnuplot
 PATH=$work/fails:$PATH "$program" train run.json --output undrawn --steps 4 > out 2> err
 check_streams $? 1
-complains 'undrawn/loss.gp: gnuplot: no such terminal'
+complains 'undrawn/loss.png: gnuplot: no such terminal'
 absent undrawn/loss.png
 [ -s undrawn/model/model.safetensors ] || failed 'no model where gnuplot fails'
 

@@ -37,7 +37,8 @@ DESTDIR=$work/root meson install -C "$build" --no-rebuild > "$work/out" 2>&1 ||
     failed "meson install: $(cat "$work/out")"
 for name in bin/decimamba include/decimamba.h share/man/man1/decimamba.1 share/man/man1/decimamba-train.1 \
     share/bash-completion/completions/decimamba share/zsh/site-functions/_decimamba \
-    share/fish/vendor_completions.d/decimamba.fish; do
+    share/fish/vendor_completions.d/decimamba.fish \
+    share/decimamba/plots/common.gp share/decimamba/plots/distance.gp; do
     [ -f "$prefix/$name" ] || failed "not there: $name"
 done
 [ -n "$(library so)$(library a)" ] || failed 'no library is there'
@@ -58,8 +59,19 @@ build_and_run() { # kind, compiler...
     grep -q 'tokens read; most likely next' "$work/$kind.txt" || failed "$kind: $(cat "$work/$kind.txt")"
 }
 libraries=
+[ -z "$(library so)" ] || libraries=$(dirname "$(library so)")
+# every script of the sources is there, and the program finds those beside it
+for script in "$root"/share/plots/*.gp; do
+    cmp "$script" "$prefix/share/decimamba/plots/${script##*/}" || failed "another script: $script"
+done
+sed -i '1s/^/print "no such thing";exit status 3;/' "$prefix/share/decimamba/plots/distance.gp"
+if command -v gnuplot > /dev/null; then
+    env -u DECIMAMBA_PLOTS LD_LIBRARY_PATH=$libraries "$prefix/bin/decimamba" analyze distance \
+        "$root/models/passkey-bytes-512" --text "$root/README.md" --lengths 32 --output "$work/figure" \
+        > "$work/out" 2>&1 && failed 'its script was not run'
+    grep -q 'figure/distance.png: gnuplot: no such thing' "$work/out" || failed "said: $(cat "$work/out")"
+fi
 if [ -n "$(library so)" ]; then
-    libraries=$(dirname "$(library so)")
     build_and_run shared "$@"
     rm -f "$libraries"/libdecimamba.so*
 fi

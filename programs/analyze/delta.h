@@ -1,0 +1,43 @@
+/* What `decimamba analyze delta` shows of a text, in the terminal and as files in a folder:
+ *
+ *     delta.html               the picture, a table, and the text with the kept tokens marked
+ *     delta.tsv                the map as drawn: mean scores of runs of tokens, and shares kept
+ *     delta-layers.tsv         each layer: tokens that it read and kept, and its range of colours
+ *     delta-tokens.tsv         every token: its text, the layer that dropped it, its scores
+ *     delta.json               what was read, and delta-layers.tsv
+ *     delta.png, .svg          the map */
+#ifndef DECIMAMBA_ANALYZE_DELTA_H
+#define DECIMAMBA_ANALYZE_DELTA_H
+
+#include "delta_map.h"
+#include "delta_text.h"
+#include "view.h"
+
+struct delta {
+    struct analysis analysis;
+    size_t most_bins, from, count; /* --bins, --from, --count */
+    bool from_given, count_given;
+    size_t n_bin;
+    struct delta_map map;
+    struct delta_text text;
+    size_t *dropping; /* [n_dropping] layers that drop tokens, ascending */
+    size_t n_dropping;
+    double *low, *high; /* [n_layer] what is drawn darkest and brightest; equal: nothing is drawn */
+};
+
+/* How far a token got: the number of dropping layers that it passed; n_dropping: all. */
+size_t delta_passed(const struct delta *delta, size_t token);
+/* The same of the token of a piece that got farthest. */
+size_t delta_piece_passed(const struct delta *delta, const struct delta_piece *piece);
+/* "norm of Delta", as axes and tables say it. */
+const char *delta_score_title(const struct delta *delta);
+
+/* Sets `low` and `high`. */
+bool delta_choose_ranges(struct delta *delta);
+json_t *delta_describe(const struct analysis *analysis);
+/* Writes all files but delta.json. */
+bool delta_write(struct analysis *analysis, const char *folder);
+/* The page, with the picture FOLDER/delta.png in it where there is one. */
+bool delta_write_page(const struct delta *delta, const char *folder);
+
+#endif

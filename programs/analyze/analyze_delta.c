@@ -77,22 +77,6 @@ static void release(struct analysis *analysis) {
 
 enum { shown_at_end = 400 }; /* tokens of each end of a long text */
 
-size_t delta_passed(const struct delta *delta, size_t token) {
-    size_t n = 0;
-    while (n < delta->n_dropping && delta->map.dropped_by[token] > delta->dropping[n])
-        n++;
-    return n;
-}
-
-size_t delta_piece_passed(const struct delta *delta, const struct delta_piece *piece) {
-    size_t most = 0;
-    for (size_t t = piece->token; t < piece->token + piece->n_token; t++) {
-        size_t passed = delta_passed(delta, t);
-        most = passed > most ? passed : most;
-    }
-    return most;
-}
-
 static double percent(size_t part, size_t whole) {
     return 100.0 * (double)part / (double)whole;
 }

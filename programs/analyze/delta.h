@@ -25,9 +25,7 @@ struct delta {
     double *low, *high; /* [n_layer] what is drawn darkest and brightest; equal: nothing is drawn */
 };
 
-/* How far a token got: the number of dropping layers that it passed; n_dropping: all. */
-size_t delta_passed(const struct delta *delta, size_t token);
-/* The same of the token of a piece that got farthest. */
+/* How many of the dropping layers that token of a piece passed which got farthest. */
 size_t delta_piece_passed(const struct delta *delta, const struct delta_piece *piece);
 /* "norm of Delta", as axes and tables say it. */
 const char *delta_score_title(const struct delta *delta);

@@ -8,15 +8,6 @@
 #include "cli/table.h"
 #include "delta.h"
 
-const char *delta_score_title(const struct delta *delta) {
-    static const char *const titles[] = {
-        [DM_SCORE_NORM] = "norm of Delta",
-        [DM_SCORE_MEAN] = "mean of Delta",
-        [DM_SCORE_GLOBAL] = "norm of Delta over the slow channels",
-    };
-    return titles[delta->analysis.method.score];
-}
-
 /* ---- The map, in bins ---- */
 
 /* The first token of a bin; of bin n_bin, the length. */

@@ -62,10 +62,6 @@ void table_column(struct table *table, enum column_type type, const char *name, 
     va_end(arguments);
 }
 
-void table_flow(struct table *table, FILE *stream) {
-    table->stream = stream;
-}
-
 /* ---- Cells ---- */
 
 static void drop_cells(struct table *table) {
@@ -95,9 +91,8 @@ static void add_cell(struct table *table, struct table_cell cell) {
         return;
     }
     table->cells[table->n_cell++] = cell;
-    if (table->stream && table->n_cell == table->n_column) {
-        table_write_tsv(table, table->stream);
-        table->begun = true;
+    if (table->row_done && table->n_cell == table->n_column) {
+        table->row_done(table);
         drop_cells(table);
     }
 }

@@ -38,8 +38,9 @@ struct table {
     int digits;          /* of numbers in a file; 0: 9 */
     bool escaped;        /* "\n", "\t" and "\\" stand in a file for what texts hold */
     bool failed;         /* memory was short */
-    FILE *stream;        /* rows go there as they are filled, and are not kept; NULL: none do */
-    bool begun;          /* the line of names is there */
+    void (*row_done)(struct table *table); /* takes each row as it is filled; NULL: rows are kept */
+    FILE *stream;                          /* for it, */
+    bool begun;                            /* which has written the line of names */
 };
 
 /* A table with zeros but for `missing`, `digits` and `escaped` has no columns; they are added before the first

@@ -45,6 +45,16 @@ bool table_write_tsv(const struct table *table, FILE *stream) {
     return true;
 }
 
+static void write_row(struct table *table) {
+    table_write_tsv(table, table->stream);
+    table->begun = true;
+}
+
+void table_flow(struct table *table, FILE *stream) {
+    table->stream = stream;
+    table->row_done = write_row;
+}
+
 static bool fill(const void *table, FILE *stream) {
     return table_write_tsv(table, stream);
 }

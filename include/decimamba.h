@@ -393,15 +393,15 @@ DM_API dm_status dm_append_many(dm_session *const *sessions, size_t n_session,
 DM_API dm_status dm_step_many(dm_session *const *sessions, size_t n_session, const int32_t *ids,
                               float *logits, dm_error *error);
 
-/* The tokens that decimating layer `layer` kept at the last close: positions in that layer's own
+/* The tokens that decimating layer `layer` kept at the last finish: positions in that layer's own
  * input, ascending; owned by the session, valid until its next call. */
 DM_API dm_status dm_session_kept(const dm_session *session, size_t layer, const size_t **positions,
                                  size_t *n_kept, dm_error *error);
 
 /* What a layer computes of a run of its input tokens, shown to a probe while it reads. Positions
  * count in the layer's own input: above a decimating layer, the tokens that it kept. A decimating
- * layer is shown twice: first every token with `kept` NULL, then, at the close, the kept ones.
- * Every close shows the layers above anew, from position 0; a step shows every layer one token, at
+ * layer is shown twice: first every token with `kept` NULL, then, at the finish, the kept ones.
+ * Every finish shows the layers above anew, from position 0; a step shows every layer one token, at
  * its position in the whole text. */
 typedef struct dm_probe_view {
     size_t struct_size;

@@ -47,7 +47,7 @@ void dm_session_set_probe(dm_session *session, dm_probe probe, void *user) {
 static dm_status check_sound(const struct dm_session *session, dm_error *error) {
     if (!session)
         return dm_fail(error, DM_ERROR_ARGUMENT, "a session is needed");
-    if (session->broken)
+    if (session->invalid)
         return dm_fail(error, DM_ERROR_ARGUMENT,
                        "the session was left half-way by an earlier error: reset it");
     return DM_OK;
@@ -67,12 +67,12 @@ static dm_status check_group(struct dm_session *const *sessions, size_t n_sessio
                            "session %zu of a batch has another model or other method settings "
                            "than session 0",
                            i);
-        sessions[i]->named = false;
+        sessions[i]->in_batch = false;
     }
     for (size_t i = 0; i < n_session; i++) {
-        if (sessions[i]->named)
+        if (sessions[i]->in_batch)
             return dm_fail(error, DM_ERROR_ARGUMENT, "session %zu of a batch is named twice", i);
-        sessions[i]->named = true;
+        sessions[i]->in_batch = true;
     }
     return DM_OK;
 }
@@ -141,7 +141,7 @@ dm_status dm_session_logits(dm_session *session, size_t n_last, float *logits, d
                        "text has %zu tokens)",
                        n_last, keep_tail < session->n_token ? keep_tail : session->n_token,
                        keep_tail, session->n_token);
-    status = dm_session_close(session, error);
+    status = dm_session_finish(session, error);
     return status ? status : dm_session_tail_logits(session, n_last, logits, error);
 }
 
@@ -153,7 +153,7 @@ dm_status dm_session_next_logits(dm_session *session, float *logits, dm_error *e
         return dm_fail(error, DM_ERROR_ARGUMENT, "room for the logits is needed");
     if (session->n_token == 0)
         return dm_fail(error, DM_ERROR_ARGUMENT, "an empty text has no logits");
-    return dm_session_tip_logits(session, logits, error);
+    return dm_session_last_logits(session, logits, error);
 }
 
 dm_status dm_session_kept(const dm_session *session, size_t layer, const size_t **positions,

@@ -1,7 +1,8 @@
 /* What somebody changes of layers between their `delta` and their `outputs`, without knowing a kind
  * of layer by name; layers do not know by which method. A kind says in its table what of it its
  * layers heed (`adjusts`), and calls these where it has made Delta, reads A, or has moved a state
- * on. Without a batch's `adjust` nothing of it costs anything. */
+ * on. Hooks are called on several threads at once, for other rows or channels each. Without a
+ * batch's `adjust` nothing of it costs anything. */
 #ifndef DM_LAYERS_ADJUST_H
 #define DM_LAYERS_ADJUST_H
 

@@ -1,8 +1,8 @@
 /* Reading: tokens through stage 0 as they come, many sessions as one packed batch. */
 #include <string.h>
 
-#include "session/check.h"
-#include "session/round.h"
+#include "session/nan_check.h"
+#include "session/ubatch.h"
 
 size_t dm_session_pool_parts(const struct dm_batch *batch, size_t layer, size_t row,
                              float *parts[DM_POOL_MAX_PART]) {
@@ -27,8 +27,8 @@ dm_status dm_session_score(const struct dm_batch *batch, const struct dm_method 
     return status;
 }
 
-void dm_session_hand_on(struct dm_session *session, const struct dm_batch *batch, size_t row,
-                        size_t n_token, const struct dm_stage *next, struct dm_token_pool *pool) {
+void dm_session_push(struct dm_session *session, const struct dm_batch *batch, size_t row,
+                     size_t n_token, const struct dm_stage *next, struct dm_token_pool *pool) {
     const struct dm_buffers *at = batch->at;
     if (!next) {
         dm_row_ring_push(&session->tail, at->residual + row * session->tail.width, n_token);
@@ -44,76 +44,75 @@ void dm_session_hand_on(struct dm_session *session, const struct dm_batch *batch
 static void collect(struct dm_session *session, const struct dm_batch *batch, size_t s) {
     size_t row = batch->at->start[s], n = batch->at->start[s + 1] - row;
     session->n_token += n;
-    dm_session_hand_on(session, batch, row, n,
-                       session->method->n_stage ? &session->method->stages[0] : NULL,
-                       &session->pool);
+    dm_session_push(session, batch, row, n,
+                    session->method->n_stage ? &session->method->stages[0] : NULL, &session->pool);
 }
 
-dm_status dm_session_stage_0(struct dm_round *round, const struct dm_method *method,
+dm_status dm_session_stage_0(struct dm_ubatch *ubatch, const struct dm_method *method,
                              dm_error *error) {
-    const struct dm_batch *batch = &round->batch;
+    const struct dm_batch *batch = &ubatch->batch;
     const struct dm_stage *stage = method->n_stage ? &method->stages[0] : NULL;
     size_t end = stage ? stage->layer : batch->network->config.n_layer;
     dm_embed(batch);
     dm_status status = dm_layers(batch, 0, end, error);
     if (!status && stage)
         status = dm_session_score(batch, method, stage, error);
-    if (!status && !stage && round->model->check)
+    if (!status && !stage && ubatch->model->check)
         status = dm_check_residual(batch, error);
     for (size_t s = 0; s < batch->n_sequence; s++)
         if (status)
-            round->active[s]->broken = true;
+            ubatch->active[s]->invalid = true;
         else
-            collect(round->active[s], batch, s);
+            collect(ubatch->active[s], batch, s);
     return status;
 }
 
 /* Packs tokens up to the capacity: an even share of what every session has left. */
-static void pack(struct dm_round *round, struct dm_session *const *sessions, size_t n_session,
+static void pack(struct dm_ubatch *ubatch, struct dm_session *const *sessions, size_t n_session,
                  const int32_t *const *ids, const size_t *n_id) {
-    const struct dm_batch *batch = &round->batch;
+    const struct dm_batch *batch = &ubatch->batch;
     size_t capacity = batch->at->capacity, n_left = 0;
     for (size_t s = 0; s < n_session; s++)
-        n_left += round->done[s] < n_id[s];
+        n_left += ubatch->done[s] < n_id[s];
     size_t share = n_left && n_left < capacity ? capacity / n_left : 1;
-    dm_round_clear(round);
+    dm_ubatch_clear(ubatch);
     for (size_t s = 0; s < n_session && batch->n_token < capacity; s++) {
-        size_t n = n_id[s] - round->done[s];
+        size_t n = n_id[s] - ubatch->done[s];
         n = n < share ? n : share;
         if (n == 0)
             continue;
-        memcpy(batch->at->ids + batch->n_token, ids[s] + round->done[s], n * sizeof **ids);
-        round->done[s] += n;
+        memcpy(batch->at->ids + batch->n_token, ids[s] + ubatch->done[s], n * sizeof **ids);
+        ubatch->done[s] += n;
         sessions[s]->chunk_first = sessions[s]->n_token;
         sessions[s]->chunk_kept = NULL;
-        dm_round_add(round, sessions[s], n);
+        dm_ubatch_add(ubatch, sessions[s], n);
     }
 }
 
 dm_status dm_session_read(struct dm_session *const *sessions, size_t n_session,
                           const int32_t *const *ids, const size_t *n_id, dm_error *error) {
     const struct dm_method *method = sessions[0]->method;
-    struct dm_round *round = NULL;
+    struct dm_ubatch *ubatch = NULL;
     dm_status status = DM_OK;
     for (size_t s = 0; s < n_session && !status; s++)
         if (method->n_stage)
             status = dm_token_pool_reserve(&sessions[s]->pool, n_id[s], error);
     if (!status)
-        status = dm_round_new(sessions[0]->model, n_session, &round, error);
+        status = dm_ubatch_new(sessions[0]->model, n_session, &ubatch, error);
     for (bool first = true; !status; first = false) {
-        pack(round, sessions, n_session, ids, n_id);
-        if (!round->batch.n_token)
+        pack(ubatch, sessions, n_session, ids, n_id);
+        if (!ubatch->batch.n_token)
             break;
         if (!first)
-            status = dm_round_look(error);
+            status = dm_ubatch_look(error);
         if (!status)
-            status = dm_session_stage_0(round, method, error);
-        for (size_t s = 0; s < round->batch.n_sequence; s++)
-            round->active[s]->tip = round->active[s]->closed = !method->n_stage;
+            status = dm_session_stage_0(ubatch, method, error);
+        for (size_t s = 0; s < ubatch->batch.n_sequence; s++)
+            ubatch->active[s]->can_step = ubatch->active[s]->logits_valid = !method->n_stage;
     }
-    for (size_t s = 0; s < n_session && status && round; s++) /* earlier rounds moved these */
-        if (round->done[s])
-            sessions[s]->broken = true;
-    dm_round_free(round);
+    for (size_t s = 0; s < n_session && status && ubatch; s++) /* earlier batches moved these */
+        if (ubatch->done[s])
+            sessions[s]->invalid = true;
+    dm_ubatch_free(ubatch);
     return status;
 }

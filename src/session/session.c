@@ -77,8 +77,8 @@ void dm_session_clear(struct dm_session *session) {
     for (size_t i = 0; i < session->method->n_stage; i++)
         session->kept[i].n = 0;
     session->n_token = 0;
-    session->tip = session->closed = true;
-    session->broken = false;
+    session->can_step = session->logits_valid = true;
+    session->invalid = false;
 }
 
 /* ---- Memory ---- */

@@ -1,7 +1,7 @@
 /* One text being read and continued; see "How a long text is read" in docs/architecture.md.
  *
  * Decimating layers cut the network into stages. Stage 0, the layers up to the first decimating
- * layer's Delta, runs over tokens as they come. At a close the tokens kept by the first decimating
+ * layer's Delta, runs over tokens as they come. At a finish the tokens kept by the first decimating
  * layer go through the rest of the network, stage by stage. */
 #ifndef DM_SESSION_SESSION_H
 #define DM_SESSION_SESSION_H
@@ -12,7 +12,7 @@
 #include "session/row_ring.h"
 #include "session/token_pool.h"
 
-struct dm_round;
+struct dm_ubatch;
 struct dm_sampler;
 
 struct dm_kept {
@@ -23,16 +23,16 @@ struct dm_kept {
 struct dm_session {
     const struct dm_model *model;
     struct dm_method *method;
-    struct dm_state state;     /* of all layers; above stage 0 as the last close or step left it */
+    struct dm_state state;     /* of all layers; above stage 0 as the last finish or step left it */
     struct dm_token_pool pool; /* of the first decimating layer */
     struct dm_row_ring tail;   /* residuals of the last keep_tail tokens after the last layer, as of
-                                  the last close; a step adds its own */
-    struct dm_kept *kept;      /* [n_stage], at the last close */
+                                  the last finish; a step adds its own */
+    struct dm_kept *kept;      /* [n_stage], at the last finish */
     size_t n_token;
-    bool tip;    /* the state above stage 0 follows the text: a step may go on from it */
-    bool closed; /* the tail's rows are those of a close over all n_token tokens */
-    bool named;  /* by the batch that is being checked */
-    bool broken; /* an error left the state half-way; only a reset helps */
+    bool can_step;     /* the state above stage 0 follows the text: a step may go on from it */
+    bool logits_valid; /* the tail's rows are those of a finish over all n_token tokens */
+    bool in_batch;     /* of those whose arguments are being checked */
+    bool invalid;      /* an error left the state half-way; only a reset helps */
     dm_probe probe;
     void *probe_user;
     size_t chunk_first; /* what a probe is told of the chunk at work: its first position, */
@@ -55,18 +55,18 @@ size_t dm_session_most_kept(const struct dm_session *session, const struct dm_st
 dm_status dm_session_read(struct dm_session *const *sessions, size_t n_session,
                           const int32_t *const *ids, const size_t *n_id, dm_error *error);
 /* One token for each session through the whole network; logits [n_session, vocab_size] or NULL.
- * Sessions without a tip are closed first: step.c. */
+ * Sessions that cannot step are finished first: step.c. */
 dm_status dm_session_step_all(struct dm_session *const *sessions, size_t n_session,
                               const int32_t *ids, float *logits, dm_error *error);
-/* The later stages over what stage 0 has read: close.c. */
-dm_status dm_session_close(struct dm_session *session, dm_error *error);
-/* Logits [n_last, vocab_size] of the last tokens of a closed session: step.c. */
+/* The later stages over what stage 0 has read: finish.c. */
+dm_status dm_session_finish(struct dm_session *session, dm_error *error);
+/* Logits [n_last, vocab_size] of the last tokens of a finished session: step.c. */
 dm_status dm_session_tail_logits(const struct dm_session *session, size_t n_last, float *logits,
                                  dm_error *error);
 
-/* Logits [vocab_size] of the last token, as the step that read it gave them, or those of a close:
+/* Logits [vocab_size] of the last token, as the step that read it gave them, or those of a finish:
  * step.c. */
-dm_status dm_session_tip_logits(struct dm_session *session, float *logits, dm_error *error);
+dm_status dm_session_last_logits(struct dm_session *session, float *logits, dm_error *error);
 
 /* Saves to a file, with what the next draws depend on (`sampler` NULL: without): session_file.c. */
 dm_status dm_session_write(const struct dm_session *session, const struct dm_sampler *sampler,
@@ -77,7 +77,7 @@ dm_status dm_session_load(const struct dm_model *model, const char *path,
                           struct dm_sampler *sampler, bool *has_sampler,
                           struct dm_session **session, dm_error *error);
 
-/* ---- Shared by reading, stepping and closing ---- */
+/* ---- Shared by reading, stepping and finishing ---- */
 
 /* Where the parts of the token in row `row` lie for the pool of a layer: the residual, and what the
  * layer's kind carries. Returns how many. */
@@ -85,8 +85,8 @@ size_t dm_session_pool_parts(const struct dm_batch *batch, size_t layer, size_t 
                              float *parts[DM_POOL_MAX_PART]);
 /* Gives rows [row, row + n_token) of the batch to the pool (reserved) of the next stage; NULL, after
  * the last layer: to the session's tail. */
-void dm_session_hand_on(struct dm_session *session, const struct dm_batch *batch, size_t row,
-                        size_t n_token, const struct dm_stage *next, struct dm_token_pool *pool);
+void dm_session_push(struct dm_session *session, const struct dm_batch *batch, size_t row,
+                     size_t n_token, const struct dm_stage *next, struct dm_token_pool *pool);
 void dm_session_pool_init(struct dm_token_pool *pool, const struct dm_session *session,
                           const struct dm_stage *stage);
 /* Runs a decimating layer up to its Delta and scores its tokens into at->score. */
@@ -94,7 +94,7 @@ dm_status dm_session_score(const struct dm_batch *batch, const struct dm_method 
                            const struct dm_stage *stage, dm_error *error);
 
 /* The batch's tokens through stage 0, and into the sessions' pools (or tails). */
-dm_status dm_session_stage_0(struct dm_round *round, const struct dm_method *method,
+dm_status dm_session_stage_0(struct dm_ubatch *ubatch, const struct dm_method *method,
                              dm_error *error);
 
 #endif

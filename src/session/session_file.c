@@ -214,9 +214,9 @@ static json_t *settings(const struct dm_session *session, const struct dm_sample
     set_size(metadata, "keep_tail", method->keep_tail);
     set_values(metadata, method);
     set_size(metadata, "n_token", session->n_token);
-    set_size(metadata, "tip", session->tip);
-    set_size(metadata, "closed", session->closed);
-    set_size(metadata, "tail_at_tip", session->tip && session->tail.n);
+    set_size(metadata, "tip", session->can_step);
+    set_size(metadata, "closed", session->logits_valid);
+    set_size(metadata, "tail_at_tip", session->can_step && session->tail.n);
     set_size(metadata, "pool.full", session->pool.full);
     set_real(metadata, "pool.threshold", session->pool.threshold);
     if (sampler)

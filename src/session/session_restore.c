@@ -195,17 +195,17 @@ static dm_status read_state(const struct reader *reader, struct dm_session *sess
         return status;
     struct dm_row_ring *tail = &session->tail;
     size_t n = session->n_token < tail->capacity ? session->n_token : tail->capacity;
-    if (tensor->shape[0] > tail->capacity || (session->closed && tensor->shape[0] != n))
+    if (tensor->shape[0] > tail->capacity || (session->logits_valid && tensor->shape[0] != n))
         return bad(reader, "tail");
     memcpy(tail->rows, tensor->data, tensor->n_byte);
     tail->n = tensor->shape[0];
     tail->next = tail->n == tail->capacity ? 0 : tail->n;
-    bool at_tip = session->closed;
+    bool at_tip = session->logits_valid;
     if (*get_text(reader, "tail_at_tip"))
         status = get_flag(reader, "tail_at_tip", &at_tip);
-    if (!status && session->closed && n && !at_tip)
+    if (!status && session->logits_valid && n && !at_tip)
         status = bad(reader, "tail_at_tip");
-    if (!status && !at_tip) /* rows of a close before the last steps: earlier versions kept them */
+    if (!status && !at_tip) /* rows of a finish before the last steps: earlier versions kept them */
         dm_row_ring_clear(tail);
     return status;
 }
@@ -290,12 +290,12 @@ static dm_status read_kept(const struct reader *reader, struct dm_session *sessi
 static dm_status fill(const struct reader *reader, struct dm_session *session) {
     dm_status status = get_size(reader, "n_token", &session->n_token);
     if (!status)
-        status = get_flag(reader, "tip", &session->tip);
+        status = get_flag(reader, "tip", &session->can_step);
     if (!status)
-        status = get_flag(reader, "closed", &session->closed);
-    if (!status && session->closed && !session->tip)
+        status = get_flag(reader, "closed", &session->logits_valid);
+    if (!status && session->logits_valid && !session->can_step)
         status = bad(reader, "closed");
-    if (!status && !session->method->n_stage && !session->closed)
+    if (!status && !session->method->n_stage && !session->logits_valid)
         status = bad(reader, "closed");
     if (!status)
         status = read_state(reader, session);

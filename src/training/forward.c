@@ -43,7 +43,7 @@ static void choose(struct dm_pass *pass, struct dm_layer_pass *layer) {
 }
 
 /* What the layer's outputs read, cut to the kept tokens. */
-static void hand_on(const struct dm_pass *pass, size_t layer) {
+static void cut_to_kept(const struct dm_pass *pass, size_t layer) {
     const struct dm_network *network = &pass->trained->network;
     const struct dm_layer_config *config = network->layers[layer].config;
     const struct dm_layer_pass *at = &pass->layers[layer];
@@ -76,7 +76,7 @@ static dm_status run_layer(struct dm_pass *pass, size_t layer, dm_error *error) 
         return status;
     if (at->stage) {
         choose(pass, at);
-        hand_on(pass, layer);
+        cut_to_kept(pass, layer);
         dm_rows_gather(pass->trained->network.threads, at->in.residual, at->kept,
                        at->after->n_token, d_model, at->out.residual);
     } else {
@@ -113,7 +113,7 @@ dm_status dm_pass_restore(struct dm_pass *pass, size_t layer, dm_error *error) {
     if (status)
         return status;
     if (at->stage)
-        hand_on(pass, layer);
+        cut_to_kept(pass, layer);
     batch = dm_pass_batch_of(pass, &at->out, at->after);
     return dm_layer_kind_of(batch.network, layer)->restore(&batch, layer, error);
 }

@@ -32,7 +32,7 @@ static dm_status run(struct dm_pass *pass, struct dm_pass_loss *loss, dm_error *
     size_t first = dm_trained_network_first_layer(pass->trained);
     dm_status status = dm_pass_forward(pass, error);
     if (!status)
-        status = dm_pass_head(pass, loss, error);
+        status = dm_pass_find_loss(pass, loss, error);
     if (status || !pass->backward)
         return status;
     for (size_t layer = pass->trained->network.config.n_layer; layer-- > first && !status;)

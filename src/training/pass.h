@@ -95,8 +95,8 @@ dm_status dm_pass_forward(struct dm_pass *pass, dm_error *error);
 dm_status dm_pass_restore(struct dm_pass *pass, size_t layer, dm_error *error);
 /* The states of the layer at work are as before the first token. */
 void dm_pass_clear_states(const struct dm_pass *pass, size_t layer);
-/* head.c: the loss; with `backward`, the top residual's gradient, in gradients.dresidual. */
-dm_status dm_pass_head(struct dm_pass *pass, struct dm_pass_loss *loss, dm_error *error);
+/* loss.c: the loss; with `backward`, the top residual's gradient, in gradients.dresidual. */
+dm_status dm_pass_find_loss(struct dm_pass *pass, struct dm_pass_loss *loss, dm_error *error);
 /* layer_back.c: gradients.dresidual from above a layer to below it. */
 dm_status dm_pass_layer_back(struct dm_pass *pass, size_t layer, dm_error *error);
 

@@ -141,6 +141,21 @@ static dm_status act_global_channels(struct scene *scene, dm_error *error) {
     return dm_model_global_channels(scene->model, 0, &channels, &scene->out.n, error);
 }
 
+static dm_status act_find(struct scene *scene, dm_error *error) {
+    scene->out.method = (dm_method_options)DM_METHOD_OPTIONS_INIT;
+    return dm_method_find("mamba-extend", &scene->out.method.kind, error);
+}
+
+static dm_status act_setting(struct scene *scene, dm_error *error) {
+    dm_method_setting setting = DM_METHOD_SETTING_INIT;
+    dm_status status = act_find(scene, error);
+    return status ? status : dm_method_get_setting(scene->out.method.kind, 0, &setting, error);
+}
+
+static void use_found(struct scene *scene, uint64_t *digest) {
+    digest_size(digest, (size_t)scene->out.method.kind);
+}
+
 static void prepare_profile(struct scene *scene) {
     dm_model_options options = DM_MODEL_OPTIONS_INIT;
     dm_error error;
@@ -236,6 +251,26 @@ static void digest_sessions(struct scene *scene, uint64_t *digest) {
 static dm_status act_new(struct scene *scene, dm_error *error) {
     const dm_method_options method = case_method();
     return dm_session_new(scene->model, &method, &scene->out.session, error);
+}
+
+/* It drops nothing, so nothing is kept to be told of. */
+static void use_scaled(struct scene *scene, uint64_t *digest) {
+    float logits[case_vocab];
+    dm_error error;
+    read_text(scene->out.session, case_ids, 20);
+    require(dm_session_step(scene->out.session, 7, logits, &error), &error);
+    digest_bytes(digest, logits, sizeof logits);
+    dm_session_free(scene->out.session);
+}
+
+/* By a method with settings of its own. */
+static dm_status act_new_scaled(struct scene *scene, dm_error *error) {
+    static const double scale = 0.9;
+    static const dm_method_value value = {"delta-scale", &scale, 1};
+    dm_method_options method = DM_METHOD_OPTIONS_INIT;
+    dm_status status = dm_method_find("mamba-extend", &method.kind, error);
+    method.values = &value, method.n_value = 1;
+    return status ? status : dm_session_new(scene->model, &method, &scene->out.session, error);
 }
 
 static void use_session(struct scene *scene, uint64_t *digest) {
@@ -429,6 +464,8 @@ const struct memory_case memory_cases_reading[] = {
      .act = act_global_channels,
      .use = use_n,
      .frugal = true},
+    {.call = "dm_method_find", .act = act_find, .use = use_found, .frugal = true},
+    {.call = "dm_method_get_setting", .act = act_setting, .use = use_found, .frugal = true},
     {.call = "dm_checkpoint_convert", .act = act_convert, .zip = true, .use = use_directory},
     {.call = "dm_checkpoint_convert",
      .what = "with decimamba.json",
@@ -437,6 +474,11 @@ const struct memory_case memory_cases_reading[] = {
     {.call = "dm_checkpoint_init", .act = act_init, .use = use_directory},
     {.call = "dm_calibrate", .prepare = prepare_model, .act = act_calibrate, .use = use_calibrate},
     {.call = "dm_session_new", .prepare = prepare_model, .act = act_new, .use = use_session},
+    {.call = "dm_session_new",
+     .what = "with settings of its own",
+     .prepare = prepare_model,
+     .act = act_new_scaled,
+     .use = use_scaled},
     {.call = "dm_session_append",
      .prepare = prepare_sessions,
      .act = act_append,

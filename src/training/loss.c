@@ -116,7 +116,7 @@ static dm_status run_labels(struct dm_pass *pass, const struct labels *labels,
     return pass->backward ? go_back(pass, labels, error) : DM_OK;
 }
 
-dm_status dm_pass_head(struct dm_pass *pass, struct dm_pass_loss *loss, dm_error *error) {
+dm_status dm_pass_find_loss(struct dm_pass *pass, struct dm_pass_loss *loss, dm_error *error) {
     size_t n = list_labelled(pass), n_row = pass->spans[pass->n_stage].n_token;
     dm_status status = DM_OK;
     *loss = (struct dm_pass_loss){0, 0, n};

@@ -1,8 +1,8 @@
 /* Looking for numbers that are not finite while a text is read, for a model that was loaded with
  * `check`. The first one is DM_ERROR_NUMBER, named by what it is of, its token (a position in the
  * layer's own input) and its channel. */
-#ifndef DM_SESSION_CHECK_H
-#define DM_SESSION_CHECK_H
+#ifndef DM_SESSION_NAN_CHECK_H
+#define DM_SESSION_NAN_CHECK_H
 
 #include "model/run.h"
 

@@ -1,4 +1,4 @@
-#include "session/check.h"
+#include "session/nan_check.h"
 
 #include "base/finite.h"
 

@@ -1,10 +1,10 @@
 /* A packed batch of some sessions' tokens on its way through the network. */
-#ifndef DM_SESSION_ROUND_H
-#define DM_SESSION_ROUND_H
+#ifndef DM_SESSION_UBATCH_H
+#define DM_SESSION_UBATCH_H
 
 #include "session/session.h"
 
-struct dm_round {
+struct dm_ubatch {
     const struct dm_model *model;
     struct dm_batch batch;
     struct dm_session **active; /* [batch.n_sequence]: whose sequences they are */
@@ -12,19 +12,19 @@ struct dm_round {
     size_t *first_position;     /* [batch.n_sequence] */
     size_t *done;               /* [n_session]: tokens of each session already packed */
     bool stepping;              /* a token for each session, that is generated */
-    bool began;                 /* the matrix products hold memory for this round */
+    bool began;                 /* the matrix products hold memory for this ubatch */
 };
 
 /* For up to `n_session` sessions; takes activations from the model. */
-dm_status dm_round_new(const struct dm_model *model, size_t n_session, struct dm_round **round,
-                       dm_error *error);
-void dm_round_free(struct dm_round *round);
-/* Is there room for what oneDNN allocates on its own (dm_memory_has_room)? dm_round_new has looked; this is
+dm_status dm_ubatch_new(const struct dm_model *model, size_t n_session, struct dm_ubatch **ubatch,
+                        dm_error *error);
+void dm_ubatch_free(struct dm_ubatch *ubatch);
+/* Is there room for what oneDNN allocates on its own (dm_memory_has_room)? dm_ubatch_new has looked; this is
  * for later chunks, and for those before which something was allocated. */
-dm_status dm_round_look(dm_error *error);
+dm_status dm_ubatch_look(dm_error *error);
 /* An empty batch; then sequences, one by one: of `n_token` tokens from position
  * session->chunk_first on, whose rows, or ids, the caller fills in. */
-void dm_round_clear(struct dm_round *round);
-void dm_round_add(struct dm_round *round, struct dm_session *session, size_t n_token);
+void dm_ubatch_clear(struct dm_ubatch *ubatch);
+void dm_ubatch_add(struct dm_ubatch *ubatch, struct dm_session *session, size_t n_token);
 
 #endif

@@ -50,17 +50,15 @@ static dm_status read_sizes(const json_t *object, const char *key, const char *p
     return DM_OK;
 }
 
-/* The key of the method; "context" in files of the version before. */
+/* The key of the method; "context" in files of version 0.1, which stay readable. */
 static dm_status method_key(const json_t *object, const char *path, const char **key,
                             dm_error *error) {
-    *key = json_object_get(object, "context") ? "context" : "method";
-    if (strcmp(*key, "method") == 0)
-        return DM_OK;
-    if (json_object_get(object, "method"))
-        return dm_fail(error, DM_ERROR_FORMAT,
-                       "%s: \"context\" and \"method\" are the same: give one", path);
-    dm_warn("%s: \"context\": now \"method\"; the old name goes with the next version", path);
-    return DM_OK;
+    bool old = json_object_get(object, "context") != NULL;
+    *key = old ? "context" : "method";
+    return old && json_object_get(object, "method")
+               ? dm_fail(error, DM_ERROR_FORMAT,
+                         "%s: \"context\" and \"method\" are the same: give one", path)
+               : DM_OK;
 }
 
 static dm_status read_names(const json_t *object, const char *path, dm_method_options *options,

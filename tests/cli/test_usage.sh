@@ -139,10 +139,9 @@ same out renamed
 run_warned 1 generate model text --context fast
 complains "--method: 'fast' is not one of none, decimate, keep-last"
 sed 's/"method"/"context"/' settings.json > turned/decimamba.json
-run_warned 1 info turned
-warns 'turned/decimamba.json: "context": now "method"; the old name goes with the next version'
+run 1 info turned
 complains 'decimamba.json: "layers": 1 comes after 2'
-run_warned 0 info turned --layers 1,2
+run 0 info turned --layers 1,2
 cp out renamed
 cp settings.json turned/decimamba.json
 run 0 info turned --layers 1,2

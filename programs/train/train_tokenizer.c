@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "cli/fail.h"
+#include "cli/model_flags.h"
 #include "cli/paths.h"
 
 /* The folder of the model, or of the config, that the training starts from; allocated. */
@@ -17,10 +18,10 @@ char *train_tokenizer_path(const struct train_settings *settings) {
     struct stat status;
     if (settings->tokenizer)
         return stat(settings->tokenizer, &status) == 0 && S_ISDIR(status.st_mode)
-                   ? path_join(settings->tokenizer, "tokenizer.json")
+                   ? tokenizer_path(settings->tokenizer)
                    : strdup(settings->tokenizer);
     char *folder = start_folder(settings);
-    char *path = folder ? path_join(folder, "tokenizer.json") : NULL;
+    char *path = folder ? tokenizer_path(folder) : NULL;
     free(folder);
     return path;
 }

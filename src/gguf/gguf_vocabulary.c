@@ -126,10 +126,34 @@ static dm_status check_added(const struct dm_tokenizer *tokenizer, const char *p
     return DM_OK;
 }
 
+/* llama.cpp takes bytes for granted, and looks for user-defined pieces before spaces are marked. */
+static dm_status check_pieces(const struct dm_tokenizer *tokenizer, const char *path,
+                              dm_error *error) {
+    static const char mark[] = "\xe2\x96\x81";
+    if (!tokenizer->bpe.byte_fallback)
+        return dm_fail(error, DM_ERROR_UNSUPPORTED,
+                       "%s: llama.cpp wants a piece for each byte, and there are none", path);
+    for (size_t t = 0; t < tokenizer->normal.n_token; t++) {
+        const struct dm_added_token *added = &tokenizer->normal.tokens[t];
+        const char *text = tokenizer->tokens[added->id].text;
+        if (dm_bytes_find(text, added->n_byte, mark, strlen(mark)))
+            return dm_fail(error, DM_ERROR_UNSUPPORTED,
+                           "%s: llama.cpp does not find the user-defined piece %d in text: it has "
+                           "spaces, %.*s",
+                           path, (int)added->id, (int)added->n_byte, text);
+    }
+    if (tokenizer->normal.n_token)
+        dm_warn("%s: llama.cpp puts a space after user-defined pieces: text with such gets other "
+                "tokens there",
+                path);
+    return DM_OK;
+}
+
 static dm_status check(struct vocabulary *vocabulary, const char *path, dm_error *error) {
     const struct dm_tokenizer *tokenizer = vocabulary->tokenizer;
-    dm_status status =
-        tokenizer->scores ? DM_OK : dm_gguf_split_name(tokenizer, path, &vocabulary->split, error);
+    dm_status status = tokenizer->scores
+                           ? check_pieces(tokenizer, path, error)
+                           : dm_gguf_split_name(tokenizer, path, &vocabulary->split, error);
     if (status)
         return status;
     if (tokenizer->n_token > vocabulary->n_row)

@@ -234,6 +234,25 @@ def write_pieces(path, name, n_text, model=None, **options):
     print(name, len(lines), "lines")
 
 
+CLASSES = ("L Lu Ll Lt Lm Lo M Mc Me N Nd Nl No P Pc Pd Ps Pe Pi Pf Po S Sm Sc Sk So Z Zs Zl Zp Han "
+           "Hiragana Katakana Hangul").split()
+
+
+def write_classes(path):
+    """Which code points are in a class of patterns, and which the parts Digits and Punctuation take."""
+    alike = {name: pre_tokenizers.Split(Regex(pattern), "removed", invert=True) for name, pattern in
+             [(name, rf"\p{{{name}}}") for name in CLASSES] + [("s", r"\s"), ("d", r"\d")]}
+    code_points = [c for c in range(0x110000) if not 0xD800 <= c < 0xE000]
+    classes = {name: [ord(c) for word, _ in part.pre_tokenize_str("".join(map(chr, code_points)))
+                      for c in word] for name, part in alike.items()}
+    for name, part in (("digits", pre_tokenizers.Digits(True)),
+                       ("punctuation", pre_tokenizers.Punctuation())):
+        classes[name] = [c for c in code_points if len(part.pre_tokenize_str("aa" + chr(c))) == 2]
+    lines = [f'"{name}":{json.dumps(nasty.ranges(found), separators=(",", ":"))}'
+             for name, found in classes.items()]
+    path.write_text("{" + ",\n".join(lines) + "}\n")
+
+
 def main():
     books, n_text, output = pathlib.Path(sys.argv[1]), int(sys.argv[2]), pathlib.Path(sys.argv[3])
     nasty.random_source.seed(20)
@@ -248,6 +267,7 @@ def main():
     write_pieces(output, "pieces-unknown", n_text, input=str(whole), add_dummy_prefix=False,
                  split_by_whitespace=False, character_coverage=0.98)
     whole.unlink()
+    write_classes(output / "classes.json")
     for model in map(pathlib.Path, sys.argv[4:]):
         write_pieces(output, model.name, n_text, model)
 

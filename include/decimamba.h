@@ -171,11 +171,12 @@ DM_API dm_status dm_model_get_profile(const dm_model *model, dm_operation_time *
 DM_API dm_status dm_checkpoint_convert(const char *input, const char *output, dm_dtype dtype,
                                        dm_error *error);
 /* Writes `path`, a GGUF file that llama.cpp reads, with the large matrices and the embedding in
- * `dtype` (DM_DTYPE_AUTO: as stored) and, where the directory has a tokenizer.json or a tokenizer.model, the
- * tokenizer, the tokens at which the model stops and its chat template. DM_ERROR_UNSUPPORTED for what llama.cpp
- * has no place for: biases of the projections, a d_inner that is not twice d_model, a way to split
- * text that it has no name for, added tokens that take white space or stand alone (lstrip, rstrip, single_word),
- * more than three tokens to stop at. Decimation is not a part of the file, nor NFC: a warning says so.
+ * `dtype` (DM_DTYPE_AUTO: as stored) and, where the directory has a tokenizer.json or a
+ * tokenizer.model, the tokenizer, the tokens at which the model stops and its chat template.
+ * DM_ERROR_UNSUPPORTED for what llama.cpp has no place for: biases of the projections, a d_inner that
+ * is not twice d_model, a way to split text that it has no name for, added tokens that take white
+ * space or stand alone (lstrip, rstrip, single_word), more than three tokens to stop at. Decimation is
+ * not a part of the file, nor NFC: a warning says so.
  */
 DM_API dm_status dm_checkpoint_export_gguf(const char *directory, const char *path, dm_dtype dtype,
                                            dm_error *error);

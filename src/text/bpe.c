@@ -104,9 +104,10 @@ void dm_bpe_add_merge(struct dm_bpe *bpe, struct dm_merge merge, struct dm_text 
     }
     size_t length;
     uint64_t joint;
-    uint32_t before = dm_utf8_decode(
+    uint32_t last = dm_utf8_decode(
         left.bytes + left.n_byte - dm_utf8_length_before(left.bytes, left.n_byte), &length);
-    *find_joint(bpe, before, dm_utf8_decode(right.bytes, &length), &joint) = joint;
+    uint64_t *slot = find_joint(bpe, last, dm_utf8_decode(right.bytes, &length), &joint);
+    *slot = joint;
 }
 
 void dm_bpe_scratch_close(struct dm_bpe_scratch *scratch) {

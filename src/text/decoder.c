@@ -103,13 +103,14 @@ static dm_status decode(struct dm_decoder *decoder, int32_t id, bool end, dm_err
     if (!end && (id < 0 || (size_t)id >= tokenizer->n_token))
         return dm_fail(error, DM_ERROR_ARGUMENT, "cannot decode id %d: the tokenizer has %zu ids",
                        (int)id, tokenizer->n_token);
-    const struct dm_token *token = end ? NULL : &tokenizer->tokens[id];
-    if (token && (!token->text || (token->special && !decoder->keep_special)))
+    static const struct dm_token no_token = {.text = ""};
+    const struct dm_token *token = end ? &no_token : &tokenizer->tokens[id];
+    if (!token->text || (token->special && !decoder->keep_special))
         return DM_OK;
     const struct dm_decoder_state before = decoder->state;
     size_t n_before = decoder->output.n_byte;
     decoder->error = error;
-    dm_status status = give(decoder, 0, end ? "" : token->text, end ? 0 : token->n_byte, !end, end);
+    dm_status status = give(decoder, 0, token->text, token->n_byte, !end, end);
     decoder->error = NULL;
     if (status) {
         decoder->state = before;

@@ -22,9 +22,13 @@ dm_status dm_decode_byte_level(struct dm_decoder *decoder, size_t stage, const c
     bool in_alphabet = dm_alphabet_holds(text, n_byte);
     for (size_t done = 0; done < n_byte;) {
         size_t n = 0, length = 1;
-        for (; done < n_byte && n < sizeof bytes; done += length)
-            bytes[n++] = in_alphabet ? (char)dm_alphabet_byte(dm_utf8_decode(text + done, &length))
-                                     : text[done];
+        for (; done < n_byte && n < sizeof bytes; done += length) {
+            bytes[n] = text[done];
+            if (in_alphabet)
+                bytes[n] =
+                    (char)(unsigned char)dm_alphabet_byte(dm_utf8_decode(text + done, &length));
+            n++;
+        }
         n = dm_utf8_stream_push(&state->stream, bytes, n, valid);
         dm_status status = dm_decode_give(decoder, stage, valid, n, false);
         if (status)
@@ -97,7 +101,7 @@ dm_status dm_decode_byte_fallback(struct dm_decoder *decoder, size_t stage, cons
                                   size_t n_byte, bool last, bool end) {
     int byte = end ? -1 : byte_of(text, n_byte); /* a token comes whole */
     if (byte >= 0)
-        return dm_decode_hold(decoder, stage, (char[]){(char)byte}, 1);
+        return dm_decode_hold(decoder, stage, (char[]){(char)(unsigned char)byte}, 1);
     dm_status status = give_bytes(decoder, stage);
     if (status)
         return status;

@@ -223,7 +223,9 @@ static dm_status check_caseless(const struct translation *t) {
     static const char *const pairs[] = {"ss", "ff", "fi", "fl", "st"};
     size_t depth = 1;
     for (size_t i = t->at; i < t->n_byte && depth; i++) {
-        char c = t->text[i], next = i + 1 < t->n_byte ? t->text[i + 1] : 0;
+        char c = t->text[i], next = '\0';
+        if (i + 1 < t->n_byte)
+            next = t->text[i + 1];
         depth = depth + (c == '(') - (c == ')');
         if ((unsigned char)c >= 0x80 || c == '\\')
             return refuse(t, i, i + 2);

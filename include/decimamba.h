@@ -171,11 +171,12 @@ DM_API dm_status dm_model_get_profile(const dm_model *model, dm_operation_time *
 DM_API dm_status dm_checkpoint_convert(const char *input, const char *output, dm_dtype dtype,
                                        dm_error *error);
 /* Writes `path`, a GGUF file that llama.cpp reads, with the large matrices and the embedding in
- * `dtype` (DM_DTYPE_AUTO: as stored) and, where the directory has a tokenizer.json, the tokenizer,
- * the tokens at which the model stops and its chat template. DM_ERROR_UNSUPPORTED for what llama.cpp
- * has no place for: biases of the projections, a d_inner that is not twice d_model, text that is not
- * split into words, added tokens that take white space or stand alone (lstrip, rstrip, single_word),
- * more than three tokens to stop at. Decimation is not a part of the file, nor NFC: a warning says so.
+ * `dtype` (DM_DTYPE_AUTO: as stored) and, where the directory has a tokenizer.json or a
+ * tokenizer.model, the tokenizer, the tokens at which the model stops and its chat template.
+ * DM_ERROR_UNSUPPORTED for what llama.cpp has no place for: biases of the projections, a d_inner that
+ * is not twice d_model, a way to split text that it has no name for, added tokens that take white
+ * space or stand alone (lstrip, rstrip, single_word), more than three tokens to stop at. Decimation is
+ * not a part of the file, nor NFC: a warning says so.
  */
 DM_API dm_status dm_checkpoint_export_gguf(const char *directory, const char *path, dm_dtype dtype,
                                            dm_error *error);
@@ -186,11 +187,12 @@ DM_API dm_status dm_checkpoint_export_gguf(const char *directory, const char *pa
 DM_API dm_status dm_checkpoint_init(const char *config_path, const char *output, dm_dtype dtype,
                                     uint64_t seed, dm_error *error);
 
-/* ---- Tokenizers (byte-level BPE from tokenizer.json) ---- */
+/* ---- Tokenizers (BPE, from tokenizer.json or a SentencePiece model) ---- */
 
 typedef struct dm_tokenizer dm_tokenizer;
 
-/* `path`: a tokenizer.json, or a directory that holds one. */
+/* `path`: a tokenizer.json or a tokenizer.model, or a directory that holds one: tokenizer.json goes
+ * first. A file whose name has ".model" in it is a SentencePiece model. */
 DM_API dm_status dm_tokenizer_load(const char *path, dm_tokenizer **tokenizer, dm_error *error);
 DM_API void dm_tokenizer_free(dm_tokenizer *tokenizer);
 /* One more than the highest id. */
@@ -201,6 +203,11 @@ DM_API size_t dm_tokenizer_vocab_size(const dm_tokenizer *tokenizer);
 DM_API int32_t dm_tokenizer_end(const dm_tokenizer *tokenizer);
 /* The id whose content is exactly `token` (a special token, or an entry as stored), or -1. */
 DM_API int32_t dm_tokenizer_find(const dm_tokenizer *tokenizer, const char *token);
+/* The tokens that the tokenizer puts before a text and after it (BOS, EOS), as transformers does with
+ * add_special_tokens and llama.cpp with what a model reads. Encoding gives the text's own ids alone: who
+ * has a whole text read puts these around it. Owned by the tokenizer; there may be none. */
+DM_API void dm_tokenizer_template(const dm_tokenizer *tokenizer, const int32_t **before,
+                                  size_t *n_before, const int32_t **after, size_t *n_after);
 /* Encodes UTF-8 text of `n_byte` bytes (NUL bytes are text). `*ids` is allocated. Text that is not
  * UTF-8 is DM_ERROR_FORMAT, naming the byte. */
 DM_API dm_status dm_tokenizer_encode(const dm_tokenizer *tokenizer, const char *text, size_t n_byte,
@@ -214,8 +221,9 @@ DM_API void dm_encoder_free(dm_encoder *encoder);
  * Wherever the text is cut, within a character too, all ids together are those that
  * dm_tokenizer_encode gives for the whole. What is held back is as a rule the last word; memory
  * grows with the longest run of text that has to be seen whole: a word (with merges, some 60 bytes
- * for each of its own), marks on one letter, white space beside an added token that takes it, or all
- * between two added tokens where a tokenizer with merges does not split text into words.
+ * for each of its own) or the part of it that merges may join, marks on one letter, white space
+ * beside an added token that takes it. A pattern that takes too many steps on a text is
+ * DM_ERROR_UNSUPPORTED.
  * A piece is copied while it is encoded: 64 KB are a good size.
  * Text that is not UTF-8 is DM_ERROR_FORMAT, naming the byte of the whole text. After an error the
  * encoder is as it was before the call. */
@@ -238,7 +246,8 @@ DM_API void dm_decoder_free(dm_decoder *decoder);
 /* `*text` (owned by the decoder, valid until its next call) receives what became complete. */
 DM_API dm_status dm_decoder_push(dm_decoder *decoder, int32_t id, const char **text, size_t *n_byte,
                                  dm_error *error);
-/* What is left at the end: U+FFFD for an unfinished character, or nothing. */
+/* What is left at the end: U+FFFD for an unfinished character, text that a later token could have
+ * changed, or nothing. */
 DM_API dm_status dm_decoder_finish(dm_decoder *decoder, const char **text, size_t *n_byte,
                                    dm_error *error);
 

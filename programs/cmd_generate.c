@@ -85,8 +85,12 @@ static bool open_prompt(struct work *work) {
                                      work->info.vocab_size);
     if (!has_text(settings))
         return true; /* nothing to add */
-    return token_source_open_text(&work->prompt, "prompt", settings->prompt, settings->file,
-                                  work->tokenizer);
+    if (!token_source_open_text(&work->prompt, "prompt", settings->prompt, settings->file,
+                                work->tokenizer))
+        return false;
+    if (!settings->load_session) /* whose text goes on */
+        token_source_begin(&work->prompt, work->tokenizer);
+    return true;
 }
 
 /* Ids in and out need none: one that there is still says where the vocabulary and the text end. */

@@ -185,6 +185,8 @@ static int run(int n_argument, char **arguments) {
                token_source_open_text(&source, "text", NULL, settings.file, tokenizer);
     else if (fine)
         fine = token_source_open_ids(&source, "list of ids", NULL, settings.ids, info.vocab_size);
+    if (fine && settings.file)
+        token_source_begin(&source, tokenizer);
     fine = fine && measure(&settings, model, &info, tokenizer, &source);
     token_source_close(&source);
     dm_tokenizer_free(tokenizer);

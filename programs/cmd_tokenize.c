@@ -10,7 +10,7 @@
 
 struct settings {
     const char *file;
-    bool pieces, count, decode;
+    bool pieces, count, decode, template;
 };
 
 /* Shows a piece on one line: what a terminal would act on is escaped. */
@@ -110,6 +110,8 @@ static int run(int n_argument, char **arguments) {
          .help = "read the text, or the ids, from here"},
         {OPTION_FLAG, "pieces", &settings.pieces, .help = "show an id and its piece on each line"},
         {OPTION_FLAG, "count", &settings.count, .help = "show only how many ids there are"},
+        {OPTION_FLAG, "template", &settings.template,
+         .help = "begin with the tokens that the tokenizer puts before a text, as generate does"},
         {OPTION_FLAG, "decode", &settings.decode,
          .help = "read ids with white space between, and print their text"},
         {.kind = OPTION_END},
@@ -132,6 +134,8 @@ static int run(int n_argument, char **arguments) {
                (!dm_decoder_new(tokenizer, 1, &decoder, &error) || fail("%s", error.message));
     else if (fine)
         fine = token_source_open_text(&source, "text", operands[1], settings.file, tokenizer);
+    if (fine && settings.template && !settings.decode)
+        token_source_begin(&source, tokenizer);
     fine = fine && print_all(&settings, tokenizer, &source, decoder);
     token_source_close(&source);
     dm_decoder_free(decoder);
@@ -143,8 +147,9 @@ const struct command tokenize_command = {
     .name = "tokenize",
     .operands = "MODEL_OR_TOKENIZER [TEXT]",
     .summary = "Turns text into token ids, or ids into text.",
-    .notes = "The text, or the ids, are an argument, a file or standard input. MODEL_OR_TOKENIZER "
-             "is a directory that holds a tokenizer.json, or such a file.",
+    .notes =
+        "The text, or the ids, are an argument, a file or standard input. MODEL_OR_TOKENIZER is a "
+        "directory that holds a tokenizer.json or a tokenizer.model, or such a file.",
     .example = "decimamba tokenize models/passkey-bytes-512 'The pass key is 01234.'\n"
                "decimamba tokenize models/passkey-bytes-512 --file book.txt --count",
     .min_operand = 1,

@@ -251,4 +251,5 @@ def main():
     write_code_points(plain, output / "code_points.json")
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -9,7 +9,7 @@
 #include "ops/embedding/embedding.h"
 #include "session/session.h"
 #include "text/added_tokens.h"
-#include "text/pretokenize.h"
+#include "text/pattern.h"
 #include "text/utf8.h"
 
 static char parent[TEST_MAX_PATH];
@@ -252,19 +252,23 @@ static void test_far_words(void **state) {
                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     assert_true(text != MAP_FAILED);
     memcpy(text + first, end, sizeof end - 1);
-    struct dm_pretokenizer pretokenizer;
-    struct dm_word_scan words;
+    struct dm_pattern pattern;
+    struct dm_pattern_scan words;
     dm_error error;
-    require(dm_pretokenizer_open(&pretokenizer, &error), &error);
-    require(dm_word_scan_open(&words, &pretokenizer, &error), &error);
-    size_t at = first;
+    require(dm_pattern_open(&pattern, dm_pattern_gpt2, strlen(dm_pattern_gpt2), "GPT-2", &error),
+            &error);
+    require(dm_pattern_scan_open(&words, &error), &error);
+    size_t at = first, stop;
     for (size_t i = 0; at < n_byte; i++) {
-        require(dm_word_scan_next(&words, &pretokenizer, text, n_byte, false, at, &at, &error),
+        size_t begin = at;
+        require(dm_pattern_find(&words, &pattern, text, n_byte, false, begin, &at, &stop, &error),
                 &error);
+        assert_int_equal(at, begin);
+        at = stop;
         assert_int_equal(at - first, ends[i]);
     }
-    dm_word_scan_close(&words);
-    dm_pretokenizer_close(&pretokenizer);
+    dm_pattern_scan_close(&words);
+    dm_pattern_close(&pattern);
     assert_int_equal(dm_utf8_length_before(text, first + 12), 2);
 
     struct dm_added_tokens added;

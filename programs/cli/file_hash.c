@@ -74,7 +74,7 @@ static int is_of_model(const struct dirent *entry) {
     static const char *const names[] = {"config.json",           "tokenizer.json",
                                         "decimamba.json",        "generation_config.json",
                                         "tokenizer_config.json", "special_tokens_map.json",
-                                        "adapter_config.json"};
+                                        "adapter_config.json",   "tokenizer.model"};
     const char *name = entry->d_name;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (!strcmp(name, names[i]))

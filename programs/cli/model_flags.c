@@ -72,8 +72,16 @@ bool load_tokenizer(const char *path, dm_tokenizer **tokenizer) {
     return dm_tokenizer_load(path, tokenizer, &error) == DM_OK || fail("%s", error.message);
 }
 
+char *tokenizer_path(const char *folder) {
+    char *path = path_join(folder, "tokenizer.json");
+    char *model = path_join(folder, "tokenizer.model");
+    bool is_model = path && model && access(path, F_OK) != 0 && access(model, F_OK) == 0;
+    free(is_model ? path : model);
+    return is_model ? model : path;
+}
+
 bool load_tokenizer_if_any(const char *directory, bool needed, dm_tokenizer **tokenizer) {
-    char *path = path_join(directory, "tokenizer.json");
+    char *path = tokenizer_path(directory);
     dm_error error;
     if (!path)
         return fail_memory();

@@ -24,7 +24,10 @@ dm_dtype model_flags_dtype(const struct model_flags *flags);
 bool load_model(const char *directory, const struct model_flags *flags, dm_model **model,
                 dm_model_info *info);
 bool load_tokenizer(const char *path, dm_tokenizer **tokenizer);
-/* The same, but NULL and no fault where the directory holds no tokenizer.json, or one that cannot be
+/* Where the folder's tokenizer is: tokenizer.json, or tokenizer.model where that alone is there;
+ * allocated. NULL: memory is short. */
+char *tokenizer_path(const char *folder);
+/* The same, but NULL and no fault where the directory holds no tokenizer, or one that cannot be
  * read and is not needed: then a line says so. */
 bool load_tokenizer_if_any(const char *directory, bool needed, dm_tokenizer **tokenizer);
 

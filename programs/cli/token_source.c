@@ -27,6 +27,10 @@ bool token_source_open_text(struct token_source *source, const char *what, const
            (!dm_encoder_new(tokenizer, &source->encoder, &error) || fail("%s", error.message));
 }
 
+void token_source_begin(struct token_source *source, const dm_tokenizer *tokenizer) {
+    dm_tokenizer_template(tokenizer, &source->first, &source->n_first, NULL, NULL);
+}
+
 bool token_source_open_ids(struct token_source *source, const char *what, const char *operand,
                            const char *file, size_t limit) {
     if (!open_source(source, what, operand, file))
@@ -127,7 +131,13 @@ static dm_status parse_piece(struct token_source *source, const int32_t **ids, s
 dm_status token_source_next(struct token_source *source, const int32_t **ids, size_t *n_id,
                             dm_error *error) {
     size_t n_read;
-    *n_id = 0;
+    *n_id = source->n_first;
+    if (source->n_first) {
+        *ids = source->first;
+        source->n_id += source->n_first;
+        source->n_first = 0;
+        return DM_OK;
+    }
     do {
         if (source->finished || !source->bytes)
             return DM_OK;

@@ -8,7 +8,9 @@
 
 struct token_source {
     struct input input;
-    size_t n_id;         /* given so far */
+    size_t n_id;          /* given so far */
+    const int32_t *first; /* ids before those of the text, not given yet */
+    size_t n_first;
     dm_encoder *encoder; /* of text; NULL: the input is decimal ids with white space between, */
     size_t limit;        /* each below this */
     void (*watch)(const char *bytes, size_t n_byte,
@@ -23,6 +25,8 @@ struct token_source {
 /* The text of input_open through the tokenizer. Faults print their line. */
 bool token_source_open_text(struct token_source *source, const char *what, const char *operand,
                             const char *file, const dm_tokenizer *tokenizer);
+/* The ids begin with those that the tokenizer puts before a text (dm_tokenizer_template). */
+void token_source_begin(struct token_source *source, const dm_tokenizer *tokenizer);
 /* Decimal ids instead. */
 bool token_source_open_ids(struct token_source *source, const char *what, const char *operand,
                            const char *file, size_t limit);

@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "base/path.h"
 #include "cli/fail.h"
+#include "cli/model_flags.h"
 #include "cli/paths.h"
 
 /* The folder of the model, or of the config, that the training starts from; of dm_memory_text. */
@@ -16,11 +17,10 @@ static char *start_folder(const struct train_settings *settings) {
 
 char *train_tokenizer_path(const struct train_settings *settings) {
     if (settings->tokenizer)
-        return dm_path_is_folder(settings->tokenizer)
-                   ? path_join(settings->tokenizer, "tokenizer.json")
-                   : strdup(settings->tokenizer);
+        return dm_path_is_folder(settings->tokenizer) ? tokenizer_path(settings->tokenizer)
+                                                      : strdup(settings->tokenizer);
     char *folder = start_folder(settings);
-    char *path = folder ? path_join(folder, "tokenizer.json") : NULL;
+    char *path = folder ? tokenizer_path(folder) : NULL;
     dm_memory_free(folder);
     return path;
 }

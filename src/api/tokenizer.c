@@ -32,6 +32,21 @@ DM_API int32_t dm_tokenizer_end(const dm_tokenizer *tokenizer) {
     return tokenizer ? tokenizer->end : -1;
 }
 
+DM_API void dm_tokenizer_template(const dm_tokenizer *tokenizer, const int32_t **before,
+                                  size_t *n_before, const int32_t **after, size_t *n_after) {
+    static const struct dm_ids none;
+    const struct dm_ids *first = tokenizer ? &tokenizer->before : &none,
+                        *last = tokenizer ? &tokenizer->after : &none;
+    if (before)
+        *before = first->ids;
+    if (n_before)
+        *n_before = first->n_id;
+    if (after)
+        *after = last->ids;
+    if (n_after)
+        *n_after = last->n_id;
+}
+
 DM_API dm_status dm_checkpoint_stop_tokens(const char *directory, const dm_tokenizer *tokenizer,
                                            int32_t **ids, size_t *n_id, dm_error *error) {
     if (!directory || !ids || !n_id)
@@ -132,6 +147,5 @@ DM_API dm_status dm_decoder_finish(dm_decoder *decoder, const char **text, size_
                                    dm_error *error) {
     if (!decoder || !text || !n_byte)
         return refuse_null(__func__, error);
-    dm_decoder_end(decoder, text, n_byte);
-    return DM_OK;
+    return dm_decoder_end(decoder, text, n_byte, error);
 }

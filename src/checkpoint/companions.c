@@ -4,10 +4,12 @@
 #include "base/memory.h"
 #include "base/model_folder.h"
 #include "base/path.h"
+#include "text/tokenizer.h"
 
-/* The tokenizer's files that transformers and llama.cpp read; then what is not the tokenizer's. */
-enum { tokenizer_json, generation_config = DM_N_COMPANION - 1 };
+/* What transformers and llama.cpp read of a tokenizer; what is not a tokenizer's comes last. */
+enum { tokenizer_json, tokenizer_model, generation_config = DM_N_COMPANION - 1 };
 static const char *const names[DM_N_COMPANION] = {"tokenizer.json",
+                                                  "tokenizer.model",
                                                   "tokenizer_config.json",
                                                   "special_tokens_map.json",
                                                   "added_tokens.json",
@@ -32,12 +34,12 @@ dm_status dm_companions_read(struct dm_companions *companions, const char *direc
                              const char *tokenizer, dm_error *error) {
     char *folder, *file;
     *companions = (struct dm_companions){0};
-    dm_status status = dm_model_place(tokenizer ? tokenizer : directory, names[tokenizer_json],
-                                      &folder, &file, error);
+    dm_status status = dm_tokenizer_place(tokenizer ? tokenizer : directory, &folder, &file, error);
     if (status)
         return status;
+    size_t kind = dm_tokenizer_is_model(file) ? tokenizer_model : tokenizer_json;
     if (tokenizer || dm_path_exists(file))
-        status = dm_mapped_file_read(&companions->files[tokenizer_json], file, error);
+        status = dm_mapped_file_read(&companions->files[kind], file, error);
     if (!status)
         status = read_from(companions, directory, generation_config, error);
     for (size_t i = tokenizer_json + 1; i < DM_N_COMPANION && !status; i++)

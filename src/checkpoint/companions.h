@@ -4,14 +4,14 @@
 
 #include "base/mapped_file.h"
 
-enum { DM_N_COMPANION = 9 };
+enum { DM_N_COMPANION = 10 };
 
 struct dm_companions {
     struct dm_mapped_file files[DM_N_COMPANION]; /* in memory; no path: there is no such file */
 };
 
 /* generation_config.json of the directory, and the tokenizer's files: the directory's, or, of
- * `tokenizer` (a tokenizer.json or a folder that holds one; NULL: the directory), that one and what
+ * `tokenizer` (a tokenizer.json or .model, or a folder that holds one; NULL: the directory), that one and what
  * lies beside it, which may then be a generation_config.json too. Closed either way. */
 dm_status dm_companions_read(struct dm_companions *companions, const char *directory,
                              const char *tokenizer, dm_error *error);

@@ -73,17 +73,43 @@ static dm_status put_stops(struct dm_gguf_bytes *keys, const struct sources *sou
     return status;
 }
 
-static void put_others(struct dm_gguf_bytes *keys, const struct sources *sources) {
+/* What the tokenizer itself says of a special token that no file names, or -1. */
+static int32_t own_special(const struct dm_tokenizer *tokenizer, size_t i) {
+    if (i == 0)
+        return tokenizer->before.n_id == 1 ? tokenizer->before.ids[0] : -1;
+    return i == 1 && tokenizer->scores ? tokenizer->bpe.unknown : -1;
+}
+
+/* llama.cpp puts the beginning before a text, and the end after it, where the file says so. */
+static dm_status put_template(struct dm_gguf_bytes *keys, const struct sources *sources,
+                              int32_t bos, dm_error *error) {
+    const struct dm_ids *before = &sources->tokenizer->before, *after = &sources->tokenizer->after;
+    bool has_bos = before->n_id == 1 && before->ids[0] == bos,
+         has_eos = after->n_id == 1 && after->ids[0] == sources->tokenizer->end;
+    if ((before->n_id && !has_bos) || (after->n_id && !has_eos))
+        return dm_fail(error, DM_ERROR_UNSUPPORTED,
+                       "%s: llama.cpp puts no other tokens around a text than one for its "
+                       "beginning and one for its end, as \"post_processor\" asks",
+                       sources->directory);
+    dm_gguf_key_bool(keys, "tokenizer.ggml.add_bos_token", has_bos);
+    dm_gguf_key_bool(keys, "tokenizer.ggml.add_eos_token", has_eos);
+    return DM_OK;
+}
+
+static dm_status put_others(struct dm_gguf_bytes *keys, const struct sources *sources,
+                            dm_error *error) {
     static const char *const specials[][2] = {{"bos", "tokenizer.ggml.bos_token_id"},
                                               {"unk", "tokenizer.ggml.unknown_token_id"},
                                               {"pad", "tokenizer.ggml.padding_token_id"}};
+    int32_t bos = -1;
     for (size_t i = 0; i < sizeof specials / sizeof *specials; i++) {
         int32_t id = find_special(sources, specials[i][0]);
+        id = id >= 0 ? id : own_special(sources->tokenizer, i);
+        bos = i == 0 ? id : bos;
         if (id >= 0)
             dm_gguf_key_u32(keys, specials[i][1], (uint32_t)id);
     }
-    dm_gguf_key_bool(keys, "tokenizer.ggml.add_bos_token", false); /* nor do we */
-    dm_gguf_key_bool(keys, "tokenizer.ggml.add_eos_token", false);
+    return put_template(keys, sources, bos, error);
 }
 
 /* ---- Chat templates ---- */
@@ -117,7 +143,7 @@ static void clean_name(char clean[name_size], const char *name) {
             *c = '_';
 }
 
-static void put_template(struct dm_gguf_bytes *keys, const char *key, const json_t *text) {
+static void put_chat_template(struct dm_gguf_bytes *keys, const char *key, const json_t *text) {
     dm_gguf_key_text(keys, key, json_string_value(text), json_string_length(text));
 }
 
@@ -130,13 +156,13 @@ static dm_status put_list(struct dm_gguf_bytes *keys, const json_t *list, dm_err
         return dm_fail_memory(error, "the chat templates");
     json_t *usual = json_incref(json_object_get(templates, default_name));
     if (usual)
-        put_template(keys, TEMPLATE_KEY, usual);
+        put_chat_template(keys, TEMPLATE_KEY, usual);
     json_decref(usual);
     json_object_del(templates, default_name);
     json_object_foreach(templates, name, text) {
         clean_name(clean, name);
         snprintf(key, sizeof key, TEMPLATE_KEY ".%s", clean);
-        put_template(keys, key, text);
+        put_chat_template(keys, key, text);
     }
     if (json_object_size(templates))
         dm_gguf_key_array(keys, "tokenizer.chat_templates", DM_GGUF_TEXT,
@@ -169,7 +195,7 @@ static dm_status put_chat(struct dm_gguf_bytes *keys, const struct sources *sour
     if (dm_path_exists(path))
         status = put_file(keys, path, error);
     else if (json_is_string(said))
-        put_template(keys, TEMPLATE_KEY, said);
+        put_chat_template(keys, TEMPLATE_KEY, said);
     else
         status = put_list(keys, said, error);
     dm_memory_free(path);
@@ -183,10 +209,10 @@ dm_status dm_gguf_put_specials(struct dm_gguf_bytes *keys, const char *directory
     dm_status status = read_files(&sources, error);
     if (!status)
         status = put_stops(keys, &sources, error);
-    if (!status) {
-        put_others(keys, &sources);
+    if (!status)
+        status = put_others(keys, &sources, error);
+    if (!status)
         status = put_chat(keys, &sources, error);
-    }
     for (size_t i = 0; i < n_file; i++)
         json_decref(sources.files[i]);
     return status;

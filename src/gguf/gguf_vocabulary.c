@@ -7,8 +7,16 @@
 #include "base/model_folder.h"
 #include "base/path.h"
 #include "gguf/gguf_specials.h"
+#include "gguf/gguf_split.h"
 
-enum { type_normal = 1, type_control = 3, type_user_defined = 4, type_unused = 5 };
+enum {
+    type_normal = 1,
+    type_unknown = 2,
+    type_control = 3,
+    type_user_defined = 4,
+    type_unused = 5,
+    type_byte = 6,
+};
 
 struct text {
     const char *bytes; /* NULL: no token has this id */
@@ -19,6 +27,7 @@ struct vocabulary {
     const struct dm_tokenizer *tokenizer;
     struct text *texts; /* [n_row], by id: the tokens as they are stored */
     size_t n_row;
+    const char *split; /* llama.cpp's name for it; NULL: a SentencePiece model */
 };
 
 /* llama.cpp's converter does not believe a tokenizer that such a token is a part of the text. */
@@ -39,7 +48,13 @@ static bool looks_special(struct text text) {
 static uint32_t type_of(const struct vocabulary *vocabulary, size_t id) {
     if (!vocabulary->texts[id].bytes)
         return type_unused;
+    const struct dm_bpe *bpe = &vocabulary->tokenizer->bpe;
     const struct dm_token *token = &vocabulary->tokenizer->tokens[id];
+    if (!vocabulary->split && bpe->unknown == (int32_t)id)
+        return type_unknown;
+    for (size_t byte = 0; !vocabulary->split && byte < 256; byte++)
+        if (bpe->byte_fallback && bpe->byte_ids[byte] == (int32_t)id)
+            return type_byte;
     if (!token->added)
         return type_normal;
     return token->special || looks_special(vocabulary->texts[id]) ? type_control
@@ -106,47 +121,92 @@ static dm_status check_added(const struct dm_tokenizer *tokenizer, const char *p
                 return dm_fail(error, DM_ERROR_UNSUPPORTED,
                                "%s: llama.cpp has no place for \"%s\": true of the added token "
                                "%d, %.*s",
-                               path, flag, (int)added->id, (int)added->n_byte, token->bytes);
+                               path, flag, (int)added->id, (int)added->n_byte, token->text);
         }
     return DM_OK;
 }
 
-static dm_status check(const struct vocabulary *vocabulary, const char *path, dm_error *error) {
+/* llama.cpp takes bytes for granted, and looks for user-defined pieces before spaces are marked. */
+static dm_status check_pieces(const struct dm_tokenizer *tokenizer, const char *path,
+                              dm_error *error) {
+    static const char mark[] = "\xe2\x96\x81";
+    if (!tokenizer->bpe.byte_fallback)
+        return dm_fail(error, DM_ERROR_UNSUPPORTED,
+                       "%s: llama.cpp wants a piece for each byte, and there are none", path);
+    for (size_t t = 0; t < tokenizer->normal.n_token; t++) {
+        const struct dm_added_token *added = &tokenizer->normal.tokens[t];
+        const char *text = tokenizer->tokens[added->id].text;
+        if (dm_bytes_find(text, added->n_byte, mark, strlen(mark)))
+            return dm_fail(error, DM_ERROR_UNSUPPORTED,
+                           "%s: llama.cpp does not find the user-defined piece %d in text: it has "
+                           "spaces, %.*s",
+                           path, (int)added->id, (int)added->n_byte, text);
+    }
+    if (tokenizer->normal.n_token)
+        dm_warn("%s: llama.cpp puts a space after user-defined pieces: text with such gets other "
+                "tokens there",
+                path);
+    return DM_OK;
+}
+
+static dm_status check(struct vocabulary *vocabulary, const char *path, dm_error *error) {
     const struct dm_tokenizer *tokenizer = vocabulary->tokenizer;
-    if (tokenizer->add_prefix_space || !tokenizer->split_words)
-        return dm_fail(
-            error, DM_ERROR_UNSUPPORTED, "%s: llama.cpp does not split text so: \"%s\"", path,
-            tokenizer->add_prefix_space ? "add_prefix_space\": true" : "use_regex\": false");
+    dm_status status = tokenizer->scores
+                           ? check_pieces(tokenizer, path, error)
+                           : dm_gguf_split_name(tokenizer, path, &vocabulary->split, error);
+    if (status)
+        return status;
     if (tokenizer->n_token > vocabulary->n_row)
         return dm_fail(error, DM_ERROR_MISMATCH,
                        "%s: has ids up to %zu, but the model's vocabulary has %zu", path,
                        tokenizer->n_token - 1, vocabulary->n_row);
-    dm_status status = check_added(tokenizer, path, error);
-    if (!status && tokenizer->nfc)
+    status = check_added(tokenizer, path, error);
+    if (!status && tokenizer->n_normalizer && tokenizer->parts[1].feed == dm_feed_nfc)
         dm_warn(
             "%s: llama.cpp does not bring text to NFC: text that is not gets other tokens there",
             path);
     return status;
 }
 
+/* llama.cpp merges by the scores themselves. */
+static void put_scores(struct dm_gguf_bytes *keys, const struct vocabulary *vocabulary) {
+    const struct dm_tokenizer *tokenizer = vocabulary->tokenizer;
+    dm_gguf_key_array(keys, "tokenizer.ggml.scores", DM_GGUF_F32, vocabulary->n_row);
+    for (size_t id = 0; id < vocabulary->n_row; id++) {
+        uint32_t bits;
+        float score = id < tokenizer->n_token ? tokenizer->scores[id] : -10000;
+        memcpy(&bits, &score, sizeof bits);
+        dm_gguf_put_u32(keys, bits);
+    }
+    dm_gguf_key_bool(keys, "tokenizer.ggml.add_space_prefix",
+                     tokenizer->parts[1].feed == dm_feed_prepend);
+}
+
+static void find_texts(struct vocabulary *vocabulary, const struct dm_string_table *table) {
+    for (size_t i = 0; i < table->n_slot; i++)
+        if (table->slots[i].key)
+            vocabulary->texts[table->slots[i].id] =
+                (struct text){table->slots[i].key, table->slots[i].n_byte};
+}
+
 static dm_status put_all(struct dm_gguf_bytes *keys, struct vocabulary *vocabulary,
                          const char *directory, dm_error *error) {
-    const struct dm_string_table *by_text = &vocabulary->tokenizer->by_text;
+    const struct dm_tokenizer *tokenizer = vocabulary->tokenizer;
+    const char *model = vocabulary->split ? "gpt2" : "llama",
+               *split = vocabulary->split ? vocabulary->split : "default";
     vocabulary->texts = dm_memory_zeroed(vocabulary->n_row, sizeof *vocabulary->texts);
     if (!vocabulary->texts)
         return dm_fail_memory(error, "the tokenizer's texts");
-    for (size_t i = 0; i < by_text->n_slot; i++)
-        if (by_text->slots[i].key)
-            vocabulary->texts[by_text->slots[i].id] =
-                (struct text){by_text->slots[i].key, by_text->slots[i].n_byte};
-    /* The name under which llama.cpp knows GPT-NeoX's way to split words, which is GPT-2's. */
-    dm_gguf_key_text(keys, "tokenizer.ggml.model", "gpt2", strlen("gpt2"));
-    dm_gguf_key_text(keys, "tokenizer.ggml.pre", "olmo", strlen("olmo"));
+    find_texts(vocabulary, &tokenizer->bpe.vocabulary);
+    find_texts(vocabulary, &tokenizer->added_only);
+    dm_gguf_key_text(keys, "tokenizer.ggml.model", model, strlen(model));
+    dm_gguf_key_text(keys, "tokenizer.ggml.pre", split, strlen(split));
     put_tokens(keys, vocabulary);
-    dm_status status = put_merges(keys, vocabulary, error);
+    dm_status status = vocabulary->split ? put_merges(keys, vocabulary, error) : DM_OK;
+    if (!vocabulary->split)
+        put_scores(keys, vocabulary);
     if (!status)
-        status =
-            dm_gguf_put_specials(keys, directory, vocabulary->tokenizer, vocabulary->n_row, error);
+        status = dm_gguf_put_specials(keys, directory, tokenizer, vocabulary->n_row, error);
     dm_memory_free(vocabulary->texts);
     return status;
 }
@@ -167,16 +227,20 @@ static dm_status put_tokenizer(struct dm_gguf_bytes *keys, const char *directory
 
 dm_status dm_gguf_put_vocabulary(struct dm_gguf_bytes *keys, const char *directory, size_t n_row,
                                  dm_error *error) {
-    char *path = NULL;
-    dm_status status = dm_model_file(directory, "tokenizer.json", &path, error);
-    if (status)
-        return status;
-    if (dm_path_exists(path)) {
-        status = put_tokenizer(keys, directory, path, n_row, error);
-    } else {
+    static const char *const names[] = {"tokenizer.json", "tokenizer.model"};
+    bool found = false;
+    for (size_t i = 0; i < sizeof names / sizeof *names && !found; i++) {
+        char *path = NULL;
+        dm_status status = dm_model_file(directory, names[i], &path, error);
+        if (!status && (found = dm_path_exists(path)))
+            status = put_tokenizer(keys, directory, path, n_row, error);
+        dm_memory_free(path);
+        if (status)
+            return status;
+    }
+    if (!found) {
         dm_gguf_key_text(keys, "tokenizer.ggml.model", "none", strlen("none"));
         dm_gguf_key_u32(keys, "mamba.vocab_size", (uint32_t)n_row);
     }
-    dm_memory_free(path);
-    return status;
+    return DM_OK;
 }

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "gguf/test_gguf_reader.h"
 #include "test_warnings.h"
@@ -309,6 +310,90 @@ static void holds_the_chat_templates(void **state) {
     (void)state;
 }
 
+/* A model with room for a thousand tokens, without a tokenizer. */
+static void make_wide_input(void) {
+    dm_error error;
+    test_write_text(inside("shape.json"), "{\"d_model\": 8, \"n_layer\": 1, \"vocab_size\": 1000}");
+    if (access(inside("in"), F_OK) == 0)
+        test_remove_directory(inside("in"));
+    assert_int_equal(dm_checkpoint_init(inside("shape.json"), inside("in"), 0, 1, &error), DM_OK);
+}
+
+/* The kinds that llama.cpp has a name for, by which it makes the same ids of 2,800 nasty strings each
+ * (llama-cpp-python 0.3.36), but where NFC or a newer Unicode has its say; "dbrx" is "llama-bpe" without
+ * ignore_merges. */
+static void names_ways_to_split(void **state) {
+    static const struct {
+        const char *kind, *model, *split; /* NULL: none */
+        const char *words;
+        int add_bos;
+    } kinds[] = {
+        {"falcon", "gpt2", "falcon", NULL, 0},
+        {"llama3", "gpt2", "llama-bpe", NULL, 1},
+        {"qwen2", "gpt2", "qwen2", NULL, 0},
+        {"starcoder", "gpt2", "starcoder", NULL, 0},
+        {"tekken", NULL, NULL, "parts that it has no name for", 0},
+        {"deepseek", NULL, NULL, "parts that it has no name for", 0},
+        {"llama2", NULL, NULL, "\"normalizer\" that changes spaces", 0},
+        {"metaspace", NULL, NULL, "llama.cpp does not split", 0},
+        {"never", NULL, NULL, "\"add_prefix_space\": true", 0},
+        {"pieces", NULL, NULL, "the user-defined piece 5 in text: it has spaces", 0},
+        {"pieces-unknown", NULL, NULL, "a piece for each byte", 0},
+    };
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        bool pieces = strncmp(kinds[i].kind, "pieces", 6) == 0;
+        const char *name = pieces ? "tokenizer.model" : "tokenizer.json";
+        char from[TEST_MAX_PATH];
+        make_wide_input();
+        snprintf(from, sizeof from, "%s/%s", test_join(test_data("tokenizer/kinds"), kinds[i].kind),
+                 name);
+        test_copy_file(from, test_join(inside("in"), name));
+        if (!kinds[i].split) {
+            expect_failure(inside("in"), inside("out.gguf"), 0, DM_ERROR_UNSUPPORTED,
+                           kinds[i].words);
+            continue;
+        }
+        struct gguf_file file;
+        export_input(&file);
+        expect_text(&file, "tokenizer.ggml.model", kinds[i].model);
+        expect_text(&file, "tokenizer.ggml.pre", kinds[i].split);
+        assert_int_equal(number_of(&file, "tokenizer.ggml.add_bos_token"), kinds[i].add_bos);
+        gguf_free(&file);
+    }
+    (void)state;
+}
+
+/* Pieces have scores and types; what the tokenizer puts before a text is named. */
+static void holds_pieces(void **state) {
+    static const char *const names[] = {"tokenizer.ggml.scores", "tokenizer.ggml.token_type"};
+    static const unsigned char first_types[] = {2, 0, 0, 0, 3, 0, 0, 0, 3, 0,
+                                                0, 0, 4, 0, 0, 0, 6, 0, 0, 0};
+    size_t n_byte;
+    struct gguf_file file;
+    unsigned char *seed =
+        test_read_file(test_source("fuzz/corpus/tokenizer_json/pieces_bytes"), &n_byte);
+    make_wide_input();
+    test_write_file(inside("in/tokenizer.model"), seed + 1, n_byte - 1);
+    free(seed);
+    export_input(&file);
+    expect_text(&file, "tokenizer.ggml.model", "llama");
+    const struct gguf_key *scores = gguf_find_key(&file, names[0], strlen(names[0])),
+                          *types = gguf_find_key(&file, names[1], strlen(names[1]));
+    const size_t head = 12; /* the elements' type and number */
+    float score;
+    assert_int_equal(scores->n_value, head + 1000 * sizeof score);
+    memcpy(&score, scores->value + head + 260 * sizeof score, sizeof score);
+    assert_true(score == -50);
+    assert_memory_equal(types->value + head, first_types, sizeof first_types);
+    assert_int_equal(number_of(&file, "tokenizer.ggml.add_bos_token"), 1);
+    assert_int_equal(number_of(&file, "tokenizer.ggml.bos_token_id"), 1);
+    assert_int_equal(number_of(&file, "tokenizer.ggml.eos_token_id"), 2);
+    assert_int_equal(number_of(&file, "tokenizer.ggml.unknown_token_id"), 0);
+    assert_int_equal(number_of(&file, "tokenizer.ggml.add_space_prefix"), 1);
+    gguf_free(&file);
+    (void)state;
+}
+
 static void refuses_what_llama_cpp_does_not_read(void **state) {
     const char *out = inside("out.gguf");
     expect_failure(test_data("checkpoints/mamba-biases-f16"), out, 0, DM_ERROR_UNSUPPORTED,
@@ -417,6 +502,8 @@ int main(void) {
         TEST(names_all_that_llama_cpp_asks_for),
         TEST(names_every_token_to_stop_at),
         TEST(holds_the_chat_templates),
+        TEST(names_ways_to_split),
+        TEST(holds_pieces),
         TEST(refuses_what_llama_cpp_does_not_read),
         TEST(warns_of_what_llama_cpp_does_without),
         TEST(reads_pythons_long_numbers),

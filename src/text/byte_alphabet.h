@@ -10,8 +10,9 @@
 
 /* The byte that the character stands for, or -1. */
 int dm_alphabet_byte(uint32_t code_point);
-/* Writes the bytes that valid UTF-8 text stands for (at most `n_byte` of them) and their number;
- * false when a character is not in the alphabet. */
-bool dm_alphabet_decode(const char *text, size_t n_byte, char *bytes, size_t *n_decoded);
+/* Writes the character that stands for the byte, one or two bytes of UTF-8; gives their number. */
+size_t dm_alphabet_encode(unsigned char byte, char *character);
+/* Whether all characters of the valid UTF-8 text are in the alphabet. */
+bool dm_alphabet_holds(const char *text, size_t n_byte);
 
 #endif

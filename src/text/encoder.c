@@ -5,242 +5,184 @@
 #include "base/memory.h"
 #include "text/utf8.h"
 
-enum { lone_bytes = 4096 }; /* that never merge, and are encoded at a time */
+/* ---- What stages hold ---- */
 
-static dm_status fail_memory(const struct dm_encoder *encoder) {
+dm_status dm_stage_fail_memory(const struct dm_encoder *encoder) {
     return dm_fail_memory(encoder->error, "encoded text");
 }
 
-/* ---- What stages hold ---- */
+dm_status dm_stage_give(struct dm_encoder *encoder, size_t stage, const char *text, size_t n_byte,
+                        bool last) {
+    size_t next = stage + 1;
+    dm_part_feed feed = next < encoder->n_part ? encoder->parts[next].feed : encoder->sink;
+    return feed(encoder, next, text, n_byte, last);
+}
 
-static const char *held_text(const struct dm_encoder *encoder, enum dm_encoder_stage stage) {
+const char *dm_stage_text(const struct dm_encoder *encoder, size_t stage, size_t *n_byte) {
+    const struct dm_held *held = &encoder->state.stages[stage].held;
     const char *bytes = encoder->buffers[stage].bytes;
-    return bytes ? bytes + encoder->state.held[stage].begin : "";
+    *n_byte = held->end - held->begin;
+    return bytes ? bytes + held->begin : "";
 }
 
-static size_t n_held(const struct dm_encoder *encoder, enum dm_encoder_stage stage) {
-    return encoder->state.held[stage].end - encoder->state.held[stage].begin;
-}
-
-static dm_status hold(struct dm_encoder *encoder, enum dm_encoder_stage stage, const char *text,
-                      size_t n_byte) {
-    struct dm_held *held = &encoder->state.held[stage];
+dm_status dm_stage_hold(struct dm_encoder *encoder, size_t stage, const char *text, size_t n_byte) {
+    struct dm_held *held = &encoder->state.stages[stage].held;
     struct dm_bytes *buffer = &encoder->buffers[stage];
-    size_t wanted;
-    if (!n_byte)
-        return DM_OK;
-    if (!dm_size_add(held->end, n_byte, &wanted))
-        return fail_memory(encoder);
-    char *grown = dm_grow(buffer->bytes, held->end, &buffer->capacity, wanted, 1);
-    if (!grown)
-        return fail_memory(encoder);
-    buffer->bytes = grown;
-    memcpy(grown + held->end, text, n_byte);
-    held->end = wanted;
+    buffer->n_byte = held->end;
+    if (!dm_bytes_append(buffer, text, n_byte))
+        return dm_stage_fail_memory(encoder);
+    held->end += n_byte;
     return DM_OK;
 }
 
-/* Lets the first bytes go, once a look has gone as far as it can. */
-static void let_go(struct dm_encoder *encoder, enum dm_encoder_stage stage, size_t n_byte) {
-    struct dm_held *held = &encoder->state.held[stage];
+void dm_stage_let_go(struct dm_encoder *encoder, size_t stage, size_t n_byte) {
+    struct dm_held *held = &encoder->state.stages[stage].held;
     held->begin += n_byte;
     held->enough = 2 * (held->end - held->begin);
 }
 
-static bool is_enough(const struct dm_encoder *encoder, enum dm_encoder_stage stage, bool last) {
-    return last || n_held(encoder, stage) >= encoder->state.held[stage].enough;
+bool dm_stage_has_enough(const struct dm_encoder *encoder, size_t stage, bool last) {
+    const struct dm_held *held = &encoder->state.stages[stage].held;
+    return last || held->end - held->begin >= held->enough;
 }
 
-/* ---- The stages, from the last to the first ----
- *
- * Each is given a piece of a section, and whether it is the section's last; one may be empty. */
+/* ---- The last stage ---- */
 
-/* The end of the word that begins at `begin` of those held, or `begin` where it cannot be told yet. */
-static dm_status find_word(struct dm_encoder *encoder, size_t begin, bool last, size_t *end) {
-    const struct dm_tokenizer *tokenizer = encoder->tokenizer;
-    size_t n_byte = n_held(encoder, DM_STAGE_WORDS);
-    if (!tokenizer->bpe.any_merge) { /* then it is all the same where words end */
-        *end = n_byte - begin < lone_bytes ? n_byte : begin + lone_bytes;
-        return DM_OK;
-    }
-    if (!tokenizer->split_words) {
-        *end = last ? n_byte : begin;
-        return DM_OK;
-    }
-    return dm_word_scan_next(&encoder->words, &tokenizer->pretokenizer,
-                             held_text(encoder, DM_STAGE_WORDS), n_byte, !last, begin, end,
-                             encoder->error);
-}
+enum { short_word = 64 }; /* bytes: not worth looking for cuts in it */
 
-/* Normal text without added tokens. */
-static dm_status encode_words(struct dm_encoder *encoder, const char *text, size_t n_byte,
-                              bool last) {
-    dm_status status = DM_OK;
-    bool first = n_byte && !encoder->state.in_section;
-    if (first && encoder->tokenizer->add_prefix_space && text[0] != ' ')
-        status = hold(encoder, DM_STAGE_WORDS, " ", 1);
-    if (!status)
-        status = hold(encoder, DM_STAGE_WORDS, text, n_byte);
-    encoder->state.in_section = !last && (first || encoder->state.in_section);
-    if (status || !is_enough(encoder, DM_STAGE_WORDS, last))
+/* A word, merged as it is, or in parts that no merge can join. */
+static dm_status feed_words(struct dm_encoder *encoder, size_t stage, const char *text,
+                            size_t n_byte, bool last) {
+    const struct dm_bpe *bpe = encoder->bpe;
+    dm_status status = dm_stage_hold(encoder, stage, text, n_byte);
+    if (status || !dm_stage_has_enough(encoder, stage, last))
         return status;
-    const char *words = held_text(encoder, DM_STAGE_WORDS);
-    size_t begin = 0, end = 0, n_word_byte = n_held(encoder, DM_STAGE_WORDS);
-    while (!status && begin < n_word_byte) {
-        status = find_word(encoder, begin, last, &end);
-        if (status || end == begin)
-            break;
-        if (!dm_bpe_encode_word(&encoder->tokenizer->bpe, &encoder->bpe, words + begin, end - begin,
-                                &encoder->ids))
-            status = fail_memory(encoder);
-        begin = end;
+    size_t n_held, begin = 0, end;
+    const char *word = dm_stage_text(encoder, stage, &n_held);
+    bool fine = true;
+    if (!last || n_held > short_word)
+        for (; fine && (end = dm_bpe_cut(bpe, word, n_held, begin)) < n_held; begin = end)
+            fine = dm_bpe_encode_word(bpe, &encoder->scratch, word + begin, end - begin,
+                                      &encoder->ids);
+    if (fine && last && begin < n_held) {
+        fine =
+            dm_bpe_encode_word(bpe, &encoder->scratch, word + begin, n_held - begin, &encoder->ids);
+        begin = n_held;
     }
-    let_go(encoder, DM_STAGE_WORDS, begin);
-    return status;
+    dm_stage_let_go(encoder, stage, begin);
+    return fine ? DM_OK : dm_stage_fail_memory(encoder);
 }
 
-typedef dm_status (*stage_feed)(struct dm_encoder *encoder, const char *text, size_t n_byte,
-                                bool last);
+static dm_status feed_collected(struct dm_encoder *encoder, size_t stage, const char *text,
+                                size_t n_byte, bool last) {
+    (void)stage;
+    (void)last;
+    return dm_bytes_append(&encoder->collected, text, n_byte) ? DM_OK
+                                                              : dm_stage_fail_memory(encoder);
+}
 
-/* Gives the ids of the added tokens in what the stage holds, and what lies between them to
- * `between`. */
-static dm_status scan_added(struct dm_encoder *encoder, enum dm_encoder_stage stage,
-                            const struct dm_added_tokens *added, size_t n_byte, bool last,
-                            stage_feed between) {
-    struct dm_added_scan *scan = &encoder->state.scans[stage];
-    size_t *given = &encoder->state.given[stage];
-    const char *text = held_text(encoder, stage);
-    dm_status status = DM_OK;
-    scan->text = text;
-    scan->n_byte = n_byte;
-    scan->open = !last;
-    while (!status && dm_added_scan_next(scan, added)) {
-        size_t n = *given < scan->begin ? scan->begin - *given : 0;
-        status = between(encoder, text + *given, n, true);
-        if (!status && !dm_ids_append(&encoder->ids, scan->id))
-            status = fail_memory(encoder);
-        *given = scan->end;
+/* ---- The way in ---- */
+
+static dm_status give_text(struct dm_encoder *encoder, const char *text, size_t n_byte, bool last) {
+    encoder->state.n_read += n_byte;
+    dm_part_feed feed = encoder->n_part ? encoder->parts[0].feed : encoder->sink;
+    return feed(encoder, 0, text, n_byte, last);
+}
+
+static dm_status fail_utf8(const struct dm_encoder *encoder) {
+    return dm_fail(encoder->error, DM_ERROR_FORMAT, "the text is not UTF-8 at byte %zu",
+                   encoder->state.n_read);
+}
+
+/* Goes on with a character that a cut has left unfinished; `*n_used`: so many bytes of the text. */
+static dm_status finish_character(struct dm_encoder *encoder, const char *text, size_t n_byte,
+                                  size_t *n_used) {
+    struct dm_encoder_state *state = &encoder->state;
+    for (*n_used = 0; state->n_unfinished && *n_used < n_byte; ++*n_used) {
+        state->unfinished[state->n_unfinished++] = text[*n_used];
+        if (dm_utf8_is_unfinished(state->unfinished, state->n_unfinished))
+            continue;
+        size_t n = state->n_unfinished;
+        if (dm_utf8_valid_prefix(state->unfinished, n) < n)
+            return fail_utf8(encoder);
+        state->n_unfinished = 0;
+        dm_status status = give_text(encoder, state->unfinished, n, false);
+        if (status)
+            return status;
     }
+    return DM_OK;
+}
+
+static dm_status feed_text(struct dm_encoder *encoder, const char *text, size_t n_byte, bool last) {
+    struct dm_encoder_state *state = &encoder->state;
+    size_t n_used;
+    dm_status status = finish_character(encoder, text, n_byte, &n_used);
     if (status)
         return status;
-    size_t settled = last ? n_byte : dm_added_scan_settled(scan, added);
-    size_t n = *given < settled ? settled - *given : 0;
-    status = between(encoder, text + *given, n, last);
-    *given += n;
-    size_t done = *given < scan->search ? *given : scan->search;
-    if (last)
-        done = n_byte;
-    else if (done)
-        done -= dm_utf8_length_before(text, done);
-    dm_added_scan_drop(scan, done);
-    *given -= done;
-    let_go(encoder, stage, done);
-    if (last) {
-        *scan = (struct dm_added_scan){0};
-        *given = 0;
+    if (n_used) {
+        text += n_used;
+        n_byte -= n_used;
     }
-    return status;
-}
-
-/* Normal text. */
-static dm_status encode_normal(struct dm_encoder *encoder, const char *text, size_t n_byte,
-                               bool last) {
-    dm_status status = hold(encoder, DM_STAGE_NORMAL, text, n_byte);
-    if (status || !is_enough(encoder, DM_STAGE_NORMAL, last))
+    size_t n_valid = n_byte ? dm_utf8_valid_prefix(text, n_byte) : 0, n_more = n_byte - n_valid;
+    bool sound = !n_more || dm_utf8_is_unfinished(text + n_valid, n_more);
+    bool ends = last && sound && !n_more && !state->n_unfinished;
+    status = give_text(encoder, text, n_valid, ends);
+    if (status || ends)
         return status;
-    return scan_added(encoder, DM_STAGE_NORMAL, &encoder->tokenizer->normal,
-                      n_held(encoder, DM_STAGE_NORMAL), last, encode_words);
+    if (last || !sound)
+        return fail_utf8(encoder);
+    if (n_more)
+        memcpy(state->unfinished, text + n_valid, n_more);
+    state->n_unfinished += n_more;
+    return DM_OK;
 }
 
-/* Raw text without the added tokens that match raw text. */
-static dm_status encode_raw(struct dm_encoder *encoder, const char *text, size_t n_byte,
-                            bool last) {
-    if (!encoder->tokenizer->nfc)
-        return encode_normal(encoder, text, n_byte, last);
-    dm_status status = hold(encoder, DM_STAGE_NFC, text, n_byte);
-    if (status || !is_enough(encoder, DM_STAGE_NFC, last))
-        return status;
-    const char *raw = held_text(encoder, DM_STAGE_NFC), *normal;
-    size_t n_raw = n_held(encoder, DM_STAGE_NFC), n_normal;
-    if (!last)
-        n_raw = dm_normalize_cut(raw, n_raw);
-    if (!dm_normalize_nfc(&encoder->normalizer, raw, n_raw, &normal, &n_normal))
-        return fail_memory(encoder);
-    let_go(encoder, DM_STAGE_NFC, n_raw);
-    return encode_normal(encoder, normal, n_normal, last);
-}
-
-/* How much of what RAW holds is whole characters; what is not UTF-8 is an error. */
-static dm_status check_utf8(struct dm_encoder *encoder, bool last) {
-    struct dm_encoder_state *state = &encoder->state;
-    const char *text = held_text(encoder, DM_STAGE_RAW);
-    size_t n_byte = n_held(encoder, DM_STAGE_RAW);
-    state->n_valid += dm_utf8_valid_prefix(text + state->n_valid, n_byte - state->n_valid);
-    size_t n_more = n_byte - state->n_valid;
-    if (!n_more || (!last && dm_utf8_is_unfinished(text + state->n_valid, n_more)))
-        return DM_OK;
-    return dm_fail(encoder->error, DM_ERROR_FORMAT, "the text is not UTF-8 at byte %zu",
-                   state->n_dropped + state->n_valid);
-}
-
-static dm_status encode_text(struct dm_encoder *encoder, const char *text, size_t n_byte,
-                             bool last) {
-    struct dm_encoder_state *state = &encoder->state;
-    dm_status status = hold(encoder, DM_STAGE_RAW, text, n_byte);
-    if (!status)
-        status = check_utf8(encoder, last);
-    if (status || !is_enough(encoder, DM_STAGE_RAW, last))
-        return status;
-    size_t begin = state->held[DM_STAGE_RAW].begin;
-    status = scan_added(encoder, DM_STAGE_RAW, &encoder->tokenizer->raw, state->n_valid, last,
-                        encode_raw);
-    size_t n_done = state->held[DM_STAGE_RAW].begin - begin;
-    state->n_valid -= n_done;
-    state->n_dropped = last ? 0 : state->n_dropped + n_done;
-    return status;
+/* Moves what is held to the front of its buffer. */
+static void close_ranks(struct dm_encoder *encoder) {
+    for (size_t stage = 0; stage <= encoder->n_part; stage++) {
+        struct dm_held *held = &encoder->state.stages[stage].held;
+        size_t n;
+        const char *text = dm_stage_text(encoder, stage, &n);
+        if (n && held->begin)
+            memmove(encoder->buffers[stage].bytes, text, n);
+        held->begin = 0;
+        held->end = n;
+    }
 }
 
 /* ---- From outside ---- */
 
 dm_status dm_encoder_open(struct dm_encoder *encoder, const struct dm_tokenizer *tokenizer,
                           dm_error *error) {
-    *encoder = (struct dm_encoder){.tokenizer = tokenizer};
-    return tokenizer->split_words
-               ? dm_word_scan_open(&encoder->words, &tokenizer->pretokenizer, error)
-               : DM_OK;
+    *encoder = (struct dm_encoder){.parts = tokenizer->parts,
+                                   .n_part = tokenizer->n_part,
+                                   .sink = feed_words,
+                                   .bpe = &tokenizer->bpe};
+    return dm_pattern_scan_open(&encoder->scan, error);
 }
 
 void dm_encoder_close(struct dm_encoder *encoder) {
-    for (size_t i = 0; i < DM_N_STAGE; i++)
+    for (size_t i = 0; i <= DM_MAX_PART; i++)
         dm_memory_free(encoder->buffers[i].bytes);
     dm_normalizer_close(&encoder->normalizer);
-    dm_word_scan_close(&encoder->words);
-    dm_bpe_scratch_close(&encoder->bpe);
+    dm_pattern_scan_close(&encoder->scan);
+    dm_bpe_scratch_close(&encoder->scratch);
+    dm_memory_free(encoder->collected.bytes);
     dm_memory_free(encoder->ids.ids);
-}
-
-/* Moves what is held to the front of its buffer. */
-static void close_ranks(struct dm_encoder *encoder) {
-    for (enum dm_encoder_stage stage = 0; stage < DM_N_STAGE; stage++) {
-        struct dm_held *held = &encoder->state.held[stage];
-        size_t n = held->end - held->begin;
-        if (n && held->begin)
-            memmove(encoder->buffers[stage].bytes, held_text(encoder, stage), n);
-        held->begin = 0;
-        held->end = n;
-    }
 }
 
 dm_status dm_encoder_feed(struct dm_encoder *encoder, const char *text, size_t n_byte, bool last,
                           dm_error *error) {
     const struct dm_encoder_state before = encoder->state;
     encoder->error = error;
-    dm_status status = encode_text(encoder, text, n_byte, last);
+    dm_status status = feed_text(encoder, text, n_byte, last);
+    encoder->error = NULL;
     if (status)
         encoder->state = before;
+    else if (last)
+        encoder->state = (struct dm_encoder_state){0};
     else
         close_ranks(encoder);
-    encoder->error = NULL;
     return status;
 }
 
@@ -267,6 +209,20 @@ dm_status dm_tokenizer_to_ids(const struct dm_tokenizer *tokenizer, const char *
         *ids = encoder.ids.ids;
         *n_id = encoder.ids.n_id;
         encoder.ids = (struct dm_ids){0};
+    }
+    dm_encoder_close(&encoder);
+    return status;
+}
+
+dm_status dm_encoder_normalize(const struct dm_tokenizer *tokenizer, const char *text,
+                               size_t n_byte, char **normal, size_t *n_normal, dm_error *error) {
+    struct dm_encoder encoder = {
+        .parts = tokenizer->parts + 1, .n_part = tokenizer->n_normalizer, .sink = feed_collected};
+    dm_status status = dm_encoder_feed(&encoder, text, n_byte, true, error);
+    if (!status) {
+        *normal = encoder.collected.bytes;
+        *n_normal = encoder.collected.n_byte;
+        encoder.collected = (struct dm_bytes){0};
     }
     dm_encoder_close(&encoder);
     return status;

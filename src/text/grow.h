@@ -2,6 +2,7 @@
 #ifndef DM_TEXT_GROW_H
 #define DM_TEXT_GROW_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -14,6 +15,11 @@ struct dm_bytes {
     char *bytes;
     size_t n_byte, capacity;
 };
+/* False when memory is short. */
+bool dm_bytes_append(struct dm_bytes *bytes, const char *more, size_t n_more);
+
+/* Where `wanted`, which is not empty, first is in the text; NULL: nowhere. */
+const char *dm_bytes_find(const char *text, size_t n_byte, const char *wanted, size_t n_wanted);
 
 struct dm_ids {
     int32_t *ids;

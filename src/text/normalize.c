@@ -12,21 +12,6 @@
  * the one character before it. */
 enum { first_byte_to_check = 0xcc, longest_decomposition = 4, n_class = 256 };
 
-static bool append(struct dm_bytes *output, const char *bytes, size_t n_byte) {
-    if (!n_byte)
-        return true;
-    size_t wanted;
-    if (!dm_size_add(output->n_byte, n_byte, &wanted))
-        return false;
-    char *grown = dm_grow(output->bytes, output->n_byte, &output->capacity, wanted, 1);
-    if (!grown)
-        return false;
-    output->bytes = grown;
-    memcpy(output->bytes + output->n_byte, bytes, n_byte);
-    output->n_byte = wanted;
-    return true;
-}
-
 static bool decompose(struct dm_normalizer *scratch, uint32_t code_point) {
     int32_t *grown = dm_grow(scratch->code_points, scratch->n_code_point, &scratch->capacity,
                              scratch->n_code_point + longest_decomposition, sizeof *grown);
@@ -101,7 +86,7 @@ static bool flush(struct dm_normalizer *scratch) {
     for (utf8proc_ssize_t i = 0; i < n_composed; i++) {
         unsigned char encoded[4];
         utf8proc_ssize_t length = utf8proc_encode_char(scratch->code_points[i], encoded);
-        if (!append(&scratch->output, (const char *)encoded, (size_t)length))
+        if (!dm_bytes_append(&scratch->output, (const char *)encoded, (size_t)length))
             return false;
     }
     return true;
@@ -113,7 +98,7 @@ static bool normalize_run(struct dm_normalizer *scratch, const char *text, size_
     for (size_t i = 0; i < n_byte; i += length) {
         uint32_t code_point = dm_utf8_decode(text + i, &length);
         bool fine = dm_unicode_is_wall(code_point)
-                        ? flush(scratch) && append(&scratch->output, text + i, length)
+                        ? flush(scratch) && dm_bytes_append(&scratch->output, text + i, length)
                         : decompose(scratch, code_point);
         if (!fine)
             return false;
@@ -137,12 +122,12 @@ bool dm_normalize_nfc(struct dm_normalizer *scratch, const char *text, size_t n_
         size_t begin = i > copied ? i - dm_utf8_length_before(text, i) : i;
         for (; i < n_byte && needs_check(text, i); i += length)
             dm_utf8_decode(text + i, &length);
-        if (!append(&scratch->output, text + copied, begin - copied) ||
+        if (!dm_bytes_append(&scratch->output, text + copied, begin - copied) ||
             !normalize_run(scratch, text + begin, i - begin))
             return false;
         copied = i;
     }
-    if (copied && !append(&scratch->output, text + copied, n_byte - copied))
+    if (copied && !dm_bytes_append(&scratch->output, text + copied, n_byte - copied))
         return false;
     *normal = copied ? scratch->output.bytes : text;
     *n_normal = copied ? scratch->output.n_byte : n_byte;

@@ -10,15 +10,12 @@
 #include "base/random.h"
 #include "decimamba.h"
 #include "test_support.h"
+#include "text/test_tokenizer_cases.h"
 
 /* ---- Tokenizers: those of tests/data, and the odd one with other settings ---- */
 
 static dm_tokenizer *load(const char *path) {
-    dm_error error;
-    dm_tokenizer *tokenizer = NULL;
-    if (dm_tokenizer_load(path, &tokenizer, &error))
-        fail_msg("%s", error.message);
-    return tokenizer;
+    return tokenizer_cases_load(path);
 }
 
 static const char *data_path(const char *name) {
@@ -108,103 +105,6 @@ static size_t make_text(struct dm_random *random, char *text) {
     return n_byte;
 }
 
-/* ---- Cutting ---- */
-
-struct whole {
-    const char *text;
-    size_t n_byte;
-    int32_t *ids;
-    size_t n_id;
-};
-
-static void fail_text(const struct whole *whole, const char *what) {
-    char shown[1200];
-    size_t n = 0;
-    for (size_t i = 0; i < whole->n_byte && n < sizeof shown - 8; i++)
-        n += (size_t)snprintf(shown + n, sizeof shown - n, "\\x%02x",
-                              (unsigned)(unsigned char)whole->text[i]);
-    fail_msg("%s: %s", what, shown);
-}
-
-/* `*n_seen` ids have come before. */
-static void expect_next(const struct whole *whole, const int32_t *ids, size_t n_id,
-                        size_t *n_seen) {
-    if (n_id > whole->n_id - *n_seen ||
-        (n_id && memcmp(whole->ids + *n_seen, ids, n_id * sizeof *ids) != 0))
-        fail_text(whole, "other ids than those of the whole");
-    *n_seen += n_id;
-}
-
-/* Pieces that end at each place that `ends` says, and at the end. */
-static void check_cuts(dm_encoder *encoder, const struct whole *whole, const size_t *ends,
-                       size_t n_end) {
-    const int32_t *ids;
-    size_t n_id, n_seen = 0, begin = 0;
-    for (size_t i = 0; i <= n_end; i++) {
-        size_t end = i < n_end ? ends[i] : whole->n_byte;
-        char *piece = malloc(end - begin + 1); /* of its own, so that nothing reads beyond it */
-        memcpy(piece, whole->text + begin, end - begin);
-        assert_int_equal(dm_encoder_push(encoder, piece, end - begin, &ids, &n_id, NULL), DM_OK);
-        free(piece);
-        expect_next(whole, ids, n_id, &n_seen);
-        begin = end;
-    }
-    assert_int_equal(dm_encoder_finish(encoder, &ids, &n_id, NULL), DM_OK);
-    expect_next(whole, ids, n_id, &n_seen);
-    if (n_seen != whole->n_id)
-        fail_text(whole, "fewer ids than those of the whole");
-}
-
-static void check_two_pieces(dm_encoder *encoder, const struct whole *whole) {
-    for (size_t end = 0; end <= whole->n_byte; end++)
-        check_cuts(encoder, whole, &end, 1);
-}
-
-static void check_bytes(dm_encoder *encoder, const struct whole *whole) {
-    size_t *ends = malloc((whole->n_byte + 1) * sizeof *ends);
-    for (size_t i = 0; i < whole->n_byte; i++)
-        ends[i] = i;
-    check_cuts(encoder, whole, ends, whole->n_byte);
-    free(ends);
-}
-
-static void check_random(dm_encoder *encoder, const struct whole *whole, struct dm_random *random) {
-    size_t *ends = malloc((whole->n_byte + 1) * sizeof *ends), n = 0;
-    size_t most = 1 + dm_random_below(random, 16);
-    for (size_t end = 0; end < whole->n_byte; end += dm_random_below(random, most + 1) + !n)
-        if (n < whole->n_byte)
-            ends[n++] = end;
-        else
-            break;
-    check_cuts(encoder, whole, ends, n);
-    free(ends);
-}
-
-/* Every way to cut a text of at most 11 bytes. */
-static void check_all_cuts(dm_encoder *encoder, const struct whole *whole) {
-    for (size_t cuts = 0; whole->n_byte && cuts >> (whole->n_byte - 1) == 0; cuts++) {
-        size_t ends[16], n = 0;
-        for (size_t i = 0; i + 1 < whole->n_byte; i++)
-            if (cuts >> i & 1)
-                ends[n++] = i + 1;
-        check_cuts(encoder, whole, ends, n);
-    }
-}
-
-static void check_text(const dm_tokenizer *tokenizer, dm_encoder *encoder, const char *text,
-                       size_t n_byte, struct dm_random *random) {
-    struct whole whole = {text, n_byte, NULL, 0};
-    assert_int_equal(dm_tokenizer_encode(tokenizer, text, n_byte, &whole.ids, &whole.n_id, NULL),
-                     DM_OK);
-    if (n_byte <= 11)
-        check_all_cuts(encoder, &whole);
-    check_two_pieces(encoder, &whole);
-    check_bytes(encoder, &whole);
-    for (int i = 0; i < 4; i++)
-        check_random(encoder, &whole, random);
-    dm_free(whole.ids);
-}
-
 static void check_random_texts(dm_tokenizer *tokenizer, size_t n_text, uint64_t seed) {
     struct dm_random random;
     dm_encoder *encoder;
@@ -212,7 +112,7 @@ static void check_random_texts(dm_tokenizer *tokenizer, size_t n_text, uint64_t 
     dm_random_seed(&random, seed);
     assert_int_equal(dm_encoder_new(tokenizer, &encoder, NULL), DM_OK);
     for (size_t i = 0; i < n_text; i++)
-        check_text(tokenizer, encoder, text, make_text(&random, text), &random);
+        check_cut_text(tokenizer, encoder, text, make_text(&random, text), &random);
     dm_encoder_free(encoder);
     dm_tokenizer_free(tokenizer);
 }
@@ -233,30 +133,14 @@ static void test_variants(void **state) {
 }
 
 /* Every text that the oracle was asked. */
+static void check_text(dm_tokenizer *tokenizer, dm_encoder *encoder, const char *text,
+                       size_t n_byte, struct dm_random *random) {
+    if (n_byte < 300)
+        check_cut_text(tokenizer, encoder, text, n_byte, random);
+}
+
 static void check_set(const char *name) {
-    struct dm_mapped_file file;
-    struct dm_random random;
-    dm_tokenizer *tokenizer = load(data_path(name));
-    dm_encoder *encoder;
-    dm_random_seed(&random, 7);
-    assert_int_equal(dm_encoder_new(tokenizer, &encoder, NULL), DM_OK);
-    const char *path = test_join(data_path(name), "expected.jsonl");
-    assert_int_equal(dm_mapped_file_open(&file, path, NULL), DM_OK);
-    const char *line = (const char *)file.bytes, *end = line + file.n_byte, *newline;
-    for (; line < end; line = newline + 1) {
-        json_t *expected;
-        newline = memchr(line, '\n', (size_t)(end - line));
-        assert_int_equal(dm_json_parse(line, (size_t)(newline - line), path, &expected, NULL),
-                         DM_OK);
-        const json_t *text = json_object_get(expected, "text");
-        if (text && json_string_length(text) < 300)
-            check_text(tokenizer, encoder, json_string_value(text), json_string_length(text),
-                       &random);
-        json_decref(expected);
-    }
-    dm_mapped_file_close(&file);
-    dm_encoder_free(encoder);
-    dm_tokenizer_free(tokenizer);
+    tokenizer_cases_check(data_path(name), check_text);
 }
 
 static void test_known_texts(void **state) {

@@ -11,7 +11,7 @@
 #include "text/bpe.h"
 #include "text/byte_alphabet.h"
 #include "text/normalize.h"
-#include "text/pretokenize.h"
+#include "text/pattern.h"
 #include "text/unicode.h"
 #include "text/utf8.h"
 
@@ -84,12 +84,14 @@ static bool listed(const json_t *ranges, size_t *next, json_int_t code_point) {
 }
 
 /* Whether `before` and the code point are one word. */
-static bool joins(const struct dm_pretokenizer *pretokenizer, struct dm_word_scan *scan,
-                  char before, int32_t code_point) {
+static bool joins(const struct dm_pattern *pattern, struct dm_pattern_scan *scan, char before,
+                  int32_t code_point) {
     char text[8] = {before};
-    size_t end, n_byte = 1 + (size_t)utf8proc_encode_char(code_point, (utf8proc_uint8_t *)text + 1);
-    assert_int_equal(dm_word_scan_next(scan, pretokenizer, text, n_byte, false, 0, &end, NULL),
+    size_t at, end,
+        n_byte = 1 + (size_t)utf8proc_encode_char(code_point, (utf8proc_uint8_t *)text + 1);
+    assert_int_equal(dm_pattern_find(scan, pattern, text, n_byte, false, 0, &at, &end, NULL),
                      DM_OK);
+    assert_int_equal(at, 0);
     return end == n_byte;
 }
 
@@ -102,10 +104,11 @@ static void test_code_points(void **state) {
                  *numbers = json_object_get(classes, "numbers"),
                  *spaces = json_object_get(classes, "spaces"),
                  *words = json_object_get(classes, "words");
-    struct dm_pretokenizer pretokenizer;
-    struct dm_word_scan scan;
-    assert_int_equal(dm_pretokenizer_open(&pretokenizer, NULL), DM_OK);
-    assert_int_equal(dm_word_scan_open(&scan, &pretokenizer, NULL), DM_OK);
+    struct dm_pattern pattern;
+    struct dm_pattern_scan scan;
+    assert_int_equal(
+        dm_pattern_open(&pattern, dm_pattern_gpt2, strlen(dm_pattern_gpt2), "GPT-2", NULL), DM_OK);
+    assert_int_equal(dm_pattern_scan_open(&scan, NULL), DM_OK);
     size_t letter = 0, number = 0, space = 0, word = 0, n_letter = 0;
     for (int32_t c = 0; c < 0x110000; c++) {
         if (c == 0xd800)
@@ -113,16 +116,16 @@ static void test_code_points(void **state) {
         bool is_letter = listed(letters, &letter, c), is_number = listed(numbers, &number, c),
              is_space = listed(spaces, &space, c);
         n_letter += is_letter;
-        if (joins(&pretokenizer, &scan, 'a', c) != is_letter ||
-            joins(&pretokenizer, &scan, '1', c) != is_number ||
-            joins(&pretokenizer, &scan, '!', c) == (is_letter || is_number || is_space) ||
+        if (joins(&pattern, &scan, 'a', c) != is_letter ||
+            joins(&pattern, &scan, '1', c) != is_number ||
+            joins(&pattern, &scan, '!', c) == (is_letter || is_number || is_space) ||
             dm_unicode_is_space((uint32_t)c) != is_space ||
             dm_unicode_is_word((uint32_t)c) != listed(words, &word, c))
             fail_msg("U+%04X is in another class", (unsigned)c);
     }
     assert_true(n_letter > 141000);
-    dm_word_scan_close(&scan);
-    dm_pretokenizer_close(&pretokenizer);
+    dm_pattern_scan_close(&scan);
+    dm_pattern_close(&pattern);
     json_decref(classes);
 }
 
@@ -216,15 +219,23 @@ static size_t merge_slowly(const struct dm_merge *merges, size_t n_merge, int32_
 
 static void test_merging(void **state) {
     (void)state;
-    enum { n_letter = 3, n_merge = 30, longest = 24, n_word = 3000 };
+    enum { n_letter = 5, n_merge = 16, longest = 24, n_word = 3000 };
+    size_t n_cut = 0;
     struct dm_random random;
     dm_random_seed(&random, 7);
-    struct dm_bpe bpe;
+    struct dm_bpe bpe = {.unknown = -1};
     struct dm_merge merges[n_merge];
-    assert_true(dm_bpe_open(&bpe, n_merge));
-    memset(bpe.byte_ids, -1, sizeof bpe.byte_ids);
-    for (int32_t i = 0; i < n_letter; i++)
-        bpe.byte_ids['a' + i] = i;
+    struct dm_text
+        texts[n_letter + n_merge]; /* the first and the last letter are all that counts */
+    char spelled[n_letter + n_merge][2];
+    assert_true(dm_bpe_open(&bpe, n_letter, n_merge));
+    for (int32_t i = 0; i < n_letter + n_merge; i++)
+        texts[i] = (struct dm_text){spelled[i], 2};
+    for (int32_t i = 0; i < n_letter; i++) {
+        spelled[i][0] = spelled[i][1] = (char)('a' + i);
+        dm_string_table_put(&bpe.vocabulary, spelled[i], 1, i);
+    }
+    dm_bpe_index(&bpe);
     for (int32_t m = 0; m < n_merge; m++) {
         struct dm_merge merge = {.merged = n_letter + m, .rank = (uint32_t)m};
         uint64_t n_known = (uint64_t)n_letter + (uint64_t)m;
@@ -237,7 +248,9 @@ static void test_merging(void **state) {
                 known |= merges[k].left == merge.left && merges[k].right == merge.right;
         }
         merges[m] = merge;
-        dm_bpe_add_merge(&bpe, merge);
+        spelled[merge.merged][0] = spelled[merge.left][0];
+        spelled[merge.merged][1] = spelled[merge.right][1];
+        dm_bpe_add_merge(&bpe, merge, texts[merge.left], texts[merge.right]);
     }
     struct dm_bpe_scratch scratch = {0};
     struct dm_ids ids = {0};
@@ -254,7 +267,17 @@ static void test_merging(void **state) {
         assert_true(dm_bpe_merge_word(&bpe, &scratch, word, n_byte, &ids));
         assert_int_equal(ids.n_id, n);
         assert_memory_equal(ids.ids, expected, n * sizeof *expected);
+        /* And so it is in parts, cut where no merge joins. */
+        ids.n_id = 0;
+        for (size_t begin = 0, end; begin < n_byte; begin = end, n_cut++) {
+            end = dm_bpe_cut(&bpe, word, n_byte, begin);
+            assert_in_range(end, begin + 1, n_byte);
+            assert_true(dm_bpe_merge_word(&bpe, &scratch, word + begin, end - begin, &ids));
+        }
+        assert_int_equal(ids.n_id, n);
+        assert_memory_equal(ids.ids, expected, n * sizeof *expected);
     }
+    assert_true(n_cut > 2 * n_word || !bpe.may_cut);
     dm_memory_free(ids.ids);
     dm_bpe_scratch_close(&scratch);
     dm_bpe_close(&bpe);

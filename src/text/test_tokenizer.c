@@ -9,97 +9,18 @@
 #include "base/memory.h"
 #include "decimamba.h"
 #include "test_support.h"
+#include "text/test_tokenizer_cases.h"
 
 static const char *data_path(const char *name) {
     return test_join(test_data("tokenizer"), name);
 }
 
 static dm_tokenizer *load(const char *name) {
-    dm_error error = {0};
-    dm_tokenizer *tokenizer = NULL;
-    if (dm_tokenizer_load(data_path(name), &tokenizer, &error))
-        fail_msg("%s", error.message);
-    return tokenizer;
+    return tokenizer_cases_load(data_path(name));
 }
 
-static void check_ids(const dm_tokenizer *tokenizer, const json_t *text, const int32_t *expected,
-                      size_t n_expected) {
-    int32_t *ids;
-    size_t n_id;
-    dm_error error;
-    if (dm_tokenizer_encode(tokenizer, json_string_value(text), json_string_length(text), &ids,
-                            &n_id, &error))
-        fail_msg("%s", error.message);
-    if (n_id != n_expected || memcmp(ids, expected, n_id * sizeof *ids) != 0)
-        fail_msg("other ids for: %s", json_string_value(text));
-    dm_memory_free(ids);
-}
-
-static void check_text(const dm_tokenizer *tokenizer, const int32_t *ids, size_t n_id, int keep,
-                       const json_t *expected) {
-    char *text;
-    size_t n_byte, n_streamed = 0;
-    assert_int_equal(dm_tokenizer_decode(tokenizer, ids, n_id, keep, &text, &n_byte, NULL), DM_OK);
-    assert_int_equal(n_byte, json_string_length(expected));
-    assert_memory_equal(text, json_string_value(expected), n_byte + 1);
-
-    dm_decoder *decoder;
-    assert_int_equal(dm_decoder_new(tokenizer, keep, &decoder, NULL), DM_OK);
-    for (size_t i = 0; i <= n_id; i++) {
-        const char *part;
-        size_t n_part;
-        assert_int_equal(i < n_id ? dm_decoder_push(decoder, ids[i], &part, &n_part, NULL)
-                                  : dm_decoder_finish(decoder, &part, &n_part, NULL),
-                         DM_OK);
-        assert_true(n_streamed + n_part <= n_byte);
-        assert_memory_equal(text + n_streamed, part, n_part);
-        assert_int_equal(part[n_part], '\0');
-        n_streamed += n_part;
-        assert_true(((unsigned char)text[n_streamed] & 0xc0) != 0x80); /* a whole character */
-    }
-    assert_int_equal(n_streamed, n_byte);
-    dm_decoder_free(decoder);
-    dm_memory_free(text);
-}
-
-static void check_case(const dm_tokenizer *tokenizer, const json_t *expected) {
-    const json_t *text = json_object_get(expected, "text"), *ids = json_object_get(expected, "ids");
-    const json_t *keep = json_object_get(expected, "keep"),
-                 *skip = json_object_get(expected, "skip");
-    size_t n_id = json_array_size(ids);
-    int32_t *values = dm_memory_array(n_id, sizeof *values);
-    for (size_t i = 0; i < n_id; i++)
-        values[i] = (int32_t)json_integer_value(json_array_get(ids, i));
-    if (text)
-        check_ids(tokenizer, text, values, n_id);
-    check_text(tokenizer, values, n_id, 1, keep ? keep : text);
-    check_text(tokenizer, values, n_id, 0, skip ? skip : text);
-    dm_memory_free(values);
-}
-
-/* Checks every line of NAME/expected.jsonl; gives the number of texts. */
 static size_t check_set(const char *name) {
-    struct dm_mapped_file file;
-    dm_tokenizer *tokenizer = load(name);
-    const char *path = test_join(data_path(name), "expected.jsonl");
-    assert_int_equal(dm_mapped_file_open(&file, path, NULL), DM_OK);
-    size_t n_text = 0;
-    const char *line = (const char *)file.bytes, *end = line + file.n_byte;
-    while (line < end) {
-        const char *newline = memchr(line, '\n', (size_t)(end - line));
-        json_t *expected;
-        dm_error error;
-        if (dm_json_parse(line, (size_t)(newline - line), path, &expected, &error))
-            fail_msg("%s", error.message);
-        check_case(tokenizer, expected);
-        n_text += json_object_get(expected, "text") != NULL;
-        json_decref(expected);
-        line = newline + 1;
-    }
-    dm_mapped_file_close(&file);
-    dm_tokenizer_free(tokenizer);
-    assert_int_equal(dm_memory_live(), 0);
-    return n_text;
+    return tokenizer_cases_check(data_path(name), NULL);
 }
 
 static void test_neox(void **state) {

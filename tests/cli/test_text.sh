@@ -108,4 +108,30 @@ run 1 perplexity "$golden" --ids ids
 complains 'ids: id 3 is 96: the vocabulary ends at 95'
 run 1 perplexity "$golden" --file text
 complains tokenizer.json
+
+# A tokenizer that puts a token before a text: what a model reads begins with it, once.
+mkdir begun
+cp -r model/. begun
+first='{"type": "TemplateProcessing", "special_tokens": {"s": {"id": "s", "ids": [7]}}, "single":'
+first="$first [{\"SpecialToken\": {\"id\": \"s\"}}, {\"Sequence\": {\"id\": \"A\"}}]}"
+sed "s|\"post_processor\": null|\"post_processor\": $first|" "$tokenizer" > begun/tokenizer.json
+run 0 tokenize begun 'hi'
+printed_exactly '104 105'
+run 0 tokenize begun 'hi' --template
+printed_exactly '7 104 105'
+run 0 tokenize begun '' --template
+printed_exactly '7'
+run 0 tokenize model 'hi' --template
+printed_exactly '104 105'
+run 0 generate begun 'hi' --max-tokens 2 --print-ids --save-session begun.session
+cp out with_text
+printf '7 104 105' > ids
+run 0 generate begun --ids ids --max-tokens 2 --print-ids
+cmp -s out with_text || failed 'a prompt of text does not begin with its token'
+run 0 generate begun --load-session begun.session 'x' --max-tokens 1 --json
+n_prompt=$(sed -n 's/.*"prompt_tokens": *\([0-9]*\).*/\1/p' out)
+[ "$n_prompt" = 1 ] || failed "a text that goes on begins anew: $(cat out)"
+printf 'hello' > text
+run 0 perplexity begun --file text --json
+grep -q '"text_tokens":6,"scored_tokens":5,' out || failed "perplexity without the first token: $(cat out)"
 finish

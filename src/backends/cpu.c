@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "backends/onednn_matmul.h"
+#include "backends/gemm/gemm.h"
 #include "base/cpu_features.h"
 #include "base/half.h"
 
@@ -45,7 +45,7 @@ dm_status dm_cpu_ops(const char *cpu, struct dm_ops *ops, dm_error *error) {
     if (status)
         return status;
     dm_cpu_plain_ops(ops, flags);
-    return flags ? dm_onednn_matmul(&ops->matmul, &ops->convert, error) : DM_OK;
+    return flags ? dm_gemm_matmul(&ops->matmul, &ops->convert, flags, error) : DM_OK;
 }
 
 void dm_cpu_ops_free(struct dm_ops *ops) {

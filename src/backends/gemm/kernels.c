@@ -1,0 +1,33 @@
+#include "backends/gemm/kernel.h"
+
+#include "base/cpu_features.h"
+
+extern const struct dm_gemm_kernel dm_gemm_f32_avx2, dm_gemm_f32_avx512, dm_gemm_bf16_avx2,
+    dm_gemm_bf16_avx512, dm_gemm_bf16_avx512_bf16, dm_gemm_int8_avx2, dm_gemm_int8_avx2_vnni,
+    dm_gemm_int8_avx512, dm_gemm_int8_avx512_vnni;
+
+static const struct {
+    dm_dtype compute;
+    unsigned needs; /* flags */
+    const struct dm_gemm_kernel *kernel;
+} kernels[] = {
+/* of each type the best first */
+#if defined(__x86_64__)
+    {DM_DTYPE_F32, DM_CPU_AVX512, &dm_gemm_f32_avx512},
+    {DM_DTYPE_F32, DM_CPU_AVX2, &dm_gemm_f32_avx2},
+    {DM_DTYPE_BF16, DM_CPU_AVX512_BF16, &dm_gemm_bf16_avx512_bf16},
+    {DM_DTYPE_BF16, DM_CPU_AVX512, &dm_gemm_bf16_avx512},
+    {DM_DTYPE_BF16, DM_CPU_AVX2, &dm_gemm_bf16_avx2},
+    {DM_DTYPE_INT8, DM_CPU_AVX512_VNNI, &dm_gemm_int8_avx512_vnni},
+    {DM_DTYPE_INT8, DM_CPU_AVX_VNNI, &dm_gemm_int8_avx2_vnni},
+    {DM_DTYPE_INT8, DM_CPU_AVX512, &dm_gemm_int8_avx512},
+    {DM_DTYPE_INT8, DM_CPU_AVX2, &dm_gemm_int8_avx2},
+#endif
+};
+
+const struct dm_gemm_kernel *dm_gemm_kernel(dm_dtype compute, unsigned flags) {
+    for (size_t i = 0; i < sizeof kernels / sizeof *kernels; i++)
+        if (kernels[i].compute == compute && (kernels[i].needs & ~flags) == 0)
+            return kernels[i].kernel;
+    return NULL;
+}

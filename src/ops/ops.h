@@ -19,7 +19,7 @@
 #include "ops/softplus/softplus.h"
 
 struct dm_ops {
-    const char *cpu; /* "reference", "avx2" or "avx512" */
+    const char *cpu; /* "reference", "avx2", "avx512" or "amx" */
     void (*rms_norm)(const struct dm_rms_norm *op, size_t token, size_t n_token);
     void (*softplus)(const struct dm_softplus *op, size_t token, size_t n_token);
     void (*token_score)(const struct dm_token_score *op, size_t token, size_t n_token);

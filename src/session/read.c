@@ -100,14 +100,11 @@ dm_status dm_session_read(struct dm_session *const *sessions, size_t n_session,
             status = dm_token_pool_reserve(&sessions[s]->pool, n_id[s], error);
     if (!status)
         status = dm_round_new(sessions[0]->model, n_session, &round, error);
-    for (bool first = true; !status; first = false) {
+    while (!status) {
         pack(round, sessions, n_session, ids, n_id);
         if (!round->batch.n_token)
             break;
-        if (!first)
-            status = dm_round_look(error);
-        if (!status)
-            status = dm_session_stage_0(round, context, error);
+        status = dm_session_stage_0(round, context, error);
         for (size_t s = 0; s < round->batch.n_sequence; s++)
             round->active[s]->tip = round->active[s]->closed = !context->n_stage;
     }

@@ -24,17 +24,13 @@ static void show(const struct dm_round *round, const struct dm_batch *batch, siz
     }
 }
 
-dm_status dm_round_look(dm_error *error) {
-    return dm_memory_has_room() ? DM_OK : dm_fail_memory(error, "the matrix products");
-}
-
 static dm_status observe(void *observer, const struct dm_batch *batch, size_t layer,
                          dm_error *error) {
     const struct dm_round *round = observer;
     dm_status status = round->model->check ? dm_check_layer(batch, layer, error) : DM_OK;
     if (!status)
         show(round, batch, layer);
-    return status ? status : dm_round_look(error); /* a probe may have taken the room */
+    return status;
 }
 
 static bool allocate(struct dm_round *round, size_t n_session) {

@@ -18,9 +18,6 @@ struct dm_round {
 dm_status dm_round_new(const struct dm_model *model, size_t n_session, struct dm_round **round,
                        dm_error *error);
 void dm_round_free(struct dm_round *round);
-/* Is there room for what oneDNN allocates on its own (dm_memory_has_room)? dm_round_new has looked; this is
- * for later chunks, and for those before which something was allocated. */
-dm_status dm_round_look(dm_error *error);
 /* An empty batch; then sequences, one by one: of `n_token` tokens from position
  * session->chunk_first on, whose rows, or ids, the caller fills in. */
 void dm_round_clear(struct dm_round *round);

@@ -66,11 +66,8 @@ static void multiply(const struct dm_gemm_block *block) {
     dm_walk_tiles(block, ROWS, multiply_tile);
 }
 
-#define TEXT(name) #name
-#define NAME(name) TEXT(name)
-
 const struct dm_gemm_kernel DM_KERNEL = {
-    .name = NAME(DM_KERNEL),
+    .name = DM_KERNEL_NAME,
     .columns = DM_PANEL_COLUMNS,
     .unit = UNIT,
     .whole_units = 1,

@@ -4,7 +4,7 @@
 
 extern const struct dm_gemm_kernel dm_gemm_f32_avx2, dm_gemm_f32_avx512, dm_gemm_bf16_avx2,
     dm_gemm_bf16_avx512, dm_gemm_bf16_avx512_bf16, dm_gemm_int8_avx2, dm_gemm_int8_avx2_vnni,
-    dm_gemm_int8_avx512, dm_gemm_int8_avx512_vnni;
+    dm_gemm_int8_avx512, dm_gemm_int8_avx512_vnni, dm_gemm_bf16_avx512_amx, dm_gemm_int8_avx512_amx;
 
 static const struct {
     dm_dtype compute;
@@ -15,9 +15,11 @@ static const struct {
 #if defined(__x86_64__)
     {DM_DTYPE_F32, DM_CPU_AVX512, &dm_gemm_f32_avx512},
     {DM_DTYPE_F32, DM_CPU_AVX2, &dm_gemm_f32_avx2},
+    {DM_DTYPE_BF16, DM_CPU_AMX_BF16, &dm_gemm_bf16_avx512_amx},
     {DM_DTYPE_BF16, DM_CPU_AVX512_BF16, &dm_gemm_bf16_avx512_bf16},
     {DM_DTYPE_BF16, DM_CPU_AVX512, &dm_gemm_bf16_avx512},
     {DM_DTYPE_BF16, DM_CPU_AVX2, &dm_gemm_bf16_avx2},
+    {DM_DTYPE_INT8, DM_CPU_AMX_INT8, &dm_gemm_int8_avx512_amx},
     {DM_DTYPE_INT8, DM_CPU_AVX512_VNNI, &dm_gemm_int8_avx512_vnni},
     {DM_DTYPE_INT8, DM_CPU_AVX_VNNI, &dm_gemm_int8_avx2_vnni},
     {DM_DTYPE_INT8, DM_CPU_AVX512, &dm_gemm_int8_avx512},

@@ -22,7 +22,7 @@ void model_flags_table(struct model_flags *flags, struct option table[n_model_op
         {OPTION_TEXT, "settings", &flags->settings, "FILE",
          "read this in place of the model's decimamba.json", .path = true},
         {OPTION_TEXT, "cpu", &flags->cpu, "NAME",
-         .help = "instruction set: reference, avx2, avx512 or amx (default the best there is)"},
+         .help = "instruction set: reference, avx2, avx512, amx or neon (default the best)"},
         {OPTION_FLAG, "check", &flags->check,
          .help = "look for NaN and infinity, in the weights and in what the model computes: the "
                  "first one ends the command, with its layer and tensor"},

@@ -165,7 +165,7 @@ static void run_options(struct train_settings *s, struct option *table) {
          "threads to use; 0: as many processors as the process may run on, or has a CPU quota for",
          .most = 1024},
         {OPTION_TEXT, "cpu", &s->cpu, "NAME",
-         .help = "instruction set: reference, avx2, avx512 or amx (default the best there is)"},
+         .help = "instruction set: reference, avx2, avx512, amx or neon (default the best)"},
         {OPTION_FLAG, "recompute", &s->recompute,
          .help = "compute activations again instead of keeping them: less memory, a third more "
                  "work"},

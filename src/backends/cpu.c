@@ -22,6 +22,7 @@ static const struct {
     {"avx2", DM_CPU_AVX2, of_avx2},
     {"avx512", DM_CPU_AVX512, of_avx512},
     {"amx", DM_CPU_AMX_BF16 | DM_CPU_AMX_INT8, of_amx},
+    {"neon", DM_CPU_NEON, DM_CPU_NEON | DM_CPU_NEON_DOT},
 };
 
 static dm_status choose(const char *cpu, unsigned *flags, dm_error *error) {
@@ -38,8 +39,8 @@ static dm_status choose(const char *cpu, unsigned *flags, dm_error *error) {
         *flags = sets[i].uses & available;
         return DM_OK;
     }
-    return dm_fail(error, DM_ERROR_ARGUMENT, "cpu \"%s\": must be reference, avx2, avx512 or amx",
-                   cpu);
+    return dm_fail(error, DM_ERROR_ARGUMENT,
+                   "cpu \"%s\": must be reference, avx2, avx512, amx or neon", cpu);
 }
 
 void dm_cpu_plain_ops(struct dm_ops *ops, unsigned flags) {
@@ -49,6 +50,9 @@ void dm_cpu_plain_ops(struct dm_ops *ops, unsigned flags) {
         dm_ops_avx2(ops);
     if (flags & DM_CPU_AVX512)
         dm_ops_avx512(ops);
+#elif defined(__aarch64__)
+    if (flags & DM_CPU_NEON)
+        dm_ops_neon(ops);
 #else
     (void)flags;
 #endif

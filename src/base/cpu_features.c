@@ -58,6 +58,21 @@ static unsigned detect(void) {
     return flags;
 }
 
+#elif defined(__aarch64__)
+#ifdef __linux__
+#include <sys/auxv.h>
+#endif
+
+static unsigned detect(void) {
+    unsigned flags = DM_CPU_NEON;
+#ifdef __linux__
+    enum { ASIMDDP = 20 }; /* HWCAP_ASIMDDP */
+    if (getauxval(AT_HWCAP) >> ASIMDDP & 1)
+        flags |= DM_CPU_NEON_DOT;
+#endif
+    return flags;
+}
+
 #else
 
 static unsigned detect(void) {

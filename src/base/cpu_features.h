@@ -11,6 +11,8 @@ enum dm_cpu_flags {
     DM_CPU_AVX512_BF16 = 16,
     DM_CPU_AMX_BF16 = 32, /* of which the system has granted the tiles */
     DM_CPU_AMX_INT8 = 64,
+    DM_CPU_NEON = 128,
+    DM_CPU_NEON_DOT = 256, /* products of bytes */
 };
 
 unsigned dm_cpu_features(void);

@@ -7,11 +7,17 @@
 #ifndef DM_OPS_SIMD_H
 #define DM_OPS_SIMD_H
 
-#include <immintrin.h>
 #include <stddef.h>
 #include <stdint.h>
+#ifdef __x86_64__
+#include <immintrin.h>
+#endif
 
-#if defined(DM_SIMD_AVX512)
+#if defined(DM_SIMD_NEON)
+
+#include "ops/simd_neon.h"
+
+#elif defined(DM_SIMD_AVX512)
 
 #define DM_VARIANT(name) name##_avx512
 #define DM_SIMD_NAME "avx512"
@@ -148,10 +154,6 @@ static inline float vf_largest(vf a) {
 }
 static inline void vf_store_bytes(uint8_t *p, size_t n, vf a) { /* of whole numbers in 0..255 */
     _mm512_mask_cvtusepi32_storeu_epi8(p, vf_lanes(n), _mm512_cvtps_epi32(a));
-}
-static inline vf vf_difference(const int32_t *a, const int32_t *b, size_t n) { /* a - b, rounded */
-    __m512i low = _mm512_maskz_loadu_epi32(vf_lanes(n), b);
-    return _mm512_cvtepi32_ps(_mm512_sub_epi32(_mm512_maskz_loadu_epi32(vf_lanes(n), a), low));
 }
 /* Both as bf16, the first in the lower half of a lane. */
 static inline vf vf_pair_bf16(vf low, vf high) {
@@ -377,11 +379,6 @@ static inline void vf_store_bytes(uint8_t *p, size_t n, vf a) {
     for (size_t i = 0; i < n; i++)
         p[i] = some[i];
 }
-static inline vf vf_difference(const int32_t *a, const int32_t *b, size_t n) {
-    __m256i mask = vf_lanes(n);
-    return _mm256_cvtepi32_ps(
-        _mm256_sub_epi32(_mm256_maskload_epi32(a, mask), _mm256_maskload_epi32(b, mask)));
-}
 static inline vf vf_pair_bf16(vf low, vf high) {
     __m256i bits = _mm256_srli_epi32(_mm256_castps_si256(low), 16);
     return _mm256_or_ps(_mm256_castsi256_ps(bits), high);
@@ -438,7 +435,8 @@ static inline void vf_transpose_fours(vf a[4]) {
 }
 
 #else
-#error "DM_SIMD_AVX2 or DM_SIMD_AVX512 must say which instruction set this is compiled for"
+#error \
+    "DM_SIMD_AVX2, DM_SIMD_AVX512 or DM_SIMD_NEON must say which instruction set this is compiled for"
 #endif
 
 #endif

@@ -17,6 +17,5 @@ void DM_VARIANT(dm_ops)(struct dm_ops *ops) {
     ops->adamw = DM_VARIANT(dm_adamw);
     ops->square_sum = DM_VARIANT(dm_square_sum);
     ops->convert = (struct dm_convert){DM_VARIANT(dm_bf16_from_floats), DM_VARIANT(dm_bf16_pairs),
-                                       DM_VARIANT(dm_bytes_from_floats),
-                                       DM_VARIANT(dm_floats_from_sums), DM_VARIANT(dm_transpose)};
+                                       DM_VARIANT(dm_bytes_from_floats), DM_VARIANT(dm_transpose)};
 }

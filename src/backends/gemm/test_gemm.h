@@ -17,6 +17,8 @@ extern struct dm_threads *test_threads[3]; /* of 1, 2 and 7 */
 void test_open_backend(struct dm_matmul_backend *backend);
 void *test_some(size_t n, size_t size); /* zeros; released by free */
 
+/* test_kernels.c */
+void test_kernels(void **state);
 /* test_gradient.c */
 void test_gradient(void **state);
 void test_callers(void **state);

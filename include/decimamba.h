@@ -89,7 +89,7 @@ DM_API void dm_set_warning(dm_warning tell, void *user);
 
 /* Type of a stored weight, or of the operands of the large matrix products. */
 typedef enum dm_dtype {
-    DM_DTYPE_AUTO = 0, /* bf16 where the checkpoint is bf16 and the processor has it, else f32 */
+    DM_DTYPE_AUTO = 0, /* bf16 where the checkpoint is, but with cpu "reference"; else f32 */
     DM_DTYPE_F32,
     DM_DTYPE_BF16,
     DM_DTYPE_F16, /* storage only: products of an f16 checkpoint run in f32 */

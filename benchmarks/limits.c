@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "bench.h"
 #include "exponentials.h"
+#include "layers/mamba/mamba.h"
 
 struct limits {
     const dm_model *model;
@@ -15,7 +16,8 @@ struct limits {
 
 struct limits *limits_new(const dm_model *model) {
     const struct dm_model_config *config = &model->network.config;
-    size_t width = config->d_inner > config->d_model ? config->d_inner : config->d_model;
+    size_t d_inner = dm_model_size(config, "d_inner");
+    size_t width = d_inner > config->d_model ? d_inner : config->d_model;
     struct limits *limits = calloc(1, sizeof *limits);
     if (!limits)
         exit(1);
@@ -43,7 +45,7 @@ void limits_free(struct limits *limits) {
 
 static void multiply_layer(const struct limits *limits, size_t layer, size_t n) {
     const struct dm_network *network = &limits->model->network;
-    const struct dm_projections *own = &network->layers[layer].project;
+    const struct mamba_weights *own = network->layers[layer].weights;
     const struct dm_matrix *matrices[] = {own->in_x,    own->x_dt, own->x_BC,
                                           own->dt_proj, own->in_z, own->out_proj};
     dm_error error;
@@ -67,8 +69,9 @@ double limits_products(const struct limits *limits, size_t n_token) {
 
 double limits_flops(const dm_model *model) {
     const struct dm_model_config *config = &model->network.config;
-    double E = (double)config->d_inner, D = (double)config->d_model;
-    double narrow = (double)(config->dt_rank + 2 * config->d_state) + (double)config->dt_rank;
+    double E = (double)dm_model_size(config, "d_inner"), D = (double)config->d_model;
+    double narrow =
+        2 * (double)dm_model_size(config, "dt_rank") + 2 * (double)dm_model_size(config, "d_state");
     return 2 * (double)config->n_layer * (3 * D * E + narrow * E);
 }
 
@@ -95,7 +98,8 @@ double limits_exponentials(const struct limits *limits, size_t n_token) {
                                         0,
                                         {0}};
     /* the scan's, and those of two SiLUs and of softplus */
-    size_t n = n_token * config->n_layer * config->d_inner * (config->d_state + 3);
+    size_t n = n_token * config->n_layer * dm_model_size(config, "d_inner") *
+               (dm_model_size(config, "d_state") + 3);
     if (strcmp(network->ops.cpu, "reference") == 0 || exponentials.n_piece > 1024)
         return 0;
     exponentials.n = n / exponentials.n_piece / 64 * 64;

@@ -1,7 +1,6 @@
 /* Times the matrix products of a training step, at the shapes of a small model (d_model 128) and of
  * mamba-130m (768), and prints a JSON line for each: GFLOP/s and milliseconds, the best of several
- * runs; first what one large product of oneDNN reaches on the same threads, and per model the time
- * that all products of a layer need together.
+ * runs; and per model the time that all products of a layer need together.
  *
  *     matmul_bench [TOKENS]      4096 unless told
  *
@@ -9,7 +8,6 @@
 #include <math.h>
 
 #include "backends/cpu.h"
-#include "backends/onednn_limit.h"
 #include "base/half.h"
 #include "base/memory.h"
 #include "base/random.h"
@@ -146,19 +144,6 @@ static double report(const struct bench *b, const struct shape *shape, dm_dtype 
     return time;
 }
 
-static void report_limit(const struct bench *b, dm_dtype compute) {
-    for (int packed = 0; packed < 2; packed++) {
-        double time;
-        dm_error error;
-        check(dm_onednn_limit(4096, 768, 3072, compute, packed, 20, b->threads, &time, &error),
-              &error);
-        print_start(b, "limit", compute);
-        printf(", \"weight\": \"%s\", \"n_token\": 4096, \"n_in\": 768, \"n_out\": 3072, "
-               "\"gflops\": %.1f}\n",
-               packed ? "packed" : "plain", 2e-9 * 4096 * 768 * 3072 / time);
-    }
-}
-
 /* All matrices of a layer; then the time that their products need in a training step. */
 static void report_model(const struct bench *b, size_t model, dm_dtype compute) {
     double total[n_kind] = {0}, n_flop = 0;
@@ -202,7 +187,6 @@ int main(int n_argument, char **arguments) {
     for (dm_dtype compute = DM_DTYPE_F32; compute <= DM_DTYPE_BF16; compute++) {
         if (compute == DM_DTYPE_BF16 && !b.ops.matmul.has(b.ops.matmul.state, DM_DTYPE_BF16))
             continue;
-        report_limit(&b, compute);
         for (size_t model = 0; model < sizeof models / sizeof *models; model++)
             report_model(&b, model, compute);
         for (enum kind kind = FORWARD; kind < n_kind; kind++)

@@ -89,7 +89,7 @@ DM_API void dm_set_warning(dm_warning tell, void *user);
 
 /* Type of a stored weight, or of the operands of the large matrix products. */
 typedef enum dm_dtype {
-    DM_DTYPE_AUTO = 0, /* bf16 where the checkpoint is bf16 and the processor has it, else f32 */
+    DM_DTYPE_AUTO = 0, /* bf16 where the checkpoint is, but with cpu "reference"; else f32 */
     DM_DTYPE_F32,
     DM_DTYPE_BF16,
     DM_DTYPE_F16, /* storage only: products of an f16 checkpoint run in f32 */
@@ -103,7 +103,7 @@ typedef struct dm_model_options {
     size_t struct_size;
     size_t n_thread; /* 0: as many processors as the process may run on, or has a CPU quota for */
     dm_dtype dtype;  /* of matrix products; everything else is float32 */
-    const char *cpu; /* NULL: the best this processor has; else "reference", "avx2" or "avx512" */
+    const char *cpu; /* NULL: the best there is; or one of the names of dm_model_info */
     const char *settings; /* a decimamba.json; "": none; NULL: the directory's, if there is one */
     int profile;          /* keep the time of every operation: dm_model_get_profile */
     int check; /* NaN or infinity is DM_ERROR_NUMBER and named: in a weight, by dm_model_load; in
@@ -126,7 +126,7 @@ typedef struct dm_model_info {
     size_t n_thread;
     dm_dtype stored_dtype;  /* of the embedding */
     dm_dtype compute_dtype; /* DM_DTYPE_F32, DM_DTYPE_BF16 or DM_DTYPE_INT8 */
-    const char *cpu;        /* "reference", "avx2" or "avx512"; static */
+    const char *cpu;        /* "reference", "avx2", "avx512", "amx", "neon"; static */
     int tied_head;
     int has_defaults;      /* there is a decimamba.json: the directory's, or options->settings */
     size_t trained_length; /* tokens: the training length, where decimamba.json says it; else 0 */

@@ -18,7 +18,7 @@ sanitized() { # folder, sanitizers, tests (none: all)
 
 scripts/lint.sh "$build"
 sanitized "$build-asan" address,undefined
-sanitized "$build-tsan" thread threads onednn_matmul properties choice memory_failures tokenizer \
+sanitized "$build-tsan" thread threads gemm properties choice memory_failures tokenizer \
     training loading_at_once bits
 if command -v valgrind >/dev/null; then
     scripts/valgrind.sh "$build"
@@ -26,7 +26,7 @@ fi
 if command -v qemu-x86_64 >/dev/null; then
     meson test -C "$build" --no-rebuild --print-errorlogs --timeout-multiplier 10 \
         --wrapper 'qemu-x86_64 -cpu Nehalem' golden training checkpoint choice session_file scores \
-        check compatibility onednn_matmul selective_scan causal_conv1d rms_norm softplus \
+        check compatibility gemm selective_scan causal_conv1d rms_norm softplus \
         embedding cross_entropy select_tokens adamw
 fi
 DM_THOROUGH=1 meson test -C "$build" --no-rebuild --print-errorlogs --timeout-multiplier 10 \

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Looks for what the build needs, or the tests as well, the way meson will: commands in the path,
-# libraries by pkg-config and the compiler. When all is there it does nothing, on any system, and needs
+# libraries by pkg-config. When all is there it does nothing, on any system, and needs
 # no network. What is missing is installed where there is apt-get (Debian, Ubuntu), else named.
 #     scripts/setup.sh [tests]
 set -eu
@@ -20,16 +20,6 @@ has() { # commands: one of them
 has_library() {
     "${PKG_CONFIG:-pkg-config}" --exists "$1"
 }
-has_onednn() { # it may come without a file for pkg-config; it runs on libgomp
-    folder=$(mktemp -d)
-    trap 'rm -rf "$folder"' EXIT
-    echo '#include <oneapi/dnnl/dnnl.h>
-        int main(void) { return !dnnl_version(); }' >"$folder/a.c"
-    # shellcheck disable=SC2086
-    ${CC:-$(has cc gcc clang)} ${CPPFLAGS:-} ${CFLAGS:-} "$folder/a.c" -o "$folder/a" ${LDFLAGS:-} \
-        -ldnnl -lgomp
-}
-
 # shellcheck disable=SC2086
 need 'a C compiler' gcc has ${CC:-cc gcc clang}
 need ninja ninja-build has ninja
@@ -40,7 +30,6 @@ need PCRE2 libpcre2-dev has_library libpcre2-8
 need utf8proc libutf8proc-dev has_library libutf8proc
 need libzip libzip-dev has_library libzip
 need xxHash libxxhash-dev has_library libxxhash
-need 'oneDNN 2' libdnnl-dev has_onednn
 if [ "${1:-}" = tests ]; then
     need cmocka libcmocka-dev has_library cmocka
     need gnuplot gnuplot-nox has gnuplot

@@ -7,7 +7,7 @@
 #include "fail.h"
 #include "paths.h"
 
-const char *const cpu_names[] = {"reference", "avx2", "avx512", NULL};
+const char *const cpu_names[] = {"reference", "avx2", "avx512", "amx", "neon", NULL};
 static const char *const dtype_names[] = {"auto", "f32", "bf16", "int8", NULL};
 
 void model_flags_table(struct model_flags *flags, struct option table[n_model_option]) {
@@ -28,8 +28,8 @@ void model_flags_table(struct model_flags *flags, struct option table[n_model_op
                  "model's decimamba.json",
          .path = true},
         {OPTION_TEXT, "cpu", &flags->cpu, "NAME",
-         .help =
-             "instruction set: reference, avx2 or avx512 (default the best that the processor has)",
+         .help = "instruction set: reference, avx2, avx512, amx or neon (default the best that the "
+                 "processor has)",
          .choices = cpu_names},
         {OPTION_FLAG, "check", &flags->check,
          .help = "look for NaN and infinity: in the weights, before anything else, and in what the "

@@ -194,8 +194,8 @@ static void run_options(struct train_settings *s, struct option *table) {
                  "do not depend on it",
          .most = 1024},
         {OPTION_TEXT, "cpu", &s->cpu, "NAME",
-         .help =
-             "instruction set: reference, avx2 or avx512 (default the best that the processor has)",
+         .help = "instruction set: reference, avx2, avx512, amx or neon (default the best that the "
+                 "processor has)",
          .choices = cpu_names},
         {OPTION_FLAG, "recompute", &s->recompute,
          .help = "compute activations again instead of keeping them: less memory, a third more "

@@ -2,29 +2,45 @@
 
 #include <string.h>
 
-#include "backends/onednn_matmul.h"
+#include "backends/gemm/gemm.h"
 #include "base/cpu_features.h"
 #include "base/half.h"
 
-static const char *const names[] = {"reference", "avx2", "avx512"};
+enum {
+    of_avx2 = DM_CPU_AVX2 | DM_CPU_AVX_VNNI,
+    of_avx512 = of_avx2 | DM_CPU_AVX512 | DM_CPU_AVX512_VNNI | DM_CPU_AVX512_BF16,
+    of_amx = of_avx512 | DM_CPU_AMX_BF16 | DM_CPU_AMX_INT8
+};
 
-/* The flags of the sets up to the one that is asked for. */
+/* What may be asked for: the flags that a processor must have, and those that are used of what it
+ * has. */
+static const struct {
+    const char *name;
+    unsigned needs, uses;
+} sets[] = {
+    {"reference", 0, 0},
+    {"avx2", DM_CPU_AVX2, of_avx2},
+    {"avx512", DM_CPU_AVX512, of_avx512},
+    {"amx", DM_CPU_AMX_BF16 | DM_CPU_AMX_INT8, of_amx},
+    {"neon", DM_CPU_NEON, DM_CPU_NEON | DM_CPU_NEON_DOT},
+};
+
 static dm_status choose(const char *cpu, unsigned *flags, dm_error *error) {
-    static const unsigned up_to[] = {0, DM_CPU_AVX2, DM_CPU_AVX2 | DM_CPU_AVX512};
     unsigned available = dm_cpu_features();
     if (!cpu) {
         *flags = available;
         return DM_OK;
     }
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        if (strcmp(cpu, names[i]) != 0)
+    for (size_t i = 0; i < sizeof sets / sizeof *sets; i++) {
+        if (strcmp(cpu, sets[i].name) != 0)
             continue;
-        if (up_to[i] & ~available)
+        if (sets[i].needs & ~available)
             return dm_fail(error, DM_ERROR_ARGUMENT, "cpu \"%s\": this processor lacks it", cpu);
-        *flags = up_to[i];
+        *flags = sets[i].uses & available;
         return DM_OK;
     }
-    return dm_fail(error, DM_ERROR_ARGUMENT, "cpu \"%s\": must be reference, avx2 or avx512", cpu);
+    return dm_fail(error, DM_ERROR_ARGUMENT,
+                   "cpu \"%s\": must be reference, avx2, avx512, amx or neon", cpu);
 }
 
 void dm_cpu_plain_ops(struct dm_ops *ops, unsigned flags) {
@@ -34,6 +50,9 @@ void dm_cpu_plain_ops(struct dm_ops *ops, unsigned flags) {
         dm_ops_avx2(ops);
     if (flags & DM_CPU_AVX512)
         dm_ops_avx512(ops);
+#elif defined(__aarch64__)
+    if (flags & DM_CPU_NEON)
+        dm_ops_neon(ops);
 #else
     (void)flags;
 #endif
@@ -45,7 +64,9 @@ dm_status dm_cpu_ops(const char *cpu, struct dm_ops *ops, dm_error *error) {
     if (status)
         return status;
     dm_cpu_plain_ops(ops, flags);
-    return flags ? dm_onednn_matmul(&ops->matmul, &ops->convert, error) : DM_OK;
+    if (flags & (DM_CPU_AMX_BF16 | DM_CPU_AMX_INT8))
+        ops->cpu = "amx";
+    return flags ? dm_gemm_matmul(&ops->matmul, &ops->convert, flags, error) : DM_OK;
 }
 
 void dm_cpu_ops_free(struct dm_ops *ops) {

@@ -1,14 +1,86 @@
 #include "base/cpu_features.h"
 
-unsigned dm_cpu_features(void) {
-    unsigned flags = 0;
-#if defined(__x86_64__) || defined(__i386__)
+#include <stdatomic.h>
+#include <stdbool.h>
+
+static atomic_uint limit = ~0u;
+
+void dm_cpu_limit_features(unsigned flags) {
+    limit = flags;
+}
+
+#if defined(__x86_64__)
+#include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* The numbers of the bits are those of CPUID, leaf 7, and of Linux's arch_prctl. */
+
+static bool has_bit(unsigned word, unsigned bit) {
+    return word >> bit & 1;
+}
+
+/* The system keeps tiles only of who has asked for them. */
+static bool may_use_tiles(void) {
+#ifdef __linux__
+    enum { ARCH_REQ_XCOMP_PERM = 0x1023, TILE_DATA = 18 };
+    return syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, TILE_DATA) == 0;
+#else
+    return false;
+#endif
+}
+
+static unsigned more_of_avx512(void) {
+    unsigned a, b, c, d, flags = 0;
+    if (__get_cpuid_count(7, 1, &a, &b, &c, &d))
+        flags |= has_bit(a, 5) ? DM_CPU_AVX512_BF16 : 0;
+    if (!__get_cpuid_count(7, 0, &a, &b, &c, &d))
+        return flags;
+    flags |= has_bit(c, 11) ? DM_CPU_AVX512_VNNI : 0;
+    if (has_bit(d, 24) && (has_bit(d, 22) || has_bit(d, 25)) && may_use_tiles()) {
+        flags |= has_bit(d, 22) ? DM_CPU_AMX_BF16 : 0;
+        flags |= has_bit(d, 25) ? DM_CPU_AMX_INT8 : 0;
+    }
+    return flags;
+}
+
+static unsigned detect(void) {
+    unsigned flags = 0, a, b, c, d;
     __builtin_cpu_init();
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
-        flags |= DM_CPU_AVX2;
-    if (flags && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+    if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma"))
+        return 0;
+    flags |= DM_CPU_AVX2;
+    if (__get_cpuid_count(7, 1, &a, &b, &c, &d) && has_bit(a, 4))
+        flags |= DM_CPU_AVX_VNNI;
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
-        flags |= DM_CPU_AVX512;
+        flags |= DM_CPU_AVX512 | more_of_avx512();
+    return flags;
+}
+
+#elif defined(__aarch64__)
+#ifdef __linux__
+#include <sys/auxv.h>
+#endif
+
+static unsigned detect(void) {
+    unsigned flags = DM_CPU_NEON;
+#ifdef __linux__
+    enum { ASIMDDP = 20 }; /* HWCAP_ASIMDDP */
+    if (getauxval(AT_HWCAP) >> ASIMDDP & 1)
+        flags |= DM_CPU_NEON_DOT;
 #endif
     return flags;
+}
+
+#else
+
+static unsigned detect(void) {
+    return 0;
+}
+
+#endif
+
+unsigned dm_cpu_features(void) {
+    return detect() & limit;
 }

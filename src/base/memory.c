@@ -1,20 +1,16 @@
 #include "base/memory.h"
 
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
-enum { alignment = 64, large_page = 1 << 21, room_bytes = 1 << 25 };
+enum { alignment = 64, large_page = 1 << 21 };
 
 static atomic_size_t live;
 static atomic_size_t until_failure; /* 0: never; 1: from now on */
 static atomic_bool once, failed;
-
-/* Held for reading by who allocates, for writing by who lends. */
-static pthread_rwlock_t lent = PTHREAD_RWLOCK_INITIALIZER;
 
 void dm_memory_fail_at(size_t n) {
     atomic_store(&failed, false);
@@ -55,9 +51,7 @@ void *dm_memory_array(size_t count, size_t size) {
         !dm_size_add(n_byte, alignment - 1, &padded))
         return NULL;
     padded -= padded % alignment;
-    pthread_rwlock_rdlock(&lent);
     void *pointer = aligned_alloc(alignment, padded ? padded : alignment);
-    pthread_rwlock_unlock(&lent);
     if (pointer)
         atomic_fetch_add_explicit(&live, 1, memory_order_relaxed);
     return pointer;
@@ -95,9 +89,7 @@ void *dm_memory_large(size_t n_byte) {
     if (must_fail() || !n_byte || !round_to_pages(n_byte, &size) ||
         !dm_size_add(size, large_page, &mapped))
         return NULL;
-    pthread_rwlock_rdlock(&lent);
     unsigned char *all = map(mapped);
-    pthread_rwlock_unlock(&lent);
     if (all == MAP_FAILED)
         return NULL;
     size_t before = (large_page - (uintptr_t)all % large_page) % large_page;
@@ -115,33 +107,6 @@ void dm_memory_large_free(void *pointer, size_t n_byte) {
         return;
     munmap(pointer, size);
     atomic_fetch_sub_explicit(&live, 1, memory_order_relaxed);
-}
-
-static bool look(void) {
-    void *room = map(room_bytes);
-    return room != MAP_FAILED && munmap(room, room_bytes) == 0;
-}
-
-/* By one at a time, as the look itself takes the room for a moment. */
-bool dm_memory_lend(void) {
-    if (must_fail())
-        return false;
-    pthread_rwlock_wrlock(&lent);
-    if (look())
-        return true;
-    pthread_rwlock_unlock(&lent);
-    return false;
-}
-
-bool dm_memory_has_room(void) {
-    bool has = dm_memory_lend();
-    if (has)
-        dm_memory_take_back();
-    return has;
-}
-
-void dm_memory_take_back(void) {
-    pthread_rwlock_unlock(&lent);
 }
 
 char *dm_memory_text(const char *text) {

@@ -29,14 +29,6 @@ void dm_memory_free(void *pointer);
 void *dm_memory_large(size_t n_byte);
 void dm_memory_large_free(void *pointer, size_t n_byte);
 
-/* For a library that allocates on its own, and ends the process where it cannot: is there room now, 32 MB?
- * If so, until dm_memory_take_back what other threads want from here waits, and the caller allocates
- * nothing from here. false: memory is short, and there is nothing to take back. */
-bool dm_memory_lend(void);
-void dm_memory_take_back(void);
-/* Only the look. */
-bool dm_memory_has_room(void);
-
 /* Tests: the n-th allocation from now on fails (1 = the next), and all after it while n stays
  * reached; 0 = none. */
 void dm_memory_fail_at(size_t n);

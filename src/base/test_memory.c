@@ -1,10 +1,8 @@
 #include "test_support.h"
 
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdint.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/memory.h"
 #include "base/status.h"
@@ -106,52 +104,6 @@ static void allocates_large(void **state) {
     (void)state;
 }
 
-static void knows_whether_there_is_room(void **state) {
-    size_t live = dm_memory_live();
-    assert_true(dm_memory_has_room());
-    dm_memory_fail_at(1);
-    assert_false(dm_memory_has_room());
-    assert_false(dm_memory_lend());
-    dm_memory_fail_at(0);
-    assert_true(dm_memory_lend()); /* so nothing was lent before */
-    dm_memory_take_back();
-    assert_int_equal(dm_memory_live(), live);
-    (void)state;
-}
-
-static atomic_bool wants, has;
-
-static void *allocate(void *large) {
-    atomic_store(&wants, true);
-    void *bytes = large ? dm_memory_large(1) : dm_memory_array(1, 1);
-    atomic_store(&has, true);
-    return bytes;
-}
-
-static void others_wait_while_it_is_lent(void **state) {
-    for (int large = 0; large < 2; large++) {
-        pthread_t other;
-        void *bytes;
-        atomic_store(&wants, false);
-        atomic_store(&has, false);
-        assert_true(dm_memory_lend());
-        assert_int_equal(pthread_create(&other, NULL, allocate, large ? &other : NULL), 0);
-        while (!atomic_load(&wants))
-            usleep(100);
-        usleep(10000);
-        bool too_early = atomic_load(&has);
-        dm_memory_take_back();
-        assert_false(too_early);
-        assert_int_equal(pthread_join(other, &bytes), 0);
-        assert_non_null(bytes);
-        if (large)
-            dm_memory_large_free(bytes, 1);
-        else
-            dm_memory_free(bytes);
-    }
-    (void)state;
-}
-
 enum { n_thread = 4, n_call = 20000 };
 
 static void *count_refused(void *out) {
@@ -205,8 +157,6 @@ int main(void) {
         cmocka_unit_test(resizes_and_copies),
         cmocka_unit_test(fails_when_told),
         cmocka_unit_test(allocates_large),
-        cmocka_unit_test(knows_whether_there_is_room),
-        cmocka_unit_test(others_wait_while_it_is_lent),
         cmocka_unit_test(counts_the_allocations_of_all_threads),
         cmocka_unit_test(shows_control_characters),
     };

@@ -3,7 +3,6 @@
 
 #include <pthread.h>
 #include <sched.h>
-#include <semaphore.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -25,7 +24,6 @@ static const uint64_t gate_round = (uint64_t)1 << 17; /* the lowest bit of the n
 struct dm_threads {
     size_t n_worker;
     pthread_t *workers;
-    sem_t settled;          /* posted by each worker, once */
     pthread_mutex_t caller; /* held by whoever has the pool */
     pthread_mutex_t mutex;  /* guards sleeping and stopping */
     pthread_cond_t wake;
@@ -76,19 +74,9 @@ static uint64_t wait_for_news(struct dm_threads *threads, uint64_t seen) {
     return gate;
 }
 
-/* At its first allocation glibc gives a thread 64 MB of addresses to allocate from. Where addresses are
- * limited (ulimit -v) that must not be later, after a look whether there is room
- * (dm_memory_has_room). If it cannot have them, it tries again at each later one. */
-static void settle(struct dm_threads *threads) {
-    void *volatile first = malloc(1);
-    free(first);
-    sem_post(&threads->settled);
-}
-
 static void *work(void *argument) {
     struct dm_threads *threads = argument;
     uint64_t seen = 0;
-    settle(threads);
     for (;;) {
         uint64_t gate = wait_for_news(threads, seen);
         if (atomic_load_explicit(&threads->stopping, memory_order_relaxed))
@@ -100,11 +88,6 @@ static void *work(void *argument) {
         take_pieces(threads);
         atomic_fetch_sub_explicit(&threads->gate, 1, memory_order_release);
     }
-}
-
-static void wait_for(sem_t *semaphore) {
-    while (sem_wait(semaphore)) /* a signal came between */
-        ;
 }
 
 static size_t available_processors(void) {
@@ -138,14 +121,11 @@ dm_status dm_threads_new(size_t n_thread, struct dm_threads **result, dm_error *
     pthread_mutex_init(&threads->caller, NULL);
     pthread_mutex_init(&threads->mutex, NULL);
     pthread_cond_init(&threads->wake, NULL);
-    sem_init(&threads->settled, 0, 0);
     for (; threads->n_worker + 1 < n_thread; threads->n_worker++)
         if (pthread_create(&workers[threads->n_worker], NULL, work, threads)) {
             dm_threads_free(threads);
             return dm_fail(error, DM_ERROR_MEMORY, "cannot start %zu threads", n_thread);
         }
-    for (size_t i = 0; i < threads->n_worker; i++)
-        wait_for(&threads->settled);
     *result = threads;
     return DM_OK;
 }
@@ -168,7 +148,6 @@ void dm_threads_free(struct dm_threads *threads) {
     for (size_t i = 0; i < threads->n_worker; i++)
         pthread_join(threads->workers[i], NULL);
     pthread_cond_destroy(&threads->wake);
-    sem_destroy(&threads->settled);
     pthread_mutex_destroy(&threads->mutex);
     pthread_mutex_destroy(&threads->caller);
     dm_memory_free(threads->workers);

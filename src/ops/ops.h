@@ -18,7 +18,7 @@
 #include "ops/softplus/softplus.h"
 
 struct dm_ops {
-    const char *cpu; /* "reference", "avx2" or "avx512" */
+    const char *cpu; /* "reference", "avx2", "avx512", "amx" or "neon" */
     void (*rms_norm)(const struct dm_rms_norm *op, size_t token, size_t n_token);
     void (*softplus)(const struct dm_softplus *op, size_t token, size_t n_token);
     void (*token_score)(const struct dm_token_score *op, size_t token, size_t n_token);
@@ -53,5 +53,6 @@ void dm_reference_ops(struct dm_ops *ops);
 /* Each overwrites what its vector code does better. */
 void dm_ops_avx2(struct dm_ops *ops);
 void dm_ops_avx512(struct dm_ops *ops);
+void dm_ops_neon(struct dm_ops *ops);
 
 #endif

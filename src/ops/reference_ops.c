@@ -18,8 +18,7 @@ void dm_reference_ops(struct dm_ops *ops) {
         .adamw = dm_adamw_reference,
         .square_sum = dm_square_sum_reference,
         .convert = {dm_bf16_from_floats_reference, dm_bf16_pairs_reference,
-                    dm_bytes_from_floats_reference, dm_floats_from_sums_reference,
-                    dm_transpose_reference},
+                    dm_bytes_from_floats_reference, dm_transpose_reference},
         .matmul = dm_matmul_reference,
     };
 }

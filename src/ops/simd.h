@@ -7,11 +7,17 @@
 #ifndef DM_OPS_SIMD_H
 #define DM_OPS_SIMD_H
 
-#include <immintrin.h>
 #include <stddef.h>
 #include <stdint.h>
+#ifdef __x86_64__
+#include <immintrin.h>
+#endif
 
-#if defined(DM_SIMD_AVX512)
+#if defined(DM_SIMD_NEON)
+
+#include "ops/simd_neon.h"
+
+#elif defined(DM_SIMD_AVX512)
 
 #define DM_VARIANT(name) name##_avx512
 #define DM_SIMD_NAME "avx512"
@@ -149,15 +155,58 @@ static inline float vf_largest(vf a) {
 static inline void vf_store_bytes(uint8_t *p, size_t n, vf a) { /* of whole numbers in 0..255 */
     _mm512_mask_cvtusepi32_storeu_epi8(p, vf_lanes(n), _mm512_cvtps_epi32(a));
 }
-static inline vf vf_difference(const int32_t *a, const int32_t *b, size_t n) { /* a - b, rounded */
-    __m512i low = _mm512_maskz_loadu_epi32(vf_lanes(n), b);
-    return _mm512_cvtepi32_ps(_mm512_sub_epi32(_mm512_maskz_loadu_epi32(vf_lanes(n), a), low));
-}
 /* Both as bf16, the first in the lower half of a lane. */
 static inline vf vf_pair_bf16(vf low, vf high) {
     __m512i bits = _mm512_srli_epi32(_mm512_castps_si512(low), 16);
     return _mm512_castsi512_ps(_mm512_or_si512(bits, _mm512_castps_si512(high)));
 }
+/* The two of a pair, as floats. */
+static inline vf vf_low_bf16(vf pair) {
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_castps_si512(pair), 16));
+}
+static inline vf vf_high_bf16(vf pair) {
+    __m512i high = _mm512_set1_epi32((int)0xffff0000);
+    return _mm512_castsi512_ps(_mm512_and_si512(_mm512_castps_si512(pair), high));
+}
+
+/* vi holds as many whole numbers of 32 bits, or two of 16 bits or four bytes in each lane. */
+typedef __m512i vi;
+static inline vi vi_load(const void *p, size_t n) {
+    return n == VF_LANES ? _mm512_loadu_si512(p) : _mm512_maskz_loadu_epi32(vf_lanes(n), p);
+}
+static inline vi vi_set1(int32_t a) {
+    return _mm512_set1_epi32(a);
+}
+static inline vi vi_sub(vi a, vi b) {
+    return _mm512_sub_epi32(a, b);
+}
+static inline vf vf_from_ints(vi a) {
+    return _mm512_cvtepi32_ps(a);
+}
+/* Signed bytes 0 and 2 of a lane, and 1 and 3, in 16 bits. */
+static inline vi vi_even_bytes(vi a) {
+    return _mm512_srai_epi16(_mm512_slli_epi16(a, 8), 8);
+}
+static inline vi vi_odd_bytes(vi a) {
+    return _mm512_srai_epi16(a, 8);
+}
+/* sum + a[0] b[0] + a[1] b[1] of 16 bits. */
+static inline vi vi_add_products(vi sum, vi a, vi b) {
+    return _mm512_add_epi32(sum, _mm512_madd_epi16(a, b));
+}
+#ifdef DM_SIMD_BF16
+/* sum + a[0] b[0] + a[1] b[1] of pairs, as the instruction rounds it. */
+static inline vf vf_add_products(vf sum, vf a, vf b) {
+    return _mm512_dpbf16_ps(sum, (__m512bh)a, (__m512bh)b);
+}
+#endif
+#ifdef DM_SIMD_DOT
+/* sum + (x[0] + VI_DOT_EXCESS) b[0] + ... of four bytes, where x is as vi_dot takes it. */
+enum { VI_DOT_EXCESS = 128 };
+static inline vi vi_dot(vi sum, vi x, vi b) {
+    return _mm512_dpbusd_epi32(sum, x, b);
+}
+#endif
 
 /* Four numbers from each of VF_LANES / 4 places; and the VF_LANES rows of four that four such
  * vectors hold, vector j those of places j, j + 4, ..., as four columns. */
@@ -330,15 +379,46 @@ static inline void vf_store_bytes(uint8_t *p, size_t n, vf a) {
     for (size_t i = 0; i < n; i++)
         p[i] = some[i];
 }
-static inline vf vf_difference(const int32_t *a, const int32_t *b, size_t n) {
-    __m256i mask = vf_lanes(n);
-    return _mm256_cvtepi32_ps(
-        _mm256_sub_epi32(_mm256_maskload_epi32(a, mask), _mm256_maskload_epi32(b, mask)));
-}
 static inline vf vf_pair_bf16(vf low, vf high) {
     __m256i bits = _mm256_srli_epi32(_mm256_castps_si256(low), 16);
     return _mm256_or_ps(_mm256_castsi256_ps(bits), high);
 }
+static inline vf vf_low_bf16(vf pair) {
+    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_castps_si256(pair), 16));
+}
+static inline vf vf_high_bf16(vf pair) { /* a mask would take a register */
+    return _mm256_castsi256_ps(
+        _mm256_slli_epi32(_mm256_srli_epi32(_mm256_castps_si256(pair), 16), 16));
+}
+
+typedef __m256i vi;
+static inline vi vi_load(const void *p, size_t n) {
+    return n == VF_LANES ? _mm256_loadu_si256(p) : _mm256_maskload_epi32(p, vf_lanes(n));
+}
+static inline vi vi_set1(int32_t a) {
+    return _mm256_set1_epi32(a);
+}
+static inline vi vi_sub(vi a, vi b) {
+    return _mm256_sub_epi32(a, b);
+}
+static inline vf vf_from_ints(vi a) {
+    return _mm256_cvtepi32_ps(a);
+}
+static inline vi vi_even_bytes(vi a) {
+    return _mm256_srai_epi16(_mm256_slli_epi16(a, 8), 8);
+}
+static inline vi vi_odd_bytes(vi a) {
+    return _mm256_srai_epi16(a, 8);
+}
+static inline vi vi_add_products(vi sum, vi a, vi b) {
+    return _mm256_add_epi32(sum, _mm256_madd_epi16(a, b));
+}
+#ifdef DM_SIMD_DOT
+enum { VI_DOT_EXCESS = 128 };
+static inline vi vi_dot(vi sum, vi x, vi b) {
+    return _mm256_dpbusd_avx_epi32(sum, x, b);
+}
+#endif
 
 static inline vf vf_load_fours(const float *p, size_t step) {
     return _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(p)), _mm_loadu_ps(p + step), 1);
@@ -355,7 +435,8 @@ static inline void vf_transpose_fours(vf a[4]) {
 }
 
 #else
-#error "DM_SIMD_AVX2 or DM_SIMD_AVX512 must say which instruction set this is compiled for"
+#error \
+    "DM_SIMD_AVX2, DM_SIMD_AVX512 or DM_SIMD_NEON must say which instruction set this is compiled for"
 #endif
 
 #endif

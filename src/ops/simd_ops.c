@@ -19,6 +19,5 @@ void DM_VARIANT(dm_ops)(struct dm_ops *ops) {
     ops->convert = (struct dm_convert){.bf16_from_floats = DM_VARIANT(dm_bf16_from_floats),
                                        .bf16_pairs = DM_VARIANT(dm_bf16_pairs),
                                        .bytes_from_floats = DM_VARIANT(dm_bytes_from_floats),
-                                       .floats_from_sums = DM_VARIANT(dm_floats_from_sums),
                                        .transpose = DM_VARIANT(dm_transpose)};
 }

@@ -37,8 +37,6 @@ double DM_VARIANT(dm_square_sum)(const float *x, size_t n);
 void DM_VARIANT(dm_bf16_from_floats)(const float *x, size_t n, uint16_t *y);
 void DM_VARIANT(dm_bf16_pairs)(const float *a, const float *b, size_t n, uint32_t *y);
 float DM_VARIANT(dm_bytes_from_floats)(const float *x, size_t n, uint8_t *y);
-void DM_VARIANT(dm_floats_from_sums)(const int32_t *sum, const struct dm_byte_columns *columns,
-                                     float row_scale, size_t n, bool accumulate, float *y);
 void DM_VARIANT(dm_transpose)(const void *x, size_t x_step, size_t n_row, size_t n_column, void *y,
                               size_t y_step);
 

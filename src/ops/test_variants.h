@@ -37,6 +37,9 @@ static inline size_t list_variants(struct dm_ops *ops) {
         dm_reference_ops(&ops[n]);
         dm_ops_avx512(&ops[n++]);
     }
+#elif defined(__aarch64__)
+    dm_reference_ops(&ops[n]);
+    dm_ops_neon(&ops[n++]);
 #endif
     return n;
 }

@@ -40,9 +40,7 @@ static dm_status run_chunk(const struct dm_batch *batch, const struct dm_method 
     size_t layer = io->stage->layer;
     size_t end = io->next ? io->next->layer : batch->network->config.n_layer;
     dm_layer_norm(batch, layer);
-    dm_status status = dm_ubatch_look(error);
-    if (!status)
-        status = dm_layer_delta(batch, layer, error);
+    dm_status status = dm_layer_delta(batch, layer, error);
     if (!status)
         status = dm_layer_outputs(batch, layer, error);
     if (!status)

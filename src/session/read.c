@@ -99,14 +99,11 @@ dm_status dm_session_read(struct dm_session *const *sessions, size_t n_session,
             status = dm_token_pool_reserve(&sessions[s]->pool, n_id[s], error);
     if (!status)
         status = dm_ubatch_new(sessions[0]->model, n_session, &ubatch, error);
-    for (bool first = true; !status; first = false) {
+    while (!status) {
         pack(ubatch, sessions, n_session, ids, n_id);
         if (!ubatch->batch.n_token)
             break;
-        if (!first)
-            status = dm_ubatch_look(error);
-        if (!status)
-            status = dm_session_stage_0(ubatch, method, error);
+        status = dm_session_stage_0(ubatch, method, error);
         for (size_t s = 0; s < ubatch->batch.n_sequence; s++)
             ubatch->active[s]->can_step = ubatch->active[s]->logits_valid = !method->n_stage;
     }

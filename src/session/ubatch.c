@@ -24,17 +24,13 @@ static void show(const struct dm_ubatch *ubatch, const struct dm_batch *batch, s
     }
 }
 
-dm_status dm_ubatch_look(dm_error *error) {
-    return dm_memory_has_room() ? DM_OK : dm_fail_memory(error, "the matrix products");
-}
-
 static dm_status observe(void *observer, const struct dm_batch *batch, size_t layer,
                          dm_error *error) {
     const struct dm_ubatch *ubatch = observer;
     dm_status status = ubatch->model->check ? dm_check_layer(batch, layer, error) : DM_OK;
     if (!status)
         show(ubatch, batch, layer);
-    return status ? status : dm_ubatch_look(error); /* a probe may have taken the room */
+    return status;
 }
 
 static bool allocate(struct dm_ubatch *ubatch, size_t n_session) {

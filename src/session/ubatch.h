@@ -19,9 +19,6 @@ struct dm_ubatch {
 dm_status dm_ubatch_new(const struct dm_model *model, size_t n_session, struct dm_ubatch **ubatch,
                         dm_error *error);
 void dm_ubatch_free(struct dm_ubatch *ubatch);
-/* Is there room for what oneDNN allocates on its own (dm_memory_has_room)? dm_ubatch_new has looked; this is
- * for later chunks, and for those before which something was allocated. */
-dm_status dm_ubatch_look(dm_error *error);
 /* An empty batch; then sequences, one by one: of `n_token` tokens from position
  * session->chunk_first on, whose rows, or ids, the caller fills in. */
 void dm_ubatch_clear(struct dm_ubatch *ubatch);

@@ -1,20 +1,7 @@
 #!/bin/sh
-# What surrounds the program: variables that its libraries read, and the CPU quota of its control group.
+# What surrounds the program: the CPU quota of its control group.
 . "$(dirname "$0")/common.sh"
 model=$root/models/passkey
-
-# oneDNN's own lines do not get into what is printed
-printed() { "$program" generate "$model" hello --max-tokens 3 --ignore-eos; }
-printed > quiet 2> err || failed "exit status $?: $(cat err)"
-[ -s quiet ] || failed 'nothing was generated'
-for variable in DNNL_VERBOSE ONEDNN_VERBOSE; do
-    for level in 1 2; do
-        last="with $variable=$level"
-        (export $variable=$level && printed > loud 2> err) || failed "exit status $?"
-        same quiet loud
-        [ ! -s err ] || failed "standard error: $(cat err)"
-    done
-done
 
 # --threads 0 under a quota, in a mount namespace that shows other control groups than there are
 under() { # folder that stands for them, command...

@@ -34,7 +34,7 @@ completes 'auto f32 bf16 int8 ' generate model --dtype =
 completes 'bf16 ' generate model --dtype = b
 completes 'norm mean global random token-norm ' generate model --score ''
 completes 'keep-last ' info --method ke
-completes 'reference avx2 avx512 ' generate model --cpu ''
+completes 'reference avx2 avx512 amx neon ' generate model --cpu ''
 completes 'constant cosine ' train --schedule c
 completes 'passage official ' evaluate passkey model --prompt ''
 completes '' generate model --max-tokens ''

@@ -39,7 +39,7 @@ ends_well() { # command...
     done
     rm -rf new
 }
-# A wide one: oneDNN makes other kernels for it.
+# A wide one, whose products are cut into slices.
 sed 's/"d_model": 32, "n_layer": 4/"d_model": 768, "n_layer": 1/' "$here/ascii/config.json" > wide.json
 run 0 init wide.json wide --seed 3
 cp "$here/ascii/tokenizer.json" wide/

@@ -81,12 +81,6 @@ put_apt
 lacks='jansson >= 2.14' run 0
 asks_for libjansson-dev
 
-begin 'oneDNN, which no file of pkg-config tells of'
-put cc 'exit 1'
-put_apt
-run 0
-asks_for libdnnl-dev
-
 begin 'what tests alone need'
 rm "$work/bin/gnuplot" "$work/bin/curl" "$work/bin/unzip"
 put_apt
@@ -98,7 +92,7 @@ asks_for libcmocka-dev gnuplot-nox curl unzip
 begin 'nothing is there'
 rm "$work/bin/cc" "$work/bin/ninja" "$work/bin/meson" "$work/bin/pkg-config"
 run 1
-says 'not found: a C compiler, ninja, meson, pkg-config, jansson, PCRE2, utf8proc, libzip, xxHash, oneDNN 2'
+says 'not found: a C compiler, ninja, meson, pkg-config, jansson, PCRE2, utf8proc, libzip, xxHash'
 
 begin 'not as root'
 put_apt

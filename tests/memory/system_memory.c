@@ -22,8 +22,7 @@
 
 #if HOOKED
 
-/* oneDNN is not among them: it is C++ whose containers throw when memory is short, through its C
- * interface, and the loader's own allocations (for threads) end the process. */
+/* The loader is not among them: its own allocations (for threads) end the process. */
 static const char *const libraries[] = {"libjansson.", "libpcre2-8.",  "libzip.",
                                         "libz.",       "libutf8proc.", "libc."};
 enum { n_library = sizeof libraries / sizeof *libraries };

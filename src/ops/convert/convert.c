@@ -29,14 +29,6 @@ float dm_bytes_from_floats_reference(const float *x, size_t n, uint8_t *y) {
     return (inverse > 0 ? max / 127 : 0) + poison;
 }
 
-void dm_floats_from_sums_reference(const int32_t *sum, const struct dm_byte_columns *columns,
-                                   float row_scale, size_t n, bool accumulate, float *y) {
-    for (size_t i = 0; i < n; i++) {
-        float value = (float)(sum[i] - columns->offset[i]) * (columns->scale[i] * row_scale);
-        y[i] = accumulate ? y[i] + value : value;
-    }
-}
-
 void dm_transpose_reference(const void *x, size_t x_step, size_t n_row, size_t n_column, void *y,
                             size_t y_step) {
     enum { SIZE = sizeof(uint32_t) };

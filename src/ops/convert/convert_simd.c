@@ -39,16 +39,6 @@ float DM_VARIANT(dm_bytes_from_floats)(const float *x, size_t n, uint8_t *y) {
     return (inverse > 0 ? max / 127 : 0) + poison;
 }
 
-void DM_VARIANT(dm_floats_from_sums)(const int32_t *sum, const struct dm_byte_columns *columns,
-                                     float row_scale, size_t n, bool accumulate, float *y) {
-    for (size_t i = 0, k; i < n; i += k) {
-        k = dm_simd_lanes(n - i);
-        vf value = vf_difference(sum + i, columns->offset + i, k);
-        value = vf_mul(value, vf_mul(vf_load(columns->scale + i, k), vf_set1(row_scale)));
-        vf_store(y + i, k, accumulate ? vf_add(vf_load(y + i, k), value) : value);
-    }
-}
-
 /* The next rows of a block, into the second cache: rows far apart are not foreseen by hardware. */
 static void prefetch(const float *x, size_t x_step) {
     for (size_t i = 0; i < VF_LANES; i++)

@@ -1,4 +1,4 @@
-#include "backends/test_onednn.h"
+#include "backends/gemm/test_gemm.h"
 
 #include <math.h>
 #include <stdlib.h>

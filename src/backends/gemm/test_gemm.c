@@ -1,11 +1,11 @@
-#include "backends/test_onednn.h"
+#include "backends/gemm/test_gemm.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "backends/cpu.h"
-#include "backends/onednn_matmul.h"
+#include "backends/gemm/gemm.h"
 #include "base/cpu_features.h"
 #include "base/half.h"
 #include "base/memory.h"
@@ -33,7 +33,7 @@ void test_open_backend(struct dm_matmul_backend *backend) {
     struct dm_ops ops;
     dm_error error;
     dm_cpu_plain_ops(&ops, dm_cpu_features());
-    if (dm_onednn_matmul(backend, &ops.convert, &error))
+    if (dm_gemm_matmul(backend, &ops.convert, dm_cpu_features(), &error))
         fail_msg("%s", error.message);
 }
 
@@ -445,11 +445,12 @@ static int tear_down(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_f32),       cmocka_unit_test(test_bf16),
-        cmocka_unit_test(test_int8),      cmocka_unit_test(test_scales),
-        cmocka_unit_test(test_rounding),  cmocka_unit_test(test_set),
-        cmocka_unit_test(test_gradient),  cmocka_unit_test(test_callers),
-        cmocka_unit_test(test_no_memory), cmocka_unit_test(test_processors),
+        cmocka_unit_test(test_kernels),    cmocka_unit_test(test_f32),
+        cmocka_unit_test(test_bf16),       cmocka_unit_test(test_int8),
+        cmocka_unit_test(test_scales),     cmocka_unit_test(test_rounding),
+        cmocka_unit_test(test_set),        cmocka_unit_test(test_gradient),
+        cmocka_unit_test(test_callers),    cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_processors),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

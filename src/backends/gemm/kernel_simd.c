@@ -1,0 +1,78 @@
+/* The kernel, for the numbers and the instruction set that this is compiled for: DM_NUMBERS says what
+ * weights, sums and their products are, DM_KERNEL what the kernel is called. */
+#include DM_NUMBERS
+
+typedef sums_type panel_sums[DM_TILE_ROWS][DM_PANEL_VECTORS];
+
+/* The products of a part of a unit's inputs with a panel. Compilers mix the parts, and then lack
+ * registers: so at a part's end its sums must be there, and nothing of the next one be read yet. */
+DM_INLINE void add_part(const uint32_t *units, const unsigned char *const *x, size_t at,
+                        size_t part, size_t n_row, panel_sums sums) {
+    weights_type weights[DM_PANEL_VECTORS];
+#pragma GCC unroll 4
+    for (size_t v = 0; v < DM_PANEL_VECTORS; v++)
+        weights[v] = weights_at(units + v * VF_LANES, part);
+#pragma GCC unroll 6
+    for (size_t r = 0; r < n_row; r++)
+#pragma GCC unroll 4
+        for (size_t v = 0; v < DM_PANEL_VECTORS; v++)
+            sums[r][v] = add_products(sums[r][v], weights[v], x[r] + at);
+    if (PARTS > 1)
+        __asm__ volatile("" : : : "memory");
+#pragma GCC unroll 6
+    for (size_t r = 0; r < n_row && PARTS > 1; r++)
+#pragma GCC unroll 4
+        for (size_t v = 0; v < DM_PANEL_VECTORS; v++)
+            DM_SETTLE(sums[r][v]);
+}
+
+DM_INLINE void multiply_tile(const struct dm_tile *tile, size_t n_row, size_t n_panel) {
+    enum { AHEAD = 8, PART_BYTES = UNIT_BYTES / PARTS }; /* AHEAD: units that are fetched early */
+    const unsigned char *x[DM_TILE_ROWS];
+    const uint32_t *panels[DM_MOST_PANELS];
+    panel_sums sums[DM_MOST_PANELS];
+#pragma GCC unroll 6
+    for (size_t r = 0; r < n_row; r++)
+        x[r] = dm_tile_x(tile, r);
+#pragma GCC unroll 4
+    for (size_t p = 0; p < n_panel; p++) {
+        panels[p] = dm_tile_panel(tile, p);
+#pragma GCC unroll 6
+        for (size_t r = 0; r < n_row; r++)
+#pragma GCC unroll 4
+            for (size_t v = 0; v < DM_PANEL_VECTORS; v++)
+                sums[p][r][v] = first_sums(tile, r, p * DM_PANEL_VECTORS + v);
+    }
+    for (size_t k = 0; k < tile->block->n_unit; k++)
+#pragma GCC unroll 4
+        for (size_t p = 0; p < n_panel; p++) {
+            const uint32_t *units = panels[p] + k * DM_PANEL_COLUMNS;
+            __builtin_prefetch(units + AHEAD * DM_PANEL_COLUMNS);
+#pragma GCC unroll 2
+            for (size_t part = 0; part < PARTS; part++)
+                add_part(units, x, k * UNIT_BYTES + part * PART_BYTES, part, n_row, sums[p]);
+        }
+#pragma GCC unroll 4
+    for (size_t p = 0; p < n_panel; p++)
+#pragma GCC unroll 6
+        for (size_t r = 0; r < n_row; r++)
+#pragma GCC unroll 4
+            for (size_t v = 0; v < DM_PANEL_VECTORS; v++)
+                dm_tile_put(tile, r, p * DM_PANEL_VECTORS + v,
+                            last_sums(tile, r, p * DM_PANEL_VECTORS + v, sums[p][r][v]));
+}
+
+static void multiply(const struct dm_gemm_block *block) {
+    dm_walk_tiles(block, ROWS, multiply_tile);
+}
+
+const struct dm_gemm_kernel DM_KERNEL = {
+    .name = DM_KERNEL_NAME,
+    .columns = DM_PANEL_COLUMNS,
+    .unit = UNIT,
+    .whole_units = 1,
+    .block_units = BLOCK_UNITS,
+    .unit_bytes = UNIT_BYTES,
+    .prepare = PREPARE,
+    .multiply = multiply,
+};

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/grow.h"
 #include "cli/fail.h"
 #include "cli/generation.h"
 #include "cli/json_output.h"
@@ -53,14 +54,10 @@ static bool show_id(int32_t id, void *user) {
 static bool show_text(const char *text, size_t n_byte, void *user) {
     struct work *work = user;
     if (work->settings->json) {
-        if (n_byte > work->capacity - work->n_byte) {
-            size_t capacity = 2 * (work->n_byte + n_byte);
-            char *larger = realloc(work->text, capacity);
-            if (!larger)
-                return fail_memory();
-            work->text = larger;
-            work->capacity = capacity;
-        }
+        char *room = dm_grow(work->text, work->n_byte, n_byte, &work->capacity, 1);
+        if (!room)
+            return fail_memory();
+        work->text = room;
         memcpy(work->text + work->n_byte, text, n_byte);
         work->n_byte += n_byte;
         return true;

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/grow.h"
 #include "cli/fail.h"
 #include "cli/file_list.h"
 #include "evaluate_tasks.h"
@@ -36,14 +37,11 @@ struct books {
 
 static bool add_book(const char *path, void *user) {
     struct books *books = user;
-    if (books->n == books->capacity) {
-        size_t capacity = 2 * books->capacity + 8;
-        struct perplexity_book *larger = realloc(books->items, capacity * sizeof *larger);
-        if (!larger)
-            return fail_memory();
-        books->items = larger;
-        books->capacity = capacity;
-    }
+    struct perplexity_book *items =
+        dm_grow(books->items, books->n, 1, &books->capacity, sizeof *items);
+    if (!items)
+        return fail_memory();
+    books->items = items;
     const struct id_store *store = evaluate_read_ids(books->data, path);
     if (!store)
         return false;

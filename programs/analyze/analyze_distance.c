@@ -11,7 +11,6 @@
 #include "cli/options.h"
 #include "cli/table.h"
 #include "mean_distance.h"
-#include "receptive_field.h"
 #include "view.h"
 
 struct distances {
@@ -86,7 +85,7 @@ static double mean_at(const struct distances *distances, size_t k, size_t layer)
 }
 
 /* The length at which a layer (n_layer: their mean) stops looking farther back, as
- * receptive_field.h has it; 0: not in sight. */
+ * mean_distance.h has it; 0: not in sight. */
 static size_t end_of(const struct distances *distances, size_t layer) {
     double lengths[list_capacity] = {0}, values[list_capacity] = {0};
     size_t n = distances->lengths.n;

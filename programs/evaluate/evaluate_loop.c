@@ -58,7 +58,7 @@ static void show_progress(size_t n_read, size_t n_all, void *user) {
 /* The grid gets what is known already, the progress what is not. */
 static bool prepare(struct turn *turn) {
     const struct evaluation *evaluation = turn->evaluation;
-    const struct task *task = evaluation->task;
+    const struct task *task = evaluation->run.task;
     double weight = 0;
     turn->prompts = calloc(evaluation->batch, sizeof *turn->prompts);
     turn->outcomes = calloc(evaluation->batch, sizeof *turn->outcomes);
@@ -81,10 +81,10 @@ static size_t next_batch(struct turn *turn, size_t from) {
     const struct evaluation *evaluation = turn->evaluation;
     turn->n_prompt = 0;
     turn->now = 0;
-    for (; from < evaluation->task->n_prompt && turn->n_prompt < evaluation->batch; from++)
+    for (; from < evaluation->run.task->n_prompt && turn->n_prompt < evaluation->batch; from++)
         if (!report_done(evaluation->report, turn->method, from)) {
             turn->prompts[turn->n_prompt++] = from;
-            turn->now += weigh(evaluation->task, from);
+            turn->now += weigh(evaluation->run.task, from);
         }
     return from;
 }
@@ -92,16 +92,11 @@ static size_t next_batch(struct turn *turn, size_t from) {
 static bool ask(struct turn *turn) {
     const struct evaluation *evaluation = turn->evaluation;
     const struct method *method = &evaluation->methods->items[turn->method];
-    const struct task_run run = {.task = evaluation->task,
-                                 .model = evaluation->model,
-                                 .tokenizer = evaluation->tokenizer,
-                                 .vocab_size = evaluation->vocab_size,
-                                 .method = &method->options,
-                                 .keep_tail_given = method->flags.keep_tail_given,
-                                 .stops = evaluation->stops,
-                                 .n_stop = evaluation->n_stop,
-                                 .progress = show_progress,
-                                 .user = turn};
+    struct task_run run = evaluation->run;
+    run.method = &method->options;
+    run.keep_tail_given = method->flags.keep_tail_given;
+    run.progress = show_progress;
+    run.user = turn;
     dm_error error;
     if (task_answer(&run, turn->prompts, turn->n_prompt, turn->outcomes, &error)) {
         progress_clear(&turn->progress);
@@ -148,11 +143,11 @@ static void sum_up(const struct turn *turn, double seconds) {
         struct grid_cell sum = grid_sum(&turn->grid);
         printf("%zu of %zu right", sum.right, sum.n);
     } else {
-        printf("%zu prompt%s", evaluation->task->n_prompt,
-               evaluation->task->n_prompt == 1 ? "" : "s");
+        printf("%zu prompt%s", evaluation->run.task->n_prompt,
+               evaluation->run.task->n_prompt == 1 ? "" : "s");
     }
-    if (turn->n_asked < evaluation->task->n_prompt)
-        printf(", %zu of them read before", evaluation->task->n_prompt - turn->n_asked);
+    if (turn->n_asked < evaluation->run.task->n_prompt)
+        printf(", %zu of them read before", evaluation->run.task->n_prompt - turn->n_asked);
     if (turn->n_asked)
         printf(", in %.1f s (%.0f tokens/s)", seconds, (double)turn->n_token / seconds);
     if (turn->has_grid && grid_has_mark(&turn->grid))

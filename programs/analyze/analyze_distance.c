@@ -1,9 +1,4 @@
-/* decimamba analyze distance: how far back each layer looks, as the text grows. Its folder:
- *
- *     distance.tsv              mean distance: a row for each length, a column for each layer
- *     distance.json             the same, with what was read and where each layer stops growing
- *     distance.safetensors      distance.N [layers, channels] for each length N
- *     distance.png, .svg        distance against length */
+/* decimamba analyze distance: how far back each layer looks, as the text grows. */
 #include <stdlib.h>
 
 #include "cli/fail.h"

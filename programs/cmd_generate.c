@@ -33,8 +33,6 @@ struct work {
     dm_tokenizer *tokenizer;
     dm_model *model;
     dm_model_info info;
-    dm_decoder *decoder;
-    int32_t *ends; /* tokens that end the text */
     struct token_source prompt;
     struct generation generation;
     double read_seconds;
@@ -140,16 +138,14 @@ static bool prepare(struct work *work) {
     if (!load_model(settings->directory, &settings->model, &work->model, &work->info) ||
         !open_tokenizer(work) || !open_prompt(work) || !open_session(work))
         return false;
-    if ((work->tokenizer && dm_decoder_new(work->tokenizer, 0, &work->decoder, &error)) ||
+    if ((work->tokenizer && dm_decoder_new(work->tokenizer, 0, &generation->decoder, &error)) ||
         (!settings->ignore_end &&
-         dm_checkpoint_stop_tokens(settings->directory, work->tokenizer, &work->ends,
+         dm_checkpoint_stop_tokens(settings->directory, work->tokenizer, &generation->ends,
                                    &generation->n_end, &error)))
         return fail("%s", error.message);
-    generation->decoder = work->decoder;
     generation->vocab_size = work->info.vocab_size;
     generation->n_allowed = shared_vocabulary(work->tokenizer, &work->info);
     generation->max_tokens = settings->max_tokens;
-    generation->ends = work->ends;
     generation->show_id = show_id;
     generation->show_text = show_text;
     generation->user = work;
@@ -218,10 +214,10 @@ static void release(struct work *work) {
     dm_session_free(work->generation.session);
     dm_sampler_free(work->generation.sampler);
     generation_free(&work->generation);
-    dm_decoder_free(work->decoder);
+    dm_decoder_free(work->generation.decoder);
     dm_model_free(work->model);
     dm_tokenizer_free(work->tokenizer);
-    dm_free(work->ends);
+    dm_free(work->generation.ends);
     token_source_close(&work->prompt);
     free(work->text);
 }

@@ -63,7 +63,8 @@ static bool prepare(struct turn *turn) {
     turn->prompts = calloc(evaluation->batch, sizeof *turn->prompts);
     turn->outcomes = calloc(evaluation->batch, sizeof *turn->outcomes);
     turn->has_grid = task->measure == TASK_RIGHT && task->rows.n > 1;
-    if (!turn->prompts || !turn->outcomes || !grid_init(&turn->grid, task, evaluation->trained))
+    if (!turn->prompts || !turn->outcomes ||
+        !grid_init(&turn->grid, task, evaluation->report->trained))
         return fail_memory();
     for (size_t i = 0; i < task->n_prompt; i++)
         if (!report_done(evaluation->report, turn->method, i))
@@ -91,7 +92,7 @@ static size_t next_batch(struct turn *turn, size_t from) {
 
 static bool ask(struct turn *turn) {
     const struct evaluation *evaluation = turn->evaluation;
-    const struct method *method = &evaluation->methods->items[turn->method];
+    const struct method *method = &evaluation->report->methods->items[turn->method];
     struct task_run run = evaluation->run;
     run.method = &method->options;
     run.keep_tail_given = method->flags.keep_tail_given;
@@ -158,7 +159,7 @@ static void sum_up(const struct turn *turn, double seconds) {
 static enum evaluation_end take_turn(struct turn *turn) {
     double started = seconds_now();
     printf("%s%s\n", turn->method ? "\n" : "",
-           turn->evaluation->methods->items[turn->method].label);
+           turn->evaluation->report->methods->items[turn->method].label);
     if (turn->live)
         show(turn);
     enum evaluation_end end = ask_all(turn);
@@ -173,7 +174,7 @@ static enum evaluation_end take_turn(struct turn *turn) {
 
 enum evaluation_end evaluate_methods(const struct evaluation *evaluation) {
     enum evaluation_end end = EVALUATION_DONE;
-    for (size_t m = 0; end == EVALUATION_DONE && m < evaluation->methods->n; m++) {
+    for (size_t m = 0; end == EVALUATION_DONE && m < evaluation->report->methods->n; m++) {
         struct turn turn = {.evaluation = evaluation, .method = m};
         end = prepare(&turn) ? take_turn(&turn) : EVALUATION_FAILED;
         grid_free(&turn.grid);

@@ -6,10 +6,8 @@
 #include "task_run.h"
 
 struct evaluation {
-    struct task_run run; /* but for what is a method's, and the progress */
-    const struct method_list *methods;
-    size_t batch;   /* prompts that are read together, at most */
-    size_t trained; /* the column of this value is marked; 0: none */
+    struct task_run run; /* of the report's task, but for what is a method's, and the progress */
+    size_t batch;        /* prompts that are read together, at most */
     struct report *report;
 };
 

@@ -156,9 +156,7 @@ int evaluate_run_answer(struct evaluate_run *run) {
                                                   .vocab_size = run->info.vocab_size,
                                                   .stops = run->stops,
                                                   .n_stop = run->n_stop},
-                                          .methods = &run->methods,
                                           .batch = run->flags->batch,
-                                          .trained = run->flags->trained,
                                           .report = &run->report};
     enum evaluation_end end = evaluate_methods(&evaluation);
     catch_no_more();

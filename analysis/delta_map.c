@@ -1,18 +1,16 @@
 #include "delta_map.h"
 
 #include <math.h>
-#include <stdbool.h>
 #include <stdlib.h>
 
 #include "base/status.h"
-#include "scan_reading.h"
 
 struct state {
-    const struct delta_reading *reading;
+    const struct scan_reading *reading;
     struct delta_map *map;
 };
 
-static float score(const dm_probe_view *view, size_t token, const struct delta_reading *reading) {
+static float score(const dm_probe_view *view, size_t token, const struct scan_reading *reading) {
     const float *delta = view->delta + token * view->d_inner;
     double sum = 0;
     if (reading->method->score == DM_SCORE_GLOBAL) {
@@ -57,15 +55,9 @@ static dm_status make_room(struct delta_map *map, dm_error *error) {
     return DM_OK;
 }
 
-dm_status delta_map_read(const struct delta_reading *reading, struct delta_map *map,
+dm_status delta_map_read(const struct scan_reading *reading, struct delta_map *map,
                          dm_error *error) {
-    const struct scan_reading scans = {.model = reading->model,
-                                       .method = reading->method,
-                                       .ids = reading->ids,
-                                       .n_id = reading->n_id,
-                                       .with_dropped = true,
-                                       .progress = reading->progress,
-                                       .user = reading->user};
+    struct scan_reading scans = *reading;
     struct state state = {.reading = reading, .map = map};
     dm_model_info info = DM_MODEL_INFO_INIT;
     *map = (struct delta_map){.n_token = reading->n_id};
@@ -73,6 +65,7 @@ dm_status delta_map_read(const struct delta_reading *reading, struct delta_map *
     if (status)
         return status;
     map->n_layer = info.n_layer;
+    scans.with_dropped = true;
     status = make_room(map, error);
     return status ? status : scan_reading_run(&scans, look, &state, error);
 }

@@ -9,16 +9,7 @@
 #ifndef DECIMAMBA_ANALYSIS_DELTA_MAP_H
 #define DECIMAMBA_ANALYSIS_DELTA_MAP_H
 
-#include "decimamba.h"
-
-struct delta_reading {
-    const dm_model *model;
-    const dm_method_options *method; /* its score is mapped, whatever its method */
-    const int32_t *ids;              /* [n_id], n_id >= 1 */
-    size_t n_id;
-    void (*progress)(size_t n_read, void *user); /* NULL: none */
-    void *user;
-};
+#include "scan_reading.h"
 
 struct delta_map {
     size_t n_token, n_layer;
@@ -27,8 +18,9 @@ struct delta_map {
     size_t *dropped_by; /* [n_token] the layer that dropped it; n_layer: none did */
 };
 
-/* Reads the text once. The map can be freed either way. */
-dm_status delta_map_read(const struct delta_reading *reading, struct delta_map *map,
+/* Reads the text once; the score of reading->method is mapped, whatever its kind. The map can be freed
+ * either way. */
+dm_status delta_map_read(const struct scan_reading *reading, struct delta_map *map,
                          dm_error *error);
 void delta_map_free(struct delta_map *map);
 

@@ -120,7 +120,7 @@ static void check(const char *folder, size_t n_id, const dm_method_options *meth
     for (size_t i = 0; i < n_id; i++)
         ids[i] = (int32_t)(i * i * 7 % 89);
     whole_text_read(&text, folder, ids, n_id, method);
-    const struct delta_reading reading = {
+    const struct scan_reading reading = {
         .model = text.model, .method = &text.method, .ids = ids, .n_id = n_id, .progress = count};
     n_told = 0;
     require(delta_map_read(&reading, &map, &error), &error);

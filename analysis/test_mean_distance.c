@@ -4,7 +4,6 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "receptive_field.h"
 #include "test_brute_force.h"
 
 static double define(const struct whole_layer *layer, size_t channel, size_t n_query) {

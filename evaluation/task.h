@@ -70,4 +70,20 @@ static inline void task_free(struct task *task) {
         task->free(task);
 }
 
+/* ---- For tasks to use ---- */
+
+/* A task as it is filled, its `data` being state_size bytes of zeros; both are malloc's. NULL: memory is
+ * short. */
+struct task *task_new(const struct task *filled, size_t state_size);
+/* cell_of where each cell has equally many prompts, row by row of each column. */
+void task_cell_evenly(const struct task *task, size_t i, size_t *column, size_t *row);
+
+/* An axis of these values (below 2^53), each its own name. `name` is borrowed. False, and nothing to
+ * free, when memory is short. */
+bool task_axis_sizes(struct task_axis *axis, const char *name, const size_t *values, size_t n);
+/* n depths, evenly from 0 to 1; a single one is 0.5. */
+bool task_axis_depths(struct task_axis *axis, size_t n);
+/* Only for axes made here; a zeroed one is fine. */
+void task_axis_free(struct task_axis *axis);
+
 #endif

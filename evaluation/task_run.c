@@ -1,4 +1,5 @@
 #include "task_run.h"
+#include "base/grow.h"
 #include "base/status.h"
 
 #include <math.h>
@@ -36,14 +37,10 @@ struct batch {
 
 static dm_status append_text(struct answer *answer, const char *text, size_t n_byte,
                              dm_error *error) {
-    if (n_byte >= answer->capacity - answer->n) {
-        size_t capacity = 2 * (answer->n + n_byte + 1);
-        char *larger = realloc(answer->text, capacity);
-        if (!larger)
-            return dm_fail_memory(error, "the prompts");
-        answer->text = larger;
-        answer->capacity = capacity;
-    }
+    char *room = dm_grow(answer->text, answer->n, n_byte + 1, &answer->capacity, 1);
+    if (!room)
+        return dm_fail_memory(error, "the prompts");
+    answer->text = room;
     memcpy(answer->text + answer->n, text, n_byte);
     answer->n += n_byte;
     answer->text[answer->n] = 0;

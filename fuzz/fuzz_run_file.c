@@ -24,8 +24,8 @@ static void check_ranges(const struct train_settings *settings) {
     MUST(settings->output && !settings->model != !settings->config);
     MUST(settings->length >= 2 && settings->length <= settings->batch_tokens);
     MUST(settings->steps >= 1 && settings->accumulate >= 1 && settings->keep >= 1);
-    MUST(settings->beta1 >= 0 && settings->beta1 < 1 && settings->beta2 >= 0 &&
-         settings->beta2 < 1);
+    MUST(settings->trainer.beta1 >= 0 && settings->trainer.beta1 < 1 &&
+         settings->trainer.beta2 >= 0 && settings->trainer.beta2 < 1);
     MUST(settings->text.n <= list_capacity && settings->method.layers.n <= list_capacity);
     for (size_t i = 0; i < settings->text.n; i++)
         fuzz_touch(settings->text.items[i], strlen(settings->text.items[i]));

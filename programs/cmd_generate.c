@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/grow.h"
 #include "cli/fail.h"
 #include "cli/generation.h"
 #include "cli/json_output.h"
@@ -32,8 +33,6 @@ struct work {
     dm_tokenizer *tokenizer;
     dm_model *model;
     dm_model_info info;
-    dm_decoder *decoder;
-    int32_t *ends; /* tokens that end the text */
     struct token_source prompt;
     struct generation generation;
     double read_seconds;
@@ -53,14 +52,10 @@ static bool show_id(int32_t id, void *user) {
 static bool show_text(const char *text, size_t n_byte, void *user) {
     struct work *work = user;
     if (work->settings->json) {
-        if (n_byte > work->capacity - work->n_byte) {
-            size_t capacity = 2 * (work->n_byte + n_byte);
-            char *larger = realloc(work->text, capacity);
-            if (!larger)
-                return fail_memory();
-            work->text = larger;
-            work->capacity = capacity;
-        }
+        char *room = dm_grow(work->text, work->n_byte, n_byte, &work->capacity, 1);
+        if (!room)
+            return fail_memory();
+        work->text = room;
         memcpy(work->text + work->n_byte, text, n_byte);
         work->n_byte += n_byte;
         return true;
@@ -147,16 +142,14 @@ static bool prepare(struct work *work) {
     if (!load_model(settings->directory, &settings->model, &work->model, &work->info) ||
         !open_tokenizer(work) || !open_prompt(work) || !open_session(work))
         return false;
-    if ((work->tokenizer && dm_decoder_new(work->tokenizer, 0, &work->decoder, &error)) ||
+    if ((work->tokenizer && dm_decoder_new(work->tokenizer, 0, &generation->decoder, &error)) ||
         (!settings->ignore_end &&
-         dm_checkpoint_stop_tokens(settings->directory, work->tokenizer, &work->ends,
+         dm_checkpoint_stop_tokens(settings->directory, work->tokenizer, &generation->ends,
                                    &generation->n_end, &error)))
         return fail("%s", error.message);
-    generation->decoder = work->decoder;
     generation->vocab_size = work->info.vocab_size;
     generation->n_allowed = shared_vocabulary(work->tokenizer, &work->info);
     generation->max_tokens = settings->max_tokens;
-    generation->ends = work->ends;
     generation->show_id = show_id;
     generation->show_text = show_text;
     generation->user = work;
@@ -225,10 +218,10 @@ static void release(struct work *work) {
     dm_session_free(work->generation.session);
     dm_sampler_free(work->generation.sampler);
     generation_free(&work->generation);
-    dm_decoder_free(work->decoder);
+    dm_decoder_free(work->generation.decoder);
     dm_model_free(work->model);
     dm_tokenizer_free(work->tokenizer);
-    dm_free(work->ends);
+    dm_free(work->generation.ends);
     token_source_close(&work->prompt);
     free(work->text);
 }

@@ -7,51 +7,49 @@
 #include "base/status.h"
 #include "draw.h"
 #include "metrics/answer_metrics.h"
-#include "task_axis.h"
 
 enum { retrieval_new = 10, qa_new = 32 }; /* tokens of an answer */
 
 enum purpose { FOR_QUESTION = 1, FOR_FIFTH, FOR_PROMPT };
-
-struct state {
-    struct documents_options options;
-    size_t *counts;
-};
 
 static const char *const fifth_names[document_fifths] = {"0-20%", "20-40%", "40-60%", "60-80%",
                                                          "80-100%"};
 static const double fifth_values[document_fifths] = {0.1, 0.3, 0.5, 0.7, 0.9};
 
 /* The random state of draw `number` for a purpose. */
-static uint64_t state_for(const struct state *state, enum purpose purpose, size_t count,
-                          size_t number) {
-    uint64_t bits = state->options.seed;
+static uint64_t state_for(const struct documents_options *options, enum purpose purpose,
+                          size_t count, size_t number) {
+    uint64_t bits = options->seed;
     draw_bits(&bits, purpose);
     draw_bits(&bits, count);
     return draw_bits(&bits, number);
 }
 
+static size_t count_of(const struct task *task, size_t column) {
+    return (size_t)task->columns.values[column];
+}
+
 static void cell_of(const struct task *task, size_t i, size_t *column, size_t *row) {
-    const struct state *state = task->data;
-    size_t q = i % state->options.n_question;
-    *column = i / state->options.n_question;
-    uint64_t key = state_for(state, FOR_FIFTH, state->counts[*column], q / document_fifths);
+    const struct documents_options *options = task->data;
+    size_t q = i % options->n_question;
+    *column = i / options->n_question;
+    uint64_t key = state_for(options, FOR_FIFTH, count_of(task, *column), q / document_fifths);
     *row = (size_t)draw_shuffled(key, q % document_fifths, document_fifths);
 }
 
 static struct document_prompt draw(const struct task *task, size_t i) {
-    const struct state *state = task->data;
-    size_t column, fifth, q = i % state->options.n_question;
+    const struct documents_options *options = task->data;
+    size_t column, fifth, q = i % options->n_question;
     cell_of(task, i, &column, &fifth);
-    size_t question = (size_t)draw_shuffled(state_for(state, FOR_QUESTION, 0, 0), q,
-                                            state->options.squad->n_question);
-    return document_prompt_draw(state_for(state, FOR_PROMPT, state->counts[column], q), question,
-                                state->counts[column], fifth);
+    size_t count = count_of(task, column);
+    size_t question = (size_t)draw_shuffled(state_for(options, FOR_QUESTION, 0, 0), q,
+                                            options->squad->n_question);
+    return document_prompt_draw(state_for(options, FOR_PROMPT, count, q), question, count, fifth);
 }
 
 static dm_status build(const struct task *task, size_t i, struct task_prompt *prompt,
                        dm_error *error) {
-    const struct documents_options *options = &((const struct state *)task->data)->options;
+    const struct documents_options *options = task->data;
     bool retrieval = options->kind == DOCUMENT_RETRIEVAL;
     struct document_prompt drawn = draw(task, i);
     int32_t *ids;
@@ -86,9 +84,8 @@ static dm_status judge_retrieval(const struct task *task, size_t i, const char *
 
 static dm_status judge_qa(const struct task *task, size_t i, const char *answer, size_t n_byte,
                           double *score, dm_error *error) {
-    const struct state *state = task->data;
-    const struct squad_question *question =
-        &state->options.squad->questions[draw(task, i).question];
+    const struct documents_options *options = task->data;
+    const struct squad_question *question = &options->squad->questions[draw(task, i).question];
     size_t n = squad_answer_count(question);
     struct utf8 *answers = calloc(n, sizeof *answers);
     if (!answers)
@@ -105,9 +102,9 @@ static dm_status judge_qa(const struct task *task, size_t i, const char *answer,
 
 /* The golden document's place (from 0) and number, the question, and QA's right answers. */
 static bool describe(const struct task *task, size_t i, json_t *object) {
-    const struct state *state = task->data;
+    const struct documents_options *options = task->data;
     struct document_prompt prompt = draw(task, i);
-    const struct squad_question *question = &state->options.squad->questions[prompt.question];
+    const struct squad_question *question = &options->squad->questions[prompt.question];
     json_t *answers = json_array();
     for (size_t k = 0; k < squad_answer_count(question); k++)
         json_array_append_new(answers, json_string(squad_answer(question, k)));
@@ -119,17 +116,14 @@ static bool describe(const struct task *task, size_t i, json_t *object) {
                              json_integer((json_int_t)document_golden_place(&prompt))) &&
         !json_object_set_new(object, "golden_document",
                              json_integer((json_int_t)document_golden_id(&prompt))) &&
-        (state->options.kind == DOCUMENT_RETRIEVAL || !json_object_set(object, "answers", answers));
+        (options->kind == DOCUMENT_RETRIEVAL || !json_object_set(object, "answers", answers));
     json_decref(answers);
     return ok;
 }
 
 static void free_task(struct task *task) {
-    struct state *state = task->data;
     task_axis_free(&task->columns);
-    if (state)
-        free(state->counts);
-    free(state);
+    free(task->data);
     free(task);
 }
 
@@ -161,34 +155,26 @@ dm_status documents_task_new(const struct documents_options *options, struct tas
     dm_status status = check(options, error);
     if (status)
         return status;
-    struct state *state = calloc(1, sizeof *state);
-    struct task *made = calloc(1, sizeof *made);
-    if (!state || !made) {
-        free(state);
-        free(made);
+    const struct task filled = {.name = retrieval ? "retrieval" : "multidoc-qa",
+                                .measure = retrieval ? TASK_RIGHT : TASK_SCORE,
+                                .rows = {.name = "golden at",
+                                         .n = document_fifths,
+                                         .names = fifth_names,
+                                         .values = fifth_values},
+                                .n_prompt = options->n_count * options->n_question,
+                                .cell_of = cell_of,
+                                .build = build,
+                                .judge = retrieval ? judge_retrieval : judge_qa,
+                                .describe = describe,
+                                .free = free_task};
+    struct task *made = task_new(&filled, sizeof *options);
+    if (!made)
         return dm_fail_memory(error, "the documents");
-    }
-    *made = (struct task){.name = retrieval ? "retrieval" : "multidoc-qa",
-                          .measure = retrieval ? TASK_RIGHT : TASK_SCORE,
-                          .rows = {.name = "golden at",
-                                   .n = document_fifths,
-                                   .names = fifth_names,
-                                   .values = fifth_values},
-                          .n_prompt = options->n_count * options->n_question,
-                          .cell_of = cell_of,
-                          .build = build,
-                          .judge = retrieval ? judge_retrieval : judge_qa,
-                          .describe = describe,
-                          .free = free_task,
-                          .data = state};
-    state->options = *options;
-    state->counts = calloc(options->n_count, sizeof *state->counts);
-    if (!state->counts ||
-        !task_axis_sizes(&made->columns, "documents", options->counts, options->n_count)) {
+    *(struct documents_options *)made->data = *options;
+    if (!task_axis_sizes(&made->columns, "documents", options->counts, options->n_count)) {
         free_task(made);
         return dm_fail_memory(error, "the documents");
     }
-    memcpy(state->counts, options->counts, options->n_count * sizeof *state->counts);
     *task = made;
     return DM_OK;
 }

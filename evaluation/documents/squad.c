@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/grow.h"
 #include "base/status.h"
 #include "json_lines.h"
 
@@ -75,17 +76,6 @@ static dm_status read_list(struct reader *reader, const json_t *object, const ch
     return list ? read_items(reader, list, key, read) : reader->error->status;
 }
 
-/* Room for one more item; NULL, and the items as they were, when memory is short. */
-static void *grown(void *items, size_t n, size_t *capacity, size_t item_size) {
-    if (n < *capacity)
-        return items;
-    size_t larger = *capacity + *capacity / 2 + 64;
-    void *moved = larger > SIZE_MAX / item_size ? NULL : realloc(items, larger * item_size);
-    if (moved)
-        *capacity = larger;
-    return moved;
-}
-
 static dm_status read_answer(struct reader *reader, const json_t *answer) {
     return get(reader, answer, "text", JSON_STRING) ? DM_OK : reader->error->status;
 }
@@ -126,8 +116,8 @@ static dm_status read_question(struct reader *reader, const json_t *entry) {
         return reader->error->status;
     if (!json_array_size(answers))
         return DM_OK;
-    struct squad_question *room = grown(squad->questions, squad->n_question,
-                                        &reader->question_capacity, sizeof *squad->questions);
+    struct squad_question *room = dm_grow(squad->questions, squad->n_question, 1,
+                                          &reader->question_capacity, sizeof *squad->questions);
     if (!room)
         return dm_fail_memory(reader->error, "the questions");
     squad->questions = room;
@@ -145,8 +135,8 @@ static dm_status read_context(struct reader *reader, const json_t *object) {
     const json_t *text = get(reader, object, "context", JSON_STRING);
     if (!text)
         return reader->error->status;
-    const char **room = grown(squad->paragraphs, squad->n_paragraph, &reader->paragraph_capacity,
-                              sizeof *squad->paragraphs);
+    const char **room = dm_grow(squad->paragraphs, squad->n_paragraph, 1,
+                                &reader->paragraph_capacity, sizeof *squad->paragraphs);
     if (!room)
         return dm_fail_memory(reader->error, "the questions");
     squad->paragraphs = room;
@@ -222,7 +212,7 @@ static dm_status read_bytes(const struct squad *squad, char **bytes, size_t *n, 
     size_t capacity = 0, got = 1;
     dm_status status = stream ? DM_OK : fail_reading(squad, error);
     while (!status && got) {
-        char *room = grown(*bytes, *n, &capacity, 1);
+        char *room = dm_grow(*bytes, *n, 1, &capacity, 1);
         if (!room) {
             status = dm_fail_memory(error, "the questions");
             break;

@@ -295,25 +295,21 @@ dm_status longbench_task_new(const struct longbench_options *options, struct tas
                              dm_error *error) {
     if (options->max_length == 1)
         return dm_fail(error, DM_ERROR_ARGUMENT, "a prompt cannot be cut to 1 token");
-    struct state *state = calloc(1, sizeof *state);
-    struct task *made = calloc(1, sizeof *made);
-    if (!state || !made) {
-        free(state);
-        free(made);
+    const struct task filled = {.name = options->extended ? "longbench-e" : "longbench",
+                                .measure = TASK_SCORE,
+                                .mean_of_rows = true,
+                                .columns = {.name = "length", .n = n_bucket, .names = bucket_names},
+                                .cell_of = cell_of,
+                                .build = build,
+                                .judge = judge,
+                                .describe = describe,
+                                .free = free_task};
+    struct task *made = task_new(&filled, sizeof(struct state));
+    if (!made)
         return dm_fail_memory(error, "LongBench");
-    }
+    struct state *state = made->data;
     state->tokenizer = options->tokenizer;
     state->max_length = options->max_length;
-    *made = (struct task){.name = options->extended ? "longbench-e" : "longbench",
-                          .measure = TASK_SCORE,
-                          .mean_of_rows = true,
-                          .columns = {.name = "length", .n = n_bucket, .names = bucket_names},
-                          .cell_of = cell_of,
-                          .build = build,
-                          .judge = judge,
-                          .describe = describe,
-                          .free = free_task,
-                          .data = state};
     dm_status status = fill(state, options, error);
     if (status) {
         free_task(made);

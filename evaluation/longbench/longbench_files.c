@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/grow.h"
 #include "base/status.h"
 #include "json_lines.h"
 
@@ -122,16 +123,10 @@ static dm_status check_row(const struct json_lines *lines, const struct longbenc
 
 static dm_status add_row(struct longbench_rows *rows, size_t *capacity,
                          const struct longbench_row *row, dm_error *error) {
-    if (rows->n == *capacity) {
-        size_t larger = 2 * *capacity + 64;
-        void *moved = larger > SIZE_MAX / sizeof *rows->items
-                          ? NULL
-                          : realloc(rows->items, larger * sizeof *rows->items);
-        if (!moved)
-            return dm_fail_memory(error, "LongBench");
-        rows->items = moved;
-        *capacity = larger;
-    }
+    struct longbench_row *items = dm_grow(rows->items, rows->n, 1, capacity, sizeof *items);
+    if (!items)
+        return dm_fail_memory(error, "LongBench");
+    rows->items = items;
     rows->items[rows->n++] = *row;
     return DM_OK;
 }

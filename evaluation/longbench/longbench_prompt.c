@@ -1,5 +1,6 @@
 #include "longbench_prompt.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -60,26 +61,19 @@ static struct utf8 text_of(const struct piece *piece, const struct utf8 *context
 
 bool longbench_prompt_write(const char *format, const struct utf8 *context,
                             const struct utf8 *input, char **prompt, size_t *n_byte) {
-    size_t n = 0, n_done = 0;
     struct piece piece;
-    for (const char *at = format; (piece = next_piece(&at)).kind != PIECE_END;) {
-        size_t more = text_of(&piece, context, input).n_byte;
-        if (more >= SIZE_MAX - n)
-            return false;
-        n += more;
-    }
-    char *text = malloc(n + 1);
-    if (!text)
+    FILE *stream = open_memstream(prompt, n_byte);
+    if (!stream)
         return false;
     for (const char *at = format; (piece = next_piece(&at)).kind != PIECE_END;) {
         struct utf8 part = text_of(&piece, context, input);
-        memcpy(text + n_done, part.bytes, part.n_byte);
-        n_done += part.n_byte;
+        fwrite(part.bytes, 1, part.n_byte, stream);
     }
-    text[n] = 0;
-    *prompt = text;
-    *n_byte = n;
-    return true;
+    bool failed = ferror(stream);
+    if (fclose(stream) == 0 && !failed)
+        return true;
+    free(*prompt);
+    return false;
 }
 
 /* Decodes both ends, joins them, and encodes the whole. */

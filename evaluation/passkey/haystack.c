@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/grow.h"
 #include "base/status.h"
 #include "metrics/code_points.h"
 #include "text/sentences.h"
@@ -154,14 +155,10 @@ struct starts {
 };
 
 static bool add_start(struct starts *starts, size_t start) {
-    if (starts->n == starts->capacity) {
-        size_t capacity = starts->capacity ? 2 * starts->capacity : 64;
-        size_t *items = realloc(starts->items, capacity * sizeof *items);
-        if (!items)
-            return false;
-        starts->items = items;
-        starts->capacity = capacity;
-    }
+    size_t *items = dm_grow(starts->items, starts->n, 1, &starts->capacity, sizeof *items);
+    if (!items)
+        return false;
+    starts->items = items;
     starts->items[starts->n++] = start;
     return true;
 }

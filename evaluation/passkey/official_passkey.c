@@ -9,7 +9,6 @@
 #include "draw.h"
 #include "haystack.h"
 #include "passkey_list.h"
-#include "task_axis.h"
 
 enum { n_new = 10, needle_size = 2 * passkey_list_key_size + 64 };
 
@@ -38,12 +37,6 @@ static dm_status encode(const struct state *state, const char *text, struct ids 
     return dm_tokenizer_encode(state->tokenizer, text, strlen(text), &ids->items, &ids->n, error);
 }
 
-static void cell_of(const struct task *task, size_t i, size_t *column, size_t *row) {
-    const struct state *state = task->data;
-    *column = i / (task->rows.n * state->n_key);
-    *row = i / state->n_key % task->rows.n;
-}
-
 /* What is drawn for a prompt. */
 struct drawn {
     size_t length;
@@ -56,7 +49,7 @@ struct drawn {
 static struct drawn draw(const struct task *task, size_t i) {
     const struct state *state = task->data;
     size_t column, row, number = i % state->n_key;
-    cell_of(task, i, &column, &row);
+    task_cell_evenly(task, i, &column, &row);
     struct drawn drawn = {.length = state->lengths[column], .depth = task->rows.values[row]};
     uint64_t bits = state->seed;
     draw_bits(&bits, drawn.length);
@@ -226,24 +219,19 @@ static dm_status fill_task(const struct official_passkey_options *options, struc
 
 dm_status official_passkey_task_new(const struct official_passkey_options *options,
                                     struct task **task, dm_error *error) {
-    struct state *state = calloc(1, sizeof *state);
-    struct task *made = calloc(1, sizeof *made);
-    if (!state || !made) {
-        free(state);
-        free(made);
+    const struct task filled = {.name = "official-passkey",
+                                .measure = TASK_RIGHT,
+                                .n_prompt = options->n_length * options->n_depth * options->n_key,
+                                .cell_of = task_cell_evenly,
+                                .build = build,
+                                .judge = judge,
+                                .describe = describe,
+                                .free = free_task};
+    struct task *made = task_new(&filled, sizeof(struct state));
+    if (!made)
         return dm_fail_memory(error, "the pass-key task");
-    }
-    *state = (struct state){
+    *(struct state *)made->data = (struct state){
         .tokenizer = options->tokenizer, .n_key = options->n_key, .seed = options->seed};
-    *made = (struct task){.name = "official-passkey",
-                          .measure = TASK_RIGHT,
-                          .n_prompt = options->n_length * options->n_depth * options->n_key,
-                          .cell_of = cell_of,
-                          .build = build,
-                          .judge = judge,
-                          .describe = describe,
-                          .free = free_task,
-                          .data = state};
     dm_status status = fill_task(options, made, error);
     if (status)
         free_task(made);

@@ -4,27 +4,19 @@
 #include <string.h>
 
 #include "base/status.h"
-#include "task_axis.h"
 
 struct state {
     struct passkey_source source;
-    size_t *lengths;
     size_t n_key;
 };
-
-static void cell_of(const struct task *task, size_t i, size_t *column, size_t *row) {
-    const struct state *state = task->data;
-    *column = i / (task->rows.n * state->n_key);
-    *row = i / state->n_key % task->rows.n;
-}
 
 static dm_status draw(const struct task *task, size_t i, struct passkey_prompt *prompt,
                       dm_error *error) {
     const struct state *state = task->data;
     size_t column, row;
-    cell_of(task, i, &column, &row);
-    return passkey_draw(&state->source, state->lengths[column], task->rows.values[row],
-                        i % state->n_key, prompt, error);
+    task_cell_evenly(task, i, &column, &row);
+    return passkey_draw(&state->source, (size_t)task->columns.values[column],
+                        task->rows.values[row], i % state->n_key, prompt, error);
 }
 
 static dm_status build(const struct task *task, size_t i, struct task_prompt *built,
@@ -69,12 +61,9 @@ static bool describe(const struct task *task, size_t i, json_t *object) {
 }
 
 static void free_task(struct task *task) {
-    struct state *state = task->data;
     task_axis_free(&task->columns);
     task_axis_free(&task->rows);
-    if (state)
-        free(state->lengths);
-    free(state);
+    free(task->data);
     free(task);
 }
 
@@ -90,34 +79,23 @@ static dm_status check(const struct task *task, dm_error *error) {
 
 dm_status passkey_task_new(const struct passkey_task_options *options, struct task **task,
                            dm_error *error) {
-    struct state *state = calloc(1, sizeof *state);
-    struct task *made = calloc(1, sizeof *made);
-    if (!state || !made) {
-        free(state);
-        free(made);
+    const struct task filled = {.name = "passkey",
+                                .measure = TASK_RIGHT,
+                                .n_prompt = options->n_length * options->n_depth * options->n_key,
+                                .cell_of = task_cell_evenly,
+                                .build = build,
+                                .judge = judge,
+                                .describe = describe,
+                                .free = free_task};
+    struct task *made = task_new(&filled, sizeof(struct state));
+    if (!made)
         return dm_fail_memory(error, "the pass-key task");
-    }
-    *made = (struct task){.name = "passkey",
-                          .measure = TASK_RIGHT,
-                          .n_prompt = options->n_length * options->n_depth * options->n_key,
-                          .cell_of = cell_of,
-                          .build = build,
-                          .judge = judge,
-                          .describe = describe,
-                          .free = free_task,
-                          .data = state};
-    *state = (struct state){.source = options->source, .n_key = options->n_key};
-    state->lengths = calloc(options->n_length, sizeof *state->lengths);
-    dm_status status;
-    if (state->lengths &&
+    *(struct state *)made->data = (struct state){options->source, options->n_key};
+    dm_status status =
         task_axis_sizes(&made->columns, "tokens", options->lengths, options->n_length) &&
-        task_axis_depths(&made->rows, options->n_depth)) {
-        for (size_t i = 0; i < options->n_length; i++)
-            state->lengths[i] = options->lengths[i];
-        status = check(made, error);
-    } else {
-        status = dm_fail_memory(error, "the pass-key task");
-    }
+                task_axis_depths(&made->rows, options->n_depth)
+            ? check(made, error)
+            : dm_fail_memory(error, "the pass-key task");
     if (status)
         free_task(made);
     else

@@ -5,13 +5,11 @@
 
 #include "base/status.h"
 #include "perplexity.h"
-#include "task_axis.h"
 
 struct state {
     struct perplexity_book *books;
     size_t n_book;
     const char **names; /* [n_book] */
-    size_t *lengths;
     size_t target, windows;
     size_t *first; /* [n_length * n_book + 1]: prompts before this length's and book's */
 };
@@ -47,11 +45,15 @@ static void cell_of(const struct task *task, size_t i, size_t *column, size_t *r
     *row = cell % state->n_book;
 }
 
+static size_t length_of(const struct task *task, size_t column) {
+    return (size_t)task->columns.values[column];
+}
+
 /* Where the window of prompt i begins in its book. */
 static size_t window_start(const struct task *task, size_t i) {
     const struct state *state = task->data;
     size_t cell = find_cell(task, i), index = i - state->first[cell];
-    size_t length = state->lengths[cell / state->n_book];
+    size_t length = length_of(task, cell / state->n_book);
     size_t n_id = state->books[cell % state->n_book].text.n_id;
     size_t stride = perplexity_stride(n_id, length);
     size_t n_all = perplexity_window_count(n_id, length, stride);
@@ -64,7 +66,7 @@ static dm_status build(const struct task *task, size_t i, struct task_prompt *pr
     const struct state *state = task->data;
     size_t column, row;
     cell_of(task, i, &column, &row);
-    size_t n = state->lengths[column];
+    size_t n = length_of(task, column);
     int32_t *ids = calloc(n, sizeof *ids);
     if (!ids)
         return dm_fail_memory(error, "the books");
@@ -90,7 +92,6 @@ static void free_task(struct task *task) {
     task_axis_free(&task->columns);
     free(state->books);
     free(state->names);
-    free(state->lengths);
     free(state->first);
     free(state);
     free(task);
@@ -107,7 +108,7 @@ static dm_status count(struct task *task, dm_error *error) {
     for (size_t b = 0; b < state->n_book; b++)
         longest = state->books[b].text.n_id > longest ? state->books[b].text.n_id : longest;
     for (size_t c = 0; c < task->columns.n; c++) {
-        size_t length = state->lengths[c];
+        size_t length = length_of(task, c);
         if (length <= state->target)
             return refuse(error, length, "more are needed than are scored,", state->target);
         if (length > longest)
@@ -127,11 +128,9 @@ static dm_status fill(struct task *task, const struct perplexity_task_options *o
         return dm_fail_memory(error, "the books");
     state->first = calloc(n_cell + 1, sizeof *state->first);
     state->names = calloc(n_book, sizeof *state->names);
-    state->lengths = calloc(n_length, sizeof *state->lengths);
-    if (!state->first || !state->names || !state->lengths ||
+    if (!state->first || !state->names ||
         !task_axis_sizes(&task->columns, "tokens", options->lengths, n_length))
         return dm_fail_memory(error, "the books");
-    memcpy(state->lengths, options->lengths, n_length * sizeof *state->lengths);
     for (size_t i = 0; i < n_book; i++)
         state->names[i] = options->books[i].name;
     task->rows = (struct task_axis){"book", n_book, state->names, NULL};
@@ -147,21 +146,17 @@ static dm_status fill(struct task *task, const struct perplexity_task_options *o
 
 dm_status perplexity_task_new(const struct perplexity_task_options *options, struct task **task,
                               dm_error *error) {
-    struct state *state = calloc(1, sizeof *state);
-    struct task *made = calloc(1, sizeof *made);
-    if (!state || !made) {
-        free(state);
-        free(made);
+    const struct task filled = {.name = "perplexity",
+                                .measure = TASK_LOSS,
+                                .cell_of = cell_of,
+                                .build = build,
+                                .describe = describe,
+                                .free = free_task};
+    struct task *made = task_new(&filled, sizeof(struct state));
+    if (!made)
         return dm_fail_memory(error, "the books");
-    }
-    *state = (struct state){.target = options->target, .windows = options->windows};
-    *made = (struct task){.name = "perplexity",
-                          .measure = TASK_LOSS,
-                          .cell_of = cell_of,
-                          .build = build,
-                          .describe = describe,
-                          .free = free_task,
-                          .data = state};
+    *(struct state *)made->data =
+        (struct state){.target = options->target, .windows = options->windows};
     dm_status status = fill(made, options, error);
     if (status)
         free_task(made);

@@ -7,6 +7,7 @@
 
 #include <utf8proc.h>
 
+#include "base/grow.h"
 #include "base/status.h"
 #include "letters.h"
 #include "metrics/code_points.h"
@@ -45,16 +46,10 @@ struct spans {
 };
 
 static bool add_span(struct spans *spans, size_t begin, size_t end) {
-    if (spans->n == spans->capacity) {
-        size_t capacity = spans->capacity ? 2 * spans->capacity : 8;
-        struct text_span *items = capacity <= SIZE_MAX / sizeof *items
-                                      ? realloc(spans->items, capacity * sizeof *items)
-                                      : NULL;
-        if (!items)
-            return false;
-        spans->items = items;
-        spans->capacity = capacity;
-    }
+    struct text_span *items = dm_grow(spans->items, spans->n, 1, &spans->capacity, sizeof *items);
+    if (!items)
+        return false;
+    spans->items = items;
     spans->items[spans->n++] = (struct text_span){begin, end};
     return true;
 }

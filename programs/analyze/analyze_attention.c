@@ -181,7 +181,7 @@ static bool print(const struct analysis *analysis) {
     reading_title(analysis, reading);
     printf("%zu tokens, %s; %zu of %zu channels, %zu x %zu cells\n", analysis->length, reading,
            attention->n_channel, analysis->info.d_inner, attention->n_bin, attention->n_bin);
-    attention_table(attention, &table);
+    attention_table(attention, false, &table);
     bool fine = table_show(&table);
     printf("written to %s\n", analysis->output);
     return fine;

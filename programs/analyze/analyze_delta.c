@@ -52,12 +52,7 @@ static bool prepare(struct analysis *analysis) {
 static bool measure(struct analysis *analysis) {
     struct delta *delta = (struct delta *)analysis;
     dm_error error;
-    const struct delta_reading reading = {.model = analysis->model,
-                                          .method = &analysis->method,
-                                          .ids = analysis->ids,
-                                          .n_id = analysis->length,
-                                          .progress = show_reading,
-                                          .user = analysis};
+    const struct scan_reading reading = reading_of(analysis, analysis->ids, analysis->length);
     progress_start(&analysis->progress, "reading", analysis->length);
     dm_status status = delta_map_read(&reading, &delta->map, &error);
     progress_clear(&analysis->progress);

@@ -1,9 +1,4 @@
-/* decimamba analyze distance: how far back each layer looks, as the text grows. Its folder:
- *
- *     distance.tsv              mean distance: a row for each length, a column for each layer
- *     distance.json             the same, with what was read and where each layer stops growing
- *     distance.safetensors      distance.N [layers, channels] for each length N
- *     distance.png, .svg        distance against length */
+/* decimamba analyze distance: how far back each layer looks, as the text grows. */
 #include <stdlib.h>
 
 #include "cli/fail.h"
@@ -11,7 +6,6 @@
 #include "cli/options.h"
 #include "cli/table.h"
 #include "mean_distance.h"
-#include "receptive_field.h"
 #include "view.h"
 
 struct distances {
@@ -86,7 +80,7 @@ static double mean_at(const struct distances *distances, size_t k, size_t layer)
 }
 
 /* The length at which a layer (n_layer: their mean) stops looking farther back, as
- * receptive_field.h has it; 0: not in sight. */
+ * mean_distance.h has it; 0: not in sight. */
 static size_t end_of(const struct distances *distances, size_t layer) {
     double lengths[list_capacity] = {0}, values[list_capacity] = {0};
     size_t n = distances->lengths.n;

@@ -1,8 +1,5 @@
-/* decimamba analyze layers: the ablations of decimation, on any task of evaluate. Where an evaluation
- * has a folder, it writes beside the files there (evaluate/report.h)
- *
- *     sweep-WHAT.tsv            a row for each column and each method
- *     sweep-WHAT.png, .svg      scores against what is swept, a panel for each column */
+/* decimamba analyze layers: the ablations of decimation, on any task of evaluate, whose folder it
+ * shares. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,10 +1,4 @@
-/* decimamba analyze receptive-field: how far back the tokens lie that a prediction depends on. Its
- * folder:
- *
- *     receptive-field.tsv              a row for each length
- *     receptive-field-profile.tsv      for each length, the weight of a token by its distance
- *     receptive-field.json             the first of them, with what was read
- *     receptive-field.png, .svg        both */
+/* decimamba analyze receptive-field: how far back the tokens lie that a prediction depends on. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,11 +1,5 @@
-/* The maps that `decimamba analyze attention` has made, and their files in a folder:
- *
- *     attention.safetensors    map.L [bins, bins] and, where tokens were dropped, places.L; where a
- *                              sheet of the maps would be too large, sheet.L [cells, cells]
- *     attention.tsv            a row for each map: its largest values, and where in that file it is
- *     attention.json           what was read, and each map's largest values
- *     attention.png, .svg      all maps on one sheet
- *     attention-layer-L...     the same of a layer that is to be drawn large */
+/* The maps that `decimamba analyze attention` has made, and their files in a folder, which the manual
+ * (analyze_attention.c) lists. */
 #ifndef DECIMAMBA_ANALYZE_ATTENTION_H
 #define DECIMAMBA_ANALYZE_ATTENTION_H
 
@@ -36,8 +30,9 @@ struct attention {
     size_t n_layer;
 };
 
-/* A row for each map: the layer, its tokens, and its largest values. */
-void attention_table(const struct attention *attention, struct table *table);
+/* A row for each map: the layer, its tokens, and its largest values; with `files` also what figures need
+ * to find the maps. */
+void attention_table(const struct attention *attention, bool files, struct table *table);
 json_t *attention_describe(const struct analysis *analysis);
 /* Writes all files but attention.json; learns the offsets. */
 bool attention_write(struct analysis *analysis, const char *folder);

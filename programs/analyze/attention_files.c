@@ -13,8 +13,7 @@
 
 /* ---- What is said of them ---- */
 
-/* `files`: with what figures need to find the maps. */
-static void make_table(const struct attention *attention, bool files, struct table *table) {
+void attention_table(const struct attention *attention, bool files, struct table *table) {
     static const struct table_column columns[] = {
         {.name = "layer", .type = COLUMN_COUNT},
         {.name = "tokens", .type = COLUMN_COUNT, .width = 7},
@@ -43,17 +42,13 @@ static void make_table(const struct attention *attention, bool files, struct tab
     }
 }
 
-void attention_table(const struct attention *attention, struct table *table) {
-    make_table(attention, false, table);
-}
-
 json_t *attention_describe(const struct analysis *analysis) {
     const struct attention *attention = (const struct attention *)analysis;
     struct table table = {0};
     json_t *channels = json_array();
     for (size_t c = 0; c < attention->n_channel; c++)
         json_array_append_new(channels, json_size(c * attention->step));
-    make_table(attention, false, &table);
+    attention_table(attention, false, &table);
     return json_pack("{so so sf so}", "channels", channels, "bins", json_size(attention->n_bin),
                      "floor", attention->floor, "layers", table_to_json(&table));
 }
@@ -184,6 +179,6 @@ bool attention_write(struct analysis *analysis, const char *folder) {
     struct table table = {0};
     if (!remove_layers(folder) || !write_maps(attention, folder))
         return false;
-    make_table(attention, true, &table);
+    attention_table(attention, true, &table);
     return table_save(&table, folder, "attention.tsv") && draw(attention, folder);
 }

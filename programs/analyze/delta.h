@@ -1,11 +1,5 @@
-/* What `decimamba analyze delta` shows of a text, in the terminal and as files in a folder:
- *
- *     delta.html               the picture, a table, and the text with the kept tokens marked
- *     delta.tsv                the map as drawn: mean scores of runs of tokens, and shares kept
- *     delta-layers.tsv         each layer: tokens that it read and kept, and its range of colours
- *     delta-tokens.tsv         every token: its text, the layer that dropped it, its scores
- *     delta.json               what was read, and delta-layers.tsv
- *     delta.png, .svg          the map */
+/* What `decimamba analyze delta` shows of a text, in the terminal and as files in a folder, which the
+ * manual (analyze_delta.c) lists. */
 #ifndef DECIMAMBA_ANALYZE_DELTA_H
 #define DECIMAMBA_ANALYZE_DELTA_H
 

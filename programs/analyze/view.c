@@ -80,30 +80,19 @@ enum { most_own = 12, n_shared = 4 };
 static void make_table(struct analysis *analysis, const struct option *own,
                        struct option table[most_own + n_shared]) {
     bool json = analysis->view->prints_json;
-    const struct option text = {.kind = OPTION_TEXT,
-                                .name = "text",
-                                .value = &analysis->text,
-                                .argument = "FILE",
-                                .help = "the text"};
-    const struct option output = {
-        .kind = OPTION_TEXT,
-        .name = "output",
-        .value = &analysis->output,
-        .argument = "FOLDER",
-        .help = json ? "write tables and pictures there"
+    const struct option last[] = {
+        {OPTION_TEXT, "output", &analysis->output, "FOLDER",
+         .help = json
+                     ? "write tables and pictures there"
                      : "where the files go: a new folder, an empty one, or one that has such files",
-        .path = true};
-    const struct option print = {.kind = json ? OPTION_FLAG : OPTION_END,
-                                 .name = "json",
-                                 .value = &analysis->json,
-                                 .help = "print one JSON object"};
-    size_t n = 0;
-    table[n++] = text;
+         .path = true},
+        {json ? OPTION_FLAG : OPTION_END, "json", &analysis->json, .help = "print one JSON object"},
+        {.kind = OPTION_END},
+    };
+    *table++ = (struct option){OPTION_TEXT, "text", &analysis->text, "FILE", .help = "the text"};
     while (own->kind != OPTION_END)
-        table[n++] = *own++;
-    table[n++] = output;
-    table[n++] = print;
-    table[n] = (struct option){.kind = OPTION_END};
+        *table++ = *own++;
+    memcpy(table, last, sizeof last);
 }
 
 static bool check_flags(const struct analysis *analysis) {
@@ -146,10 +135,10 @@ int view_run(struct analysis *analysis, const struct view *view, const struct op
 struct option length_option(struct analysis *analysis) {
     analysis->length = 2048;
     return (struct option){
-        .kind = OPTION_SIZE,
-        .name = "length",
-        .value = &analysis->length,
-        .argument = "N",
+        OPTION_SIZE,
+        "length",
+        &analysis->length,
+        "N",
         .help = "look at the text's first N tokens (default 2048, or as many as there are)",
         .least = 1,
         .most = 1e9,
@@ -169,10 +158,7 @@ bool choose_length(struct analysis *analysis) {
 
 struct option trained_option(struct analysis *analysis) {
     return (struct option){
-        .kind = OPTION_SIZE,
-        .name = "trained",
-        .value = &analysis->trained,
-        .argument = "N",
+        OPTION_SIZE, "trained", &analysis->trained, "N",
         .help = "mark this length as the one that the model was trained on; 0: none"};
 }
 

@@ -66,7 +66,7 @@ struct option trained_option(struct analysis *analysis);
  * text's end. One that is longer than the text is refused. */
 bool choose_lengths(const struct analysis *analysis, struct size_list *lengths, size_t most);
 
-/* As scan_reading and delta_reading take it; `user` is the analysis. */
+/* As scan_reading takes it; `user` is the analysis. */
 void show_reading(size_t n_read, void *user);
 /* Of these tokens, by the analysis's model and method. */
 struct scan_reading reading_of(struct analysis *analysis, const int32_t *ids, size_t n_id);

@@ -16,7 +16,7 @@ static bool read_scores(struct calibrate_work *work, dm_score score, const int32
     dm_method_options plain = DM_METHOD_OPTIONS_INIT;
     dm_error error;
     plain.score = score;
-    const struct delta_reading reading = {
+    const struct scan_reading reading = {
         .model = work->model, .method = &plain, .ids = ids, .n_id = n};
     work->n_read += n;
     return !delta_map_read(&reading, map, &error) || fail("%s", error.message);

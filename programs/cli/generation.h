@@ -13,7 +13,7 @@ struct generation {
     dm_sampler *sampler;
     dm_decoder *decoder; /* NULL: ids only */
     size_t vocab_size, n_allowed, max_tokens;
-    const int32_t *ends; /* [n_end] tokens that end the text */
+    int32_t *ends; /* [n_end] tokens that end the text */
     size_t n_end;
     struct stop_strings stops;
     bool (*show_id)(int32_t id, void *user);

@@ -3,9 +3,6 @@
 #include <string.h>
 
 #include "fail.h"
-#include "options_help.h"
-#include "options_manual.h"
-#include "options_words.h"
 
 static const char *name_at(size_t i, const void *menu) {
     return ((const struct menu *)menu)->item_at(i).name;

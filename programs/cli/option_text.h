@@ -39,6 +39,22 @@ struct menu {
     const struct option_group *groups; /* flags of all of them, or NULL */
 };
 
+/* --help: options_help.c. */
+void print_command_help(const struct command *command, const struct option_group *groups);
+void print_menu_help(const struct menu *menu);
+/* A page of the manual (man 7): options_manual.c. */
+void print_command_manual(const struct command *command, const struct option_group *groups);
+void print_menu_manual(const struct menu *menu);
+/* What may stand where the cursor is, for the shells (share/completions/): options_words.c. Words that
+ * begin as the last one of arguments[1 .. n_argument), each on a line with a tab and what it means;
+ * ":files" where it is the name of a file. A flag's value follows it as the next word, after "=" in one
+ * word, or as bash gives that, with "=" as a word of its own. */
+void print_command_words(const struct command *command, const struct option_group *groups,
+                         int n_argument, char **arguments);
+void print_menu_words(const struct menu *menu, const char *begun);
+
+/* ---- For those who print ---- */
+
 enum { full_name_size = 80 };
 /* How it is called: "decimamba", "decimamba evaluate". */
 const char *command_full_name(const struct command *command, char *text, size_t size);

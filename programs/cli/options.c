@@ -7,9 +7,7 @@
 #include <string.h>
 
 #include "fail.h"
-#include "options_help.h"
-#include "options_manual.h"
-#include "options_words.h"
+#include "option_text.h"
 
 static bool is_number(enum option_kind kind) {
     return kind == OPTION_SIZE || kind == OPTION_SEED || kind == OPTION_REAL;

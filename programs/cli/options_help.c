@@ -1,4 +1,4 @@
-#include "options_help.h"
+#include "option_text.h"
 
 #include <stdio.h>
 #include <string.h>

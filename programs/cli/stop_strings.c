@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/grow.h"
 #include "fail.h"
 
 void stop_strings_init(struct stop_strings *stops, const struct text_list *list) {
@@ -30,14 +31,10 @@ static bool matches_at(const struct stop_strings *stops, size_t at, const char *
 bool stop_strings_push(struct stop_strings *stops, const char *text, size_t n_byte,
                        const char **shown, size_t *n_shown) {
     forget_shown(stops);
-    if (n_byte > stops->capacity - stops->n_byte) {
-        size_t capacity = 2 * (stops->n_byte + n_byte);
-        char *larger = realloc(stops->text, capacity);
-        if (!larger)
-            return fail_memory();
-        stops->text = larger;
-        stops->capacity = capacity;
-    }
+    char *room = dm_grow(stops->text, stops->n_byte, n_byte, &stops->capacity, 1);
+    if (!room)
+        return fail_memory();
+    stops->text = room;
     if (n_byte)
         memcpy(stops->text + stops->n_byte, text, n_byte);
     stops->n_byte += n_byte;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/grow.h"
 #include "fail.h"
 
 /* ---- Columns ---- */
@@ -72,25 +73,17 @@ static void drop_cells(struct table *table) {
     table->n_cell = 0;
 }
 
-static bool make_room(struct table *table) {
-    if (table->n_cell < table->capacity)
-        return true;
-    size_t capacity = table->capacity ? 2 * table->capacity : 64;
-    struct table_cell *cells = realloc(table->cells, capacity * sizeof *cells);
-    if (!cells)
-        return false;
-    table->cells = cells;
-    table->capacity = capacity;
-    return true;
-}
-
 static void add_cell(struct table *table, struct table_cell cell) {
-    if (table->failed || (cell.kind == CELL_TEXT && !cell.text) || !make_room(table)) {
+    struct table_cell *cells =
+        dm_grow(table->cells, table->n_cell, 1, &table->capacity, sizeof *cells);
+    if (cells)
+        table->cells = cells;
+    if (!cells || table->failed || (cell.kind == CELL_TEXT && !cell.text)) {
         table->failed = true;
         free(cell.text);
         return;
     }
-    table->cells[table->n_cell++] = cell;
+    cells[table->n_cell++] = cell;
     if (table->row_done && table->n_cell == table->n_column) {
         table->row_done(table);
         drop_cells(table);

@@ -58,12 +58,13 @@ static void show_progress(size_t n_read, size_t n_all, void *user) {
 /* The grid gets what is known already, the progress what is not. */
 static bool prepare(struct turn *turn) {
     const struct evaluation *evaluation = turn->evaluation;
-    const struct task *task = evaluation->task;
+    const struct task *task = evaluation->run.task;
     double weight = 0;
     turn->prompts = calloc(evaluation->batch, sizeof *turn->prompts);
     turn->outcomes = calloc(evaluation->batch, sizeof *turn->outcomes);
     turn->has_grid = task->measure == TASK_RIGHT && task->rows.n > 1;
-    if (!turn->prompts || !turn->outcomes || !grid_init(&turn->grid, task, evaluation->trained))
+    if (!turn->prompts || !turn->outcomes ||
+        !grid_init(&turn->grid, task, evaluation->report->trained))
         return fail_memory();
     for (size_t i = 0; i < task->n_prompt; i++)
         if (!report_done(evaluation->report, turn->method, i))
@@ -81,27 +82,22 @@ static size_t next_batch(struct turn *turn, size_t from) {
     const struct evaluation *evaluation = turn->evaluation;
     turn->n_prompt = 0;
     turn->now = 0;
-    for (; from < evaluation->task->n_prompt && turn->n_prompt < evaluation->batch; from++)
+    for (; from < evaluation->run.task->n_prompt && turn->n_prompt < evaluation->batch; from++)
         if (!report_done(evaluation->report, turn->method, from)) {
             turn->prompts[turn->n_prompt++] = from;
-            turn->now += weigh(evaluation->task, from);
+            turn->now += weigh(evaluation->run.task, from);
         }
     return from;
 }
 
 static bool ask(struct turn *turn) {
     const struct evaluation *evaluation = turn->evaluation;
-    const struct method *method = &evaluation->methods->items[turn->method];
-    const struct task_run run = {.task = evaluation->task,
-                                 .model = evaluation->model,
-                                 .tokenizer = evaluation->tokenizer,
-                                 .vocab_size = evaluation->vocab_size,
-                                 .method = &method->options,
-                                 .keep_tail_given = method->flags.keep_tail_given,
-                                 .stops = evaluation->stops,
-                                 .n_stop = evaluation->n_stop,
-                                 .progress = show_progress,
-                                 .user = turn};
+    const struct method *method = &evaluation->report->methods->items[turn->method];
+    struct task_run run = evaluation->run;
+    run.method = &method->options;
+    run.keep_tail_given = method->flags.keep_tail_given;
+    run.progress = show_progress;
+    run.user = turn;
     dm_error error;
     if (task_answer(&run, turn->prompts, turn->n_prompt, turn->outcomes, &error)) {
         progress_clear(&turn->progress);
@@ -148,11 +144,11 @@ static void sum_up(const struct turn *turn, double seconds) {
         struct grid_cell sum = grid_sum(&turn->grid);
         printf("%zu of %zu right", sum.right, sum.n);
     } else {
-        printf("%zu prompt%s", evaluation->task->n_prompt,
-               evaluation->task->n_prompt == 1 ? "" : "s");
+        printf("%zu prompt%s", evaluation->run.task->n_prompt,
+               evaluation->run.task->n_prompt == 1 ? "" : "s");
     }
-    if (turn->n_asked < evaluation->task->n_prompt)
-        printf(", %zu of them read before", evaluation->task->n_prompt - turn->n_asked);
+    if (turn->n_asked < evaluation->run.task->n_prompt)
+        printf(", %zu of them read before", evaluation->run.task->n_prompt - turn->n_asked);
     if (turn->n_asked)
         printf(", in %.1f s (%.0f tokens/s)", seconds, (double)turn->n_token / seconds);
     if (turn->has_grid && grid_has_mark(&turn->grid))
@@ -163,7 +159,7 @@ static void sum_up(const struct turn *turn, double seconds) {
 static enum evaluation_end take_turn(struct turn *turn) {
     double started = seconds_now();
     printf("%s%s\n", turn->method ? "\n" : "",
-           turn->evaluation->methods->items[turn->method].label);
+           turn->evaluation->report->methods->items[turn->method].label);
     if (turn->live)
         show(turn);
     enum evaluation_end end = ask_all(turn);
@@ -178,7 +174,7 @@ static enum evaluation_end take_turn(struct turn *turn) {
 
 enum evaluation_end evaluate_methods(const struct evaluation *evaluation) {
     enum evaluation_end end = EVALUATION_DONE;
-    for (size_t m = 0; end == EVALUATION_DONE && m < evaluation->methods->n; m++) {
+    for (size_t m = 0; end == EVALUATION_DONE && m < evaluation->report->methods->n; m++) {
         struct turn turn = {.evaluation = evaluation, .method = m};
         end = prepare(&turn) ? take_turn(&turn) : EVALUATION_FAILED;
         grid_free(&turn.grid);

@@ -3,17 +3,11 @@
 #define DECIMAMBA_EVALUATE_LOOP_H
 
 #include "report.h"
+#include "task_run.h"
 
 struct evaluation {
-    const struct task *task;
-    const dm_model *model;
-    const dm_tokenizer *tokenizer;
-    size_t vocab_size;    /* the model's */
-    const int32_t *stops; /* [n_stop] tokens that end an answer */
-    size_t n_stop;
-    const struct method_list *methods;
-    size_t batch;   /* prompts that are read together, at most */
-    size_t trained; /* the column of this value is marked; 0: none */
+    struct task_run run; /* of the report's task, but for what is a method's, and the progress */
+    size_t batch;        /* prompts that are read together, at most */
     struct report *report;
 };
 

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/grow.h"
 #include "cli/fail.h"
 #include "cli/file_list.h"
 #include "evaluate_tasks.h"
@@ -36,14 +37,6 @@ struct books {
 
 static bool add_book(const char *path, void *user) {
     struct books *books = user;
-    if (books->n == books->capacity) {
-        size_t capacity = 2 * books->capacity + 8;
-        struct perplexity_book *larger = realloc(books->items, capacity * sizeof *larger);
-        if (!larger)
-            return fail_memory();
-        books->items = larger;
-        books->capacity = capacity;
-    }
     const struct id_store *store = evaluate_read_ids(books->data, path);
     if (!store)
         return false;
@@ -53,11 +46,15 @@ static bool add_book(const char *path, void *user) {
     for (size_t i = 0; fine && i < books->n; i++)
         if (!strcmp(books->items[i].name, book.name))
             fine = fail("%s: another text is called %s too", path, book.name);
-    if (fine)
+    struct perplexity_book *items =
+        fine ? dm_grow(books->items, books->n, 1, &books->capacity, sizeof *items) : NULL;
+    if (items) {
+        books->items = items;
         books->items[books->n++] = book;
-    else
-        free(book.name);
-    return fine;
+        return true;
+    }
+    free(book.name);
+    return fine && fail_memory();
 }
 
 static bool read_books(const struct evaluate_settings *settings, struct books *books) {

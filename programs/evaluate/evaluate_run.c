@@ -150,15 +150,13 @@ bool evaluate_run_open(struct evaluate_run *run) {
 int evaluate_run_answer(struct evaluate_run *run) {
     catch_interrupt("the prompts at hand");
     catch_termination();
-    const struct evaluation evaluation = {.task = run->data.task,
-                                          .model = run->model,
-                                          .tokenizer = run->tokenizer,
-                                          .vocab_size = run->info.vocab_size,
-                                          .stops = run->stops,
-                                          .n_stop = run->n_stop,
-                                          .methods = &run->methods,
+    const struct evaluation evaluation = {.run = {.task = run->data.task,
+                                                  .model = run->model,
+                                                  .tokenizer = run->tokenizer,
+                                                  .vocab_size = run->info.vocab_size,
+                                                  .stops = run->stops,
+                                                  .n_stop = run->n_stop},
                                           .batch = run->flags->batch,
-                                          .trained = run->flags->trained,
                                           .report = &run->report};
     enum evaluation_end end = evaluate_methods(&evaluation);
     catch_no_more();

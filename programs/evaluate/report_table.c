@@ -14,12 +14,14 @@ bool report_is_grid(const struct task *task) {
            task->rows.n > 1;
 }
 
-bool report_is_trained(const struct report *report, size_t column) {
+/* Whether this is a column that the model was trained on. */
+static bool is_trained(const struct report *report, size_t column) {
     const double *values = report->task->columns.values;
     return report->trained && values && values[column] == (double)report->trained;
 }
 
-const char *report_figures(const struct task *task) {
+/* How tables name the figures. */
+static const char *figures_of(const struct task *task) {
     static const char *const names[] = {[TASK_RIGHT] = "right answers, 95% interval of their share",
                                         [TASK_SCORE] = "mean score of 100, \u00b1 95% interval",
                                         [TASK_LOSS] = "perplexity, 95% interval"};
@@ -85,7 +87,7 @@ static void put_count(struct table *table, const struct report_cells *cells, siz
 static void add_columns(struct table *table, const struct report *report,
                         const struct task_axis *axis) {
     for (size_t i = 0; i < axis->n; i++) {
-        bool trained = axis == &report->task->columns && report_is_trained(report, i);
+        bool trained = axis == &report->task->columns && is_trained(report, i);
         table_column(table, COLUMN_TEXT, "%s%s", axis->names[i], trained ? "*" : "");
     }
 }
@@ -143,14 +145,14 @@ static void put_title(const struct target *target, const struct report *report) 
     const struct task *task = report->task;
     const char *format = target->width ? "%s by %s, %s: %s\n\n" : "# %s by %s, `%s`\n\n%s:\n\n";
     fprintf(target->stream, format, task->name, task->columns.name, report->model,
-            report_figures(task));
+            figures_of(task));
 }
 
 static void put_notes(const struct target *target, const struct report *report) {
     const struct task *task = report->task;
     const char *mark = target->width ? "*" : "\\*";
     for (size_t c = 0; c < task->columns.n; c++)
-        if (report_is_trained(report, c)) {
+        if (is_trained(report, c)) {
             fprintf(target->stream, "\n%s: the model was trained with so many %s\n", mark,
                     task->columns.name);
             break;
@@ -188,10 +190,6 @@ static bool put_all(const struct target *target, const struct report_cells *cell
     return fine;
 }
 
-bool report_tables_print(const struct report_cells *cells, FILE *stream, size_t width) {
-    return put_all(&(struct target){stream, width ? width : 1}, cells);
-}
-
 bool report_tables_markdown(const struct report_cells *cells, FILE *stream) {
     bool fine = put_all(&(struct target){stream, 0}, cells);
     if (report_is_grid(cells->report->task))
@@ -214,8 +212,9 @@ void report_put_figures(struct table *table, const struct task *task,
 }
 
 bool report_print(const struct report *report, FILE *stream, size_t width) {
+    const struct target target = {stream, width ? width : 1};
     struct report_cells cells;
-    bool fine = report_cells_make(&cells, report) && report_tables_print(&cells, stream, width);
+    bool fine = report_cells_make(&cells, report) && put_all(&target, &cells);
     report_cells_free(&cells);
     return fine;
 }

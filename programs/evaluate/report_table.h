@@ -8,18 +8,13 @@
 
 /* Whether the outcomes are counts over two sides of numbers, such as depth and length. */
 bool report_is_grid(const struct task *task);
-/* Whether this is a column that the model was trained on. */
-bool report_is_trained(const struct report *report, size_t column);
-/* How tables name the figures. */
-const char *report_figures(const struct task *task);
 
 /* What tables that are drawn say of a cell: n, sum, figure, low, high. */
 void report_add_figures(struct table *table);
 void report_put_figures(struct table *table, const struct task *task,
                         const struct report_cell *cell);
 
-/* `width`: as report_print has it. A fault prints its line. */
-bool report_tables_print(const struct report_cells *cells, FILE *stream, size_t width);
+/* A fault prints its line. */
 bool report_tables_markdown(const struct report_cells *cells, FILE *stream);
 
 #endif

@@ -318,11 +318,7 @@ const struct command train_command = {
         "the links last and best), metrics.jsonl, events/ for TensorBoard, and at the end "
         "loss.tsv, loss.png (by gnuplot) and model/. The same command goes on with a training that "
         "was interrupted or killed, and ends with the same bits. docs/training.md has "
-        "recipes.{\"learning_rate\": 0.002}; names of files in it are seen from its folder. A flag "
-        "goes before the file.\nThe output folder receives run.json (the settings), checkpoints "
-        "with the links last and best, metrics.jsonl, events/ for TensorBoard, and at the end "
-        "loss.png and model/. A training that was interrupted, or killed, goes on by the same "
-        "command, and ends as if nothing had happened. docs/training.md says more.",
+        "recipes.",
     .example = "decimamba train run.json\ndecimamba train --config config.json --text books/ "
                "--output out \\\n    --learning-rate 2e-3 --length 512 --steps 2000",
     .min_operand = 0,

@@ -4,28 +4,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/grow.h"
 #include "cli/fail.h"
 #include "cli/file_list.h"
 #include "cli/token_source.h"
 #include "json_lines.h"
 
-/* Makes room for `more` items beyond `n`; NULL, and `items` as it was, when memory is short. */
-static void *grown(void *items, size_t n, size_t more, size_t *capacity, size_t item_size) {
-    size_t wanted = n + more, larger = *capacity + *capacity / 2;
-    if (items && wanted <= *capacity)
-        return items;
-    if (wanted < more || wanted > SIZE_MAX / 2 / item_size)
-        return NULL;
-    if (larger < wanted)
-        larger = wanted + 16;
-    void *moved = realloc(items, larger * item_size);
-    if (moved)
-        *capacity = larger;
-    return moved;
-}
-
 static bool append_ids(struct corpus *corpus, const int32_t *ids, size_t n) {
-    int32_t *room = grown(corpus->ids, corpus->n_id, n, &corpus->id_capacity, sizeof *room);
+    int32_t *room = dm_grow(corpus->ids, corpus->n_id, n, &corpus->id_capacity, sizeof *room);
     if (!room)
         return fail_memory();
     corpus->ids = room;
@@ -50,7 +36,7 @@ static bool append_text(struct corpus *corpus, const dm_tokenizer *tokenizer, co
 /* What came after corpus->ids[first] is a document. */
 static bool close_document(struct corpus *corpus, size_t first, size_t n_prompt, bool has_prompt) {
     struct document *room =
-        grown(corpus->documents, corpus->n_document, 1, &corpus->document_capacity, sizeof *room);
+        dm_grow(corpus->documents, corpus->n_document, 1, &corpus->document_capacity, sizeof *room);
     if (!room)
         return fail_memory();
     corpus->documents = room;

@@ -14,8 +14,9 @@ enum train_average { AVERAGE_LABELS, AVERAGE_SEQUENCES };
 enum train_on_nan { ON_NAN_STOP, ON_NAN_SKIP };
 
 struct train_settings {
+    dm_trainer_options trainer; /* those of the keys that the library takes as they are */
     /* model and data */
-    const char *model, *config, *settings, *tokenizer, *output, *squad, *held_out_squad;
+    const char *model, *config, *tokenizer, *output, *squad, *held_out_squad;
     size_t seed;
     struct text_list text, jsonl, held_out_text, held_out_jsonl;
     size_t held_out;
@@ -31,21 +32,17 @@ struct train_settings {
     bool loss_given, labels_given, average_given;
     bool chunks_given; /* 1, too, says which labels and tail a text has: see train_data.c */
     /* steps */
-    size_t steps, warmup;
-    double learning_rate, final_rate, beta1, beta2, epsilon, weight_decay, clip, lora_alpha;
+    size_t steps;
     int schedule, decay, dtype;
     struct text_list freeze;
-    size_t lora_rank;
     /* decimation */
     struct method_flags method;
     double kept_share, kept_share_start, kept_share_over;
     bool kept_share_given, kept_share_start_given;
     /* the run */
-    size_t n_thread, evaluate_every, save_every, keep, patience;
-    const char *cpu;
+    size_t evaluate_every, save_every, keep, patience;
     bool recompute;
     int on_nan;
-    double spike;
 
     const char *run_file; /* NULL: none */
     json_t *file;         /* what is in it; texts above may live there */

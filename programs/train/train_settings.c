@@ -9,6 +9,7 @@
 #include "train_table.h"
 
 static const struct train_settings defaults = {
+    .trainer = DM_TRAINER_OPTIONS_INIT,
     .held_out = 64,
     .length = 512,
     .length_over = 1,
@@ -20,13 +21,6 @@ static const struct train_settings defaults = {
     .chunks = 1,
     .mention_weight = 1,
     .steps = 1000,
-    .learning_rate = 1e-4,
-    .beta1 = 0.9,
-    .beta2 = 0.999,
-    .epsilon = 1e-8,
-    .weight_decay = 0.1,
-    .clip = 1,
-    .lora_alpha = 16,
     .kept_share_over = 1,
     .evaluate_every = 100,
     .save_every = 100,
@@ -115,9 +109,9 @@ static bool check_run(const struct train_settings *s) {
     if (s->patience && !train_settings_held_out(s))
         return fail("train: --patience needs held-out data: --held-out-%s",
                     s->task == TASK_RETRIEVAL ? "squad" : "text or --held-out-jsonl");
-    if (s->schedule && s->warmup >= s->steps)
+    if (s->schedule && s->trainer.warmup >= s->steps)
         return fail("train: --warmup %zu leaves none of --steps %zu for the rate to fall",
-                    s->warmup, s->steps);
+                    s->trainer.warmup, s->steps);
     if (s->kept_share_given && s->method.base_length_given)
         return fail("train: --kept-share and --base-length say the same: give one");
     return !s->kept_share_start_given || s->kept_share_given ||
@@ -267,29 +261,15 @@ bool train_settings_method(struct train_settings *settings, size_t n_layer,
 
 dm_trainer_options train_settings_options(const struct train_settings *settings,
                                           const dm_method_options *method) {
-    dm_trainer_options options = DM_TRAINER_OPTIONS_INIT;
-    options.n_thread = settings->n_thread;
+    dm_trainer_options options = settings->trainer;
     options.dtype = settings->dtype ? DM_DTYPE_BF16 : DM_DTYPE_F32;
-    options.cpu = settings->cpu;
     options.method = method->kind == DM_METHOD_NONE ? NULL : method;
     options.recompute = settings->recompute;
-    options.learning_rate = settings->learning_rate;
-    options.beta1 = settings->beta1;
-    options.beta2 = settings->beta2;
-    options.epsilon = settings->epsilon;
-    options.weight_decay = settings->weight_decay;
     options.decay_all = settings->decay == 0;
-    options.clip = settings->clip;
     options.schedule = (dm_schedule)settings->schedule;
-    options.warmup = settings->warmup;
     options.n_step = settings->steps;
-    options.final_rate = settings->final_rate;
-    options.spike = settings->spike;
     options.frozen = settings->freeze.items;
     options.n_frozen = settings->freeze.n;
-    options.lora_rank = settings->lora_rank;
-    options.lora_alpha = settings->lora_alpha;
     options.seed = settings->seed;
-    options.settings = settings->settings;
     return options;
 }

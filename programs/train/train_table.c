@@ -20,7 +20,7 @@ static void model_options(struct train_settings *s, struct option *table) {
          .path = true},
         {OPTION_TEXT, "config", &s->config, "FILE",
          .help = "or start from random weights of the shape in this config.json", .path = true},
-        {OPTION_TEXT, "settings", &s->settings, "FILE",
+        {OPTION_TEXT, "settings", &s->trainer.settings, "FILE",
          .help = "a decimamba.json from which --score global takes its channels, in place of the "
                  "model's own; a training that goes on keeps those it began with",
          .path = true},
@@ -129,29 +129,29 @@ static void step_options(struct train_settings *s, struct option *table) {
     const struct option options[] = {
         {OPTION_SIZE, "steps", &s->steps, "N", .help = "steps of AdamW", .least = 1,
          .most = 99999999},
-        {OPTION_REAL, "learning-rate", &s->learning_rate, "X", .help = "the highest rate",
+        {OPTION_REAL, "learning-rate", &s->trainer.learning_rate, "X", .help = "the highest rate",
          .most = 1e3},
         {OPTION_CHOICE, "schedule", &s->schedule, "NAME",
          .help = "of the learning rate: constant, or down to the last step, as a cosine or linear",
          .choices = schedule_names},
-        {OPTION_SIZE, "warmup", &s->warmup, "N", .help = "steps in which the rate rises from 0",
-         .most = 1e9},
-        {OPTION_REAL, "final-rate", &s->final_rate, "X",
+        {OPTION_SIZE, "warmup", &s->trainer.warmup, "N",
+         .help = "steps in which the rate rises from 0", .most = 1e9},
+        {OPTION_REAL, "final-rate", &s->trainer.final_rate, "X",
          .help = "share of the rate at the last step, where it falls", .most = 1},
-        {OPTION_REAL, "beta1", &s->beta1, "X", .help = "decay of the mean gradient",
+        {OPTION_REAL, "beta1", &s->trainer.beta1, "X", .help = "decay of the mean gradient",
          .most = 0.9999999},
-        {OPTION_REAL, "beta2", &s->beta2, "X", .help = "decay of the mean square",
+        {OPTION_REAL, "beta2", &s->trainer.beta2, "X", .help = "decay of the mean square",
          .most = 0.9999999},
-        {OPTION_REAL, "epsilon", &s->epsilon, "X", .help = "added to the root of the mean square",
-         .least = 1e-30, .most = 1},
-        {OPTION_REAL, "weight-decay", &s->weight_decay, "X",
+        {OPTION_REAL, "epsilon", &s->trainer.epsilon, "X",
+         .help = "added to the root of the mean square", .least = 1e-30, .most = 1},
+        {OPTION_REAL, "weight-decay", &s->trainer.weight_decay, "X",
          .help = "share of the learning rate by which "
                  "weights shrink",
          .most = 1e3},
         {OPTION_CHOICE, "decay", &s->decay, "WHAT",
          .help = "what shrinks: all parameters, as in the official code, or matrices only",
          .choices = decay_names},
-        {OPTION_REAL, "clip", &s->clip, "X", .help = "largest norm of the gradient; 0: any",
+        {OPTION_REAL, "clip", &s->trainer.clip, "X", .help = "largest norm of the gradient; 0: any",
          .most = 1e30},
         {OPTION_CHOICE, "dtype", &s->dtype, "TYPE",
          .help = "of the large matrix products: f32 or bf16; all else is f32",
@@ -159,11 +159,11 @@ static void step_options(struct train_settings *s, struct option *table) {
         {OPTION_TEXTS, "freeze", &s->freeze, "PATTERN",
          .help = "leave parameters of such names as they are, as 'backbone.layers.0.*'; may be "
                  "repeated"},
-        {OPTION_SIZE, "lora-rank", &s->lora_rank, "N",
+        {OPTION_SIZE, "lora-rank", &s->trainer.lora_rank, "N",
          .help = "train only a product of so low a rank beside each in_proj and out_proj; 0: "
                  "everything",
          .most = 1e6},
-        {OPTION_REAL, "lora-alpha", &s->lora_alpha, "X",
+        {OPTION_REAL, "lora-alpha", &s->trainer.lora_alpha, "X",
          .help = "the product of --lora-rank counts alpha / rank", .most = 1e9},
         {.kind = OPTION_END},
     };
@@ -188,12 +188,12 @@ static void share_options(struct train_settings *s, struct option *table) {
 
 static void run_options(struct train_settings *s, struct option *table) {
     const struct option options[] = {
-        {OPTION_SIZE, "threads", &s->n_thread, "N",
+        {OPTION_SIZE, "threads", &s->trainer.n_thread, "N",
          .help = "threads to use; 0: as many processors as the process may run on, or, where its "
                  "control group (a container) has a CPU quota, as many as that pays for. Results "
                  "do not depend on it",
          .most = 1024},
-        {OPTION_TEXT, "cpu", &s->cpu, "NAME",
+        {OPTION_TEXT, "cpu", &s->trainer.cpu, "NAME",
          .help = "instruction set: reference, avx2, avx512, amx or neon (default the best that the "
                  "processor has)",
          .choices = cpu_names},
@@ -213,7 +213,7 @@ static void run_options(struct train_settings *s, struct option *table) {
          .help = "when the loss or the gradient is not finite, or too large: stop, or skip the "
                  "step's data",
          .choices = on_nan_names},
-        {OPTION_REAL, "spike", &s->spike, "X",
+        {OPTION_REAL, "spike", &s->trainer.spike, "X",
          .help = "a gradient norm over X times its running mean is too large; 0: none is",
          .most = 1e30},
         {.kind = OPTION_END},

@@ -1,7 +1,26 @@
-#include "task_axis.h"
+#include "task.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+
+struct task *task_new(const struct task *filled, size_t state_size) {
+    struct task *made = calloc(1, sizeof *made);
+    void *state = calloc(1, state_size);
+    if (!made || !state) {
+        free(made);
+        free(state);
+        return NULL;
+    }
+    *made = *filled;
+    made->data = state;
+    return made;
+}
+
+void task_cell_evenly(const struct task *task, size_t i, size_t *column, size_t *row) {
+    size_t cell = i / (task->n_prompt / (task->columns.n * task->rows.n));
+    *column = cell / task->rows.n;
+    *row = cell % task->rows.n;
+}
 
 /* The names lie behind the pointers to them, in one piece of memory. */
 enum { name_size = 24 };

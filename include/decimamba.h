@@ -259,27 +259,30 @@ DM_API dm_status dm_checkpoint_stop_tokens(const char *directory, const dm_token
 
 /* ---- Extending the context ---- */
 
-/* Methods are counted; all but the first have names and settings: dm_method_name. */
+/* The kind of a method: 0 .. dm_method_count() - 1. Methods without a constant here, such as
+ * "mamba-extend", are found by name: dm_method_find. */
 typedef enum dm_method_kind {
     DM_METHOD_NONE = 0, /* plain Mamba */
     DM_METHOD_DECIMATE, /* DeciMamba: keep the tokens with the best score */
     DM_METHOD_KEEP_LAST /* keep the most recent tokens */
 } dm_method_kind;
 
-/* How many there are: kinds are 0 .. that - 1. */
+/* How many methods there are, DM_METHOD_NONE included. */
 DM_API size_t dm_method_count(void);
 /* "none", "decimate", ...; static. NULL: there is no such method. */
 DM_API const char *dm_method_name(dm_method_kind kind);
+/* The method of this name; DM_ERROR_ARGUMENT where there is none. */
 DM_API dm_status dm_method_find(const char *name, dm_method_kind *kind, dm_error *error);
 /* Does it drop tokens at options->layers? */
 DM_API int dm_method_drops_tokens(dm_method_kind kind);
 
-/* A setting of one method, beside those of dm_method_options: numbers, of which the table of the
- * method says what they may be. */
+/* Methods may have settings of their own beside the members of dm_method_options. A setting is a
+ * number, or one for each layer; dm_method_get_setting says what it may be, and
+ * dm_method_options.values sets it. */
 typedef enum dm_setting_type {
     DM_SETTING_REAL = 0,
     DM_SETTING_SIZE,  /* a whole number */
-    DM_SETTING_CHOICE /* a place in `choices` */
+    DM_SETTING_CHOICE /* an index into `choices` */
 } dm_setting_type;
 typedef struct dm_method_setting {
     size_t struct_size;
@@ -287,7 +290,7 @@ typedef struct dm_method_setting {
     const char *argument, *help; /* as --help shows them */
     dm_setting_type type;
     int per_layer;              /* one number for all layers, or one for each; else one */
-    double least, most, value;  /* the range, both ends included, and the default */
+    double min, max, value;     /* the range, both ends included, and the default */
     const char *const *choices; /* ends with NULL */
 } dm_method_setting;
 #define DM_METHOD_SETTING_INIT \
@@ -297,11 +300,11 @@ DM_API size_t dm_method_n_setting(dm_method_kind kind);
 DM_API dm_status dm_method_get_setting(dm_method_kind kind, size_t i, dm_method_setting *setting,
                                        dm_error *error);
 
-/* A setting that is not at its default. */
+/* A value for one of the method's own settings; those that are not given have their defaults. */
 typedef struct dm_method_value {
     const char *name;
-    const double *numbers; /* [n]: 1 for all layers, or n_layer */
-    size_t n;
+    const double *numbers; /* [n]; of a DM_SETTING_CHOICE the index of the choice */
+    size_t n;              /* 1: for all layers; or, where per_layer is set, the model's layers */
 } dm_method_value;
 
 typedef enum dm_score {
@@ -312,7 +315,8 @@ typedef enum dm_score {
     DM_SCORE_TOKEN_NORM /* L2 norm of what enters the layer for the token: at layer 0, its embedding */
 } dm_score;
 
-/* Where a method drops tokens: at layer layers[s] (0-based), of the n = L - keep_tail tokens before the tail,
+/* How to read a text: a method and its settings. A method that drops tokens does so at its layers: at
+ * layer layers[s] (0-based), of the n = L - keep_tail tokens before the tail,
  *     K = min(n, max(floor(min(n, base_length * beta^s)), min_length))
  * are kept: those with the best score, the earlier one where scores are equal. */
 typedef struct dm_method_options {
@@ -325,7 +329,7 @@ typedef struct dm_method_options {
     size_t base_length; /* L_base */
     double beta;        /* in (0, 1] */
     size_t min_length;
-    size_t keep_tail;              /* >= 1: so many last tokens are always kept, and have logits */
+    size_t keep_tail; /* >= 1: the last tokens, this many, are always kept, and have logits */
     const dm_method_value *values; /* [n_value], each once: the method's own settings */
     size_t n_value;
 } dm_method_options;
@@ -336,8 +340,8 @@ typedef struct dm_method_options {
  * `method` starts from that too. `layers` and `values` point into the model. */
 DM_API dm_status dm_model_default_method(const dm_model *model, dm_method_options *method,
                                          dm_error *error);
-/* A layer's global channels (DM_SCORE_GLOBAL) by the model's decimamba.json: ascending, the model's own;
- * *n_channel is 0 where it names none. */
+/* A layer's global channels (DM_SCORE_GLOBAL) by the model's decimamba.json: ascending, owned by the
+ * model; `*n_channel` is 0 where it names none. */
 DM_API dm_status dm_model_global_channels(const dm_model *model, size_t layer,
                                           const uint32_t **channels, size_t *n_channel,
                                           dm_error *error);
@@ -383,8 +387,9 @@ DM_API size_t dm_session_bound(const dm_session *session);
 /* Reads more of the text: any split into calls gives what one call gives. */
 DM_API dm_status dm_session_append(dm_session *session, const int32_t *ids, size_t n_id,
                                    dm_error *error);
-/* Closes the text read so far and gives the logits of its last `n_last` tokens,
- * [n_last, vocab_size]: 1 <= n_last <= min(keep_tail, n_token). The text may go on afterwards. */
+/* Finishes the text read so far (each decimating layer chooses its tokens, and the layers above read
+ * them) and gives the logits of its last `n_last` tokens, [n_last, vocab_size]:
+ * 1 <= n_last <= min(keep_tail, n_token). The text may go on afterwards. */
 DM_API dm_status dm_session_logits(dm_session *session, size_t n_last, float *logits,
                                    dm_error *error);
 /* Reads one token as generation does (it is not decimated now; the next dm_session_logits decides
@@ -471,7 +476,7 @@ typedef struct dm_trainer_options {
     size_t warmup;     /* steps over which the rate rises from 0 in a straight line */
     size_t n_step;     /* where the schedule ends */
     double final_rate; /* the share of learning_rate that it ends at */
-    double spike;      /* a gradient norm beyond so many times its running mean fails the step;
+    double spike;      /* a gradient norm beyond this many times its running mean fails the step;
                              0: off */
     /* What is trained */
     const char *const *frozen; /* [n_frozen] patterns of parameter names in transformers' spelling,

@@ -232,11 +232,11 @@ static int run(int n_argument, char **arguments) {
     method_flags_table(&method_flags, method_options);
     const struct option options[] = {
         {OPTION_SIZES, "read", &lengths, "LIST",
-         .help = "texts of so many tokens to read, with commas between", .least = 1,
+         .help = "read texts of this many tokens; several, separated by commas", .least = 1,
          .most = 1 << 30},
         {OPTION_SIZE, "generate", &n_generate, "N", .help = "tokens to generate; 0: none",
          .most = 1 << 20},
-        {OPTION_SIZES, "batch", &batches, "LIST", .help = "so many sequences generated at a time",
+        {OPTION_SIZES, "batch", &batches, "LIST", .help = "generate this many sequences at a time",
          .least = 1, .most = 1 << 12},
         {OPTION_SIZE, "repeats", &bench.n_repeat, "N", .help = "runs of each test", .least = 1,
          .most = most_repeats},

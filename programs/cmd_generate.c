@@ -261,20 +261,21 @@ static int run(int n_argument, char **arguments) {
     const struct option input_options[] = {
         {OPTION_TEXT, "file", &settings.file, "FILE", .help = "read the prompt from here"},
         {OPTION_TEXT, "ids", &settings.ids, "FILE",
-         .help = "the prompt as decimal ids with white space between. With --print-ids too, no "
-                 "tokenizer is needed; one that is there says which ids are drawn, and one that "
-                 "cannot be read is done without, with a line that says so"},
+         .help = "the prompt as decimal ids separated by white space. With --print-ids as well, no "
+                 "tokenizer is needed: if there is one, only ids that it knows are drawn; if it "
+                 "cannot be read, a warning says so"},
         {OPTION_TEXT, "load-session", &settings.load_session, "FILE",
-         .help = "go on from a saved session, with the method settings that it was saved with. "
-                 "The prompt is what comes next, and may be left out: then the tokens are those "
-                 "that one run would have given with the same sampling flags, which are not saved. "
-                 "With a prompt, layers that drop tokens choose anew, over the whole text. The "
-                 "repetition penalty knows all of that; of a session that an earlier version saved "
-                 "it knows nothing, and a line says so"},
+         .help =
+             "go on from a saved session, with the method settings that it was saved with. "
+             "The prompt continues its text, and may be left out: the tokens are then those of a "
+             "single run with the same sampling flags, which are not saved. With a prompt, "
+             "decimating layers choose anew, over the whole text. The repetition penalty "
+             "covers all of it; a session saved by an earlier version does not hold what it "
+             "needs, and a warning says so"},
         {OPTION_TEXT, "save-session", &settings.save_session, "FILE",
          .help =
-             "save the session at the end: it has read the prompt and every generated token. With "
-             "it go the ids that the repetition penalty knows, and where the random numbers stand"},
+             "save the session at the end, after the prompt and all generated tokens, with the ids "
+             "for the repetition penalty and the state of the random numbers"},
         {.kind = OPTION_END},
     };
     const struct option output_options[] = {

@@ -191,8 +191,7 @@ static int run(int n_argument, char **arguments) {
     const struct option options[] = {
         length_option(&delta.analysis),
         {OPTION_SIZE, "bins", &delta.most_bins, "N",
-         .help = "columns of the map, each the mean over its tokens; where there are fewer tokens, "
-                 "one for each",
+         .help = "columns of the map, each the mean over its tokens; at most one for each token",
          .least = 1, .most = 4096},
         {OPTION_SIZE, "from", &delta.from, "N",
          .help =
@@ -212,15 +211,16 @@ const struct command analyze_delta_command = {
     .notes =
         "Delta is how far a layer's state moves at a token. The score is the one that decides "
         "(--score); it is shown of every token that enters a layer, whether or not the layer drops "
-        "tokens.\n\nThe map has a row for each layer, from the lowest upwards, and the text from "
-        "left to right. Its colours follow the logarithm of the score, in each layer from the 1st "
-        "to the 99th percentile of what is drawn, which stand at the right of its row; what a "
-        "layer below has dropped is grey. Under the map stands, for each layer that drops tokens, "
-        "the share that is there after it.\n\nThe text is printed once for each layer that drops "
+        "tokens.\n\nThe map has a row for each layer, from the lowest upwards, and the text runs "
+        "from left to right. Its colours follow the logarithm of the score, in each layer from the "
+        "1st "
+        "to the 99th percentile of what is drawn, printed at the right of its row; what a lower "
+        "layer has dropped is grey. Below the map, for each layer that drops tokens: the share of "
+        "the tokens that is left after it.\n\nThe text is printed once for each layer that drops "
         "tokens: in a terminal with the kept tokens bold and the others dim; elsewhere, or where "
         "NO_COLOR is set, with the kept ones in [brackets]. Control characters are shown as "
-        "pictures. A character that is split between tokens counts as the one of them that got "
-        "farthest. Of a text of more than 800 tokens the first and the last 400 are printed, "
+        "symbols. A character that is split between tokens counts as the token that reached the "
+        "highest layer. Of a text of more than 800 tokens the first and the last 400 are printed, "
         "unless --from or --count is given.",
     .manual = "# FILES\n\nThe folder receives delta.html, a page that needs nothing beside it: the "
               "picture, a table, and the text with each token marked by the layer that dropped it, "

@@ -37,7 +37,7 @@ static bool prepare(struct analysis *analysis) {
         !choose_lengths(analysis, &distances->lengths, 16384))
         return false;
     if (distances->lengths.items[0] < distances->n_query)
-        return fail("--queries %zu: a text of %zu tokens has not so many", distances->n_query,
+        return fail("--queries %zu: a text of %zu tokens has fewer", distances->n_query,
                     distances->lengths.items[0]);
     return make_room(distances);
 }
@@ -123,7 +123,7 @@ static bool print(const struct analysis *analysis) {
     struct table table = {0};
     char reading[reading_size];
     reading_title(analysis, reading);
-    printf("Mean distance in tokens, at the last %zu token%s of texts of so many tokens; %s\n\n",
+    printf("Mean distance in tokens, at the last %zu token%s of texts of this many tokens; %s\n\n",
            distances->n_query, distances->n_query == 1 ? "" : "s", reading);
     fill_by_layer(distances, &table);
     bool fine = table_show(&table);
@@ -192,7 +192,7 @@ static bool write_channels(const struct distances *distances, const char *folder
                  distances->lengths.items[k]);
     }
     json_t *notes = json_pack("{ss}", "distance",
-                              "[layers, channels] mean distance, of a text of so many tokens");
+                              "[layers, channels] mean distance, of a text of this many tokens");
     if (fine)
         fine = write_tensors(&distances->analysis, folder, "distance.safetensors",
                              json_incref(notes), tensors, n, &start);
@@ -239,9 +239,10 @@ static int run(int n_argument, char **arguments) {
     struct distances distances = {.n_query = 16};
     const struct option options[] = {
         {OPTION_SIZES, "lengths", &distances.lengths, "LIST",
-         .help = "read the text's first tokens, so many each time (default 512 and doublings of it "
-                 "up to "
-                 "16384, as far as the text goes)",
+         .help =
+             "read the text's first tokens, this many each time (default 512 and doublings of it "
+             "up to "
+             "16384, as far as the text goes)",
          .least = 1, .most = 1e9},
         {OPTION_SIZE, "queries", &distances.n_query, "N",
          .help = "take the mean over the last N tokens i; the definition has the last one alone. "

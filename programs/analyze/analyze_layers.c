@@ -223,7 +223,7 @@ static int run_task(const struct evaluate_task *kind, int n_argument, char **arg
     };
     const struct option_group groups[] = {
         {"Sweep", sweep_options},
-        {"Method of every point (what is not given is as in the model's decimamba.json)",
+        {"Method of every point (defaults: those of the model's decimamba.json)",
          method_options + 1}, /* but --method: it is decimate */
         {"Task", task_options},
         {"Evaluation", evaluate_options},

@@ -334,7 +334,7 @@ static int run(int n_argument, char **arguments) {
     struct receptive receptive = {.n_prediction = 1, .n_window = 4};
     const struct option options[] = {
         {OPTION_SIZES, "lengths", &receptive.lengths, "LIST",
-         .help = "windows of so many tokens, the last of which is predicted (default 512 and "
+         .help = "windows of this many tokens, the last of which is predicted (default 512 and "
                  "doublings of "
                  "it up to 4096, as far as the text goes)",
          .least = 2, .most = 1e9},

@@ -88,20 +88,22 @@ static int run(int n_argument, char **arguments) {
          .help = "the length that the model was trained on, in tokens; the default is to find it",
          .least = 1, .most = 1e15, .given = &settings.length_given},
         {OPTION_SIZE, "passages", &settings.n_passage, "N",
-         .help = "passages of that length, spread over the text, by which channels are told apart",
+         .help = "passages of that length, spread over the text, to find the global channels by",
          .least = 1, .most = 1e6},
         {OPTION_REAL, "share", &settings.share, "X",
          .help = "share of a layer's channels that are global, in (0, 1]", .least = 1e-9,
          .most = 1},
         {OPTION_TEXT, "output", &settings.output, "FILE",
-         .help = "write the settings there, as for a model in a folder that takes no files; "
-                 "--settings FILE of the other commands reads them (default MODEL/decimamba.json)"},
+         .help = "write the settings to this file, as for a model in a read-only folder; other "
+                 "commands "
+                 "read it by --settings FILE (default MODEL/decimamba.json)"},
         {OPTION_FLAG, "dry-run", &settings.dry_run, .help = "print the proposal, write nothing"},
         {.kind = OPTION_END},
     };
     const struct option_group groups[] = {
         {"Options", options},
-        {"Method (what is not given is proposed; --beta and the rest: as they are elsewhere)",
+        {"Method (layers, base length and score are proposed unless given; the rest have their "
+         "usual defaults)",
          method_options},
         {"Model", model_options},
         {0}};
@@ -131,23 +133,24 @@ const struct command calibrate_command = {
     .name = "calibrate",
     .operands = "MODEL --text FILE",
     .summary = "Proposes how to decimate, from text alone, and writes the model's decimamba.json.",
-    .notes = "Prints its reasons, and writes the settings and each layer's global channels. No "
-             "labels are needed. Flags come before proposals; with --length, --layers and --score "
-             "nothing is left to propose but L_base.\n\n- The training length: up to 16 windows of "
-             "256, 512, ... 16384 tokens (as far as the text goes) that end at the same places are "
-             "read by plain Mamba. Where the mean loss of their last 100 tokens is first above the "
-             "least of the shorter windows, by a 95% interval of the difference on the same "
-             "windows, the length before is taken; else the longest. It is L_base, too.\n\n- The "
-             "global channels: the share of each layer's channels whose state decays slowest over "
-             "passages of that length.\n\n- The layer: the one whose global channels decay at most "
-             "a quarter as much as those of every other layer, since what it remembers must be "
-             "chosen at it; where there is none, the first layer whose mean distance is at least "
-             "half of the greatest.\n\n- The score: global, unless norm keeps 90% of the tokens "
-             "that global keeps. The tokens that the global channels prefer are shown.\n\n- The "
-             "proposal is compared with the other score, and with the layer below by norm, on the "
-             "loss of windows twice as long (1024 tokens at least). One whose loss is lower, by a "
-             "95% interval of the difference, takes its place; but not where the loss is no better "
-             "than chance, nor where the training length was the longest that was tried.",
+    .notes =
+        "Prints its reasons, and writes the settings and each layer's global channels. No "
+        "labels are needed. What a flag sets is not proposed; with --length, --layers and --score "
+        "only L_base is left.\n\n- The training length: up to 16 windows of "
+        "256, 512, ... 16384 tokens (as far as the text goes) that end at the same places are "
+        "read by plain Mamba. Where the mean loss of their last 100 tokens is first above the "
+        "lowest of the shorter windows, by a 95% interval of the difference on the same "
+        "windows, the length before is taken; else the longest. It is L_base, too.\n\n- The "
+        "global channels: the share of each layer's channels whose state decays slowest over "
+        "passages of that length.\n\n- The layer: the one whose global channels decay at most "
+        "a quarter as much as those of every other layer, since what it remembers must be "
+        "chosen at it; where there is none, the first layer whose mean distance is at least "
+        "half of the greatest.\n\n- The score: global, unless norm keeps 90% of the tokens "
+        "that global keeps. The tokens that the global channels prefer are shown.\n\n- The "
+        "proposal is compared with the other score, and with the layer below by norm, on the "
+        "loss of windows twice as long (1024 tokens at least). One whose loss is lower, by a "
+        "95% interval of the difference, takes its place; but not where the loss is no better "
+        "than chance, nor where the training length was the longest that was tried.",
     .example = "decimamba calibrate models/passkey-512 --text data/books/26618.txt --dry-run",
     .min_operand = 1,
     .max_operand = 1,

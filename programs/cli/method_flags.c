@@ -58,8 +58,8 @@ static struct option setting_option(struct method_setting *setting) {
                            .value = choice ? (void *)&setting->choice : (void *)&setting->numbers,
                            .argument = setting->row.argument,
                            .help = setting->row.help,
-                           .least = setting->row.least,
-                           .most = setting->row.most,
+                           .least = setting->row.min,
+                           .most = setting->row.max,
                            .choices = setting->row.choices,
                            .given = &setting->given};
 }
@@ -77,23 +77,26 @@ void method_flags_table(struct method_flags *flags, struct option table[n_method
          .given = &flags->layers_given},
         {OPTION_SIZE, "base-length", &flags->base_length, "N",
          .help =
-             "most tokens kept at the first of these layers (default 2000; of keep-last the length "
-             "that the model was trained on, where that is known). With 0 the min length decides",
+             "at most this many tokens are kept at the first of these layers (default 2000; for "
+             "keep-last the training length, where it is known); 0: --min-length alone decides",
          .given = &flags->base_length_given},
         {OPTION_REAL, "beta", &flags->beta, "X",
-         .help = "each next layer keeps this share of it, in (0, 1] (default 0.5)", .least = 1e-9,
-         .most = 1, .given = &flags->beta_given},
+         .help = "the base length of each further layer, as a share of the one before, in (0, 1] "
+                 "(default 0.5)",
+         .least = 1e-9, .most = 1, .given = &flags->beta_given},
         {OPTION_SIZE, "min-length", &flags->min_length, "N",
          .help = "no layer keeps fewer than this (default 20)", .given = &flags->min_length_given},
         {OPTION_SIZE, "keep-tail", &flags->keep_tail, "N",
-         .help = "so many last tokens are always kept (default 1)", .least = 1, .most = INFINITY,
+         .help = "always keep the last N tokens (default 1)", .least = 1, .most = INFINITY,
          .given = &flags->keep_tail_given},
         {OPTION_CHOICE, "score", &flags->score, "NAME",
          .help =
-             "what decides which tokens stay: norm of Delta (the official code), mean of Delta "
-             "(the paper), or global, its norm over the global channels, which decimamba calibrate "
-             "finds; as baselines random, a hash of the token's position in the layer's input, and "
-             "token-norm, the norm of what enters the layer for the token (default norm)",
+             "what tokens are ranked by: norm, the L2 norm of Delta over the channels (the "
+             "official "
+             "code); mean, the mean of Delta (the paper); global, the norm over the global "
+             "channels "
+             "that decimamba calibrate finds; or, as baselines, random (a hash of the token's "
+             "position) and token-norm, the norm of the layer's input for the token (default norm)",
          .choices = score_names, .given = &flags->score_given},
     };
     size_t n = sizeof options / sizeof *options;

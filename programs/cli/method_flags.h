@@ -31,8 +31,7 @@ struct method_flags {
     dm_method_value values[max_method_setting]; /* of the method that was chosen */
 };
 
-#define METHOD_TITLE \
-    "Method (what is not given is as in the model's decimamba.json, or its default)"
+#define METHOD_TITLE "Method (defaults: those of the model's decimamba.json, else those below)"
 void method_flags_table(struct method_flags *flags, struct option table[n_method_option]);
 
 /* Lays the flags that were given over `method`; its layers and values may point into `flags` afterwards.

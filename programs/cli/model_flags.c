@@ -14,30 +14,34 @@ void model_flags_table(struct model_flags *flags, struct option table[n_model_op
     *flags = (struct model_flags){0};
     const struct option options[n_model_option] = {
         {OPTION_SIZE, "threads", &flags->n_thread, "N",
-         .help = "threads to use; 0: as many processors as the process may run on, or, where its "
-                 "control group (a container) has a CPU quota, as many as that pays for. Results "
-                 "do not depend on it",
+         .help =
+             "threads to use; 0: one for each processor that the process may run on, or as many as "
+             "the CPU quota of its control group (container) allows. Results do not depend on "
+             "it",
          .most = 1024},
         {OPTION_CHOICE, "dtype", &flags->dtype, "TYPE",
-         .help = "of the large matrix products: f32, bf16, int8 (weights in 8 bits with a scale "
-                 "for each output, activations with one for each token), or auto: bf16 where the "
-                 "checkpoint is bf16 and the processor has it",
+         .help =
+             "type of the large matrix products: f32, bf16, int8 (weights in 8 bits with a scale "
+             "for each output, activations with one for each token), or auto: bf16 where the "
+             "checkpoint is bf16 and the processor supports it, else f32",
          .choices = dtype_names},
         {OPTION_TEXT, "settings", &flags->settings, "FILE",
-         .help = "read this, which decimamba calibrate --output has written, in place of the "
-                 "model's decimamba.json",
+         .help =
+             "read the method's settings from this file, as decimamba calibrate --output writes "
+             "it, instead of the model's decimamba.json",
          .path = true},
         {OPTION_TEXT, "cpu", &flags->cpu, "NAME",
          .help = "instruction set: reference, avx2, avx512, amx or neon (default the best that the "
                  "processor has)",
          .choices = cpu_names},
         {OPTION_FLAG, "check", &flags->check,
-         .help = "look for NaN and infinity: in the weights, before anything else, and in what the "
-                 "layers compute as the model reads. The first one ends the command with a line "
-                 "that names its layer and tensor"},
+         .help =
+             "look for NaN and infinity, first in the weights, then in what the layers compute. "
+             "The first one found ends the command with a line that names its layer and tensor"},
         {OPTION_FLAG, "no-map", &flags->no_map,
-         .help = "read the model's files into memory instead of mapping them: for files that "
-                 "others may write to or cut shorter meanwhile"},
+         .help =
+             "read the model's files into memory instead of mapping them, for files that may be "
+             "written to or truncated meanwhile"},
         {.kind = OPTION_END},
     };
     memcpy(table, options, sizeof options);

@@ -261,8 +261,8 @@ static bool read_flag(const struct option_group *groups, int n_argument, char **
     if (!option)
         return false;
     if (options_is_old_name(option, name, length))
-        complain("warning: --%s: now --%s; the old name goes with the next version", option->was,
-                 option->name);
+        complain("warning: --%s is now --%s; the old name will be gone in the next version",
+                 option->was, option->name);
     if (option->kind == OPTION_FLAG && equals) {
         snprintf(message, size, "--%s takes no value", option->name);
         return false;

@@ -34,8 +34,9 @@ static const struct option *find(const struct option_group *groups, const char *
     const struct option *option = options_find(groups, name, strlen(name));
     if (option && !strchr(key, '-') && strlen(key) < key_size) {
         if (options_is_old_name(option, name, strlen(name)))
-            complain("warning: %s: \"%s\": now \"%s\"; the old name goes with the next version",
-                     file, option->was, option->name);
+            complain(
+                "warning: %s: \"%s\" is now \"%s\"; the old name will be gone in the next version",
+                file, option->was, option->name);
         return option;
     }
     const char *close = options_nearest(groups, name, strlen(name));

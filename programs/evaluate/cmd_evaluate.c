@@ -53,16 +53,18 @@ static void named_methods_table(struct named_methods *flags, struct option table
     *flags = (struct named_methods){.list = NULL};
     const struct option options[n_named_option] = {
         {OPTION_TEXTS, "method", &flags->single, "METHOD",
-         .help = "a way of reading; may be repeated. It is a name with settings, which are method "
-                 "flags without their dashes: none, keep-last:base-length=512, "
-                 "decimate:layers=2,3,score=global, or default for the model's decimamba.json. "
-                 "What is not set is as in the model's defaults; keep-last keeps the training "
-                 "length where --trained or decimamba.json says it. Tables and pictures name the "
-                 "base length of every method",
+         .help =
+             "a method to try; may be repeated. It is a name with settings, which are method flags "
+             "without their dashes: none, keep-last:base-length=512, "
+             "decimate:layers=2,3,score=global, or default for the model's decimamba.json. "
+             "What is not set has the model's defaults; keep-last keeps the training "
+             "length where --trained or decimamba.json says it. Tables and pictures name the "
+             "base length of every method",
          .choices = usual},
         {OPTION_TEXT, "methods", &flags->list, "LIST",
-         .help = "several of them, with blanks or semicolons between (default none, and default "
-                 "where the model has a decimamba.json)",
+         .help =
+             "several of them, separated by blanks or semicolons (default: none, and default where "
+             "the model has a decimamba.json)",
          .choices = usual},
         {.kind = OPTION_END},
     };
@@ -122,10 +124,10 @@ static int run(int n_argument, char **arguments) {
 const struct command evaluate_command = {
     .name = "evaluate",
     .operands = "TASK MODEL ...",
-    .summary = "Measures how well a model does a task on long texts, by ways of reading them.",
-    .notes = "Asks a model the prompts of a task, by each of the named ways of reading, and prints "
-             "tables of what was right: counts with 95% intervals. A prompt depends on the data, "
-             "the seed and its own place alone, so neither the batch nor the number of threads "
+    .summary = "Measures how well a model does a task on long texts, with methods side by side.",
+    .notes = "Gives a model the prompts of a task, with each of the methods, and prints tables of "
+             "what was right: counts with 95% intervals. A prompt depends only on the data, the "
+             "seed and its own number, so neither the batch nor the number of threads "
              "changes a table.",
     .example = "decimamba evaluate passkey models/passkey-512 --text data/books/26239.txt",
     .min_operand = 2,

@@ -58,7 +58,7 @@ static bool make_multidoc_qa(const struct evaluate_settings *settings, struct ev
 const struct evaluate_task evaluate_retrieval = {
     .name = "retrieval",
     .operands = "MODEL --data PATH",
-    .summary = "names the one of many documents that answers a question (SQuAD)",
+    .summary = "Names the document, of many, that answers a question (SQuAD).",
     .by_documents = true,
     .notes = "The golden document stands at any place. A prompt is right when the number of the "
              "document is generated, up to any \"|>\" after it.",
@@ -68,7 +68,7 @@ const struct evaluate_task evaluate_retrieval = {
 const struct evaluate_task evaluate_multidoc_qa = {
     .name = "multidoc-qa",
     .operands = "MODEL --data PATH",
-    .summary = "answers a question from one of many documents (SQuAD), scored by F1",
+    .summary = "Answers a question from one of many documents (SQuAD), scored by F1.",
     .by_documents = true,
     .notes = "The prompts are those of evaluate retrieval; what is asked for is the answer itself.",
     .example = "decimamba evaluate multidoc-qa mamba-130m --data data --documents 10,20,40",

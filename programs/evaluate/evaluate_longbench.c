@@ -49,7 +49,7 @@ static bool make_longbench(const struct evaluate_settings *settings, struct eval
 const struct evaluate_task evaluate_longbench = {
     .name = "longbench",
     .operands = "MODEL --data FOLDER",
-    .summary = "LongBench's English tasks: questions, summaries, few-shot, code",
+    .summary = "Does LongBench's English tasks: questions, summaries, few-shot, code.",
     .notes = "The 16 English data sets of LongBench, or the 13 of LongBench-E.",
     .example = "decimamba evaluate longbench mamba-2.8b --data data --max-length 8000",
     .flags = longbench_flags,

@@ -152,7 +152,7 @@ static void sum_up(const struct turn *turn, double seconds) {
     if (turn->n_asked)
         printf(", in %.1f s (%.0f tokens/s)", seconds, (double)turn->n_token / seconds);
     if (turn->has_grid && grid_has_mark(&turn->grid))
-        printf("; *: the length trained on");
+        printf("; *: the training length");
     putchar('\n');
 }
 

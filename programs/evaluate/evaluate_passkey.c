@@ -17,8 +17,8 @@ static void passkey_flags(struct evaluate_settings *settings,
     settings->n_depth = 5;
     settings->n_each = 3;
     const struct option options[] = {
-        {OPTION_TEXTS, "text", &settings->texts, "FILE", .help = "the text that hides the key",
-         .path = true},
+        {OPTION_TEXTS, "text", &settings->texts, "FILE",
+         .help = "the text in which keys are hidden", .path = true},
         {OPTION_TEXT, "data", &settings->data, "FOLDER",
          .help = "for official prompts: holds wikitext2/wiki.test.raw and babilong/codes_test.txt",
          .path = true},
@@ -26,12 +26,12 @@ static void passkey_flags(struct evaluate_settings *settings,
          .help =
              "passage: a passage of the text with the key anywhere in it, exactly as long as its "
              "column says; for models with a token per byte. official: as the official DeciMamba "
-             "code builds it, a context of so many tokens, with the key between two sentences",
+             "code builds it, a context of that many tokens, with the key between two sentences",
          .choices = prompt_choices},
         {OPTION_SIZES, "lengths", &settings->lengths, "LIST",
          .help = "tokens in a prompt (official: in its context)", .least = 1, .most = 1e15},
-        {OPTION_SIZE, "depths", &settings->n_depth, "N", .help = "places of the key, from 0 to 1",
-         .least = 1, .most = 101},
+        {OPTION_SIZE, "depths", &settings->n_depth, "N",
+         .help = "depths of the key, evenly spaced from 0 to 1", .least = 1, .most = 101},
         {OPTION_SIZE, "keys", &settings->n_each, "N", .help = "prompts for each length and depth",
          .least = 1, .most = 10000},
         {.kind = OPTION_END},
@@ -117,9 +117,9 @@ static bool make_passkey(const struct evaluate_settings *settings, struct evalua
 const struct evaluate_task evaluate_passkey = {
     .name = "passkey",
     .operands = "MODEL --text FILE",
-    .summary = "finds a key hidden at some depth of a long text",
+    .summary = "Finds a key that is hidden at some depth of a long text.",
     .notes = "A five-digit key hidden in the text, at several depths and lengths, is asked for at "
-             "its end. A prompt is right when greedy generation gives the key.",
+             "its end. A prompt counts as right when greedy generation gives the key.",
     .example = "decimamba evaluate passkey models/passkey-512 --text data/books/26239.txt \\\n"
                "    --trained 512 --methods 'none decimate:layers=2,score=global'",
     .flags = passkey_flags,

@@ -96,7 +96,7 @@ static bool make_perplexity(const struct evaluate_settings *settings, struct eva
 const struct evaluate_task evaluate_perplexity = {
     .name = "perplexity",
     .operands = "MODEL --text PATH",
-    .summary = "predicts the last tokens of windows of many lengths, on books",
+    .summary = "Predicts the last tokens of windows of several lengths, on books.",
     .example = "decimamba evaluate perplexity models/books --data data \\\n"
                "    --methods 'none decimate:layers=3,base-length=2048'",
     .flags = perplexity_flags,

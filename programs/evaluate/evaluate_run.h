@@ -3,7 +3,7 @@
 #ifndef DECIMAMBA_EVALUATE_RUN_H
 #define DECIMAMBA_EVALUATE_RUN_H
 
-#include "cli/method_list.h"
+#include "cli/method_specs.h"
 #include "cli/model_flags.h"
 #include "evaluate_tasks.h"
 #include "report.h"

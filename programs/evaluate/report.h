@@ -11,7 +11,7 @@
 
 #include <stdio.h>
 
-#include "cli/method_list.h"
+#include "cli/method_specs.h"
 #include "report_journal.h"
 #include "task.h"
 #include "task_run.h"

@@ -153,8 +153,7 @@ static void put_notes(const struct target *target, const struct report *report) 
     const char *mark = target->width ? "*" : "\\*";
     for (size_t c = 0; c < task->columns.n; c++)
         if (is_trained(report, c)) {
-            fprintf(target->stream, "\n%s: the model was trained with so many %s\n", mark,
-                    task->columns.name);
+            fprintf(target->stream, "\n%s: trained with this many %s\n", mark, task->columns.name);
             break;
         }
     if (task->mean_of_rows)

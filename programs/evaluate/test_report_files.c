@@ -41,7 +41,7 @@ static void shows_counts(void **state) {
                 "keep-last:base-length=512     0/5       -     0/5\n"
                 "                            0-43%           0-43%\n"
                 "\n"
-                "*: the model was trained with so many tokens\n");
+                "*: trained with this many tokens\n");
     assert_text(printed(&report, 45), /* names on lines of their own */
                 "made-up by tokens, models/m_1: right answers, 95% interval of their share\n"
                 "\n"
@@ -51,7 +51,7 @@ static void shows_counts(void **state) {
                 "keep-last:                0/5       -     0/5\n"
                 "base-length=512         0-43%           0-43%\n"
                 "\n"
-                "*: the model was trained with so many tokens\n");
+                "*: trained with this many tokens\n");
     assert_text(printed(&report, 36), /* blocks of columns */
                 "made-up by tokens, models/m_1: right answers, 95% interval of their share\n"
                 "\n"
@@ -72,7 +72,7 @@ static void shows_counts(void **state) {
                 "keep-last:base-length=512     0/5\n"
                 "                            0-43%\n"
                 "\n"
-                "*: the model was trained with so many tokens\n");
+                "*: trained with this many tokens\n");
     report_close(&report);
 }
 
@@ -163,7 +163,7 @@ static void writes_markdown(void **state) {
                 "| none | 5/6 (44-97%) | 5/6 (44-97%) | 10/12 (55-95%) |\n"
                 "| keep-last:base-length=512 | 0/5 (0-43%) | - | 0/5 (0-43%) |\n"
                 "\n"
-                "\\*: the model was trained with so many tokens\n"
+                "\\*: trained with this many tokens\n"
                 "\n"
                 "## `none`\n"
                 "\n"

@@ -81,7 +81,8 @@ static bool check_lengths(const struct train_settings *s) {
 static bool check_chunks(const struct train_settings *s) {
     size_t shortest = s->length_start_given ? s->length_start : s->length;
     return shortest / 2 >= s->chunks ||
-           fail("train: --chunks %zu: sequences of --length%s %zu cannot be read in so many pieces",
+           fail("train: --chunks %zu: sequences of --length%s %zu cannot be read in that many "
+                "pieces",
                 s->chunks, s->length_start_given ? "-start" : "", shortest);
 }
 

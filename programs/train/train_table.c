@@ -78,7 +78,7 @@ static void sequence_options(struct train_settings *s, struct option *table) {
         {OPTION_REAL, "length-over", &s->length_over, "X",
          .help = "over this share of the steps --length-start grows to --length", .most = 1},
         {OPTION_SIZE, "shortest", &s->shortest, "N",
-         .help = "pass-key prompts of so many tokens and more (default all as long as can be)",
+         .help = "pass-key prompts of this many tokens and more (default all as long as can be)",
          .least = 2, .most = 1e9, .given = &s->shortest_given},
         {OPTION_SIZE, "documents", &s->documents, "N",
          .help = "documents in a prompt of --task retrieval (default 12); fewer where it would be "
@@ -101,7 +101,7 @@ static void sequence_options(struct train_settings *s, struct option *table) {
              "--labels of each sequence",
          .choices = loss_names, .given = &s->loss_given},
         {OPTION_SIZE, "labels", &s->labels, "N",
-         .help = "with --loss last: so many tokens (default 1)", .least = 1, .most = 1e9,
+         .help = "with --loss last: the last N tokens (default 1)", .least = 1, .most = 1e9,
          .given = &s->labels_given},
         {OPTION_REAL, "text-weight", &s->text_weight, "X",
          .help =
@@ -204,10 +204,10 @@ static void run_options(struct train_settings *s, struct option *table) {
          .help = "steps from one look at the held-out data to the next", .least = 1, .most = 1e9},
         {OPTION_SIZE, "save-every", &s->save_every, "N",
          .help = "steps from checkpoint to checkpoint", .least = 1, .most = 1e9},
-        {OPTION_SIZE, "keep", &s->keep, "N", .help = "so many checkpoints stay, and the best one",
-         .least = 1, .most = 1e9},
+        {OPTION_SIZE, "keep", &s->keep, "N",
+         .help = "keep the newest N checkpoints, and the best one", .least = 1, .most = 1e9},
         {OPTION_SIZE, "patience", &s->patience, "N",
-         .help = "end when so many looks in a row were no better than the best; 0: never",
+         .help = "end when N evaluations in a row were no better than the best; 0: never",
          .most = 1e9},
         {OPTION_CHOICE, "on-nan", &s->on_nan, "WHAT",
          .help = "when the loss or the gradient is not finite, or too large: stop, or skip the "

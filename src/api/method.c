@@ -33,9 +33,11 @@ size_t dm_method_n_setting(dm_method_kind kind) {
 
 dm_status dm_method_get_setting(dm_method_kind kind, size_t i, dm_method_setting *setting,
                                 dm_error *error) {
-    if (!setting || i >= dm_method_n_setting(kind))
+    if (!setting)
+        return dm_fail(error, DM_ERROR_ARGUMENT, "dm_method_get_setting: setting is needed");
+    if (i >= dm_method_n_setting(kind))
         return dm_fail(error, DM_ERROR_ARGUMENT,
-                       "dm_method_get_setting: setting is needed, and i is %zu of %zu", i,
+                       "dm_method_get_setting: setting %zu: the method has %zu", i,
                        dm_method_n_setting(kind));
     dm_status status = dm_result_check(DM_KIND(dm_method_setting), setting, error);
     if (status)
@@ -48,8 +50,8 @@ dm_status dm_method_get_setting(dm_method_kind kind, size_t i, dm_method_setting
         .help = row->help,
         .type = row->type,
         .per_layer = row->per_layer,
-        .least = row->least,
-        .most = row->most,
+        .min = row->min,
+        .max = row->max,
         .value = row->value,
         .choices = row->choices,
     };

@@ -10,19 +10,19 @@ static const char *const readings[] = {"all", "prefill", NULL};
 static const struct dm_setting_row settings[N_SETTING] = {
     [SCALE] = {.name = "delta-scale",
                .argument = "LIST",
-               .help =
-                   "mamba-extend: what Delta is multiplied by, one number for all layers or one "
-                   "for each, with commas between (default 1)",
+               .help = "mamba-extend: the factor for Delta, one number for all layers or one for "
+                       "each, separated by commas (default 1)",
                .per_layer = true,
-               .least = 1e-3,
-               .most = 1e3,
+               .min = 1e-3,
+               .max = 1e3,
                .value = 1},
     [SCALED_IN] = {.name = "delta-scale-in",
                    .argument = "WHAT",
-                   .help = "mamba-extend: all, or prefill: in what is generated Delta is as it is "
-                           "(default all)",
+                   .help =
+                       "mamba-extend: where Delta is scaled: all, or prefill, the prompt but not "
+                       "the generated tokens (default all)",
                    .type = DM_SETTING_CHOICE,
-                   .most = 1,
+                   .max = 1,
                    .choices = readings},
 };
 

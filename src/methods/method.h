@@ -36,7 +36,7 @@ struct dm_setting_row {
     const char *name, *argument, *help;
     dm_setting_type type;
     bool per_layer;
-    double least, most, value;
+    double min, max, value;
     const char *const *choices;
 };
 

@@ -22,10 +22,10 @@ static size_t find(const struct dm_method_hooks *hooks, const char *name) {
 
 static dm_status check_number(const struct dm_setting_row *row, double number, dm_error *error) {
     bool whole = row->type == DM_SETTING_REAL || number == trunc(number);
-    if (!(number >= row->least && number <= row->most) || !whole)
+    if (!(number >= row->min && number <= row->max) || !whole)
         return dm_fail(error, DM_ERROR_ARGUMENT, "%s is %g: must be a %snumber from %g to %g",
-                       row->name, number, row->type == DM_SETTING_REAL ? "" : "whole ", row->least,
-                       row->most);
+                       row->name, number, row->type == DM_SETTING_REAL ? "" : "whole ", row->min,
+                       row->max);
     return DM_OK;
 }
 

@@ -154,7 +154,7 @@ complains "text: $tokens tokens, fewer than the 5000 of --lengths"
 run 1 analyze distance model --text text --lengths 10,10 --queries 2
 complains "--lengths: '10,10' is not a list of at most 64 different whole numbers"
 run 1 analyze distance model --text text --lengths 10
-complains '--queries 16: a text of 10 tokens has not so many'
+complains '--queries 16: a text of 10 tokens has fewer'
 run 1 analyze distance model --text text --layers 1 --keep-tail 3
 complains '--keep-tail 3: the last 16 tokens are looked at'
 run 1 analyze distance model --text text --output maps

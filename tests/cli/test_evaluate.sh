@@ -21,7 +21,7 @@ none
   0.50     0/2     0/2
   1.00     0/2     0/2
    all     0/6     0/6
-0 of 12 right; *: the length trained on
+0 of 12 right; *: the training length
 
 END
 head -8 first.txt > head

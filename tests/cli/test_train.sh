@@ -168,7 +168,7 @@ run 1 train run.json --layers 1 --base-length 20 --schedule constant --method ke
 complains 'older/run.json: "method" is "decimate" there, and "keep-last" now'
 sed 's/"method":/"context":/' older/newer.json > older/older.json
 run_warned 0 train older/older.json --output again --threads 1
-warns 'older.json: "context": now "method"; the old name goes with the next version'
+warns 'older.json: "context" is now "method"; the old name will be gone in the next version'
 run 0 train older/newer.json --output anew --threads 2
 same again/model/model.safetensors anew/model/model.safetensors
 head -c 19999 text.txt > shorter.txt
@@ -413,7 +413,7 @@ bad '--kept-share-start goes to --kept-share' --kept-share-start 0.5
 bad 'layer 7' --layers 7
 bad "--method decimate: --layers is missing, and training does not take them from the model's" \
     --method decimate
-bad '--chunks 33: sequences of --length 64 cannot be read in so many pieces' --chunks 33
+bad '--chunks 33: sequences of --length 64 cannot be read in that many pieces' --chunks 33
 bad '--chunks 5: sequences of --length-start 9 cannot be read' --chunks 5 --length-start 9
 bad '--chunks says itself which labels are last' --chunks 2 --loss last
 bad '--loss: the loss of --task passkey' --task passkey --loss all

@@ -129,7 +129,7 @@ run 1 generate model text --method fast
 complains 'mamba-extend'
 # the name of the version before, with a word of advice
 run_warned 1 info "$golden" --context keep-last --layers 2,0
-warns '--context: now --method; the old name goes with the next version'
+warns '--context is now --method; the old name will be gone in the next version'
 complains '--layers: 0 comes after 2'
 run_warned 0 info "$golden" --context=keep-last
 [ "$(wc -l < warnings)" -eq 1 ] || failed 'advice was given more than once'

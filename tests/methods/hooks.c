@@ -4,7 +4,7 @@
 
 #include <math.h>
 
-#define MORE_THAN_0 .least = 1e-6, .most = 1e6
+#define MORE_THAN_0 .min = 1e-6, .max = 1e6
 
 /* ---- Delta below a threshold is 0: the state stays as it is for that token and channel ---- */
 
@@ -20,7 +20,7 @@ static const struct dm_setting_row filter_settings[] = {
      .argument = "WHAT",
      .help = "",
      .type = DM_SETTING_CHOICE,
-     .most = 1,
+     .max = 1,
      .choices = readings},
 };
 
@@ -73,8 +73,8 @@ static const struct dm_setting_row cap_settings[] = {
      .argument = "N",
      .help = "",
      .type = DM_SETTING_SIZE,
-     .least = 1,
-     .most = 1000,
+     .min = 1,
+     .max = 1000,
      .value = 1},
 };
 

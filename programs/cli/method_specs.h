@@ -1,6 +1,6 @@
 /* Methods to compare, as a user names them: "keep-last:base-length=512". */
-#ifndef DECIMAMBA_CLI_METHOD_LIST_H
-#define DECIMAMBA_CLI_METHOD_LIST_H
+#ifndef DECIMAMBA_CLI_METHOD_SPECS_H
+#define DECIMAMBA_CLI_METHOD_SPECS_H
 
 #include "method_flags.h"
 

@@ -1,4 +1,4 @@
-#include "method_list.h"
+#include "method_specs.h"
 
 #include <stdlib.h>
 #include <string.h>

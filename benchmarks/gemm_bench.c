@@ -17,7 +17,7 @@
 #include "base/random.h"
 #include "peers.h"
 
-enum { most_peers = 4, head_columns = 50280, most_rows = 2048 };
+enum { max_peers = 4, head_columns = 50280, max_rows = 2048 };
 
 static const struct {
     const char *name;
@@ -84,7 +84,7 @@ static double run_several(const struct runner *runner, size_t n) {
 
 /* Each by turns, for a third of a second and three times at least. */
 static void measure(struct runner *runners, size_t n_runner) {
-    size_t n[most_peers];
+    size_t n[max_peers];
     for (size_t i = 0; i < n_runner; i++) {
         runners[i].run(runners[i].state);
         runners[i].best = run_several(&runners[i], 1);
@@ -111,8 +111,8 @@ static void report(const struct dm_ops *ops, const char *model, const struct sha
     check(backend->begin(backend->state, 1, &error), &error);
     struct own own = {backend, {n_row, x, matrix, y, false}};
     const struct peer_product product = {n_row, n_in, n_out, x, weight, y};
-    struct runner runners[most_peers] = {{run_own, &own, 0}};
-    const struct peer *who[most_peers];
+    struct runner runners[max_peers] = {{run_own, &own, 0}};
+    const struct peer *who[max_peers];
     size_t n = 1;
     for (size_t i = 0; peers[i] && compute == DM_DTYPE_F32; i++)
         if ((runners[n].state = peers[i]->open(&product))) {

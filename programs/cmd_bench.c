@@ -11,7 +11,7 @@
 #include "commands.h"
 #include "decimamba.h"
 
-enum { most_repeats = 99, append_tokens = 4096 };
+enum { max_repeats = 99, append_tokens = 4096 };
 
 /* What is measured: a text of so many tokens read, or so many tokens generated. */
 struct measure {
@@ -92,7 +92,7 @@ static bool take_profile(const struct bench *bench, struct measure *measure) {
 static bool run_measure(const struct bench *bench, struct measure *measure) {
     bool (*once)(const struct bench *, const struct measure *, double *) =
         measure->n_session ? generate_once : read_once;
-    double seconds[most_repeats], warm;
+    double seconds[max_repeats], warm;
     if (!once(bench, measure, &warm) || (bench->breakdown && !take_profile(bench, measure)))
         return false;
     for (size_t i = 0; i < bench->n_repeat; i++)
@@ -232,14 +232,14 @@ static int run(int n_argument, char **arguments) {
     method_flags_table(&method_flags, method_options);
     const struct option options[] = {
         {OPTION_SIZES, "read", &lengths, "LIST",
-         .help = "read texts of this many tokens; several, separated by commas", .least = 1,
-         .most = 1 << 30},
+         .help = "read texts of this many tokens; several, separated by commas", .min = 1,
+         .max = 1 << 30},
         {OPTION_SIZE, "generate", &n_generate, "N", .help = "tokens to generate; 0: none",
-         .most = 1 << 20},
+         .max = 1 << 20},
         {OPTION_SIZES, "batch", &batches, "LIST", .help = "generate this many sequences at a time",
-         .least = 1, .most = 1 << 12},
-        {OPTION_SIZE, "repeats", &bench.n_repeat, "N", .help = "runs of each test", .least = 1,
-         .most = most_repeats},
+         .min = 1, .max = 1 << 12},
+        {OPTION_SIZE, "repeats", &bench.n_repeat, "N", .help = "runs of each test", .min = 1,
+         .max = max_repeats},
         {OPTION_FLAG, "breakdown", &bench.breakdown,
          .help = "show what each operation took: its share of the time of all threads, "
                  "microseconds of a thread for each token, and calls. What is left are small "

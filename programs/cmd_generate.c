@@ -280,7 +280,7 @@ static int run(int n_argument, char **arguments) {
     };
     const struct option output_options[] = {
         {OPTION_SIZE, "max-tokens", &settings.max_tokens, "N",
-         .help = "tokens to generate at most; 0: none", .most = 1e9},
+         .help = "tokens to generate at most; 0: none", .max = 1e9},
         {OPTION_TEXTS, "stop", &settings.stops, "TEXT",
          .help = "end before this text, which is not printed; may be repeated"},
         {OPTION_FLAG, "ignore-eos", &settings.ignore_end,
@@ -298,17 +298,17 @@ static int run(int n_argument, char **arguments) {
         {OPTION_REAL, "temperature", &sampler->temperature, "X",
          .help = "0 takes the best token, always. The default is 0, or 1 with --top-k, --top-p or "
                  "--min-p, where these are not off",
-         .most = 1e6, .given = &settings.temperature_given},
+         .max = 1e6, .given = &settings.temperature_given},
         {OPTION_SIZE, "top-k", &sampler->top_k, "N", .help = "draw from the N best; 0: off"},
         {OPTION_REAL, "top-p", &sampler->top_p, "X",
-         .help = "draw from the best that together have this probability; 1: off", .least = 1e-9,
-         .most = 1},
+         .help = "draw from the best that together have this probability; 1: off", .min = 1e-9,
+         .max = 1},
         {OPTION_REAL, "min-p", &sampler->min_p, "X",
-         .help = "drop what is less likely than X times the best; 0: off", .most = 1},
+         .help = "drop what is less likely than X times the best; 0: off", .max = 1},
         {OPTION_REAL, "repetition-penalty", &sampler->repetition_penalty, "X",
          .help = "divides the positive logits of tokens in the prompt and the answer, multiplies "
                  "the negative ones; 1: off",
-         .least = 1e-6, .most = 1e6},
+         .min = 1e-6, .max = 1e6},
         {OPTION_SEED, "seed", &sampler->seed, "S",
          .help = "the same seed gives the same draws (default 0); there are none at temperature 0, "
                  "which a seed alone does not change. A loaded session of the same seed, or where "

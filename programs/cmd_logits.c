@@ -99,7 +99,7 @@ static int run(int n_argument, char **arguments) {
         {OPTION_TEXT, "ids", &settings.ids, "FILE", .help = "decimal ids with white space between"},
         {OPTION_SIZE, "last", &settings.n_last, "N",
          .help = "tokens at the end whose logits are wanted; --keep-tail is N unless it is given",
-         .least = 1, .most = 1e15},
+         .min = 1, .max = 1e15},
         {OPTION_TEXT, "output", &settings.output, "FILE",
          .help = "the .safetensors file to write, whole or not at all"},
         {.kind = OPTION_END},

@@ -152,15 +152,15 @@ static int run(int n_argument, char **arguments) {
                  "and what the method settings keep of all that came before"},
         {OPTION_SIZE, "window", &settings.window, "N",
          .help = "read windows of N tokens, each afresh, and score only the last ones of each",
-         .least = 2, .most = 1e15, .given = &settings.window_given},
+         .min = 2, .max = 1e15, .given = &settings.window_given},
         {OPTION_SIZE, "stride", &settings.stride, "N",
          .help = "from one window's first token to the next one's (default a tenth of what a "
                  "window leaves of the text, and at least 10, as the official evaluation does)",
-         .least = 1, .most = 1e15, .given = &settings.stride_given},
+         .min = 1, .max = 1e15, .given = &settings.stride_given},
         {OPTION_SIZE, "target", &settings.target, "N",
          .help = "tokens scored at a time, in each window or block; --keep-tail is N + 1 unless it "
                  "is given",
-         .least = 1, .most = 1e9},
+         .min = 1, .max = 1e9},
         {OPTION_FLAG, "json", &settings.json, .help = "print one JSON object"},
         {.kind = OPTION_END},
     };

@@ -185,7 +185,7 @@ struct trial {
 
 static void check_sizes(const struct trial *trial) {
     enum { beyond = 40 };
-    size_t known = trial->kind.known, least = trial->kind.least, size;
+    size_t known = trial->kind.known, least = trial->kind.min, size;
     dm_error error;
     unsigned char *given = some(known + beyond, 1);
     memcpy(given, trial->init, known);

@@ -40,7 +40,7 @@ static bool choose_layers(struct attention *attention) {
     return true;
 }
 
-enum { most_pixels = 4096 }; /* of all maps beside each other on the sheet */
+enum { max_pixels = 4096 }; /* of all maps beside each other on the sheet */
 
 static void choose_sheet(struct attention *attention) {
     size_t n = attention->n_layer, n_across = 1, length = attention->analysis.length;
@@ -48,9 +48,9 @@ static void choose_sheet(struct attention *attention) {
         n_across++;
     n_across += n % n_across && n % (n_across + 1) == 0; /* no gap in the last row */
     attention->n_across = n_across;
-    attention->n_bin = attention->most_bins < length ? attention->most_bins : length;
-    size_t most_cells = most_pixels / n_across;
-    attention->n_cell = most_cells < attention->n_bin ? most_cells : attention->n_bin;
+    attention->n_bin = attention->max_bins < length ? attention->max_bins : length;
+    size_t max_cells = max_pixels / n_across;
+    attention->n_cell = max_cells < attention->n_bin ? max_cells : attention->n_bin;
 }
 
 static bool prepare(struct analysis *analysis) {
@@ -212,7 +212,7 @@ static const struct view view = {
 };
 
 static int run(int n_argument, char **arguments) {
-    struct attention attention = {.most_bins = 512, .floor = -3};
+    struct attention attention = {.max_bins = 512, .floor = -3};
     const struct option options[] = {
         length_option(&attention.analysis),
         {OPTION_SIZES, "show", &attention.show, "LIST",
@@ -223,14 +223,14 @@ static int run(int n_argument, char **arguments) {
          .help = "take every N-th channel of a layer; 0: a share as in the official maps, every "
                  "150th of "
                  "1536",
-         .least = 0, .most = 1e9},
-        {OPTION_SIZE, "bins", &attention.most_bins, "N",
+         .min = 0, .max = 1e9},
+        {OPTION_SIZE, "bins", &attention.max_bins, "N",
          .help = "cells on each side of a map; where there are fewer tokens, one for each token: "
                  "then the map is whole. On the sheet, which is at most 4096 pixels of maps wide, "
                  "a cell may be the largest of several",
-         .least = 1, .most = 4096},
+         .min = 1, .max = 4096},
         {OPTION_REAL, "floor", &attention.floor, "X",
-         .help = "the darkest colour: log10 of a cell by the largest", .least = -12, .most = -0.1},
+         .help = "the darkest colour: log10 of a cell by the largest", .min = -12, .max = -0.1},
         {.kind = OPTION_END},
     };
     return view_run(&attention.analysis, &view, options, n_argument, arguments);

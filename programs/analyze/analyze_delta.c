@@ -45,7 +45,7 @@ static bool prepare(struct analysis *analysis) {
     size_t length = analysis->length;
     if (delta->from_given && delta->from >= length)
         return fail("--from %zu: tokens 0 to %zu are looked at", delta->from, length - 1);
-    delta->n_bin = delta->most_bins < length ? delta->most_bins : length;
+    delta->n_bin = delta->max_bins < length ? delta->max_bins : length;
     return list_dropping(delta) && make_text(delta);
 }
 
@@ -187,18 +187,18 @@ static const struct view view = {
 };
 
 static int run(int n_argument, char **arguments) {
-    struct delta delta = {.most_bins = 1000};
+    struct delta delta = {.max_bins = 1000};
     const struct option options[] = {
         length_option(&delta.analysis),
-        {OPTION_SIZE, "bins", &delta.most_bins, "N",
+        {OPTION_SIZE, "bins", &delta.max_bins, "N",
          .help = "columns of the map, each the mean over its tokens; at most one for each token",
-         .least = 1, .most = 4096},
+         .min = 1, .max = 4096},
         {OPTION_SIZE, "from", &delta.from, "N",
          .help =
              "print the text from token N on, counted from 0 (default: its beginning and its end)",
-         .least = 0, .most = 1e9, .given = &delta.from_given},
-        {OPTION_SIZE, "count", &delta.count, "N", .help = "print N tokens (default 800)",
-         .least = 1, .most = 1e9, .given = &delta.count_given},
+         .min = 0, .max = 1e9, .given = &delta.from_given},
+        {OPTION_SIZE, "count", &delta.count, "N", .help = "print N tokens (default 800)", .min = 1,
+         .max = 1e9, .given = &delta.count_given},
         {.kind = OPTION_END},
     };
     return view_run(&delta.analysis, &view, options, n_argument, arguments);

@@ -243,11 +243,11 @@ static int run(int n_argument, char **arguments) {
              "read the text's first tokens, this many each time (default 512 and doublings of it "
              "up to "
              "16384, as far as the text goes)",
-         .least = 1, .most = 1e9},
+         .min = 1, .max = 1e9},
         {OPTION_SIZE, "queries", &distances.n_query, "N",
          .help = "take the mean over the last N tokens i; the definition has the last one alone. "
                  "--keep-tail is N unless it is given",
-         .least = 1, .most = 4096},
+         .min = 1, .max = 4096},
         trained_option(&distances.analysis),
         {.kind = OPTION_END},
     };

@@ -200,7 +200,7 @@ static int run_task(const struct evaluate_task *kind, int n_argument, char **arg
     struct evaluate_flags flags;
     struct method_flags fixed;
     struct sweep_flags sweep_flags;
-    struct option task_options[most_task_option], evaluate_options[n_evaluate_option];
+    struct option task_options[max_task_option], evaluate_options[n_evaluate_option];
     struct option model_options[n_model_option], method_options[n_method_option];
     struct option sweep_options[n_sweep_option];
     struct sweep sweep = {.n_point = 0};

@@ -337,14 +337,14 @@ static int run(int n_argument, char **arguments) {
          .help = "windows of this many tokens, the last of which is predicted (default 512 and "
                  "doublings of "
                  "it up to 4096, as far as the text goes)",
-         .least = 2, .most = 1e9},
+         .min = 2, .max = 1e9},
         {OPTION_SIZE, "windows", &receptive.n_window, "N",
          .help = "take the mean over N windows of each length, from the text's beginning to its "
                  "end; a single one is its beginning",
-         .least = 1, .most = 1e6},
+         .min = 1, .max = 1e6},
         {OPTION_SIZE, "predictions", &receptive.n_prediction, "N",
          .help = "predict the last N tokens of a window; --keep-tail is N unless it is given",
-         .least = 1, .most = 4096},
+         .min = 1, .max = 4096},
         trained_option(&receptive.analysis),
         {.kind = OPTION_END},
     };

@@ -20,7 +20,7 @@ struct attention_layer {
 
 struct attention {
     struct analysis analysis;
-    size_t step, most_bins; /* --channels, --bins */
+    size_t step, max_bins; /* --channels, --bins */
     struct size_list show, large;
     double floor; /* the least that is drawn: log10 of the value by the largest */
     size_t n_bin, n_channel;

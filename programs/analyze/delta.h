@@ -9,7 +9,7 @@
 
 struct delta {
     struct analysis analysis;
-    size_t most_bins, from, count; /* --bins, --from, --count */
+    size_t max_bins, from, count; /* --bins, --from, --count */
     bool from_given, count_given;
     size_t n_bin;
     struct delta_map map;

@@ -75,10 +75,10 @@ static bool work(struct analysis *analysis) {
 
 /* ---- The flags ---- */
 
-enum { most_own = 12, n_shared = 4 };
+enum { max_own = 12, n_shared = 4 };
 
 static void make_table(struct analysis *analysis, const struct option *own,
-                       struct option table[most_own + n_shared]) {
+                       struct option table[max_own + n_shared]) {
     bool json = analysis->view->prints_json;
     const struct option last[] = {
         {OPTION_TEXT, "output", &analysis->output, "FOLDER",
@@ -109,7 +109,7 @@ static bool check_flags(const struct analysis *analysis) {
 int view_run(struct analysis *analysis, const struct view *view, const struct option *own,
              int n_argument, char **arguments) {
     struct option model_options[n_model_option], method_options[n_method_option];
-    struct option options[most_own + n_shared];
+    struct option options[max_own + n_shared];
     analysis->view = view;
     model_flags_table(&analysis->model_flags, model_options);
     method_flags_table(&analysis->method_flags, method_options);
@@ -140,8 +140,8 @@ struct option length_option(struct analysis *analysis) {
         &analysis->length,
         "N",
         .help = "look at the text's first N tokens (default 2048, or as many as there are)",
-        .least = 1,
-        .most = 1e9,
+        .min = 1,
+        .max = 1e9,
         .given = &analysis->length_given};
 }
 

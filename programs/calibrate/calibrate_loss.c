@@ -6,7 +6,7 @@
 #include "cli/progress.h"
 
 bool window_fits(const struct calibrate_work *work, size_t length) {
-    return length <= work->text.n_id && work->text.n_id - length >= most_window * n_target;
+    return length <= work->text.n_id && work->text.n_id - length >= max_window * n_target;
 }
 
 /* The loss of ids[0 .. n_target) after what the session has read; the last n_target + 1 tokens of it
@@ -26,20 +26,20 @@ static bool close_window(dm_session *session, const struct calibrate_work *work,
 
 static size_t choose_stride(size_t length) {
     size_t stride = 1;
-    while (most_window / stride > least_window && most_window / stride * length > window_tokens)
+    while (max_window / stride > min_window && max_window / stride * length > window_tokens)
         stride *= 2;
     return stride;
 }
 
 static bool read_windows(struct calibrate_work *work, dm_session *session, float *logits,
                          size_t length, size_t longest, struct window_losses *losses) {
-    size_t n_window = most_window / losses->stride;
+    size_t n_window = max_window / losses->stride;
     struct progress progress;
     dm_error error;
     bool fine = true;
     progress_start(&progress, "reading", n_window * length);
-    for (size_t w = 0, n_done = 0; w < most_window && fine; w += losses->stride) {
-        size_t end = longest + (work->text.n_id - longest) / most_window * (w + 1);
+    for (size_t w = 0, n_done = 0; w < max_window && fine; w += losses->stride) {
+        size_t end = longest + (work->text.n_id - longest) / max_window * (w + 1);
         int32_t *ids = id_store_take(&work->text, end - length, length);
         dm_session_reset(session);
         fine =
@@ -76,7 +76,7 @@ struct interval window_difference(const struct window_losses *a, const struct wi
                                   double *mean) {
     struct sample sample = {.n = 0};
     size_t stride = a->stride > b->stride ? a->stride : b->stride;
-    for (size_t w = 0; w < most_window; w += stride)
+    for (size_t w = 0; w < max_window; w += stride)
         sample_add(&sample, b->items[w] - a->items[w]);
     *mean = sample.mean;
     return interval_of_mean(&sample);
@@ -100,7 +100,7 @@ static bool search(struct calibrate_work *work) {
         double rise = 0;
         if (!window_losses(work, &plain, length, longest, &now))
             return false;
-        printf("%8zu  %7zu  %6.4f", length, most_window / now.stride, now.mean);
+        printf("%8zu  %7zu  %6.4f", length, max_window / now.stride, now.mean);
         if (length > first_length) {
             struct interval interval = window_difference(&least, &now, &rise);
             printf("  %+.4f (95%%: %+.4f to %+.4f) above %zu", rise, interval.low, interval.high,

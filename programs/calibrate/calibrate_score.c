@@ -5,7 +5,7 @@
 #include "cli/fail.h"
 #include "proposal.h"
 
-enum { least_sample = 4096, n_kind = 8, least_kind = 3 };
+enum { min_sample = 4096, n_kind = 8, min_kind = 3 };
 /* Norm is as good as global where it keeps so much of what global keeps. */
 #define overlap_alike 0.9
 
@@ -59,11 +59,11 @@ static bool print_preferred(const struct calibrate_work *work, const int32_t *id
     dm_error error;
     for (size_t t = 0; t < global->n_token; t++)
         mean += (double)scores[t] / (double)global->n_token;
-    if (!best_kinds(ids, scores, global->n_token, work->info.vocab_size, least_kind, kinds, n_kind,
+    if (!best_kinds(ids, scores, global->n_token, work->info.vocab_size, min_kind, kinds, n_kind,
                     &n))
         return fail_memory();
     printf("  the global channels of layer %zu prefer, of what occurs %d times or more:",
-           work->layer, least_kind);
+           work->layer, min_kind);
     for (size_t i = 0; i < n; i++) {
         char *text;
         size_t n_byte;
@@ -94,7 +94,7 @@ static bool choose(struct calibrate_work *work, const struct delta_map *global,
 
 bool calibrate_score(struct calibrate_work *work) {
     const struct method_flags *flags = &work->settings->method;
-    size_t n = 2 * work->length > least_sample ? 2 * work->length : least_sample;
+    size_t n = 2 * work->length > min_sample ? 2 * work->length : min_sample;
     struct delta_map global = {0}, norm = {0};
     n = n < work->text.n_id ? n : work->text.n_id;
     work->score = flags->score_given ? (dm_score)flags->score : DM_SCORE_GLOBAL;
@@ -116,7 +116,7 @@ struct candidate {
     dm_score score;
     struct window_losses losses;
 };
-enum { most_candidates = 3 };
+enum { max_candidates = 3 };
 
 /* The proposal, then norm at its layer (or global, where norm is proposed), then norm at the layer
  * below: as far as the flags leave it open. */
@@ -179,7 +179,7 @@ static size_t judge(const struct calibrate_work *work, const struct candidate *c
 }
 
 bool calibrate_compare(struct calibrate_work *work) {
-    struct candidate candidates[most_candidates];
+    struct candidate candidates[max_candidates];
     dm_method_options method;
     size_t layer, n = list_candidates(work, candidates);
     if (n == 1 || !calibrate_method(work, &layer, &method))

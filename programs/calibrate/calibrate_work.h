@@ -45,14 +45,14 @@ bool calibrate_method(const struct calibrate_work *work, size_t *layer, dm_metho
 
 /* ---- calibrate_loss.c: losses without labels ---- */
 
-enum { most_window = 16, least_window = 4, window_tokens = 8192, n_target = 100 };
+enum { max_window = 16, min_window = 4, window_tokens = 8192, n_target = 100 };
 
 /* Of windows that end at the same places whatever their length, spread over the text from `longest`
  * on: the mean loss, in nats, of each one's last n_target tokens after `length` tokens in all. There
- * are as many as window_tokens hold, in the range of least to most_window: every `stride`-th place of
- * most_window. */
+ * are as many as window_tokens hold, in the range of least to max_window: every `stride`-th place of
+ * max_window. */
 struct window_losses {
-    double items[most_window]; /* at the places that are read */
+    double items[max_window]; /* at the places that are read */
     size_t stride;
     double mean;
 };

@@ -86,13 +86,12 @@ static int run(int n_argument, char **arguments) {
                  "tokens"},
         {OPTION_SIZE, "length", &settings.length, "N",
          .help = "the length that the model was trained on, in tokens; the default is to find it",
-         .least = 1, .most = 1e15, .given = &settings.length_given},
+         .min = 1, .max = 1e15, .given = &settings.length_given},
         {OPTION_SIZE, "passages", &settings.n_passage, "N",
          .help = "passages of that length, spread over the text, to find the global channels by",
-         .least = 1, .most = 1e6},
+         .min = 1, .max = 1e6},
         {OPTION_REAL, "share", &settings.share, "X",
-         .help = "share of a layer's channels that are global, in (0, 1]", .least = 1e-9,
-         .most = 1},
+         .help = "share of a layer's channels that are global, in (0, 1]", .min = 1e-9, .max = 1},
         {OPTION_TEXT, "output", &settings.output, "FILE",
          .help = "write the settings to this file, as for a model in a read-only folder; other "
                  "commands "

@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-enum { most_setting = 12 };
+enum { max_setting = 12 };
 
 struct figure_setting {
     const char *name; /* of gnuplot's variable */
@@ -20,7 +20,7 @@ struct figure {
     const char *table;  /* NULL: as `name` */
     bool png_only;
     /* what the table does not say; a name that is NULL ends them */
-    struct figure_setting settings[most_setting + 1];
+    struct figure_setting settings[max_setting + 1];
 };
 
 /* Draws a figure; pictures of an earlier call are removed first. Where there is no gnuplot, or the

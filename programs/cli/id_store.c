@@ -9,7 +9,7 @@
 #include "fail.h"
 #include "scratch_folder.h"
 
-enum { most_recent = 1 << 20 };
+enum { max_recent = 1 << 20 };
 
 static dm_status fail_file(dm_error *error, const char *reason) {
     return dm_fail(error, DM_ERROR_IO, "%.300s: cannot keep a text's ids here: %s", scratch_place(),
@@ -44,7 +44,7 @@ static dm_status spill(struct id_store *store, dm_error *error) {
 
 static dm_status append(struct id_store *store, const int32_t *ids, size_t n, dm_error *error) {
     while (n) {
-        size_t room = most_recent - store->n_recent, n_now = n < room ? n : room;
+        size_t room = max_recent - store->n_recent, n_now = n < room ? n : room;
         if (!room) {
             dm_status status = spill(store, error);
             if (status)
@@ -63,7 +63,7 @@ static dm_status append(struct id_store *store, const int32_t *ids, size_t n, dm
 dm_status id_store_fill(struct id_store *store, struct token_source *source, dm_error *error) {
     const int32_t *ids;
     size_t n;
-    *store = (struct id_store){.recent = malloc(most_recent * sizeof *store->recent)};
+    *store = (struct id_store){.recent = malloc(max_recent * sizeof *store->recent)};
     if (!store->recent) {
         return dm_fail_memory(error, "the text");
     }

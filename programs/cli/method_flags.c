@@ -58,8 +58,8 @@ static struct option setting_option(struct method_setting *setting) {
                            .value = choice ? (void *)&setting->choice : (void *)&setting->numbers,
                            .argument = setting->row.argument,
                            .help = setting->row.help,
-                           .least = setting->row.min,
-                           .most = setting->row.max,
+                           .min = setting->row.min,
+                           .max = setting->row.max,
                            .choices = setting->row.choices,
                            .given = &setting->given};
 }
@@ -83,11 +83,11 @@ void method_flags_table(struct method_flags *flags, struct option table[n_method
         {OPTION_REAL, "beta", &flags->beta, "X",
          .help = "the base length of each further layer, as a share of the one before, in (0, 1] "
                  "(default 0.5)",
-         .least = 1e-9, .most = 1, .given = &flags->beta_given},
+         .min = 1e-9, .max = 1, .given = &flags->beta_given},
         {OPTION_SIZE, "min-length", &flags->min_length, "N",
          .help = "no layer keeps fewer than this (default 20)", .given = &flags->min_length_given},
         {OPTION_SIZE, "keep-tail", &flags->keep_tail, "N",
-         .help = "always keep the last N tokens (default 1)", .least = 1, .most = INFINITY,
+         .help = "always keep the last N tokens (default 1)", .min = 1, .max = INFINITY,
          .given = &flags->keep_tail_given},
         {OPTION_CHOICE, "score", &flags->score, "NAME",
          .help =

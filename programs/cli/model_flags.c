@@ -18,7 +18,7 @@ void model_flags_table(struct model_flags *flags, struct option table[n_model_op
              "threads to use; 0: one for each processor that the process may run on, or as many as "
              "the CPU quota of its control group (container) allows. Results do not depend on "
              "it",
-         .most = 1024},
+         .max = 1024},
         {OPTION_CHOICE, "dtype", &flags->dtype, "TYPE",
          .help =
              "type of the large matrix products: f32, bf16, int8 (weights in 8 bits with a scale "

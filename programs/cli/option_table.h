@@ -41,7 +41,7 @@ struct option {
     void *value;          /* as `kind` says; it holds the default */
     const char *argument; /* how --help calls the argument */
     const char *help;
-    double least, most;         /* range of a number (of each, in a list); both 0: any >= 0 */
+    double min, max;            /* range of a number (of each, in a list); both 0: any >= 0 */
     const char *const *choices; /* ended by NULL; of a text: some that a shell proposes */
     bool *given;                /* set when the flag appears; --help then shows no default */
     bool path;                  /* the text is a file's name */

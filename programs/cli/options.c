@@ -34,9 +34,9 @@ static bool read_real(const char *text, double *number) {
 }
 
 static bool in_range(const struct option *option, double number) {
-    if (option->least == 0 && option->most == 0)
+    if (option->min == 0 && option->max == 0)
         return number >= 0;
-    return number >= option->least && number <= option->most;
+    return number >= option->min && number <= option->max;
 }
 
 /* A seed's limit has 16 digits, 0.9999999 is so with 15. */
@@ -46,13 +46,13 @@ static int digits(double bound) {
 
 /* The range in words, for messages. */
 static const char *range_text(const struct option *option, char *text, size_t size) {
-    int least = digits(option->least), most = digits(option->most);
-    if (option->least == 0 && option->most == 0)
+    int least = digits(option->min), most = digits(option->max);
+    if (option->min == 0 && option->max == 0)
         snprintf(text, size, "0 or more");
-    else if (isinf(option->most))
-        snprintf(text, size, "%.*g or more", least, option->least);
+    else if (isinf(option->max))
+        snprintf(text, size, "%.*g or more", least, option->min);
     else
-        snprintf(text, size, "%.*g to %.*g", least, option->least, most, option->most);
+        snprintf(text, size, "%.*g to %.*g", least, option->min, most, option->max);
     return text;
 }
 

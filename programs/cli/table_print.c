@@ -5,7 +5,7 @@
 #include "table.h"
 #include "terminal.h"
 
-enum { gap = 2, least_name = 18, usual_name = 26, most_figure = 48 };
+enum { gap = 2, min_name = 18, usual_name = 26, max_figure = 48 };
 
 /* ---- Cells as text ---- */
 
@@ -15,17 +15,17 @@ static const struct table_cell *cell_at(const struct table *table, size_t row, s
 
 /* The text of a cell; `room`: for one that has to be made. */
 static const char *figure_of(const struct table *table, size_t row, size_t column,
-                             char room[most_figure]) {
+                             char room[max_figure]) {
     const struct table_cell *cell = cell_at(table, row, column);
     const char *format = table->columns[column].format;
     switch (cell->kind) {
     case CELL_TEXT:
         return cell->text;
     case CELL_COUNT:
-        snprintf(room, most_figure, "%zu", cell->count);
+        snprintf(room, max_figure, "%zu", cell->count);
         return room;
     case CELL_NUMBER:
-        snprintf(room, most_figure, format ? format : "%.3g", cell->number);
+        snprintf(room, max_figure, format ? format : "%.3g", cell->number);
         return room;
     default:
         return "-";
@@ -55,7 +55,7 @@ static size_t larger(size_t a, size_t b) {
 /* ---- On a terminal ---- */
 
 static size_t column_width(const struct table *table, size_t column) {
-    char room[most_figure];
+    char room[max_figure];
     size_t width = larger(width_of(table->columns[column].title), table->columns[column].width);
     for (size_t r = 0; r < table_n_row(table); r++)
         width = larger(width, larger(width_of(figure_of(table, r, column, room)),
@@ -69,9 +69,9 @@ static size_t choose_name_width(const struct table *table, size_t width) {
     size_t longest = column_width(table, 0), others = 0;
     for (size_t c = 1; c < table->n_column; c++)
         others += gap + column_width(table, c);
-    if (longest + others <= width || longest <= least_name || table->columns[0].type != COLUMN_TEXT)
+    if (longest + others <= width || longest <= min_name || table->columns[0].type != COLUMN_TEXT)
         return longest;
-    size_t left = width >= others + least_name ? width - others : usual_name;
+    size_t left = width >= others + min_name ? width - others : usual_name;
     return larger(width_of(table->columns[0].title), left < longest ? left : longest);
 }
 
@@ -116,7 +116,7 @@ static void print_name(const struct table *table, FILE *stream, const char *name
 /* Columns first .. end - 1 of a row: figures, then notes, beside the lines of its name. */
 static void print_row(const struct table *table, FILE *stream, size_t row, size_t first, size_t end,
                       size_t name_width) {
-    char name_room[most_figure], room[most_figure];
+    char name_room[max_figure], room[max_figure];
     const char *name = figure_of(table, row, 0, name_room);
     size_t n_line = 1;
     for (size_t c = first; c < end; c++)
@@ -176,7 +176,7 @@ static void print_cell(FILE *stream, const char *text) {
 }
 
 bool table_print_markdown(const struct table *table, FILE *stream) {
-    char room[most_figure];
+    char room[max_figure];
     if (!table_check(table))
         return false;
     for (size_t c = 0; c < table->n_column; c++) {

@@ -74,7 +74,7 @@ static void named_methods_table(struct named_methods *flags, struct option table
 static int run_task(const struct evaluate_task *kind, int n_argument, char **arguments) {
     struct evaluate_flags flags;
     struct named_methods methods;
-    struct option task_options[most_task_option], evaluate_options[n_evaluate_option];
+    struct option task_options[max_task_option], evaluate_options[n_evaluate_option];
     struct option method_options[n_named_option], model_options[n_model_option];
     char name[80];
     snprintf(name, sizeof name, "evaluate %s", kind->name);

@@ -7,7 +7,7 @@
 #include "evaluate_tasks.h"
 
 static void documents_flags(struct evaluate_settings *settings,
-                            struct option table[most_task_option]) {
+                            struct option table[max_task_option]) {
     settings->documents = (struct size_list){{10, 20, 40}, 3};
     settings->n_each = 50;
     const struct option options[] = {
@@ -16,9 +16,9 @@ static void documents_flags(struct evaluate_settings *settings,
                  "in a list), or a folder that holds squad/dev-v2.0.json",
          .path = true},
         {OPTION_SIZES, "documents", &settings->documents, "LIST",
-         .help = "documents in a prompt, one of which has the answer", .least = 1, .most = 1000},
+         .help = "documents in a prompt, one of which has the answer", .min = 1, .max = 1000},
         {OPTION_SIZE, "questions", &settings->n_each, "N",
-         .help = "asked for each number of documents", .least = 1, .most = 1e9},
+         .help = "asked for each number of documents", .min = 1, .max = 1e9},
         {.kind = OPTION_END},
     };
     memcpy(table, options, sizeof options);

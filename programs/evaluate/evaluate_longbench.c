@@ -6,7 +6,7 @@
 #include "longbench/longbench.h"
 
 static void longbench_flags(struct evaluate_settings *settings,
-                            struct option table[most_task_option]) {
+                            struct option table[max_task_option]) {
     const struct option options[] = {
         {OPTION_TEXT, "data", &settings->data, "FOLDER",
          .help = "holds the data sets (as data/NAME.jsonl in the official archive), "
@@ -19,9 +19,9 @@ static void longbench_flags(struct evaluate_settings *settings,
         {OPTION_SIZE, "max-length", &settings->max_length, "N",
          .help =
              "cut the middle out of prompts of more tokens, as the official code does; 0: never",
-         .least = 0, .most = 1e15},
+         .min = 0, .max = 1e15},
         {OPTION_SIZE, "prompts", &settings->n_each, "N",
-         .help = "the first ones of each data set alone; 0: all", .least = 0, .most = 1e9},
+         .help = "the first ones of each data set alone; 0: all", .min = 0, .max = 1e9},
         {.kind = OPTION_END},
     };
     memcpy(table, options, sizeof options);

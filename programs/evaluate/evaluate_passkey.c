@@ -12,7 +12,7 @@ enum { PROMPT_PASSAGE, PROMPT_OFFICIAL };
 static const char *const prompt_choices[] = {"passage", "official", NULL};
 
 static void passkey_flags(struct evaluate_settings *settings,
-                          struct option table[most_task_option]) {
+                          struct option table[max_task_option]) {
     settings->lengths = (struct size_list){{512, 2048, 8192, 32768, 131072}, 5};
     settings->n_depth = 5;
     settings->n_each = 3;
@@ -29,11 +29,11 @@ static void passkey_flags(struct evaluate_settings *settings,
              "code builds it, a context of that many tokens, with the key between two sentences",
          .choices = prompt_choices},
         {OPTION_SIZES, "lengths", &settings->lengths, "LIST",
-         .help = "tokens in a prompt (official: in its context)", .least = 1, .most = 1e15},
+         .help = "tokens in a prompt (official: in its context)", .min = 1, .max = 1e15},
         {OPTION_SIZE, "depths", &settings->n_depth, "N",
-         .help = "depths of the key, evenly spaced from 0 to 1", .least = 1, .most = 101},
+         .help = "depths of the key, evenly spaced from 0 to 1", .min = 1, .max = 101},
         {OPTION_SIZE, "keys", &settings->n_each, "N", .help = "prompts for each length and depth",
-         .least = 1, .most = 10000},
+         .min = 1, .max = 10000},
         {.kind = OPTION_END},
     };
     memcpy(table, options, sizeof options);

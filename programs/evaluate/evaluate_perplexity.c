@@ -9,7 +9,7 @@
 #include "perplexity/perplexity_task.h"
 
 static void perplexity_flags(struct evaluate_settings *settings,
-                             struct option table[most_task_option]) {
+                             struct option table[max_task_option]) {
     settings->lengths = (struct size_list){{1000, 2000, 4000, 10000, 20000}, 5};
     settings->target = 100;
     const struct option options[] = {
@@ -18,12 +18,12 @@ static void perplexity_flags(struct evaluate_settings *settings,
         {OPTION_TEXT, "data", &settings->data, "FOLDER",
          .help = "the same as --text FOLDER/books/test, or FOLDER/books", .path = true},
         {OPTION_SIZES, "lengths", &settings->lengths, "LIST", .help = "tokens in a window",
-         .least = 2, .most = 1e15},
+         .min = 2, .max = 1e15},
         {OPTION_SIZE, "target", &settings->target, "N",
-         .help = "tokens scored at the end of a window", .least = 1, .most = 1e9},
+         .help = "tokens scored at the end of a window", .min = 1, .max = 1e9},
         {OPTION_SIZE, "windows", &settings->n_each, "N",
          .help = "most windows of a book at each length; 0: those of the official code, some ten",
-         .least = 0, .most = 1e9},
+         .min = 0, .max = 1e9},
         {.kind = OPTION_END},
     };
     memcpy(table, options, sizeof options);

@@ -50,8 +50,8 @@ void evaluate_flags_table(struct evaluate_flags *flags, struct option table[n_ev
                  "counted as the columns are, in tokens or documents; of tokens it is also what "
                  "keep-last keeps without a base length"},
         {OPTION_SIZE, "batch", &flags->batch, "N",
-         .help = "prompts that are read together; it changes the speed only", .least = 1,
-         .most = 1024},
+         .help = "prompts that are read together; it changes the speed only", .min = 1,
+         .max = 1024},
         {OPTION_TEXT, "output", &flags->output, "FOLDER",
          .help =
              "write there every prompt's outcome (outcomes.jsonl), the tables (table.md, "

@@ -18,14 +18,14 @@ struct evaluate_settings {
     uint64_t seed;
 };
 
-enum { most_task_option = 8 };
+enum { max_task_option = 8 };
 
 struct evaluate_task {
     const char *name;
     const char *operands, *summary, *notes, *example; /* of the command's help */
     bool by_documents; /* columns, and so --trained, are numbers of documents, not of tokens */
     /* Sets the defaults, and makes the table of the flags. */
-    void (*flags)(struct evaluate_settings *settings, struct option table[most_task_option]);
+    void (*flags)(struct evaluate_settings *settings, struct option table[max_task_option]);
     /* Makes data->task. Faults print their line; data is freed either way. */
     bool (*make)(const struct evaluate_settings *settings, struct evaluate_data *data);
 };

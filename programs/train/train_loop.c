@@ -10,7 +10,7 @@
 #include "train_checkpoint.h"
 #include "train_curriculum.h"
 
-enum { most_skipped_in_row = 10 };
+enum { max_skipped_in_row = 10 };
 
 bool train_is_finished(const struct train_settings *settings, const struct train_state *state,
                        size_t step) {
@@ -118,7 +118,7 @@ static bool pass_over(struct train_loop *loop, const struct train_state *after,
                       const dm_error *error) {
     size_t step = dm_trainer_step_count(loop->trainer) + 1;
     struct train_state *state = &loop->state;
-    if (loop->settings->on_nan == ON_NAN_STOP || state->n_skipped_in_row == most_skipped_in_row) {
+    if (loop->settings->on_nan == ON_NAN_STOP || state->n_skipped_in_row == max_skipped_in_row) {
         progress_clear(&loop->watch.progress);
         if (!train_checkpoint_save(loop, false))
             return false;
@@ -128,7 +128,7 @@ static bool pass_over(struct train_loop *loop, const struct train_state *after,
                           step, error->message, loop->folder->path)
                    : fail("step %zu: %s; it has been so %d times in a row; %s/last is what was "
                           "before",
-                          step, error->message, most_skipped_in_row + 1, loop->folder->path);
+                          step, error->message, max_skipped_in_row + 1, loop->folder->path);
     }
     train_watch_say(&loop->watch, "step %zu: %s: its data is left out", step, error->message);
     state->n_example = after->n_example;

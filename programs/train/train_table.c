@@ -25,7 +25,7 @@ static void model_options(struct train_settings *s, struct option *table) {
                  "model's own; a training that goes on keeps those it began with",
          .path = true},
         {OPTION_SIZE, "seed", &s->seed, "S", .help = "of random weights, and of every draw of data",
-         .most = whole},
+         .max = whole},
         {OPTION_TEXT, "output", &s->output, "DIR",
          .help = "the folder to write; a training that is there goes on", .path = true},
         {OPTION_TEXT, "tokenizer", &s->tokenizer, "PATH",
@@ -62,7 +62,7 @@ static void model_options(struct train_settings *s, struct option *table) {
         {OPTION_TEXT, "held-out-squad", &s->held_out_squad, "FILE", .help = "the same of questions",
          .path = true},
         {OPTION_SIZE, "held-out", &s->held_out, "N", .help = "sequences of them that are looked at",
-         .least = 1, .most = 1e9},
+         .min = 1, .max = 1e9},
         {.kind = OPTION_END},
     };
     memcpy(table, options, sizeof options);
@@ -70,45 +70,45 @@ static void model_options(struct train_settings *s, struct option *table) {
 
 static void sequence_options(struct train_settings *s, struct option *table) {
     const struct option options[] = {
-        {OPTION_SIZE, "length", &s->length, "N", .help = "most tokens in a sequence", .least = 2,
-         .most = 1e9},
+        {OPTION_SIZE, "length", &s->length, "N", .help = "most tokens in a sequence", .min = 2,
+         .max = 1e9},
         {OPTION_SIZE, "length-start", &s->length_start, "N",
-         .help = "begin with sequences so short; their length grows in a straight line", .least = 2,
-         .most = 1e9, .given = &s->length_start_given},
+         .help = "begin with sequences so short; their length grows in a straight line", .min = 2,
+         .max = 1e9, .given = &s->length_start_given},
         {OPTION_REAL, "length-over", &s->length_over, "X",
-         .help = "over this share of the steps --length-start grows to --length", .most = 1},
+         .help = "over this share of the steps --length-start grows to --length", .max = 1},
         {OPTION_SIZE, "shortest", &s->shortest, "N",
          .help = "pass-key prompts of this many tokens and more (default all as long as can be)",
-         .least = 2, .most = 1e9, .given = &s->shortest_given},
+         .min = 2, .max = 1e9, .given = &s->shortest_given},
         {OPTION_SIZE, "documents", &s->documents, "N",
          .help = "documents in a prompt of --task retrieval (default 12); fewer where it would be "
                  "longer "
                  "than --length",
-         .least = 1, .most = 1000, .given = &s->documents_given},
+         .min = 1, .max = 1000, .given = &s->documents_given},
         {OPTION_SIZE, "documents-start", &s->documents_start, "N",
-         .help = "begin with so few; their number grows in a straight line", .least = 1,
-         .most = 1000, .given = &s->documents_start_given},
+         .help = "begin with so few; their number grows in a straight line", .min = 1, .max = 1000,
+         .given = &s->documents_start_given},
         {OPTION_REAL, "documents-over", &s->documents_over, "X",
          .help = "over this share of the steps --documents-start grows to --documents (default 1)",
-         .most = 1, .given = &s->documents_over_given},
+         .max = 1, .given = &s->documents_over_given},
         {OPTION_SIZE, "batch-tokens", &s->batch_tokens, "N", .help = "most tokens in a batch",
-         .least = 2, .most = 1e9},
-        {OPTION_SIZE, "accumulate", &s->accumulate, "N", .help = "batches in a step", .least = 1,
-         .most = 1e6},
+         .min = 2, .max = 1e9},
+        {OPTION_SIZE, "accumulate", &s->accumulate, "N", .help = "batches in a step", .min = 1,
+         .max = 1e6},
         {OPTION_CHOICE, "loss", &s->loss, "WHAT",
          .help =
              "labels: completion (of lines with a prompt; of text, all), all tokens, or the last "
              "--labels of each sequence",
          .choices = loss_names, .given = &s->loss_given},
         {OPTION_SIZE, "labels", &s->labels, "N",
-         .help = "with --loss last: the last N tokens (default 1)", .least = 1, .most = 1e9,
+         .help = "with --loss last: the last N tokens (default 1)", .min = 1, .max = 1e9,
          .given = &s->labels_given},
         {OPTION_REAL, "text-weight", &s->text_weight, "X",
          .help =
              "what a token that is no label counts in the loss (default 0; pass-key prompts 0.2)",
-         .most = 1e6, .given = &s->text_weight_given},
+         .max = 1e6, .given = &s->text_weight_given},
         {OPTION_REAL, "mention-weight", &s->mention_weight, "X",
-         .help = "what the second mention of the key counts", .most = 1e6},
+         .help = "what the second mention of the key counts", .max = 1e6},
         {OPTION_CHOICE, "average", &s->average, "WHAT",
          .help = "the loss is the mean over all labels of a step, or over its sequences' means, as "
                  "in the official code (default labels, and with --chunks sequences)",
@@ -119,7 +119,7 @@ static void sequence_options(struct train_settings *s, struct option *table) {
              "... "
              "of it, with the loss on what is new but for its first token, all of which is kept "
              "(default: read it once, and let decimation drop of it)",
-         .least = 1, .most = 1000, .given = &s->chunks_given},
+         .min = 1, .max = 1000, .given = &s->chunks_given},
         {.kind = OPTION_END},
     };
     memcpy(table, options, sizeof options);
@@ -127,32 +127,31 @@ static void sequence_options(struct train_settings *s, struct option *table) {
 
 static void step_options(struct train_settings *s, struct option *table) {
     const struct option options[] = {
-        {OPTION_SIZE, "steps", &s->steps, "N", .help = "steps of AdamW", .least = 1,
-         .most = 99999999},
+        {OPTION_SIZE, "steps", &s->steps, "N", .help = "steps of AdamW", .min = 1, .max = 99999999},
         {OPTION_REAL, "learning-rate", &s->trainer.learning_rate, "X", .help = "the highest rate",
-         .most = 1e3},
+         .max = 1e3},
         {OPTION_CHOICE, "schedule", &s->schedule, "NAME",
          .help = "of the learning rate: constant, or down to the last step, as a cosine or linear",
          .choices = schedule_names},
         {OPTION_SIZE, "warmup", &s->trainer.warmup, "N",
-         .help = "steps in which the rate rises from 0", .most = 1e9},
+         .help = "steps in which the rate rises from 0", .max = 1e9},
         {OPTION_REAL, "final-rate", &s->trainer.final_rate, "X",
-         .help = "share of the rate at the last step, where it falls", .most = 1},
+         .help = "share of the rate at the last step, where it falls", .max = 1},
         {OPTION_REAL, "beta1", &s->trainer.beta1, "X", .help = "decay of the mean gradient",
-         .most = 0.9999999},
+         .max = 0.9999999},
         {OPTION_REAL, "beta2", &s->trainer.beta2, "X", .help = "decay of the mean square",
-         .most = 0.9999999},
+         .max = 0.9999999},
         {OPTION_REAL, "epsilon", &s->trainer.epsilon, "X",
-         .help = "added to the root of the mean square", .least = 1e-30, .most = 1},
+         .help = "added to the root of the mean square", .min = 1e-30, .max = 1},
         {OPTION_REAL, "weight-decay", &s->trainer.weight_decay, "X",
          .help = "share of the learning rate by which "
                  "weights shrink",
-         .most = 1e3},
+         .max = 1e3},
         {OPTION_CHOICE, "decay", &s->decay, "WHAT",
          .help = "what shrinks: all parameters, as in the official code, or matrices only",
          .choices = decay_names},
         {OPTION_REAL, "clip", &s->trainer.clip, "X", .help = "largest norm of the gradient; 0: any",
-         .most = 1e30},
+         .max = 1e30},
         {OPTION_CHOICE, "dtype", &s->dtype, "TYPE",
          .help = "of the large matrix products: f32 or bf16; all else is f32",
          .choices = dtype_names},
@@ -162,9 +161,9 @@ static void step_options(struct train_settings *s, struct option *table) {
         {OPTION_SIZE, "lora-rank", &s->trainer.lora_rank, "N",
          .help = "train only a product of so low a rank beside each in_proj and out_proj; 0: "
                  "everything",
-         .most = 1e6},
+         .max = 1e6},
         {OPTION_REAL, "lora-alpha", &s->trainer.lora_alpha, "X",
-         .help = "the product of --lora-rank counts alpha / rank", .most = 1e9},
+         .help = "the product of --lora-rank counts alpha / rank", .max = 1e9},
         {.kind = OPTION_END},
     };
     memcpy(table, options, sizeof options);
@@ -173,14 +172,13 @@ static void step_options(struct train_settings *s, struct option *table) {
 static void share_options(struct train_settings *s, struct option *table) {
     const struct option options[] = {
         {OPTION_REAL, "kept-share", &s->kept_share, "X",
-         .help = "the base length as a share of the longest sequence", .least = 1e-9, .most = 1,
+         .help = "the base length as a share of the longest sequence", .min = 1e-9, .max = 1,
          .given = &s->kept_share_given},
         {OPTION_REAL, "kept-share-start", &s->kept_share_start, "X",
-         .help = "begin with this share; it goes to --kept-share in a straight line", .least = 1e-9,
-         .most = 1, .given = &s->kept_share_start_given},
+         .help = "begin with this share; it goes to --kept-share in a straight line", .min = 1e-9,
+         .max = 1, .given = &s->kept_share_start_given},
         {OPTION_REAL, "kept-share-over", &s->kept_share_over, "X",
-         .help = "over this share of the steps --kept-share-start comes to --kept-share",
-         .most = 1},
+         .help = "over this share of the steps --kept-share-start comes to --kept-share", .max = 1},
         {.kind = OPTION_END},
     };
     memcpy(table, options, sizeof options);
@@ -192,7 +190,7 @@ static void run_options(struct train_settings *s, struct option *table) {
          .help = "threads to use; 0: as many processors as the process may run on, or, where its "
                  "control group (a container) has a CPU quota, as many as that pays for. Results "
                  "do not depend on it",
-         .most = 1024},
+         .max = 1024},
         {OPTION_TEXT, "cpu", &s->trainer.cpu, "NAME",
          .help = "instruction set: reference, avx2, avx512, amx or neon (default the best that the "
                  "processor has)",
@@ -201,21 +199,21 @@ static void run_options(struct train_settings *s, struct option *table) {
          .help = "compute activations again instead of keeping them: less memory, a third more "
                  "work"},
         {OPTION_SIZE, "evaluate-every", &s->evaluate_every, "N",
-         .help = "steps from one look at the held-out data to the next", .least = 1, .most = 1e9},
+         .help = "steps from one look at the held-out data to the next", .min = 1, .max = 1e9},
         {OPTION_SIZE, "save-every", &s->save_every, "N",
-         .help = "steps from checkpoint to checkpoint", .least = 1, .most = 1e9},
+         .help = "steps from checkpoint to checkpoint", .min = 1, .max = 1e9},
         {OPTION_SIZE, "keep", &s->keep, "N",
-         .help = "keep the newest N checkpoints, and the best one", .least = 1, .most = 1e9},
+         .help = "keep the newest N checkpoints, and the best one", .min = 1, .max = 1e9},
         {OPTION_SIZE, "patience", &s->patience, "N",
          .help = "end when N evaluations in a row were no better than the best; 0: never",
-         .most = 1e9},
+         .max = 1e9},
         {OPTION_CHOICE, "on-nan", &s->on_nan, "WHAT",
          .help = "when the loss or the gradient is not finite, or too large: stop, or skip the "
                  "step's data",
          .choices = on_nan_names},
         {OPTION_REAL, "spike", &s->trainer.spike, "X",
          .help = "a gradient norm over X times its running mean is too large; 0: none is",
-         .most = 1e30},
+         .max = 1e30},
         {.kind = OPTION_END},
     };
     memcpy(table, options, sizeof options);

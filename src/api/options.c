@@ -3,7 +3,7 @@
 #include <string.h>
 
 /* No struct of any version is so large: one that says so was never initialised. */
-enum { most = 4096 };
+enum { max_size = 4096 };
 
 /* Every such struct begins with its size. */
 static size_t size_of(const void *given) {
@@ -14,11 +14,11 @@ static size_t size_of(const void *given) {
 
 dm_status dm_result_check(struct dm_struct_kind kind, const void *wanted, dm_error *error) {
     size_t size = size_of(wanted);
-    if (size >= kind.least && size <= most)
+    if (size >= kind.min && size <= max_size)
         return DM_OK;
     return dm_fail(error, DM_ERROR_ARGUMENT,
                    "%s: struct_size is %zu, at least %zu is needed: start from its _INIT",
-                   kind.name, size, kind.least);
+                   kind.name, size, kind.min);
 }
 
 dm_status dm_options_take(struct dm_struct_kind kind, void *own, const void *given,

@@ -23,8 +23,8 @@ enum {
 };
 
 struct dm_struct_kind {
-    const char *name;    /* "dm_model_options" */
-    size_t known, least; /* sizes: this library's, and the least */
+    const char *name;  /* "dm_model_options" */
+    size_t known, min; /* sizes: this library's, and the least */
 };
 #define DM_KIND(type) ((const struct dm_struct_kind){#type, sizeof(type), type##_least})
 

@@ -56,8 +56,8 @@ static size_t least(size_t a, size_t b) { /* 0: no limit */
 /* Of a group and those above it, up to where the hierarchy is mounted. A container may see its own
  * group mounted there and be told a path that only the outside has: folders that are not there set
  * nothing. */
-static size_t least_upwards(const char *root, const char *mount, const char *group,
-                            size_t (*read_quota)(const char *folder)) {
+static size_t min_upwards(const char *root, const char *mount, const char *group,
+                          size_t (*read_quota)(const char *folder)) {
     char folder[PATH_MAX];
     int top = snprintf(folder, sizeof folder, "%s/sys/fs/cgroup%s", root, mount);
     int n = snprintf(folder, sizeof folder, "%s/sys/fs/cgroup%s%s", root, mount, group);
@@ -90,12 +90,12 @@ static size_t quota_of_line(const char *root, char *line) {
         return 0;
     *controllers++ = *group++ = '\0';
     if (!*controllers)
-        return least(least_upwards(root, "", group, read_max),
-                     least_upwards(root, "/unified", group, read_max));
+        return least(min_upwards(root, "", group, read_max),
+                     min_upwards(root, "/unified", group, read_max));
     if (!has_cpu(controllers))
         return 0;
-    return least(least_upwards(root, "/cpu", group, read_cfs),
-                 least_upwards(root, "/cpu,cpuacct", group, read_cfs));
+    return least(min_upwards(root, "/cpu", group, read_cfs),
+                 min_upwards(root, "/cpu,cpuacct", group, read_cfs));
 }
 
 size_t dm_cpu_quota(const char *root) {

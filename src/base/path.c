@@ -42,9 +42,9 @@ static char *beside(const char *path, const char *link) {
 }
 
 char *dm_path_target(const char *path) {
-    enum { most_links = 40 }; /* as Linux follows */
+    enum { max_links = 40 }; /* as Linux follows */
     char link[PATH_MAX], *at = dm_memory_text(path);
-    for (int i = 0; at && i < most_links; i++) {
+    for (int i = 0; at && i < max_links; i++) {
         ssize_t n = readlink(at, link, sizeof link - 1);
         if (n < 0)
             return at;

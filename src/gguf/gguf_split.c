@@ -15,7 +15,7 @@ struct step {
     enum dm_split_behavior behavior;
 };
 static const char numeric[] = "numeric", punctuation[] = "punctuation";
-enum { most_steps = 5 };
+enum { max_steps = 5 };
 
 /* Rows of pre-tokenizers that llama.cpp (llama-vocab.cpp) has a name for. Falcon's looks for digits in
  * the byte alphabet too, where some bytes of letters look like numbers; merges of its own never join
@@ -24,7 +24,7 @@ static const struct {
     const char *name;
     bool ignore_merges;
     size_t n_step;
-    struct step steps[most_steps];
+    struct step steps[max_steps];
 } rows[] = {
     {"olmo", false, 2, {{dm_pattern_gpt2, DM_SPLIT_ISOLATED}, {NULL, 0}}},
     {"starcoder",

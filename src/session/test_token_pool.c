@@ -88,11 +88,11 @@ static void test_against_list(void **state) {
         size_t most = dm_random_below(&random, 4) ? dm_random_below(&random, 60) : 0;
         size_t tail = 1 + dm_random_below(&random, 3 * dm_random_below(&random, 30) + 1);
         size_t length = i % 10 ? 1 + dm_random_below(&random, 700) : longest;
-        size_t most_chunk = i % 3 ? 1 + dm_random_below(&random, 90) : 512;
+        size_t max_chunk = i % 3 ? 1 + dm_random_below(&random, 90) : 512;
         dm_token_pool_init(&pool, most, tail, i % 5 != 0, width, 2);
         list.n = 0;
         while (list.n < length) {
-            size_t n = 1 + dm_random_below(&random, most_chunk), left = length - list.n;
+            size_t n = 1 + dm_random_below(&random, max_chunk), left = length - list.n;
             offer(&random, &pool, &list, n < left ? n : left, i % 3);
             if (dm_random_below(&random, 3) == 0 || list.n == length) {
                 check_choice(&pool, &list, most);

@@ -6,26 +6,26 @@
 #include "base/memory.h"
 #include "methods/choice.h"
 
-/* At least so much room beyond `most`, so that a small pool is not cut at every other token. */
-enum { least_slack = 256 };
+/* At least so much room beyond `max`, so that a small pool is not cut at every other token. */
+enum { min_slack = 256 };
 
 static size_t add_saturating(size_t a, size_t b) {
     size_t sum;
     return dm_size_add(a, b, &sum) ? sum : SIZE_MAX;
 }
 
-void dm_token_pool_init(struct dm_token_pool *pool, size_t most, size_t keep_tail, bool scored,
+void dm_token_pool_init(struct dm_token_pool *pool, size_t max, size_t keep_tail, bool scored,
                         const size_t *width, size_t n_part) {
     *pool = (struct dm_token_pool){
-        .most = most, .keep_tail = keep_tail, .scored = scored, .n_part = n_part};
+        .max = max, .keep_tail = keep_tail, .scored = scored, .n_part = n_part};
     for (size_t i = 0; i < n_part; i++) {
         pool->width[i] = width[i];
         pool->row_width += width[i];
     }
     pool->token_bytes = pool->row_width * sizeof *pool->rows + sizeof *pool->position +
                         sizeof *pool->score + sizeof *pool->chosen + sizeof *pool->scratch;
-    size_t slack = most > least_slack ? most : least_slack;
-    pool->limit = add_saturating(add_saturating(most, slack), keep_tail);
+    size_t slack = max > min_slack ? max : min_slack;
+    pool->limit = add_saturating(add_saturating(max, slack), keep_tail);
 }
 
 void dm_token_pool_free(struct dm_token_pool *pool) {
@@ -106,10 +106,10 @@ static void move_slot(struct dm_token_pool *pool, size_t to, size_t from) {
            pool->row_width * sizeof(float));
 }
 
-/* Falls back to the best `most` and the tail: a pool at its limit holds more than these. */
+/* Falls back to the best `max` and the tail: a pool at its limit holds more than these. */
 static void cut(struct dm_token_pool *pool) {
     size_t n;
-    dm_token_pool_choose(pool, pool->most, &n);
+    dm_token_pool_choose(pool, pool->max, &n);
     for (size_t i = 0; i < n; i++)
         move_slot(pool, i, pool->chosen[i]);
     pool->n = n;
@@ -117,7 +117,7 @@ static void cut(struct dm_token_pool *pool) {
         return;
     pool->full = true;
     pool->threshold = INFINITY;
-    for (size_t i = 0; i < pool->most; i++)
+    for (size_t i = 0; i < pool->max; i++)
         if (pool->score[i] < pool->threshold)
             pool->threshold = pool->score[i];
 }

@@ -2,8 +2,8 @@
  * each, in memory that does not grow with the text.
  *
  * Tokens are offered in order of position. The last `keep_tail` are always kept; of the others the
- * pool holds a superset of the `most` best: once it is full it falls back to them, and from then on
- * turns away whatever is worse than all of them. A token that is dropped is beaten by `most`
+ * pool holds a superset of the `max` best: once it is full it falls back to them, and from then on
+ * turns away whatever is worse than all of them. A token that is dropped is beaten by `max`
  * earlier offers for ever, so the choice at any later time is the choice over the whole text. */
 #ifndef DM_SESSION_TOKEN_POOL_H
 #define DM_SESSION_TOKEN_POOL_H
@@ -16,7 +16,7 @@ enum { DM_POOL_MAX_PART = 8 };
 
 struct dm_token_pool {
     /* settings */
-    size_t most, keep_tail;
+    size_t max, keep_tail;
     bool scored;                            /* else the latest are kept */
     size_t n_part, width[DM_POOL_MAX_PART]; /* a token's row: parts side by side */
     size_t row_width, limit;                /* limit: of capacity */
@@ -28,12 +28,12 @@ struct dm_token_pool {
     float *score;             /* [capacity] */
     float *rows;              /* [capacity, row_width] */
     size_t *chosen, *scratch; /* [capacity] */
-    bool full;                /* the best `most` have been cut out: */
+    bool full;                /* the best `max` have been cut out: */
     float threshold;          /* what a later token must exceed */
 };
 
 /* A pool with no tokens: no memory yet. */
-void dm_token_pool_init(struct dm_token_pool *pool, size_t most, size_t keep_tail, bool scored,
+void dm_token_pool_init(struct dm_token_pool *pool, size_t max, size_t keep_tail, bool scored,
                         const size_t *width, size_t n_part);
 void dm_token_pool_free(struct dm_token_pool *pool);
 void dm_token_pool_clear(struct dm_token_pool *pool);
@@ -43,7 +43,7 @@ dm_status dm_token_pool_reserve(struct dm_token_pool *pool, size_t n_token, dm_e
  * [n_token, width[i]]. */
 void dm_token_pool_offer(struct dm_token_pool *pool, const float *score, const float *const *parts,
                          size_t n_token);
-/* The `budget` best (budget <= most) of the tokens before the tail, and the tail: slots by
+/* The `budget` best (budget <= max) of the tokens before the tail, and the tail: slots by
  * ascending position, owned by the pool until the next call. */
 const size_t *dm_token_pool_choose(struct dm_token_pool *pool, size_t budget, size_t *n_chosen);
 /* Copies the parts of n slots into arrays [n, width[i]]. */

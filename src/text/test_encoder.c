@@ -87,11 +87,11 @@ static const char *const snippets[] = {
     /* from here on: tokens and white space that they take */
     "<", "<l>", "<r>", "<lr>", "<r> <l>", "<r> ", "word", "ing", "\xe4\xb8\xad", "x", " ", " ",
     "  ", "\n", "\t", " \n", " x", " y", " x y", "\t\t <"};
-enum { n_snippet = sizeof snippets / sizeof *snippets, n_spacing = 20, most_snippet = 40 };
+enum { n_snippet = sizeof snippets / sizeof *snippets, n_spacing = 20, max_snippet = 40 };
 
 static size_t make_text(struct dm_random *random, char *text) {
     static const size_t groups[][2] = {{0, n_snippet}, {n_snippet - n_spacing, n_spacing}};
-    size_t n_byte = 0, n = 1 + dm_random_below(random, most_snippet);
+    size_t n_byte = 0, n = 1 + dm_random_below(random, max_snippet);
     const size_t *group = groups[dm_random_below(random, 2)];
     size_t n_kind = dm_random_below(random, 2) ? group[1] : 5; /* or a few that meet again */
     size_t first = dm_random_below(random, group[1]);
@@ -108,7 +108,7 @@ static size_t make_text(struct dm_random *random, char *text) {
 static void check_random_texts(dm_tokenizer *tokenizer, size_t n_text, uint64_t seed) {
     struct dm_random random;
     dm_encoder *encoder;
-    char text[most_snippet * 16];
+    char text[max_snippet * 16];
     dm_random_seed(&random, seed);
     assert_int_equal(dm_encoder_new(tokenizer, &encoder, NULL), DM_OK);
     for (size_t i = 0; i < n_text; i++)

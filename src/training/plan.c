@@ -2,7 +2,7 @@
 #include "base/memory.h"
 #include "training/pass.h"
 
-enum { label_floats = 1 << 22, least_labels = 64 };
+enum { label_floats = 1 << 22, min_labels = 64 };
 
 /* The span after `before`, of which `stage` keeps its share. */
 static void cut_span(const struct dm_pass *pass, const struct dm_stage *stage,
@@ -124,7 +124,7 @@ static void place_states(struct dm_pass *pass, struct dm_arena *arena) {
 static void place_head(struct dm_pass *pass, struct dm_arena *arena) {
     const struct dm_model_config *config = &pass->trained->network.config;
     size_t n = label_floats / config->vocab_size, n_row = pass->spans[pass->n_stage].n_token;
-    n = n < least_labels ? least_labels : n;
+    n = n < min_labels ? min_labels : n;
     n = n < n_row ? n : n_row;
     pass->label_capacity = n;
     pass->labelled = dm_arena_take(arena, n_row, sizeof *pass->labelled);

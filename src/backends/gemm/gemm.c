@@ -8,7 +8,7 @@
 #include "backends/gemm/matrix.h"
 #include "base/memory.h"
 
-enum { least_blocks = 4 /* fewer blocks of rows are cut by columns */ };
+enum { min_blocks = 4 /* fewer blocks of rows are cut by columns */ };
 
 static size_t smaller(size_t a, size_t b) {
     return a < b ? a : b;
@@ -184,7 +184,7 @@ static void run_job(void *context, size_t i) {
 
 static struct job cut(const struct dm_matmul *op) {
     size_t n_block = (op->n_token + DM_ROW_BLOCK - 1) / DM_ROW_BLOCK;
-    bool by_columns = n_block < least_blocks && op->weight->n_slice > 1;
+    bool by_columns = n_block < min_blocks && op->weight->n_slice > 1;
     return (struct job){op, by_columns, by_columns ? op->weight->n_slice : n_block};
 }
 

@@ -12,8 +12,8 @@ enum {
     round_bytes = 1 << 19, /* of packed x, so that it stays in the cache; at least a chunk */
     group_columns = 128,   /* of x, packed as one piece */
     column_step = 64,      /* columns of a tile are a multiple of it: whole panels */
-    least_tiles = 8,       /* fewer are cut, down to least_rows and column_step */
-    least_rows = 32
+    min_tiles = 8,         /* fewer are cut, down to min_rows and column_step */
+    min_rows = 32
 };
 
 struct gradient {
@@ -124,10 +124,10 @@ static void tile_piece(void *context, size_t piece) {
 static void choose_tiles(struct gradient *g) {
     size_t n_out = g->op->n_out, n_in = g->op->n_in;
     g->tile_rows = DM_ROW_BLOCK;
-    while (g->tile_rows > least_rows && divide_up(n_out, g->tile_rows) < least_tiles)
+    while (g->tile_rows > min_rows && divide_up(n_out, g->tile_rows) < min_tiles)
         g->tile_rows /= 2;
     g->n_down = divide_up(n_out, g->tile_rows);
-    size_t across = g->n_down < least_tiles ? divide_up(least_tiles, g->n_down) : 1;
+    size_t across = g->n_down < min_tiles ? divide_up(min_tiles, g->n_down) : 1;
     g->tile_columns = divide_up(divide_up(n_in, across), column_step) * column_step;
     g->n_across = divide_up(n_in, g->tile_columns);
 }

@@ -6,7 +6,7 @@
 enum {
     slice_step = 64, /* columns; panels lie within */
     n_slice_aim = 8,
-    most_byte_inputs = 1 << 16 /* 255 times 127 for each of them is below 2^31 */
+    max_byte_inputs = 1 << 16 /* 255 times 127 for each of them is below 2^31 */
 };
 
 static size_t divide_up(size_t a, size_t b) {
@@ -61,10 +61,10 @@ void dm_matrix_free(struct dm_matrix *matrix) {
 
 dm_status dm_matrix_new(void *gemm, const struct dm_matrix_source *source, dm_dtype compute,
                         struct dm_matrix **result, dm_error *error) {
-    if (compute == DM_DTYPE_INT8 && source->n_in > most_byte_inputs)
+    if (compute == DM_DTYPE_INT8 && source->n_in > max_byte_inputs)
         return dm_fail(error, DM_ERROR_UNSUPPORTED,
                        "dtype int8: a weight of %zu inputs, at most %d are possible", source->n_in,
-                       most_byte_inputs);
+                       max_byte_inputs);
     struct dm_matrix *matrix = dm_memory_zeroed(1, sizeof *matrix);
     if (!matrix)
         return dm_fail_memory(error, "a weight");

@@ -15,11 +15,11 @@
 #include "base/half.h"
 #include "base/random.h"
 
-enum { most_kernels = 16, max_rows = 40 };
+enum { max_kernels = 16, max_rows = 40 };
 
 struct kernels {
-    const struct dm_gemm_kernel *list[most_kernels];
-    dm_dtype compute[most_kernels];
+    const struct dm_gemm_kernel *list[max_kernels];
+    dm_dtype compute[max_kernels];
     size_t n;
 };
 

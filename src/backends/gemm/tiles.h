@@ -65,11 +65,11 @@ DM_INLINE void dm_tile_put(const struct dm_tile *tile, size_t row, size_t vector
 typedef void dm_multiply_tile(const struct dm_tile *tile, size_t n_row, size_t n_panel);
 
 /* All panels of a few rows: four at a time, where a tile has room for so many, then two, then one. */
-DM_INLINE void dm_walk_panels(const struct dm_gemm_block *block, size_t n_row, size_t most_panels,
+DM_INLINE void dm_walk_panels(const struct dm_gemm_block *block, size_t n_row, size_t max_panels,
                               dm_multiply_tile *multiply) {
     struct dm_tile tile = {block, 0, 0};
     size_t left = (block->n_column + DM_PANEL_COLUMNS - 1) / DM_PANEL_COLUMNS;
-    for (; most_panels == 4 && left >= 4; left -= 4, tile.column += (size_t)4 * DM_PANEL_COLUMNS)
+    for (; max_panels == 4 && left >= 4; left -= 4, tile.column += (size_t)4 * DM_PANEL_COLUMNS)
         multiply(&tile, n_row, 4);
     for (; left >= 2; left -= 2, tile.column += (size_t)2 * DM_PANEL_COLUMNS)
         multiply(&tile, n_row, 2);

@@ -69,7 +69,7 @@ static void add_units(const struct dm_tile *tile, bool two, sums_type sums[][2])
 
 static void multiply(const struct dm_gemm_block *block) {
     sums_type sums[2 * TILE][2];
-    struct dm_tile tile = {block, 0, 0};
+    struct dm_tile tile = {.block = block};
     for (size_t n_row; tile.row < block->n_row; tile.row += n_row) {
         n_row = block->n_row - tile.row < 2 * TILE ? block->n_row - tile.row : 2 * TILE;
         configure(n_row < TILE ? n_row : TILE, n_row < TILE ? 0 : n_row - TILE);

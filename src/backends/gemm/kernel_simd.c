@@ -26,14 +26,50 @@ DM_INLINE void add_part(const uint32_t *units, const unsigned char *const *x, si
             DM_SETTLE(sums[r][v]);
 }
 
+/* What comes before and after the units, once for all sizes of tiles: unrolled for each of them it
+ * would be most of the code, and most of what a compiler takes. `sums` [n_row, n_vector]. */
+DM_INLINE void put_first(const struct dm_tile *tile, size_t n_row, size_t n_vector,
+                         sums_type *sums) {
+    for (size_t r = 0; r < n_row; r++)
+        for (size_t v = 0; v < n_vector; v++)
+            *sums++ = first_sums(tile, r, v);
+}
+DM_INLINE void put_last(const struct dm_tile *tile, size_t n_row, size_t n_vector,
+                        const sums_type *sums) {
+    for (size_t r = 0; r < n_row; r++)
+        for (size_t v = 0; v < n_vector; v++)
+            dm_tile_put(tile, r, v, last_sums(tile, r, v, *sums++));
+}
+
+static __attribute__((noinline)) void begin_tile(const struct dm_tile *tile, size_t n_row,
+                                                 size_t n_vector, sums_type *sums) {
+    const struct dm_tile whole = {tile->block, tile->row, tile->column, true};
+    if (tile->column + n_vector * VF_LANES <= tile->block->n_column)
+        put_first(&whole, n_row, n_vector, sums);
+    else
+        put_first(tile, n_row, n_vector, sums);
+}
+
+static __attribute__((noinline)) void end_tile(const struct dm_tile *tile, size_t n_row,
+                                               size_t n_vector, const sums_type *sums) {
+    const struct dm_tile whole = {tile->block, tile->row, tile->column, true};
+    if (tile->column + n_vector * VF_LANES <= tile->block->n_column)
+        put_last(&whole, n_row, n_vector, sums);
+    else
+        put_last(tile, n_row, n_vector, sums);
+}
+
 DM_INLINE void multiply_tile(const struct dm_tile *tile, size_t n_row, size_t n_panel) {
     enum { AHEAD = 8, PART_BYTES = UNIT_BYTES / PARTS }; /* AHEAD: units that are fetched early */
+    const size_t n_vector = n_panel * DM_PANEL_VECTORS;
     const unsigned char *x[DM_TILE_ROWS];
     const uint32_t *panels[DM_MOST_PANELS];
+    sums_type stored[DM_TILE_ROWS * DM_MOST_PANELS * DM_PANEL_VECTORS];
     panel_sums sums[DM_MOST_PANELS];
 #pragma GCC unroll 6
     for (size_t r = 0; r < n_row; r++)
         x[r] = dm_tile_x(tile, r);
+    begin_tile(tile, n_row, n_vector, stored);
 #pragma GCC unroll 4
     for (size_t p = 0; p < n_panel; p++) {
         panels[p] = dm_tile_panel(tile, p);
@@ -41,7 +77,7 @@ DM_INLINE void multiply_tile(const struct dm_tile *tile, size_t n_row, size_t n_
         for (size_t r = 0; r < n_row; r++)
 #pragma GCC unroll 4
             for (size_t v = 0; v < DM_PANEL_VECTORS; v++)
-                sums[p][r][v] = first_sums(tile, r, p * DM_PANEL_VECTORS + v);
+                sums[p][r][v] = stored[r * n_vector + p * DM_PANEL_VECTORS + v];
     }
     for (size_t k = 0; k < tile->block->n_unit; k++)
 #pragma GCC unroll 4
@@ -52,14 +88,22 @@ DM_INLINE void multiply_tile(const struct dm_tile *tile, size_t n_row, size_t n_
             for (size_t part = 0; part < PARTS; part++)
                 add_part(units, x, k * UNIT_BYTES + part * PART_BYTES, part, n_row, sums[p]);
         }
+    const struct dm_tile whole = {tile->block, tile->row, tile->column, true};
+    bool is_usual = n_row == ROWS && tile->column + n_vector * VF_LANES <= tile->block->n_column;
 #pragma GCC unroll 4
     for (size_t p = 0; p < n_panel; p++)
 #pragma GCC unroll 6
         for (size_t r = 0; r < n_row; r++)
 #pragma GCC unroll 4
-            for (size_t v = 0; v < DM_PANEL_VECTORS; v++)
-                dm_tile_put(tile, r, p * DM_PANEL_VECTORS + v,
-                            last_sums(tile, r, p * DM_PANEL_VECTORS + v, sums[p][r][v]));
+            for (size_t v = 0; v < DM_PANEL_VECTORS; v++) {
+                size_t vector = p * DM_PANEL_VECTORS + v;
+                if (is_usual) /* that of many rows is worth it */
+                    dm_tile_put(&whole, r, vector, last_sums(&whole, r, vector, sums[p][r][v]));
+                else
+                    stored[r * n_vector + vector] = sums[p][r][v];
+            }
+    if (!is_usual)
+        end_tile(tile, n_row, n_vector, stored);
 }
 
 static void multiply(const struct dm_gemm_block *block) {

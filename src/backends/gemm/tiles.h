@@ -30,6 +30,7 @@ enum { DM_TILE_ROWS = 6, DM_MOST_PANELS = 4, DM_PANEL_COLUMNS = DM_PANEL_VECTORS
 struct dm_tile {
     const struct dm_gemm_block *block;
     size_t row, column; /* the first ones */
+    bool is_whole;      /* all of its columns are the block's */
 };
 
 DM_INLINE const void *dm_tile_x(const struct dm_tile *tile, size_t row) {
@@ -43,7 +44,7 @@ DM_INLINE const uint32_t *dm_tile_panel(const struct dm_tile *tile, size_t panel
 /* How many lanes of a tile's vector are columns of the block. */
 DM_INLINE size_t dm_tile_lanes(const struct dm_tile *tile, size_t vector) {
     size_t column = tile->column + vector * VF_LANES, end = tile->block->n_column;
-    return column + VF_LANES <= end ? VF_LANES : column < end ? end - column : 0;
+    return tile->is_whole || column + VF_LANES <= end ? VF_LANES : column < end ? end - column : 0;
 }
 /* The sums of the inputs before. */
 DM_INLINE vf dm_tile_before(const struct dm_tile *tile, size_t row, size_t vector) {
@@ -67,7 +68,7 @@ typedef void dm_multiply_tile(const struct dm_tile *tile, size_t n_row, size_t n
 /* All panels of a few rows: four at a time, where a tile has room for so many, then two, then one. */
 DM_INLINE void dm_walk_panels(const struct dm_gemm_block *block, size_t n_row, size_t max_panels,
                               dm_multiply_tile *multiply) {
-    struct dm_tile tile = {block, 0, 0};
+    struct dm_tile tile = {.block = block};
     size_t left = (block->n_column + DM_PANEL_COLUMNS - 1) / DM_PANEL_COLUMNS;
     for (; max_panels == 4 && left >= 4; left -= 4, tile.column += (size_t)4 * DM_PANEL_COLUMNS)
         multiply(&tile, n_row, 4);
@@ -80,7 +81,7 @@ DM_INLINE void dm_walk_panels(const struct dm_gemm_block *block, size_t n_row, s
 /* All rows of `n_panel` panels, shared out evenly: eight are not six and two, but four and four. */
 DM_INLINE void dm_walk_rows(const struct dm_gemm_block *block, size_t column, size_t max_rows,
                             size_t n_panel, dm_multiply_tile *multiply) {
-    struct dm_tile tile = {block, 0, column};
+    struct dm_tile tile = {.block = block, .column = column};
     size_t n_tile = (block->n_row + max_rows - 1) / max_rows;
     for (size_t n_row; n_tile; n_tile--, tile.row += n_row) {
         n_row = (block->n_row - tile.row + n_tile - 1) / n_tile;

@@ -8,6 +8,6 @@
 
 #define DECLARE(hooks) extern const struct dm_method_hooks hooks;
 METHODS(DECLARE)
-#define ADDRESS(hooks) &hooks,
+#define ADDRESS(hooks) &(hooks),
 const struct dm_method_hooks *const dm_methods[] = {METHODS(ADDRESS)};
 const size_t dm_n_method = sizeof dm_methods / sizeof *dm_methods;

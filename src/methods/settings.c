@@ -43,16 +43,21 @@ static dm_status set(const struct dm_setting_row *row, const dm_method_value *va
     return status;
 }
 
+/* No setting is called "". */
+static const char *name_of(const dm_method_value *value) {
+    return value->name ? value->name : "";
+}
+
 static dm_status set_all(const struct dm_method_hooks *hooks, const dm_method_options *options,
                          size_t n_layer, double *values, dm_error *error) {
     for (size_t v = 0; v < options->n_value; v++) {
-        const char *name = options->values[v].name ? options->values[v].name : "";
+        const char *name = name_of(&options->values[v]);
         size_t i = find(hooks, name);
         if (i == (hooks ? hooks->n_setting : 0))
             return dm_fail(error, DM_ERROR_ARGUMENT, "method %s has no setting \"%.80s\"",
                            hooks ? hooks->name : "none", name);
         for (size_t before = 0; before < v; before++)
-            if (!strcmp(options->values[before].name, name))
+            if (!strcmp(name_of(&options->values[before]), name))
                 return dm_fail(error, DM_ERROR_ARGUMENT, "%s is given twice", name);
         dm_status status =
             set(&hooks->settings[i], &options->values[v], n_layer, values + i * n_layer, error);

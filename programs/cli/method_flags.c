@@ -188,8 +188,9 @@ static bool apply_settings(struct method_flags *flags, dm_method_options *method
             setting->numbers.items[0] = setting->choice;
             setting->numbers.n = 1;
         }
-        flags->values[n++] = (dm_method_value){
+        flags->values[n] = (dm_method_value){
             .name = setting->row.name, .numbers = setting->numbers.items, .n = setting->numbers.n};
+        n++;
     }
     method->values = n ? flags->values : NULL;
     method->n_value = n;

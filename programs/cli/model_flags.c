@@ -7,18 +7,36 @@
 #include "fail.h"
 #include "paths.h"
 
-const char *const cpu_names[] = {"reference", "avx2", "avx512", "amx", "neon", NULL};
+static const char *const cpu_names[] = {"reference", "avx2", "avx512", "amx", "neon", NULL};
 static const char *const dtype_names[] = {"auto", "f32", "bf16", "int8", NULL};
+
+struct option threads_option(size_t *n_thread) {
+    return (struct option){
+        .kind = OPTION_SIZE,
+        .name = "threads",
+        .value = n_thread,
+        .argument = "N",
+        .help = "threads to use; 0: one for each processor that the process may run on, or as many "
+                "as the CPU quota of its control group (container) allows. Results do not depend "
+                "on it",
+        .max = 1024};
+}
+
+struct option cpu_option(const char **cpu) {
+    return (struct option){
+        .kind = OPTION_TEXT,
+        .name = "cpu",
+        .value = cpu,
+        .argument = "NAME",
+        .help = "instruction set: reference, avx2, avx512, amx or neon (default the best that the "
+                "processor has)",
+        .choices = cpu_names};
+}
 
 void model_flags_table(struct model_flags *flags, struct option table[n_model_option]) {
     *flags = (struct model_flags){0};
     const struct option options[n_model_option] = {
-        {OPTION_SIZE, "threads", &flags->n_thread, "N",
-         .help =
-             "threads to use; 0: one for each processor that the process may run on, or as many as "
-             "the CPU quota of its control group (container) allows. Results do not depend on "
-             "it",
-         .max = 1024},
+        threads_option(&flags->n_thread),
         {OPTION_CHOICE, "dtype", &flags->dtype, "TYPE",
          .help =
              "type of the large matrix products: f32, bf16, int8 (weights in 8 bits with a scale "
@@ -30,10 +48,7 @@ void model_flags_table(struct model_flags *flags, struct option table[n_model_op
              "read the method's settings from this file, as decimamba calibrate --output writes "
              "it, instead of the model's decimamba.json",
          .path = true},
-        {OPTION_TEXT, "cpu", &flags->cpu, "NAME",
-         .help = "instruction set: reference, avx2, avx512, amx or neon (default the best that the "
-                 "processor has)",
-         .choices = cpu_names},
+        cpu_option(&flags->cpu),
         {OPTION_FLAG, "check", &flags->check,
          .help =
              "look for NaN and infinity, first in the weights, then in what the layers compute. "

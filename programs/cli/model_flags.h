@@ -14,8 +14,9 @@ struct model_flags {
     bool profile; /* of no flag: keep the time of every operation */
 };
 
-/* Instruction sets, as --cpu names them. */
-extern const char *const cpu_names[];
+/* The rows of --threads and --cpu, which commands without the other model flags have too. */
+struct option threads_option(size_t *n_thread);
+struct option cpu_option(const char **cpu);
 
 enum { n_model_option = 7 };
 void model_flags_table(struct model_flags *flags, struct option table[n_model_option]);

@@ -186,15 +186,8 @@ static void share_options(struct train_settings *s, struct option *table) {
 
 static void run_options(struct train_settings *s, struct option *table) {
     const struct option options[] = {
-        {OPTION_SIZE, "threads", &s->trainer.n_thread, "N",
-         .help = "threads to use; 0: as many processors as the process may run on, or, where its "
-                 "control group (a container) has a CPU quota, as many as that pays for. Results "
-                 "do not depend on it",
-         .max = 1024},
-        {OPTION_TEXT, "cpu", &s->trainer.cpu, "NAME",
-         .help = "instruction set: reference, avx2, avx512, amx or neon (default the best that the "
-                 "processor has)",
-         .choices = cpu_names},
+        threads_option(&s->trainer.n_thread),
+        cpu_option(&s->trainer.cpu),
         {OPTION_FLAG, "recompute", &s->recompute,
          .help = "compute activations again instead of keeping them: less memory, a third more "
                  "work"},

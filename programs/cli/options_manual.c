@@ -237,7 +237,10 @@ static void print_head(const struct command *command, bool has_flags) {
 static void print_option(const struct command *command, const struct option *option) {
     const struct marked marked = {command, option};
     char help[1200];
-    printf(".TP\n\\fB\\-\\-");
+    printf(".TP\n");
+    if (option_letter(option))
+        printf("\\fB\\-%c\\fR, ", option_letter(option));
+    printf("\\fB\\-\\-");
     print_escaped(option->name);
     printf("\\fR");
     if (option->argument)

@@ -20,6 +20,7 @@ equal 'docs/man/decimamba.1' "$(sed -n '1s/.*"decimamba \([^"]*\)".*/\1/p' "$roo
     "$version"
 equal 'the newest release in CHANGELOG.md' \
     "$(sed -n 's/^## \[\{0,1\}\([0-9][0-9.]*\).*/\1/p' "$root/CHANGELOG.md" | head -n 1)" "$version"
+equal 'CITATION.cff' "$(sed -n 's/^version: //p' "$root/CITATION.cff")" "$version"
 
 # What the script refuses, by one line that names the file.
 refuses() { # a header's text

@@ -257,6 +257,33 @@ DM_API dm_status dm_decoder_finish(dm_decoder *decoder, const char **text, size_
 DM_API dm_status dm_checkpoint_stop_tokens(const char *directory, const dm_tokenizer *tokenizer,
                                            int32_t **ids, size_t *n_id, dm_error *error);
 
+/* ---- Chats ---- */
+
+/* How messages become the text that a model was tuned on: its chat template (Jinja, of which this knows
+ * the part that chat templates use). Immutable, as a tokenizer. */
+typedef struct dm_chat_template dm_chat_template;
+
+typedef struct dm_chat_message {
+    const char *role;    /* "system", "user", "assistant" */
+    const char *content; /* UTF-8 */
+} dm_chat_message;
+
+/* Of the model in `directory`: chat_template.jinja, else "chat_template" of tokenizer_config.json (of
+ * several the one named "default"). No template, and one that uses what this does not know, are
+ * DM_ERROR_UNSUPPORTED. */
+DM_API dm_status dm_chat_template_load(const char *directory, dm_chat_template **chat,
+                                       dm_error *error);
+DM_API void dm_chat_template_free(dm_chat_template *chat);
+/* As transformers' apply_chat_template, without tools: the text of the messages, with what an answer
+ * begins with behind it where `add_generation_prompt` is not 0. `*text` is allocated and ends with a
+ * NUL that `*n_byte` does not count. It has the special tokens in it, so it is encoded without
+ * dm_tokenizer_template. What the template refuses, such as roles that do not alternate, is
+ * DM_ERROR_ARGUMENT with its words. */
+DM_API dm_status dm_chat_template_render(const dm_chat_template *chat,
+                                         const dm_chat_message *messages, size_t n_message,
+                                         int add_generation_prompt, char **text, size_t *n_byte,
+                                         dm_error *error);
+
 /* ---- Extending the context ---- */
 
 /* The kind of a method: 0 .. dm_method_count() - 1. Methods without a constant here, such as

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/grow.h"
+#include "base/memory.h"
 #include "chat/evaluate.h"
 
 enum { max_output = 64 << 20 };
@@ -29,7 +30,7 @@ static void put(struct renderer *renderer, const json_t *string) {
                             max_output >> 20);
         return;
     }
-    char *grown = dm_grow(renderer->text, renderer->n_byte, n + 1, &renderer->capacity, 1);
+    char *grown = dm_grow(renderer->text, renderer->n_byte, n, &renderer->capacity, 1);
     if (!grown) {
         fail_memory(renderer);
         return;
@@ -222,6 +223,17 @@ static enum jump run(struct renderer *renderer, const struct dm_node *body) {
     return jump;
 }
 
+/* What was written, as what dm_free releases, with a zero behind it. */
+static char *finished(const struct renderer *renderer) {
+    char *text = dm_memory_array(renderer->n_byte + 1, 1);
+    if (!text)
+        return NULL;
+    if (renderer->n_byte)
+        memcpy(text, renderer->text, renderer->n_byte);
+    text[renderer->n_byte] = 0;
+    return text;
+}
+
 dm_status dm_render(const struct dm_node *body, const char *name, json_t *variables, char **text,
                     size_t *n_byte, dm_error *error) {
     struct renderer renderer = {.evaluation = {.name = name,
@@ -230,25 +242,20 @@ dm_status dm_render(const struct dm_node *body, const char *name, json_t *variab
                                                .scopes = json_pack("[O]", variables),
                                                .namespaces = json_array()}};
     struct dm_evaluation *evaluation = &renderer.evaluation;
+    char *whole = NULL;
     if (!evaluation->undefined || !evaluation->scopes || !evaluation->namespaces)
         fail_memory(&renderer);
     else
         run(&renderer, body);
-    json_t *end = json_string("");
-    if (!evaluation->status && end)
-        put(&renderer, end); /* makes room for the zero */
-    else if (!end)
+    if (!evaluation->status && !(whole = finished(&renderer)))
         fail_memory(&renderer);
-    json_decref(end);
+    free(renderer.text);
     json_decref(evaluation->scopes);
     json_decref(evaluation->namespaces);
     json_decref(evaluation->undefined);
-    if (evaluation->status) {
-        free(renderer.text);
+    if (evaluation->status)
         return evaluation->status;
-    }
-    renderer.text[renderer.n_byte] = 0;
-    *text = renderer.text;
+    *text = whole;
     *n_byte = renderer.n_byte;
     return DM_OK;
 }

@@ -32,7 +32,9 @@ static char *run(const json_t *row, dm_status *status) {
     if (*status)
         return strdup(error.message);
     assert_int_equal(strlen(text), n_byte);
-    return text;
+    char *copy = strdup(text);
+    dm_memory_free(text);
+    return copy;
 }
 
 static void gives_what_jinja_gives(void **state) {
@@ -134,6 +136,30 @@ static void bounds_depth(void **state) {
     }
 }
 
+/* The files of a model, and what the library's function checks. */
+static void loads_a_model(void **state) {
+    (void)state;
+    static const dm_chat_message messages[] = {{"user", "a b"}, {"assistant", "c"}};
+    dm_chat_template *chat = NULL;
+    dm_error error;
+    char *text;
+    size_t n_byte;
+    assert_int_equal(dm_chat_template_load(test_data("chat/model"), &chat, &error), DM_OK);
+    assert_int_equal(dm_chat_template_render(chat, messages, 2, 0, &text, &n_byte, &error), DM_OK);
+    assert_non_null(strstr(text, "<s><|head|>user<|/head|>\n\na b<|eot|>"));
+    assert_non_null(strstr(text, "1a-b"));
+    assert_int_equal(strlen(text), n_byte);
+    dm_free(text);
+    const dm_chat_message bad = {"user", "\xff"};
+    assert_int_equal(dm_chat_template_render(chat, &bad, 1, 0, &text, &n_byte, &error),
+                     DM_ERROR_FORMAT);
+    assert_string_equal(error.message, "message 0 is not UTF-8");
+    dm_chat_template_free(chat);
+    assert_int_equal(dm_chat_template_load(test_data("golden/tiny-a"), &chat, &error),
+                     DM_ERROR_UNSUPPORTED);
+    assert_non_null(strstr(error.message, "tiny-a: has no chat template"));
+}
+
 static int end(void **state) {
     (void)state;
     json_decref(cases);
@@ -145,6 +171,7 @@ int main(void) {
         cmocka_unit_test(gives_what_jinja_gives),
         cmocka_unit_test(refuses_by_name),
         cmocka_unit_test(bounds_depth),
+        cmocka_unit_test(loads_a_model),
     };
     return cmocka_run_group_tests(tests, NULL, end);
 }

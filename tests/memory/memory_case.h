@@ -13,6 +13,7 @@ struct outputs {
     dm_tokenizer *tokenizer;
     dm_encoder *encoder;
     dm_decoder *decoder;
+    dm_chat_template *chat;
     dm_session *session;
     dm_trainer *trainer;
     dm_sampler *sampler;
@@ -38,6 +39,7 @@ struct scene {
     dm_tokenizer *tokenizer;
     dm_encoder *encoder;
     dm_decoder *decoder;
+    dm_chat_template *chat;
     dm_session *sessions[n_case_session];
     dm_trainer *trainer;
     dm_sampler *sampler;

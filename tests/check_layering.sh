@@ -48,7 +48,10 @@ check() {
     place[1] != "src" {
         beside = FILENAME
         sub(/[^\/]*$/, "", beside)
-        if (target ~ /\.\./)
+        page = target
+        if (sub(/\.inc$/, ".html", page) && exists(beside page))
+            ; # made of it
+        else if (target ~ /\.\./)
             wrong("only decimamba.h, base/ and files of its own")
         else if (!slash && exists(beside target))
             ; # its own

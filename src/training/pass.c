@@ -1,5 +1,6 @@
 #include "training/pass.h"
 
+#include "base/progress.h"
 #include "ops/embedding/embedding.h"
 #include "ops/split.h"
 
@@ -28,6 +29,12 @@ static void embedding_back(const struct dm_pass *pass) {
         dm_split(network->threads, &back, run_embedding_back, d_model, DM_CHANNEL_BLOCK, n);
 }
 
+dm_status dm_pass_tell(const struct dm_pass *pass, size_t n_done, dm_error *error) {
+    size_t n_layer = pass->trained->network.config.n_layer;
+    size_t n_back = pass->backward ? n_layer - dm_trained_network_first_layer(pass->trained) : 0;
+    return dm_progress_tell(n_done, n_layer + n_back, error);
+}
+
 static dm_status run(struct dm_pass *pass, struct dm_pass_loss *loss, dm_error *error) {
     size_t first = dm_trained_network_first_layer(pass->trained);
     dm_status status = dm_pass_forward(pass, error);
@@ -35,8 +42,12 @@ static dm_status run(struct dm_pass *pass, struct dm_pass_loss *loss, dm_error *
         status = dm_pass_find_loss(pass, loss, error);
     if (status || !pass->backward)
         return status;
-    for (size_t layer = pass->trained->network.config.n_layer; layer-- > first && !status;)
-        status = dm_pass_layer_back(pass, layer, error);
+    size_t n_layer = pass->trained->network.config.n_layer;
+    for (size_t layer = n_layer; layer-- > first && !status;) {
+        status = dm_pass_tell(pass, 2 * n_layer - 1 - layer, error);
+        if (!status)
+            status = dm_pass_layer_back(pass, layer, error);
+    }
     if (!status && first == 0) {
         embedding_back(pass);
         pass->input_gradient = pass->gradients.dresidual;

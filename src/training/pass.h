@@ -100,6 +100,9 @@ dm_status dm_pass_find_loss(struct dm_pass *pass, struct dm_pass_loss *loss, dm_
 /* layer_back.c: gradients.dresidual from above a layer to below it. */
 dm_status dm_pass_layer_back(struct dm_pass *pass, size_t layer, dm_error *error);
 
+/* Tells the caller that `n_done` layers are behind, of those forward and, with `backward`, back. */
+dm_status dm_pass_tell(const struct dm_pass *pass, size_t n_done, dm_error *error);
+
 /* How many of a sequence's last tokens, of n in a span, are always kept. */
 static inline size_t dm_pass_tail(const struct dm_pass *pass, size_t sequence, size_t n) {
     const size_t *keep_tail = pass->batch->keep_tail;

@@ -681,6 +681,11 @@ DM_API dm_status dm_sampler_draw(dm_sampler *sampler, const float *logits, size_
  * from where they stand. */
 DM_API void dm_sampler_set_seed(dm_sampler *sampler, uint64_t seed);
 
+/* `sampler` goes on as `mark`, of the same vocabulary, would: with the ids that that was told of, its
+ * seed and where its random numbers stand. Its other options stay. A fork of a session and a sampler
+ * that went back to its mark are a fork of a generation. */
+DM_API dm_status dm_sampler_rewind(dm_sampler *sampler, const dm_sampler *mark, dm_error *error);
+
 /* dm_session_save, and what the sampler's next draws depend on, its options aside: the ids that it
  * was told of, and its random numbers as they stood at the last dm_sampler_accept (a token that was
  * drawn and not accepted is no part of the text). */

@@ -321,6 +321,18 @@ static void test_sampler(void **state) {
             require(dm_sampler_draw(samplers[s], logits, vocab_size, &drawn[s], &error), &error);
         assert_int_equal(drawn[0], drawn[1]);
     }
+    /* a sampler goes back too */
+    require(dm_sampler_rewind(samplers[1], samplers[0], &error), &error);
+    for (int i = 0; i < 30; i++) {
+        for (int s = 0; s < 2; s++)
+            require(dm_sampler_draw(samplers[s], logits, vocab_size, &drawn[s], &error), &error);
+        assert_int_equal(drawn[0], drawn[1]);
+    }
+    dm_sampler *other;
+    require(dm_sampler_new(vocab_size - 1, &options, &other, &error), &error);
+    assert_int_equal(dm_sampler_rewind(other, samplers[0], &error), DM_ERROR_ARGUMENT);
+    assert_int_equal(dm_sampler_rewind(other, NULL, &error), DM_ERROR_ARGUMENT);
+    dm_sampler_free(other);
     dm_free(saved.bytes);
     dm_sampler_free(samplers[0]);
     dm_sampler_free(samplers[1]);

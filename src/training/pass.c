@@ -1,6 +1,5 @@
 #include "training/pass.h"
 
-#include "base/progress.h"
 #include "ops/embedding/embedding.h"
 #include "ops/split.h"
 
@@ -27,12 +26,6 @@ static void embedding_back(const struct dm_pass *pass) {
                                    n};
     if (tensor->gradient)
         dm_split(network->threads, &back, run_embedding_back, d_model, DM_CHANNEL_BLOCK, n);
-}
-
-dm_status dm_pass_tell(const struct dm_pass *pass, size_t n_done, dm_error *error) {
-    size_t n_layer = pass->trained->network.config.n_layer;
-    size_t n_back = pass->backward ? n_layer - dm_trained_network_first_layer(pass->trained) : 0;
-    return dm_progress_tell(n_done, n_layer + n_back, error);
 }
 
 static dm_status run(struct dm_pass *pass, struct dm_pass_loss *loss, dm_error *error) {

@@ -422,6 +422,14 @@ static void use_generation(struct scene *scene, uint64_t *digest) {
 
 /* ---- Forks, marks and memory ---- */
 
+static dm_status act_sampler_rewind(struct scene *scene, dm_error *error) {
+    return dm_sampler_rewind(scene->sampler, scene->sampler, error);
+}
+
+static void use_sampler_rewind(struct scene *scene, uint64_t *digest) {
+    digest_draws(scene->sampler, digest);
+}
+
 static dm_status act_fork(struct scene *scene, dm_error *error) {
     return dm_session_fork(scene->sessions[0], &scene->out.session, error);
 }
@@ -629,6 +637,11 @@ const struct memory_case memory_cases_reading[] = {
      .prepare = prepare_own_mark,
      .act = act_rewind_own,
      .use = use_sessions,
+     .frugal = true},
+    {.call = "dm_sampler_rewind",
+     .prepare = prepare_generation,
+     .act = act_sampler_rewind,
+     .use = use_sampler_rewind,
      .frugal = true},
     {.call = "dm_session_append_logprobs",
      .prepare = prepare_sessions,

@@ -15,7 +15,7 @@
 #include "cli/fail.h"
 #include "cli/read_tokens.h"
 
-static const char prompt[] = "> ";
+static char prompt[] = "> "; /* not const, as the editor would have it */
 
 struct ask_lines {
     bool typed;
@@ -32,9 +32,8 @@ struct ask_lines {
 #ifdef DM_LIBEDIT
 
 static char *show_prompt(EditLine *editor) {
-    static char text[sizeof prompt];
     (void)editor;
-    return strcpy(text, prompt);
+    return prompt;
 }
 
 /* One character: the editor's own reading would sleep on through Ctrl-C. */

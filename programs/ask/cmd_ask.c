@@ -95,7 +95,7 @@ static bool read_more(const struct ask *ask, dm_session *session, dm_sampler *sa
         status = dm_sampler_accept(sampler, ids, n_id, &error);
     dm_free(ids);
     *n_read = n_id;
-    return !status || status == DM_CANCELLED || fail("%s", error.message);
+    return !status || status == DM_CANCELLED || fail("the question: %s", error.message);
 }
 
 /* ---- What is answered ---- */
@@ -208,7 +208,7 @@ static bool answer_lines(struct ask *ask) {
     bool fine = lines != NULL;
     while (fine && (question = ask_lines_next(lines, &length, &fine))) {
         if (ask->typed)
-            forget_interrupt(); /* of before it was asked */
+            forget_interrupt();                             /* of before it was asked */
         fine = answer(ask, question, length) || ask->typed; /* who can type another */
         if (interrupted() && !ask->typed)
             break;
@@ -266,6 +266,8 @@ static bool check(struct ask_settings *settings) {
                     settings->cache ? "" : "no-");
     if (settings->cache && settings->no_cache)
         return fail("ask: --cache says where to keep the text, --no-cache not to: give one");
+    if (settings->cache && !*settings->cache)
+        return fail("ask: --cache '': a folder's name is needed");
     if (settings->format && !strstr(settings->format, "{}"))
         return fail("ask: --question-format '%s': there is no {} for the question",
                     settings->format);

@@ -101,6 +101,11 @@ static dm_status fill(const struct batch *batch, const json_t *object, struct it
     if (dm_tokenizer_encode(batch->tokenizer, json_string_value(text), json_string_length(text),
                             &item->ids, &item->n_id, error))
         return refuse(batch, error);
+    for (size_t i = 0; i < item->n_id; i++)
+        if ((size_t)item->ids[i] >= batch->info->vocab_size)
+            return json_lines_fail(&batch->lines, DM_ERROR_ARGUMENT, error,
+                                   "token id %ld: the model's ids are 0 to %zu", (long)item->ids[i],
+                                   batch->info->vocab_size - 1);
     if (!item->n_id && !batch->n_before)
         return json_lines_fail(&batch->lines, DM_ERROR_ARGUMENT, error, "the prompt is empty");
     return dm_session_new(batch->model, &batch->method, &item->session, error);

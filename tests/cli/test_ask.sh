@@ -160,7 +160,9 @@ complains page.h
 run 1 ask "$golden" What? --file page.h
 complains tokenizer.json
 run 1 ask model "$(printf '\303\251')" --file page.h $short
-complains "the model's ids are 0 to 127"
+complains 'the question: token id 195 at position 3013'
+run 1 ask model What? --file page.h --cache ''
+complains "a folder's name is needed"
 run 1 ask model "$(printf 'a\377')" --file page.h $short
 complains 'the question: '
 printf 'What?\n\303\251\nWho?\n' > questions # which ends what comes from a pipe

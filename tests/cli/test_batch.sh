@@ -61,7 +61,7 @@ run 1 generate model --batch bad
 complains 'bad:1: '
 printf '{"prompt": "\303\251"}\n' > bad
 run 1 generate model --batch bad
-complains "the model's ids are 0 to 127"
+complains "bad:1: token id 195: the model's ids are 0 to 127"
 run 1 generate model --batch nowhere
 complains nowhere
 for other in x '--file page' '--ids page' '--load-session page'; do

@@ -67,8 +67,9 @@ typedef enum dm_status {
     DM_ERROR_FORMAT,      /* a file is damaged or not what it claims to be */
     DM_ERROR_UNSUPPORTED, /* a file is sound, but asks for what this library does not do */
     DM_ERROR_MISMATCH,    /* two sound things do not belong together (a session and a model, ...) */
-    DM_ERROR_NUMBER       /* a number is not finite (dm_model_options.check, training), or, in
+    DM_ERROR_NUMBER,      /* a number is not finite (dm_model_options.check, training), or, in
                              training, far out of line */
+    DM_CANCELLED          /* the caller's dm_progress ended the call */
 } dm_status;
 
 typedef struct dm_error {
@@ -458,11 +459,59 @@ typedef void (*dm_probe)(const dm_probe_view *view, void *user);
 /* NULL: none. The callback must not call into the session. */
 DM_API void dm_session_set_probe(dm_session *session, dm_probe probe, void *user);
 
+/* A new session that goes on from where this one stands, by the same calls to the same bits; it has
+ * no probe. The two share nothing but the model. It costs a copy: dm_session_memory says how much. */
+DM_API dm_status dm_session_fork(const dm_session *session, dm_session **fork, dm_error *error);
+/* Goes back to a mark: a fork that was made where the text is to go on from, for a state has no way
+ * back by itself. `session` becomes what `mark` is, keeping its probe, even where an error left it
+ * half-way; `mark` stays, for as often as it is wanted. It takes no memory, and cannot fail, where
+ * `mark` is an earlier fork of `session`. Any session of the same model and equal method settings
+ * will do, else DM_ERROR_ARGUMENT; where memory is short, `session` stays as it was. */
+DM_API dm_status dm_session_rewind(dm_session *session, const dm_session *mark, dm_error *error);
+
+/* dm_session_append, and of each token its natural log-probability after all before it: logprobs
+ * [n_id]. The first token of a text has none: NaN.
+ * Where the method drops no tokens, each is what -dm_negative_log_likelihood makes of the logits of
+ * dm_session_next_logits before it, bit for bit, whatever the split of the text into calls.
+ * Where it drops some, dropped tokens have no logits. The text is then finished every keep_tail
+ * tokens of the call (and each time at the cost of the tokens that are kept), and its last tokens
+ * predict the next ones: each token is predicted from the last keep_tail tokens at most, and what is
+ * kept of those before them. The call's first token is predicted by dm_session_next_logits.
+ * Memory does not grow with the text. After DM_CANCELLED, `logprobs` is filled as far as the text
+ * was read. After another error it holds nothing of use. */
+DM_API dm_status dm_session_append_logprobs(dm_session *session, const int32_t *ids, size_t n_id,
+                                            double *logprobs, dm_error *error);
+
+/* Told how far a long call has come, before each piece of its work (some hundred tokens), from 0 on:
+ * of tokens, n_done of n_total; in training, of layers there and back. Not 0: the call ends with
+ * DM_CANCELLED. It may not call into what the call works with. */
+typedef int (*dm_progress)(size_t n_done, size_t n_total, void *user);
+/* Who is told of this thread's calls; NULL, as at first: nobody. A call that was cancelled leaves
+ *   dm_session_append, _append_logprobs, dm_append_many
+ *       sessions that are sound, and have read some of their tokens, from the first on: see
+ *       dm_session_n_token. To append the rest gives what the whole call would have given. (To have
+ *       none of them read, rewind to a mark.)
+ *   dm_session_logits, _next_logits, _step, dm_step_many, where they finish a text
+ *       the text as it was, but not finished: no token is said to be kept, and the next of these
+ *       calls finishes it, instead of going on from earlier steps.
+ *   dm_calibrate
+ *       no file.
+ *   dm_trainer_accumulate, dm_trainer_evaluate
+ *       the weights as they were; what was accumulated is forgotten by the first of them. */
+DM_API void dm_set_progress(dm_progress tell, void *user);
+
 /* A session file holds the reading state, the settings and a hash of the checkpoint; restoring it
  * with another model is DM_ERROR_MISMATCH. The file is written whole or not at all. */
 DM_API dm_status dm_session_save(const dm_session *session, const char *path, dm_error *error);
 DM_API dm_status dm_session_restore(const dm_model *model, const char *path, dm_session **session,
                                     dm_error *error);
+
+/* The same bytes, in memory: `*bytes` [*n_byte] is allocated. Restoring copies what it needs of
+ * them, and checks them as it does a file's. */
+DM_API dm_status dm_session_save_buffer(const dm_session *session, void **bytes, size_t *n_byte,
+                                        dm_error *error);
+DM_API dm_status dm_session_restore_buffer(const dm_model *model, const void *bytes, size_t n_byte,
+                                           dm_session **session, dm_error *error);
 
 /* ---- Training ---- */
 
@@ -659,6 +708,11 @@ DM_API dm_status dm_sampler_draw(dm_sampler *sampler, const float *logits, size_
  * from where they stand. */
 DM_API void dm_sampler_set_seed(dm_sampler *sampler, uint64_t seed);
 
+/* `sampler` goes on as `mark`, of the same vocabulary, would: with the ids that that was told of, its
+ * seed and where its random numbers stand. Its other options stay. A fork of a session and a sampler
+ * that went back to its mark are a fork of a generation. */
+DM_API dm_status dm_sampler_rewind(dm_sampler *sampler, const dm_sampler *mark, dm_error *error);
+
 /* dm_session_save, and what the sampler's next draws depend on, its options aside: the ids that it
  * was told of, and its random numbers as they stood at the last dm_sampler_accept (a token that was
  * drawn and not accepted is no part of the text). */
@@ -670,6 +724,14 @@ DM_API dm_status dm_generation_save(const dm_session *session, const dm_sampler 
 DM_API dm_status dm_generation_restore(const dm_model *model, const char *path,
                                        dm_session **session, dm_sampler *sampler, int *has_sampler,
                                        dm_error *error);
+
+/* The same bytes, in memory: as dm_session_save_buffer and dm_session_restore_buffer. */
+DM_API dm_status dm_generation_save_buffer(const dm_session *session, const dm_sampler *sampler,
+                                           void **bytes, size_t *n_byte, dm_error *error);
+DM_API dm_status dm_generation_restore_buffer(const dm_model *model, const void *bytes,
+                                              size_t n_byte, dm_session **session,
+                                              dm_sampler *sampler, int *has_sampler,
+                                              dm_error *error);
 
 /* nll = log(sum_v exp(logits[v])) - logits[id]: the loss of one token, in nats. */
 DM_API double dm_negative_log_likelihood(const float *logits, size_t vocab_size, int32_t id);

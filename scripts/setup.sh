@@ -36,6 +36,7 @@ if [ "${1:-}" = tests ]; then
     need curl curl has curl
     need unzip unzip has unzip
 fi
+# libedit, with which lines can be edited in decimamba ask, is no need: meson takes it where it is
 [ -n "$missing" ] || exit 0
 missing=${missing#, }
 

@@ -98,7 +98,7 @@ bool model_hash(const char *directory, const char *settings, char hash[hash_size
         free(entries[i]);
     }
     free(entries);
-    fine = fine && (!settings || add_file(running, settings));
+    fine = fine && (!settings || !*settings || add_file(running, settings));
     running_hash_finish(running, hash);
     return fine;
 }

@@ -18,7 +18,7 @@ void running_hash_finish(struct running_hash *running,
 /* of a file's bytes. Faults print their line. */
 bool file_hash(const char *path, char hash[hash_size]);
 /* The same of what makes a model in `directory`: config, weights, tokenizer and decimamba.json, or
- * `settings` in its place, where that is not NULL. */
+ * `settings` in its place, where that is not NULL; "": neither. */
 bool model_hash(const char *directory, const char *settings, char hash[hash_size]);
 
 #endif

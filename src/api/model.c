@@ -3,6 +3,7 @@
 #include "api/info.h"
 #include "api/options.h"
 #include "base/memory.h"
+#include "base/progress.h"
 #include "gguf/gguf_export.h"
 #include "model/language_model.h"
 
@@ -19,6 +20,10 @@ void dm_free(void *pointer) {
 
 void dm_set_warning(dm_warning tell, void *user) {
     dm_warning_set(tell, user);
+}
+
+void dm_set_progress(dm_progress tell, void *user) {
+    dm_progress_set(tell, user);
 }
 
 static dm_status check_dtype(dm_dtype dtype, dm_error *error) {

@@ -147,6 +147,30 @@ dm_status dm_method_new(const dm_method_options *options, size_t n_layer,
     return DM_OK;
 }
 
+dm_status dm_method_copy(const struct dm_method *method, struct dm_method **result,
+                         dm_error *error) {
+    size_t n_value = method->hooks ? method->hooks->n_setting * method->n_layer : 0;
+    struct dm_method *copy = dm_memory_zeroed(1, sizeof *copy);
+    struct dm_stage *stages = dm_memory_array(method->n_stage, sizeof *stages);
+    double *values = dm_memory_array(n_value, sizeof *values);
+    if (!copy || !stages || !values) {
+        dm_memory_free(copy);
+        dm_memory_free(stages);
+        dm_memory_free(values);
+        return dm_fail_memory(error, "the method settings");
+    }
+    memcpy(stages, method->stages, method->n_stage * sizeof *stages);
+    memcpy(values, method->values, n_value * sizeof *values);
+    *copy = *method;
+    copy->stages = stages;
+    copy->values = values;
+    copy->adjust = (struct dm_adjust){0};
+    copy->A = NULL;
+    copy->A_bytes = 0;
+    *result = copy;
+    return DM_OK;
+}
+
 void dm_method_free(struct dm_method *method) {
     if (!method)
         return;

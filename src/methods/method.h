@@ -91,6 +91,8 @@ struct dm_method {
 dm_status dm_method_new(const dm_method_options *options, size_t n_layer,
                         const struct dm_calibration *calibration, struct dm_method **method,
                         dm_error *error);
+/* The same method once more, not yet attached. */
+dm_status dm_method_copy(const struct dm_method *method, struct dm_method **copy, dm_error *error);
 void dm_method_free(struct dm_method *method);
 /* Do both do the same to any text? */
 bool dm_method_equal(const struct dm_method *a, const struct dm_method *b);

@@ -71,9 +71,8 @@ static bool grow(struct dm_token_pool *pool, size_t capacity) {
     return true;
 }
 
-dm_status dm_token_pool_reserve(struct dm_token_pool *pool, size_t n_token, dm_error *error) {
-    size_t need = add_saturating(pool->n, n_token);
-    need = need < pool->limit ? need : pool->limit;
+dm_status dm_token_pool_reserve_all(struct dm_token_pool *pool, size_t n_token, dm_error *error) {
+    size_t need = n_token < pool->limit ? n_token : pool->limit;
     if (need <= pool->capacity)
         return DM_OK;
     size_t larger = add_saturating(pool->capacity, pool->capacity / 2); /* not one by one */
@@ -81,6 +80,22 @@ dm_status dm_token_pool_reserve(struct dm_token_pool *pool, size_t n_token, dm_e
     return grow(pool, need > larger ? need : larger)
                ? DM_OK
                : dm_fail_memory(error, "the tokens that may be kept");
+}
+
+dm_status dm_token_pool_reserve(struct dm_token_pool *pool, size_t n_token, dm_error *error) {
+    return dm_token_pool_reserve_all(pool, add_saturating(pool->n, n_token), error);
+}
+
+void dm_token_pool_copy(struct dm_token_pool *pool, const struct dm_token_pool *from) {
+    pool->n = from->n;
+    pool->n_offered = from->n_offered;
+    pool->full = from->full;
+    pool->threshold = from->threshold;
+    if (!from->n)
+        return; /* neither may have memory yet */
+    memcpy(pool->position, from->position, from->n * sizeof *pool->position);
+    memcpy(pool->score, from->score, from->n * sizeof *pool->score);
+    memcpy(pool->rows, from->rows, from->n * pool->row_width * sizeof *pool->rows);
 }
 
 /* Tokens held that are of the tail of the first n_offered ones. */

@@ -20,6 +20,7 @@ struct outputs {
     int32_t *ids;
     const int32_t *settled;
     char *text;
+    void *bytes;
     dm_operation_time *times;
     const char *part;
     const size_t *positions;
@@ -43,6 +44,8 @@ struct scene {
     dm_session *sessions[n_case_session];
     dm_trainer *trainer;
     dm_sampler *sampler;
+    unsigned char *bytes; /* [n_byte] of a file */
+    size_t n_byte;
     struct outputs out;
 };
 

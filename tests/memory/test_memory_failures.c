@@ -75,6 +75,7 @@ static void close_scene(struct scene *scene) {
     dm_sampler_free(scene->sampler);
     dm_trainer_free(scene->trainer);
     dm_model_free(scene->model);
+    free(scene->bytes);
     test_remove_directory(scene->directory);
 }
 

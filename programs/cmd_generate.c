@@ -93,13 +93,15 @@ static bool open_tokenizer(struct work *work) {
     const struct settings *settings = work->settings;
     bool ids_alone = !settings->stops.n && (settings->print_ids || settings->json);
     if (has_text(settings))
-        return load_tokenizer(settings->directory, &work->tokenizer);
-    if (!load_tokenizer_if_any(settings->directory, !ids_alone, &work->tokenizer))
+        return load_model_tokenizer(settings->directory, &settings->model, &work->tokenizer);
+    if (!load_tokenizer_if_any(settings->directory, &settings->model, !ids_alone, &work->tokenizer))
         return false;
     if (!work->tokenizer && settings->stops.n)
-        return fail("--stop: %s has no tokenizer.json, so there is no text", settings->directory);
+        return fail("--stop: %s has no tokenizer, so there is no text: --tokenizer FILE names one",
+                    settings->directory);
     return work->tokenizer || ids_alone ||
-           fail("%s: there is no tokenizer.json: ask for ids with --print-ids",
+           fail("%s: there is no tokenizer.json: ask for ids with --print-ids, or name one by "
+                "--tokenizer FILE",
                 settings->directory);
 }
 
@@ -256,7 +258,7 @@ static int run(int n_argument, char **arguments) {
     struct settings settings = {.max_tokens = 128, .sampler = DM_SAMPLER_OPTIONS_INIT};
     dm_sampler_options *sampler = &settings.sampler;
     struct option model_options[n_model_option], method_options[n_method_option];
-    model_flags_table(&settings.model, model_options);
+    text_model_flags_table(&settings.model, model_options);
     method_flags_table(&settings.method, method_options);
     const struct option input_options[] = {
         {OPTION_TEXT, "file", &settings.file, "FILE", .help = "read the prompt from here"},

@@ -139,7 +139,7 @@ static bool check(const struct settings *settings) {
 static int run(int n_argument, char **arguments) {
     struct settings settings = {.target = 100};
     struct option model_options[n_model_option], method_options[n_method_option];
-    model_flags_table(&settings.model, model_options);
+    text_model_flags_table(&settings.model, model_options);
     method_flags_table(&settings.method, method_options);
     const struct option options[] = {
         {OPTION_TEXT, "file", &settings.file, "FILE", .help = "the text"},
@@ -181,7 +181,7 @@ static int run(int n_argument, char **arguments) {
     struct token_source source = {0};
     bool fine = load_model(settings.directory, &settings.model, &model, &info);
     if (fine && settings.file)
-        fine = load_tokenizer(settings.directory, &tokenizer) &&
+        fine = load_model_tokenizer(settings.directory, &settings.model, &tokenizer) &&
                token_source_open_text(&source, "text", NULL, settings.file, tokenizer);
     else if (fine)
         fine = token_source_open_ids(&source, "list of ids", NULL, settings.ids, info.vocab_size);

@@ -29,7 +29,7 @@ static bool list_dropping(struct delta *delta) {
 static bool make_text(struct delta *delta) {
     dm_tokenizer *tokenizer = NULL;
     bool fine =
-        load_tokenizer(delta->analysis.directory, &tokenizer) &&
+        load_model_tokenizer(delta->analysis.directory, &delta->analysis.model_flags, &tokenizer) &&
         delta_text_make(tokenizer, delta->analysis.ids, delta->analysis.length, &delta->text);
     dm_tokenizer_free(tokenizer);
     return fine;

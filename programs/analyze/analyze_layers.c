@@ -210,7 +210,7 @@ static int run_task(const struct evaluate_task *kind, int n_argument, char **arg
     evaluate_flags_table(&flags, evaluate_options);
     flags.kind = kind;
     kind->flags(&flags.task, task_options);
-    model_flags_table(&flags.model, model_options);
+    text_model_flags_table(&flags.model, model_options);
     method_flags_table(&fixed, method_options);
     const struct command command = {
         .name = name,

@@ -21,9 +21,11 @@ static bool open(struct calibrate_work *work) {
     const struct calibrate_settings *settings = work->settings;
     struct token_source source = {0};
     dm_error error;
-    bool fine = load_tokenizer(settings->directory, &work->tokenizer) &&
-                token_source_open_text(&source, "text", NULL, settings->text, work->tokenizer) &&
-                (!id_store_fill(&work->text, &source, &error) || fail("%s", error.message));
+    bool fine = load_model_tokenizer(settings->directory, &settings->model, &work->tokenizer) &&
+                token_source_open_text(&source, "text", NULL, settings->text, work->tokenizer);
+    if (fine)
+        token_source_begin(&source, work->tokenizer);
+    fine = fine && (!id_store_fill(&work->text, &source, &error) || fail("%s", error.message));
     token_source_close(&source);
     return fine && load_model(settings->directory, &settings->model, &work->model, &work->info) &&
            possible(settings);
@@ -78,7 +80,7 @@ static bool calibrate(struct calibrate_settings *settings) {
 static int run(int n_argument, char **arguments) {
     struct calibrate_settings settings = {.n_passage = 4, .share = 0.1};
     struct option model_options[n_model_option], method_options[n_method_option];
-    model_flags_table(&settings.model, model_options);
+    text_model_flags_table(&settings.model, model_options);
     method_flags_table(&settings.method, method_options);
     const struct option options[] = {
         {OPTION_TEXT, "text", &settings.text, "FILE",

@@ -82,7 +82,7 @@ static int run_task(const struct evaluate_task *kind, int n_argument, char **arg
     evaluate_flags_table(&flags, evaluate_options);
     flags.kind = kind;
     kind->flags(&flags.task, task_options);
-    model_flags_table(&flags.model, model_options);
+    text_model_flags_table(&flags.model, model_options);
     const struct command command = {
         .name = name,
         .operands = kind->operands,
@@ -111,7 +111,7 @@ static int run(int n_argument, char **arguments) {
     const struct evaluate_task *kind;
     named_methods_table(&methods, method_options);
     evaluate_flags_table(&flags, evaluate_options);
-    model_flags_table(&flags.model, model_options);
+    text_model_flags_table(&flags.model, model_options);
     const struct option_group groups[] = {{"Methods", method_options},
                                           {"Evaluation", evaluate_options},
                                           {"Model", model_options},

@@ -74,22 +74,32 @@ size_t evaluate_trained_length(const struct evaluate_flags *flags) {
 
 bool evaluate_run_load(struct evaluate_run *run) {
     return load_model(run->flags->directory, &run->flags->model, &run->model, &run->info) &&
-           load_tokenizer(run->flags->directory, &run->tokenizer);
+           load_model_tokenizer(run->flags->directory, &run->flags->model, &run->tokenizer);
 }
 
 /* Everything that decides an outcome but the methods: the task's settings and the model. */
 static json_t *describe(const struct evaluate_run *run) {
     char hash[hash_size];
+    const int32_t *before;
+    size_t n_before;
+    dm_tokenizer_template(run->tokenizer, &before, &n_before, NULL, NULL);
     json_t *all = json_deep_copy(run->data.settings);
     if (!run->data.recorded)
         return all;
-    if (!model_hash(run->flags->directory, run->flags->model.settings, hash)) {
+    if (!model_hash(run->flags->directory, run->flags->model.settings, run->flags->model.tokenizer,
+                    hash)) {
         json_decref(all);
         return NULL;
     }
     json_object_set_new(all, "seed", json_integer((json_int_t)run->flags->task.seed));
     json_object_set_new(all, "weights", json_string(hash));
     json_object_set_new(all, "dtype", json_string(dtype_name(run->info.compute_dtype)));
+    if (n_before) {
+        json_t *ids = json_array();
+        for (size_t i = 0; i < n_before; i++)
+            json_array_append_new(ids, json_integer(before[i]));
+        json_object_set_new(all, "before", ids);
+    }
     json_object_set_new(all, "cpu", json_string(run->info.cpu));
     return all;
 }

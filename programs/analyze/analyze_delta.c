@@ -177,6 +177,7 @@ static bool print(const struct analysis *analysis) {
 static const struct view view = {
     .command = &analyze_delta_command,
     .mark = "delta.json",
+    .needs_output = true,
     .work = "a map of Delta",
     .prepare = prepare,
     .measure = measure,

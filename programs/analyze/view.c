@@ -53,6 +53,8 @@ static bool open_input(struct analysis *analysis) {
                            &analysis->info) &&
                 method_flags_resolve(&analysis->method_flags, analysis->model, &analysis->method);
     dm_tokenizer_free(tokenizer);
+    if (fine && analysis->marks_trained && !analysis->trained_given)
+        analysis->trained = analysis->info.trained_length;
     return fine;
 }
 
@@ -100,14 +102,13 @@ enum { max_own = 12, n_shared = 4 };
 
 static void make_table(struct analysis *analysis, const struct option *own,
                        struct option table[max_own + n_shared]) {
-    bool json = analysis->view->prints_json;
     const struct option last[] = {
         {OPTION_TEXT, "output", &analysis->output, "FOLDER",
-         .help = json
-                     ? "write tables and pictures there"
-                     : "where the files go: a new folder, an empty one, or one that has such files",
+         .help = analysis->view->needs_output
+                     ? "where the files go: a new folder, an empty one, or one that has such files"
+                     : "write tables and pictures there",
          .path = true},
-        {json ? OPTION_FLAG : OPTION_END, "json", &analysis->json, .help = "print one JSON object"},
+        {OPTION_FLAG, "json", &analysis->json, .help = "print one JSON object"},
         {.kind = OPTION_END},
     };
     *table++ = (struct option){OPTION_TEXT, "text", &analysis->text, "FILE", .help = "the text"};
@@ -121,7 +122,7 @@ static bool check_flags(const struct analysis *analysis) {
     const char *name = view->command->name;
     if (!analysis->text)
         return fail("%s: --text is missing", name);
-    if (!analysis->output && !view->prints_json)
+    if (!analysis->output && !analysis->json && view->needs_output)
         return fail("%s: --output is missing", name);
     return !(analysis->json && analysis->output && view->json_or_files) ||
            fail("%s: --json prints what --output writes as %s: give one", name, view->mark);
@@ -178,9 +179,15 @@ bool choose_length(struct analysis *analysis) {
 }
 
 struct option trained_option(struct analysis *analysis) {
+    analysis->marks_trained = true;
     return (struct option){
-        OPTION_SIZE, "trained", &analysis->trained, "N",
-        .help = "mark this length as the one that the model was trained on; 0: none"};
+        OPTION_SIZE,
+        "trained",
+        &analysis->trained,
+        "N",
+        .help = "mark this length as the one that the model was trained on; 0: none (default that "
+                "of its decimamba.json)",
+        .given = &analysis->trained_given};
 }
 
 static int compare_sizes(const void *a, const void *b) {

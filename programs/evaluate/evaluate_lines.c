@@ -59,7 +59,7 @@ const struct evaluate_task evaluate_lines = {
     .summary = "Answers prompts of one's own, which are lines of JSON with the right answers.",
     .notes = "A prompt is given as it stands, behind what the tokenizer puts before a text, and "
              "continued greedily up to --max-tokens, --stop or the model's own end.",
-    .example = "decimamba evaluate jsonl models/books --data questions.jsonl --metric contains \\\n"
+    .example = "decimamba evaluate jsonl models/books --data own.jsonl --metric contains \\\n"
                "    --methods 'none decimate:layers=3'",
     .flags = lines_flags,
     .make = make_lines};

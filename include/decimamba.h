@@ -325,8 +325,8 @@ typedef struct dm_score_view {
                               input */
     size_t d_model, d_inner;
     const float *residual; /* [n_token, d_model]: what enters the layer, before its norm */
-    const float *delta; /* [n_token, d_inner], positive; a layer of a kind without Delta: NULL, and
-                              d_inner is 0 */
+    const float *delta;    /* [n_token, d_inner], positive; of a kind of layers without Delta NULL,
+                              and d_inner is 0 */
 } dm_score_view;
 /* Fills score [n_token]: tokens with the largest are kept, the earlier where two are equal; NaN is
  * below everything. How a text is cut into runs depends on the calls that read it, and on the texts
@@ -355,10 +355,11 @@ typedef struct dm_method_options {
     size_t keep_tail; /* >= 1: the last tokens, this many, are always kept, and have logits */
     const dm_method_value *values; /* [n_value], each once: the method's own settings */
     size_t n_value;
-    dm_score_function score_function; /* of DM_SCORE_CUSTOM */
-    void *score_user;                 /* what it is given */
-    const char
-        *score_name; /* 1 to 63 ASCII letters, digits, '-', '_' and '.': session files keep it */
+    /* Of DM_SCORE_CUSTOM: the function, what it is given, and its name, which session files keep: 1 to
+     * 63 ASCII letters, digits, '-', '_' and '.'. */
+    dm_score_function score_function;
+    void *score_user;
+    const char *score_name;
 } dm_method_options;
 #define DM_METHOD_OPTIONS_INIT                                                                     \
     {                                                                                              \

@@ -330,7 +330,7 @@ static void test_files_of_training(void **state) {
     dm_set_warning(hear, heard);
     require(dm_trainer_save(trainer, path, NULL, &error), &error);
     dm_set_warning(NULL, NULL);
-    assert_non_null(strstr(heard, "the score \"own\", a function of the caller's"));
+    assert_non_null(strstr(heard, "score \"own\" is a function of the caller's"));
     own = load_model(path, NULL, 1);
     require(dm_model_get_info(own, &info, &error), &error);
     assert_false(info.has_defaults);

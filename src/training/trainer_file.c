@@ -49,9 +49,9 @@ static dm_status write_calibration(const struct dm_trainer *trainer, const char 
                                    dm_error *error) {
     if (*trainer->method->custom.name)
         dm_warn(
-            "%s: trained with the score \"%s\", a function of the caller's: decimamba.json does "
-            "not name it",
-            directory, trainer->method->custom.name);
+            "the training's score \"%s\" is a function of the caller's: decimamba.json does not "
+            "name it",
+            trainer->method->custom.name);
     if (!trainer->calibration)
         return DM_OK;
     char *path = dm_path_join(directory, "decimamba.json");

@@ -340,8 +340,31 @@ typedef enum dm_score {
     DM_SCORE_MEAN,     /* mean of Delta over the channels (the paper) */
     DM_SCORE_GLOBAL,   /* L2 norm of Delta over the layer's slow channels (from calibration) */
     DM_SCORE_RANDOM,   /* a hash of the token's position in the layer's own input: a baseline */
-    DM_SCORE_TOKEN_NORM /* L2 norm of what enters the layer for the token: at layer 0, its embedding */
+    DM_SCORE_TOKEN_NORM, /* L2 norm of what enters the layer for the token: at layer 0, its embedding */
+    DM_SCORE_CUSTOM      /* dm_method_options.score_function */
 } dm_score;
+
+/* What a score of the caller's own sees: a run of tokens of one text, as they enter a layer where
+ * tokens are dropped. */
+typedef struct dm_score_view {
+    size_t struct_size;
+    size_t layer, n_token;
+    size_t first_position; /* of the first of them, as dm_session_kept counts: in the layer's own
+                              input */
+    size_t d_model, d_inner;
+    const float *residual; /* [n_token, d_model]: what enters the layer, before its norm */
+    const float *delta;    /* [n_token, d_inner], positive; of a kind of layers without Delta NULL,
+                              and d_inner is 0 */
+} dm_score_view;
+/* Fills score [n_token]: tokens with the largest are kept, the earlier where two are equal; NaN is
+ * below everything. How a text is cut into runs depends on the calls that read it, and on the texts
+ * beside it. So the function must give a token what its own row and its position say, and nothing
+ * else (no other rows, no state that calls change): then any split and any batch keep the same
+ * tokens, and training those that reading keeps.
+ * It runs on the thread that called the library, which waits for it; sessions that other threads read
+ * may call it at the same time. It must not call into that session or trainer. What the view points
+ * at is valid during the call; `user` must be for as long as the session or trainer is used. */
+typedef void (*dm_score_function)(const dm_score_view *view, float *score, void *user);
 
 /* How to read a text: a method and its settings. A method that drops tokens does so at its layers: at
  * layer layers[s] (0-based), of the n = L - keep_tail tokens before the tail,
@@ -360,9 +383,17 @@ typedef struct dm_method_options {
     size_t keep_tail; /* >= 1: the last tokens, this many, are always kept, and have logits */
     const dm_method_value *values; /* [n_value], each once: the method's own settings */
     size_t n_value;
+    /* Of DM_SCORE_CUSTOM: the function, what it is given, and its name, which session files keep: 1 to
+     * 63 ASCII letters, digits, '-', '_' and '.'. */
+    dm_score_function score_function;
+    void *score_user;
+    const char *score_name;
 } dm_method_options;
-#define DM_METHOD_OPTIONS_INIT \
-    { sizeof(dm_method_options), DM_METHOD_NONE, DM_SCORE_NORM, NULL, 0, 2000, 0.5, 20, 1, NULL, 0 }
+#define DM_METHOD_OPTIONS_INIT                                                                     \
+    {                                                                                              \
+        sizeof(dm_method_options), DM_METHOD_NONE, DM_SCORE_NORM, NULL, 0, 2000, 0.5, 20, 1, NULL, \
+            0, NULL, NULL, NULL                                                                    \
+    }
 
 /* The settings in the model's decimamba.json; DM_METHOD_OPTIONS_INIT's where there is none.
  * `method` starts from that too. `layers` and `values` point into the model. */
@@ -378,7 +409,8 @@ DM_API dm_status dm_model_global_channels(const dm_model *model, size_t layer,
  * length: D_c = sum_t Delta_t[c] * min_n |A[c,n]|, averaged over `n_passage` passages of `length`
  * tokens spread over `ids`; the `share` of the channels with the smallest D_c are global.
  * Writes `directory`/decimamba.json, or options->path: the channels, and `method` as the default
- * settings (NULL: decimate at layer n_layer / 2 by the global score, base_length = length). */
+ * settings (NULL: decimate at layer n_layer / 2 by the global score, base_length = length). A score
+ * of the caller's own cannot be written: DM_ERROR_ARGUMENT. */
 typedef struct dm_calibration_options {
     size_t struct_size;
     size_t length;    /* tokens in a passage: the length that the model was trained on */
@@ -500,8 +532,16 @@ typedef int (*dm_progress)(size_t n_done, size_t n_total, void *user);
  *       the weights as they were; what was accumulated is forgotten by the first of them. */
 DM_API void dm_set_progress(dm_progress tell, void *user);
 
-/* A session file holds the reading state, the settings and a hash of the checkpoint; restoring it
- * with another model is DM_ERROR_MISMATCH. The file is written whole or not at all. */
+/* A function is no part of a session file: one that was read with a score of the caller's own
+ * (DM_SCORE_CUSTOM) is restored without, and neither reads nor gives logits until it has it again.
+ * DM_ERROR_MISMATCH where the session's score has another name; of a session with no such score,
+ * DM_ERROR_ARGUMENT. */
+DM_API dm_status dm_session_set_score(dm_session *session, const char *name,
+                                      dm_score_function function, void *user, dm_error *error);
+
+/* A session file holds the reading state, the settings (of a score of the caller's own the name:
+ * dm_session_set_score) and a hash of the checkpoint; restoring it with another model is
+ * DM_ERROR_MISMATCH. The file is written whole or not at all. */
 DM_API dm_status dm_session_save(const dm_session *session, const char *path, dm_error *error);
 DM_API dm_status dm_session_restore(const dm_model *model, const char *path, dm_session **session,
                                     dm_error *error);
@@ -647,7 +687,9 @@ DM_API dm_status dm_trainer_step(dm_trainer *trainer, dm_step_stats *stats, dm_e
 /* Forgets what was accumulated. */
 DM_API void dm_trainer_forget(dm_trainer *trainer);
 DM_API size_t dm_trainer_step_count(const dm_trainer *trainer);
-/* The method may change between steps (one that grows, or shrinks). NULL: plain Mamba. */
+/* The method may change between steps (one that grows, or shrinks). NULL: plain Mamba. The last one is
+ * what the decimamba.json of a saved training or an exported model says, but for a score of the
+ * caller's own, which no file can hold: then that file is what it was before, and a warning says so. */
 DM_API dm_status dm_trainer_set_method(dm_trainer *trainer, const dm_method_options *method,
                                        dm_error *error);
 

@@ -1,7 +1,7 @@
 /* decimamba convert: a checkpoint in another format, with its weights in another type. */
 #include <stdlib.h>
 
-#include "cli/fail.h"
+#include "cli/model_flags.h"
 #include "commands.h"
 #include "decimamba.h"
 
@@ -34,7 +34,7 @@ static int run(int n_argument, char **arguments) {
     if (result != OPTIONS_READ)
         return options_status(result);
     if (formats[format](operands[0], operands[1], dtypes[dtype], &error)) {
-        complain("%s", error.message);
+        fail_model(operands[0], &error);
         return EXIT_FAILURE;
     }
     return EXIT_SUCCESS;

@@ -31,7 +31,7 @@ static bool list_dropping(struct delta *delta) {
 static bool make_text(struct delta *delta) {
     dm_tokenizer *tokenizer = NULL;
     bool fine =
-        load_tokenizer(delta->analysis.directory, &tokenizer) &&
+        load_model_tokenizer(delta->analysis.directory, &delta->analysis.model_flags, &tokenizer) &&
         delta_text_make(tokenizer, delta->analysis.ids, delta->analysis.length, &delta->text);
     dm_tokenizer_free(tokenizer);
     return fine;
@@ -209,6 +209,7 @@ static bool print(const struct analysis *analysis) {
 static const struct view view = {
     .command = &analyze_delta_command,
     .mark = "delta.json",
+    .needs_output = true,
     .work = "a map of Delta",
     .prepare = prepare,
     .measure = measure,

@@ -54,7 +54,7 @@ static bool hash_of(const struct ask_settings *settings, const dm_method_options
     char *dumped = json_dumps(options, JSON_COMPACT | JSON_SORT_KEYS);
     json_decref(options);
     bool fine = (dumped || fail_memory()) &&
-                model_hash(settings->directory, settings->model.settings, model);
+                model_hash(settings->directory, settings->model.settings, settings->model.tokenizer, model);
     if (fine) {
         char method_hash[hash_size];
         bytes_hash(dumped, strlen(dumped), method_hash);

@@ -226,7 +226,7 @@ static bool run_ask(struct ask *ask) {
     dm_error error;
     if (!(ask->format = undo_escapes(settings->format ? settings->format : default_format)) ||
         !load_model(settings->directory, &settings->model, &ask->model, &ask->info) ||
-        !load_tokenizer(settings->directory, &ask->tokenizer))
+        !load_model_tokenizer(settings->directory, &settings->model, &ask->tokenizer))
         return false;
     catch_interrupt("the tokens at hand");
     cancel_by_interrupt();
@@ -282,7 +282,7 @@ static int run(int n_argument, char **arguments) {
     bool format_given;
     sampling_flags_table(&settings->sampling, sampling_options);
     ending_flags_rows(&settings->sampling, ending_rows);
-    model_flags_table(&settings->model, model_options);
+    text_model_flags_table(&settings->model, model_options);
     method_flags_table(&settings->method, method_options);
     const struct option input_options[] = {
         {OPTION_TEXT, "file", &settings->file, "FILE", .help = "the document", .path = true},

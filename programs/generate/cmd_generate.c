@@ -78,13 +78,15 @@ static bool open_tokenizer(struct work *work) {
     bool ids_alone = !settings->sampling.stops.n &&
                      (settings->print_ids || settings->json || settings->json_lines);
     if (has_text(settings))
-        return load_tokenizer(settings->directory, &work->tokenizer);
-    if (!load_tokenizer_if_any(settings->directory, !ids_alone, &work->tokenizer))
+        return load_model_tokenizer(settings->directory, &settings->model, &work->tokenizer);
+    if (!load_tokenizer_if_any(settings->directory, &settings->model, !ids_alone, &work->tokenizer))
         return false;
     if (!work->tokenizer && settings->sampling.stops.n)
-        return fail("--stop: %s has no tokenizer.json, so there is no text", settings->directory);
+        return fail("--stop: %s has no tokenizer, so there is no text: --tokenizer FILE names one",
+                    settings->directory);
     return work->tokenizer || ids_alone ||
-           fail("%s: there is no tokenizer.json: ask for ids with --print-ids",
+           fail("%s: there is no tokenizer.json: ask for ids with --print-ids, or name one by "
+                "--tokenizer FILE",
                 settings->directory);
 }
 
@@ -237,7 +239,7 @@ static int run(int n_argument, char **arguments) {
     struct option sampling_options[n_sampling_option], ending_rows[n_ending_option];
     sampling_flags_table(&settings.sampling, sampling_options);
     ending_flags_rows(&settings.sampling, ending_rows);
-    model_flags_table(&settings.model, model_options);
+    text_model_flags_table(&settings.model, model_options);
     method_flags_table(&settings.method, method_options);
     const struct option input_options[] = {
         {OPTION_TEXT, "file", &settings.file, "FILE", .help = "read the prompt from here"},

@@ -87,6 +87,10 @@ static dm_status check_settings(const struct dm_model *model, const dm_method_op
     struct dm_method *method;
     if (!options)
         return DM_OK;
+    if (dm_method_is_custom(options))
+        return dm_fail(
+            error, DM_ERROR_ARGUMENT,
+            "score custom: a function of the caller's, which decimamba.json cannot hold");
     dm_method_options settings = *options;
     if (settings.score == DM_SCORE_GLOBAL)
         settings.score = DM_SCORE_NORM;

@@ -1,6 +1,8 @@
 /* Sessions: arguments are checked here, the work is done in session/. */
 #include "session/session.h"
 
+#include <string.h>
+
 #include "api/options.h"
 #include "session/sampler.h"
 
@@ -11,6 +13,8 @@ dm_status dm_session_new(const dm_model *model, const dm_method_options *method,
     dm_method_options own = DM_METHOD_OPTIONS_INIT;
     dm_status status = method ? dm_options_take(DM_KIND(dm_method_options), &own, method, error)
                               : dm_model_default_method(model, &own, error);
+    if (!status)
+        status = dm_method_check_function(&own, error);
     return status ? status : dm_session_make(model, &own, session, error);
 }
 
@@ -21,6 +25,12 @@ static dm_status check_sound(const struct dm_session *session, dm_error *error) 
         return dm_fail(error, DM_ERROR_ARGUMENT,
                        "the session was left half-way by an earlier error: reset it");
     return DM_OK;
+}
+
+/* To read, and to give logits. */
+static dm_status check_ready(const struct dm_session *session, dm_error *error) {
+    dm_status status = check_sound(session, error);
+    return status ? status : dm_method_check_ready(session->method, error);
 }
 
 static dm_status check_alike(const struct dm_session *session, const struct dm_session *other,
@@ -74,6 +84,27 @@ void dm_session_set_probe(dm_session *session, dm_probe probe, void *user) {
     session->probe_user = user;
 }
 
+dm_status dm_session_set_score(dm_session *session, const char *name, dm_score_function function,
+                               void *user, dm_error *error) {
+    if (!session || !name || !function)
+        return dm_fail(error, DM_ERROR_ARGUMENT,
+                       "dm_session_set_score: session, name and function are needed");
+    struct dm_custom_score *custom = &session->method->custom;
+    if (!*custom->name)
+        return dm_fail(error, DM_ERROR_ARGUMENT,
+                       "dm_session_set_score: the session's tokens are scored by %s",
+                       session->method->hooks && session->method->hooks->score
+                           ? dm_score_name(session->method->score)
+                           : "nothing");
+    if (strcmp(custom->name, name) != 0)
+        return dm_fail(error, DM_ERROR_MISMATCH,
+                       "the session was read with the score \"%s\", not \"%.80s\"", custom->name,
+                       name);
+    custom->function = function;
+    custom->user = user;
+    return DM_OK;
+}
+
 /* ---- Checks ---- */
 
 static dm_status check_group(struct dm_session *const *sessions, size_t n_session,
@@ -81,7 +112,7 @@ static dm_status check_group(struct dm_session *const *sessions, size_t n_sessio
     if (!sessions || !n_session)
         return dm_fail(error, DM_ERROR_ARGUMENT, "no sessions");
     for (size_t i = 0; i < n_session; i++) {
-        dm_status status = check_sound(sessions[i], error);
+        dm_status status = check_ready(sessions[i], error);
         if (status)
             return status;
         if (sessions[i]->model != sessions[0]->model ||
@@ -135,7 +166,7 @@ dm_status dm_session_append(dm_session *session, const int32_t *ids, size_t n_id
 
 dm_status dm_session_append_logprobs(dm_session *session, const int32_t *ids, size_t n_id,
                                      double *logprobs, dm_error *error) {
-    dm_status status = check_sound(session, error);
+    dm_status status = check_ready(session, error);
     if (!status)
         status = check_ids(session, ids, n_id, error);
     if (!status && n_id && !logprobs)
@@ -160,7 +191,7 @@ dm_status dm_session_step(dm_session *session, int32_t id, float *logits, dm_err
 }
 
 dm_status dm_session_logits(dm_session *session, size_t n_last, float *logits, dm_error *error) {
-    dm_status status = check_sound(session, error);
+    dm_status status = check_ready(session, error);
     if (status)
         return status;
     if (!logits)
@@ -179,7 +210,7 @@ dm_status dm_session_logits(dm_session *session, size_t n_last, float *logits, d
 }
 
 dm_status dm_session_next_logits(dm_session *session, float *logits, dm_error *error) {
-    dm_status status = check_sound(session, error);
+    dm_status status = check_ready(session, error);
     if (status)
         return status;
     if (!logits)

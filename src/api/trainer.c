@@ -80,7 +80,7 @@ static dm_status take_options(const dm_trainer_options *given, struct taken *tak
         status = dm_options_take(DM_KIND(dm_method_options), &taken->method, own->method, error);
         own->method = &taken->method;
     }
-    return status;
+    return status ? status : dm_method_check_function(&taken->method, error);
 }
 
 /* ---- Trainers ---- */
@@ -257,6 +257,8 @@ dm_status dm_trainer_set_method(dm_trainer *trainer, const dm_method_options *me
         return dm_fail(error, DM_ERROR_ARGUMENT, "dm_trainer_set_method: a trainer is needed");
     dm_method_options own = DM_METHOD_OPTIONS_INIT;
     dm_status status = dm_options_take(DM_KIND(dm_method_options), &own, method, error);
+    if (!status)
+        status = dm_method_check_function(&own, error);
     return status ? status : dm_trainer_use_method(trainer, &own, error);
 }
 

@@ -207,6 +207,8 @@ static json_t *settings(const struct dm_session *session, const struct dm_sample
     set_text(metadata, "checkpoint", hash);
     set_text(metadata, "context", method->hooks ? method->hooks->name : "none");
     set_text(metadata, "score", dm_score_name(method->score));
+    if (*method->custom.name)
+        set_text(metadata, "score_name", method->custom.name);
     set_layers(metadata, method);
     set_size(metadata, "base_length", method->base_length);
     set_real(metadata, "beta", method->beta);

@@ -151,6 +151,7 @@ static dm_status read_options(const struct reader *reader, size_t n_model_layer,
         return bad(reader, "context");
     if (!dm_score_from_name(get_text(reader, "score"), &options->score))
         return bad(reader, "score");
+    options->score_name = get_text(reader, "score_name");
     dm_status status = get_size(reader, "base_length", &options->base_length);
     if (!status)
         status = get_real(reader, "beta", &options->beta);

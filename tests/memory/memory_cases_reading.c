@@ -273,6 +273,41 @@ static dm_status act_new_scaled(struct scene *scene, dm_error *error) {
     return status ? status : dm_session_new(scene->model, &method, &scene->out.session, error);
 }
 
+static void score_own(const dm_score_view *view, float *score, void *user) {
+    for (size_t t = 0; t < view->n_token; t++)
+        score[t] = view->delta[t * view->d_inner] - view->residual[t * view->d_model];
+    (void)user;
+}
+
+/* By a score of the caller's own. */
+static dm_status act_new_scored(struct scene *scene, dm_error *error) {
+    dm_method_options method = case_method();
+    method.score = DM_SCORE_CUSTOM;
+    method.score_function = score_own, method.score_name = "own";
+    return dm_session_new(scene->model, &method, &scene->out.session, error);
+}
+
+/* In the place of session 0, as its file gives it. */
+static void prepare_scored(struct scene *scene) {
+    dm_session **session = &scene->sessions[0];
+    const char *path = test_join(scene->directory, "session");
+    dm_error error;
+    make_sessions(scene);
+    dm_session_free(*session);
+    require(act_new_scored(scene, &error), &error);
+    require(dm_session_save(scene->out.session, path, &error), &error);
+    dm_session_free(scene->out.session);
+    require(dm_session_restore(scene->model, path, session, &error), &error);
+}
+
+static dm_status act_set_score(struct scene *scene, dm_error *error) {
+    return dm_session_set_score(scene->sessions[0], "own", score_own, NULL, error);
+}
+
+static void use_scored(struct scene *scene, uint64_t *digest) {
+    digest_session(scene->sessions[0], digest);
+}
+
 static void use_session(struct scene *scene, uint64_t *digest) {
     digest_session(scene->out.session, digest);
     dm_session_free(scene->out.session);
@@ -576,6 +611,16 @@ const struct memory_case memory_cases_reading[] = {
      .prepare = prepare_model,
      .act = act_new_scaled,
      .use = use_scaled},
+    {.call = "dm_session_new",
+     .what = "with a score of the caller's own",
+     .prepare = prepare_model,
+     .act = act_new_scored,
+     .use = use_session},
+    {.call = "dm_session_set_score",
+     .prepare = prepare_scored,
+     .act = act_set_score,
+     .use = use_scored,
+     .frugal = true},
     {.call = "dm_session_append",
      .prepare = prepare_sessions,
      .act = act_append,

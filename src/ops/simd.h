@@ -13,6 +13,8 @@
 #include <immintrin.h>
 #endif
 
+#define VF_SMALL_EXPONENT 100
+
 #if defined(DM_SIMD_NEON)
 
 #include "ops/simd_neon.h"
@@ -101,6 +103,10 @@ static inline vf vf_step_power(vf t) {
         0x1.9c4918p+0f, 0x1.ae89fap+0f, 0x1.c199bep+0f, 0x1.d5818ep+0f, 0x1.ea4afap+0f);
     vf sum = _mm512_add_ps(t, _mm512_set1_ps(0x1.8p19f));
     return _mm512_permutexvar_ps(_mm512_castps_si512(sum), powers);
+}
+/* Both at once, 2^n, for |n| up to VF_SMALL_EXPONENT: see vf_exp2_small. */
+static inline vf vf_small_power(vf t) {
+    return _mm512_scalef_ps(vf_step_power(t), t);
 }
 /* a * 2^floor(n) for n in [-150, 130), a in [0.5, 2]: correctly rounded, denormals too. */
 static inline vf vf_scale(vf a, vf n) {
@@ -299,19 +305,36 @@ static inline vf vf_abs(vf a) {
 static inline vf vf_round(vf a) {
     return _mm256_round_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
 }
-/* 2^n for a whole n in [-127, 128], 0 and infinity at its ends: the sum's lowest bits are n + 127,
- * a float's exponent. */
+/* A sum with this has a number of steps in its lowest bits, and a whole number above them. */
+#define VF_STEP_SUM 0x1.8p21f
+/* 2^floor(n) for floor(n) in [-127, 128], 0 and infinity at its ends: a float's exponent is
+ * floor(n) + 127. */
 static inline vf vf_power(vf n) {
-    __m256i bits = _mm256_castps_si256(_mm256_add_ps(n, _mm256_set1_ps(0x1.8p23f + 127)));
-    return _mm256_castsi256_ps(_mm256_slli_epi32(bits, 23));
+    __m256i bits = _mm256_castps_si256(_mm256_add_ps(n, _mm256_set1_ps(VF_STEP_SUM + 127)));
+    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_srli_epi32(bits, 2), 23));
 }
-enum { VF_EXP2_STEPS = 1 };
+enum { VF_EXP2_STEPS = 4 };
 static inline vf vf_step_rest(vf t) {
-    return _mm256_sub_ps(t, vf_round(t));
+    vf sum = _mm256_add_ps(t, _mm256_set1_ps(VF_STEP_SUM));
+    return _mm256_sub_ps(t, _mm256_sub_ps(sum, _mm256_set1_ps(VF_STEP_SUM)));
 }
 static inline vf vf_step_power(vf t) {
-    (void)t;
-    return _mm256_set1_ps(1);
+    const __m256 powers = _mm256_setr_ps(0x1p+0f, 0x1.306fe0p+0f, 0x1.6a09e6p+0f, 0x1.ae89fap+0f,
+                                         0x1p+0f, 0x1.306fe0p+0f, 0x1.6a09e6p+0f, 0x1.ae89fap+0f);
+    vf sum = _mm256_add_ps(t, _mm256_set1_ps(VF_STEP_SUM));
+    return _mm256_permutevar_ps(powers, _mm256_castps_si256(sum));
+}
+/* 2^n: the sum, moved to where a float has its exponent, brings the step along into the fraction,
+ * from which the table has taken it away. */
+static inline vf vf_small_power(vf t) {
+    const __m256 powers = _mm256_setr_ps(0x1p+0f, 0x1.306fe0p+0f, 0x1.6a09e6p+0f, 0x1.ae89fap+0f,
+                                         0x1p+0f, 0x1.306fe0p+0f, 0x1.6a09e6p+0f, 0x1.ae89fap+0f);
+    const __m256i steps =
+        _mm256_setr_epi32(0, 1 << 21, 2 << 21, 3 << 21, 0, 1 << 21, 2 << 21, 3 << 21);
+    const __m256 rests = _mm256_castsi256_ps(_mm256_sub_epi32(_mm256_castps_si256(powers), steps));
+    __m256i sum = _mm256_castps_si256(_mm256_add_ps(t, _mm256_set1_ps(VF_STEP_SUM)));
+    __m256i rest = _mm256_castps_si256(_mm256_permutevar_ps(rests, sum));
+    return _mm256_castsi256_ps(_mm256_add_epi32(rest, _mm256_slli_epi32(sum, 21)));
 }
 static inline vf vf_scale(vf a, vf n) { /* in two steps, as 2^n may not be a float */
     vf half = _mm256_floor_ps(_mm256_mul_ps(n, _mm256_set1_ps(0.5f)));

@@ -96,6 +96,9 @@ static inline vf vf_step_power(vf t) {
     (void)t;
     return vdupq_n_f32(1);
 }
+static inline vf vf_small_power(vf t) {
+    return vf_power(vf_round(t));
+}
 static inline vf vf_scale(vf a, vf n) { /* in two steps, as 2^n may not be a float */
     vf half = vrndmq_f32(vmulq_f32(n, vdupq_n_f32(0.5f)));
     return vmulq_f32(vmulq_f32(a, vf_power(half)), vf_power(vsubq_f32(n, half)));

@@ -86,12 +86,19 @@ static inline vf vf_negate(vf a) {
 static inline vf vf_abs(vf a) {
     return _mm512_andnot_ps(_mm512_set1_ps(-0.0f), a);
 }
+/* a where v is negative (-0 too), else b. */
+static inline vf vf_if_negative(vf v, vf a, vf b) {
+    return _mm512_mask_blend_ps(_mm512_movepi32_mask(_mm512_castps_si512(v)), b, a);
+}
 static inline vf vf_round(vf a) {
     return _mm512_roundscale_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
 }
 /* Exponents are cut into VF_EXP2_STEPS steps: t = n + f, n the nearest multiple of a step's length;
  * f is exact, and 0 where t is too large to have a fraction. */
 enum { VF_EXP2_STEPS = 16 };
+static inline vf vf_nearest_step(vf t) { /* n, where t is small enough to have a fraction */
+    return _mm512_roundscale_ps(t, 4 << 4 | _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+}
 static inline vf vf_step_rest(vf t) {
     return _mm512_reduce_ps(t, 4 << 4 | _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
 }
@@ -104,16 +111,12 @@ static inline vf vf_step_power(vf t) {
     vf sum = _mm512_add_ps(t, _mm512_set1_ps(0x1.8p19f));
     return _mm512_permutexvar_ps(_mm512_castps_si512(sum), powers);
 }
-/* Both at once, 2^n, for |n| up to VF_SMALL_EXPONENT: see vf_exp2_small. */
+/* 2^n, n the number of steps nearest to t, in [-126, 127]. */
 static inline vf vf_small_power(vf t) {
     return _mm512_scalef_ps(vf_step_power(t), t);
 }
-/* a * 2^floor(n) for n in [-150, 130), a in [0.5, 2]: correctly rounded, denormals too. */
-static inline vf vf_scale(vf a, vf n) {
-    return _mm512_scalef_ps(a, n);
-}
-/* The same in fewer steps, for any n that vf_limit_exponent let through; below 2^-126 the result
- * may be 0. */
+/* a * 2^floor(n) for any n that vf_limit_exponent let through, a in [0.5, 2]; below 2^-126 the
+ * result may be 0. */
 static inline vf vf_scale_normal(vf a, vf n) {
     return _mm512_scalef_ps(a, n);
 }
@@ -302,6 +305,9 @@ static inline vf vf_negate(vf a) {
 static inline vf vf_abs(vf a) {
     return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), a);
 }
+static inline vf vf_if_negative(vf v, vf a, vf b) {
+    return _mm256_blendv_ps(b, a, v);
+}
 static inline vf vf_round(vf a) {
     return _mm256_round_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
 }
@@ -314,9 +320,12 @@ static inline vf vf_power(vf n) {
     return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_srli_epi32(bits, 2), 23));
 }
 enum { VF_EXP2_STEPS = 4 };
-static inline vf vf_step_rest(vf t) {
+static inline vf vf_nearest_step(vf t) {
     vf sum = _mm256_add_ps(t, _mm256_set1_ps(VF_STEP_SUM));
-    return _mm256_sub_ps(t, _mm256_sub_ps(sum, _mm256_set1_ps(VF_STEP_SUM)));
+    return _mm256_sub_ps(sum, _mm256_set1_ps(VF_STEP_SUM));
+}
+static inline vf vf_step_rest(vf t) {
+    return _mm256_sub_ps(t, vf_nearest_step(t));
 }
 static inline vf vf_step_power(vf t) {
     const __m256 powers = _mm256_setr_ps(0x1p+0f, 0x1.306fe0p+0f, 0x1.6a09e6p+0f, 0x1.ae89fap+0f,
@@ -324,7 +333,7 @@ static inline vf vf_step_power(vf t) {
     vf sum = _mm256_add_ps(t, _mm256_set1_ps(VF_STEP_SUM));
     return _mm256_permutevar_ps(powers, _mm256_castps_si256(sum));
 }
-/* 2^n: the sum, moved to where a float has its exponent, brings the step along into the fraction,
+/* The sum, moved to where a float has its exponent, brings the step along into the fraction,
  * from which the table has taken it away. */
 static inline vf vf_small_power(vf t) {
     const __m256 powers = _mm256_setr_ps(0x1p+0f, 0x1.306fe0p+0f, 0x1.6a09e6p+0f, 0x1.ae89fap+0f,
@@ -335,10 +344,6 @@ static inline vf vf_small_power(vf t) {
     __m256i sum = _mm256_castps_si256(_mm256_add_ps(t, _mm256_set1_ps(VF_STEP_SUM)));
     __m256i rest = _mm256_castps_si256(_mm256_permutevar_ps(rests, sum));
     return _mm256_castsi256_ps(_mm256_add_epi32(rest, _mm256_slli_epi32(sum, 21)));
-}
-static inline vf vf_scale(vf a, vf n) { /* in two steps, as 2^n may not be a float */
-    vf half = _mm256_floor_ps(_mm256_mul_ps(n, _mm256_set1_ps(0.5f)));
-    return _mm256_mul_ps(_mm256_mul_ps(a, vf_power(half)), vf_power(_mm256_sub_ps(n, half)));
 }
 static inline vf vf_scale_normal(vf a, vf n) {
     return _mm256_mul_ps(a, vf_power(n));

@@ -57,7 +57,7 @@ static struct tile tile_at(const struct block *b, size_t v, size_t first) {
 static void open_block(const struct block *b, struct scratch *s) {
     const struct dm_selective_scan *op = b->op;
     const struct dm_selective_scan_grad *grad = b->grad;
-    vf zero = vf_set1(0), one = vf_set1(1);
+    vf zero = vf_set1(0);
     for (size_t v = 0; v * VF_LANES < b->n_channel; v++)
         s->columns[v].largest = zero;
     for (size_t i = 0; i < b->n_token; i++)
@@ -67,10 +67,8 @@ static void open_block(const struct block *b, struct scratch *s) {
             size_t x = (b->t + i) * op->d_inner + at.c;
             vf u = vf_load(op->u + x, at.n), z = vf_load(op->z.data + x, at.n);
             vf dy = vf_load(grad->dy + x, at.n), delta = vf_load(op->delta.data + x, at.n);
-            vf divisor = vf_add(one, vf_exp(vf_negate(z))), silu = vf_div(z, divisor);
-            vf sigmoid = vf_div(one, divisor);
-            vf slope = vf_mul(sigmoid, vf_fma(z, vf_sub(one, sigmoid), one));
-            vf_store(grad->dz + x, at.n, vf_mul(dy, slope));
+            vf silu = vf_silu(z);
+            vf_store(grad->dz + x, at.n, vf_mul(dy, vf_silu_slope(z)));
             if (grad->y)
                 vf_store(grad->y + x, at.n, silu);
             dy = vf_mul(dy, silu);

@@ -111,9 +111,9 @@ static inline vf vf_step_power(vf t) {
     vf sum = _mm512_add_ps(t, _mm512_set1_ps(0x1.8p19f));
     return _mm512_permutexvar_ps(_mm512_castps_si512(sum), powers);
 }
-/* 2^n, n the number of steps nearest to t, in [-126, 127]. */
-static inline vf vf_small_power(vf t) {
-    return _mm512_scalef_ps(vf_step_power(t), t);
+/* 2^n, n in [-126, 127] being the number of steps nearest to t; it takes what is cheaper. */
+static inline vf vf_small_power(vf t, vf n) {
+    return _mm512_scalef_ps(vf_step_power(t), n);
 }
 /* a * 2^floor(n) for any n that vf_limit_exponent let through, a in [0.5, 2]; below 2^-126 the
  * result may be 0. */
@@ -335,7 +335,8 @@ static inline vf vf_step_power(vf t) {
 }
 /* The sum, moved to where a float has its exponent, brings the step along into the fraction,
  * from which the table has taken it away. */
-static inline vf vf_small_power(vf t) {
+static inline vf vf_small_power(vf t, vf n) {
+    (void)n;
     const __m256 powers = _mm256_setr_ps(0x1p+0f, 0x1.306fe0p+0f, 0x1.6a09e6p+0f, 0x1.ae89fap+0f,
                                          0x1p+0f, 0x1.306fe0p+0f, 0x1.6a09e6p+0f, 0x1.ae89fap+0f);
     const __m256i steps =

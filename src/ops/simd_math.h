@@ -43,7 +43,8 @@ static inline vf vf_exp2(vf t) {
 /* The same, bit for bit, where |t| is at most VF_SMALL_EXPONENT: there is nothing to limit, and what
  * is rounded may be scaled before, as nothing gets too small for a float. */
 static inline vf vf_exp2_small(vf t) {
-    return vf_exp2_fraction(vf_step_rest(t), vf_small_power(t));
+    vf f = vf_step_rest(t);
+    return vf_exp2_fraction(f, vf_small_power(t, vf_sub(t, f)));
 }
 /* Is |a b| at most that in all lanes? A NaN in one lane must not hide what is in another. */
 static inline bool vf_is_small_product(vf a, vf b) {
@@ -57,7 +58,8 @@ static inline vf vf_exp_shifted(vf x, float shift) {
     vf log2e = vf_set1(0x1.715476p+0f), log2e_rest = vf_set1(0x1.4ae0c0p-26f);
     vf n = vf_nearest_step(vf_mul(x, log2e));
     vf f = vf_fma(x, log2e_rest, vf_fms(x, log2e, n));
-    return vf_exp2_fraction(f, vf_small_power(vf_add(n, vf_set1(shift))));
+    vf shifted = vf_add(n, vf_set1(shift));
+    return vf_exp2_fraction(f, vf_small_power(shifted, shifted));
 }
 
 /* e^x for x <= 0. Within 1.2 ulp, denormal results too; 0 below -103.98, NaN for NaN. */

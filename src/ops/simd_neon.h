@@ -102,8 +102,9 @@ static inline vf vf_step_power(vf t) {
     (void)t;
     return vdupq_n_f32(1);
 }
-static inline vf vf_small_power(vf t) {
-    return vf_power(vf_round(t));
+static inline vf vf_small_power(vf t, vf n) {
+    (void)t;
+    return vf_power(n);
 }
 static inline vf vf_scale_normal(vf a, vf n) {
     return vmulq_f32(a, vf_power(n));

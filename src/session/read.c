@@ -104,6 +104,7 @@ dm_status dm_session_read(struct dm_session *const *sessions, size_t n_session,
         if (!ubatch->batch.n_token)
             break;
         status = dm_session_stage_0(ubatch, method, error);
+        dm_checkpoint_forget_pages(ubatch->model->checkpoint); /* rows of the embedding */
         for (size_t s = 0; s < ubatch->batch.n_sequence; s++)
             ubatch->active[s]->can_step = ubatch->active[s]->logits_valid = !method->n_stage;
     }

@@ -10,9 +10,11 @@
 
 #include "decimamba.h"
 
+/* By the clock; with DM_PROCESSOR_TIME, of all threads together: for one thread, where others use the
+ * processor too. */
 static inline double seconds(void) {
     struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
+    clock_gettime(getenv("DM_PROCESSOR_TIME") ? CLOCK_PROCESS_CPUTIME_ID : CLOCK_MONOTONIC, &now);
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
@@ -30,9 +32,10 @@ static inline void check(dm_status status, const dm_error *error) {
 }
 
 static inline dm_dtype dtype_named(const char *name) {
-    return strcmp(name, "int8") == 0   ? DM_DTYPE_INT8
-           : strcmp(name, "bf16") == 0 ? DM_DTYPE_BF16
-                                       : DM_DTYPE_F32;
+    return strcmp(name, "int8") == 0     ? DM_DTYPE_INT8
+           : strcmp(name, "bf16x3") == 0 ? DM_DTYPE_BF16X3
+           : strcmp(name, "bf16") == 0   ? DM_DTYPE_BF16
+                                         : DM_DTYPE_F32;
 }
 
 /* A number from the environment. */

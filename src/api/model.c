@@ -2,6 +2,7 @@
  */
 #include "api/info.h"
 #include "api/options.h"
+#include "base/half.h"
 #include "base/memory.h"
 #include "base/progress.h"
 #include "gguf/gguf_export.h"
@@ -27,16 +28,18 @@ void dm_set_progress(dm_progress tell, void *user) {
 }
 
 static dm_status check_dtype(dm_dtype dtype, dm_error *error) {
-    if ((unsigned)dtype > DM_DTYPE_INT8)
+    if ((unsigned)dtype > DM_DTYPE_BF16X3)
         return dm_fail(error, DM_ERROR_ARGUMENT, "unknown dtype %d", (int)dtype);
     return DM_OK;
 }
 
-/* Checkpoints hold no 8-bit weights. */
+/* Checkpoints hold no 8-bit weights, and no sums. */
 static dm_status check_stored(dm_dtype dtype, dm_error *error) {
-    return dtype == DM_DTYPE_INT8 ? dm_fail(error, DM_ERROR_ARGUMENT,
-                                            "dtype int8 is for products only, not for storage")
-                                  : check_dtype(dtype, error);
+    dm_status status = check_dtype(dtype, error);
+    return !status && dtype >= DM_DTYPE_INT8
+               ? dm_fail(error, DM_ERROR_ARGUMENT, "dtype %s is for products only, not for storage",
+                         dm_dtype_name(dtype))
+               : status;
 }
 
 dm_status dm_model_load(const char *directory, const dm_model_options *options, dm_model **model,

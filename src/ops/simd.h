@@ -13,6 +13,8 @@
 #include <immintrin.h>
 #endif
 
+#define VF_SMALL_EXPONENT 100
+
 #if defined(DM_SIMD_NEON)
 
 #include "ops/simd_neon.h"
@@ -84,12 +86,19 @@ static inline vf vf_negate(vf a) {
 static inline vf vf_abs(vf a) {
     return _mm512_andnot_ps(_mm512_set1_ps(-0.0f), a);
 }
+/* a where v is negative (-0 too), else b. */
+static inline vf vf_if_negative(vf v, vf a, vf b) {
+    return _mm512_mask_blend_ps(_mm512_movepi32_mask(_mm512_castps_si512(v)), b, a);
+}
 static inline vf vf_round(vf a) {
     return _mm512_roundscale_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
 }
 /* Exponents are cut into VF_EXP2_STEPS steps: t = n + f, n the nearest multiple of a step's length;
  * f is exact, and 0 where t is too large to have a fraction. */
 enum { VF_EXP2_STEPS = 16 };
+static inline vf vf_nearest_step(vf t) { /* n, where t is small enough to have a fraction */
+    return _mm512_roundscale_ps(t, 4 << 4 | _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+}
 static inline vf vf_step_rest(vf t) {
     return _mm512_reduce_ps(t, 4 << 4 | _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
 }
@@ -102,12 +111,12 @@ static inline vf vf_step_power(vf t) {
     vf sum = _mm512_add_ps(t, _mm512_set1_ps(0x1.8p19f));
     return _mm512_permutexvar_ps(_mm512_castps_si512(sum), powers);
 }
-/* a * 2^floor(n) for n in [-150, 130), a in [0.5, 2]: correctly rounded, denormals too. */
-static inline vf vf_scale(vf a, vf n) {
-    return _mm512_scalef_ps(a, n);
+/* 2^n, n in [-126, 127] being the number of steps nearest to t; it takes what is cheaper. */
+static inline vf vf_small_power(vf t, vf n) {
+    return _mm512_scalef_ps(vf_step_power(t), n);
 }
-/* The same in fewer steps, for any n that vf_limit_exponent let through; below 2^-126 the result
- * may be 0. */
+/* a * 2^floor(n) for any n that vf_limit_exponent let through, a in [0.5, 2]; below 2^-126 the
+ * result may be 0. */
 static inline vf vf_scale_normal(vf a, vf n) {
     return _mm512_scalef_ps(a, n);
 }
@@ -296,26 +305,46 @@ static inline vf vf_negate(vf a) {
 static inline vf vf_abs(vf a) {
     return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), a);
 }
+static inline vf vf_if_negative(vf v, vf a, vf b) {
+    return _mm256_blendv_ps(b, a, v);
+}
 static inline vf vf_round(vf a) {
     return _mm256_round_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
 }
-/* 2^n for a whole n in [-127, 128], 0 and infinity at its ends: the sum's lowest bits are n + 127,
- * a float's exponent. */
+/* A sum with this has a number of steps in its lowest bits, and a whole number above them. */
+#define VF_STEP_SUM 0x1.8p21f
+/* 2^floor(n) for floor(n) in [-127, 128], 0 and infinity at its ends: a float's exponent is
+ * floor(n) + 127. */
 static inline vf vf_power(vf n) {
-    __m256i bits = _mm256_castps_si256(_mm256_add_ps(n, _mm256_set1_ps(0x1.8p23f + 127)));
-    return _mm256_castsi256_ps(_mm256_slli_epi32(bits, 23));
+    __m256i bits = _mm256_castps_si256(_mm256_add_ps(n, _mm256_set1_ps(VF_STEP_SUM + 127)));
+    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_srli_epi32(bits, 2), 23));
 }
-enum { VF_EXP2_STEPS = 1 };
+enum { VF_EXP2_STEPS = 4 };
+static inline vf vf_nearest_step(vf t) {
+    vf sum = _mm256_add_ps(t, _mm256_set1_ps(VF_STEP_SUM));
+    return _mm256_sub_ps(sum, _mm256_set1_ps(VF_STEP_SUM));
+}
 static inline vf vf_step_rest(vf t) {
-    return _mm256_sub_ps(t, vf_round(t));
+    return _mm256_sub_ps(t, vf_nearest_step(t));
 }
 static inline vf vf_step_power(vf t) {
-    (void)t;
-    return _mm256_set1_ps(1);
+    const __m256 powers = _mm256_setr_ps(0x1p+0f, 0x1.306fe0p+0f, 0x1.6a09e6p+0f, 0x1.ae89fap+0f,
+                                         0x1p+0f, 0x1.306fe0p+0f, 0x1.6a09e6p+0f, 0x1.ae89fap+0f);
+    vf sum = _mm256_add_ps(t, _mm256_set1_ps(VF_STEP_SUM));
+    return _mm256_permutevar_ps(powers, _mm256_castps_si256(sum));
 }
-static inline vf vf_scale(vf a, vf n) { /* in two steps, as 2^n may not be a float */
-    vf half = _mm256_floor_ps(_mm256_mul_ps(n, _mm256_set1_ps(0.5f)));
-    return _mm256_mul_ps(_mm256_mul_ps(a, vf_power(half)), vf_power(_mm256_sub_ps(n, half)));
+/* The sum, moved to where a float has its exponent, brings the step along into the fraction,
+ * from which the table has taken it away. */
+static inline vf vf_small_power(vf t, vf n) {
+    (void)n;
+    const __m256 powers = _mm256_setr_ps(0x1p+0f, 0x1.306fe0p+0f, 0x1.6a09e6p+0f, 0x1.ae89fap+0f,
+                                         0x1p+0f, 0x1.306fe0p+0f, 0x1.6a09e6p+0f, 0x1.ae89fap+0f);
+    const __m256i steps =
+        _mm256_setr_epi32(0, 1 << 21, 2 << 21, 3 << 21, 0, 1 << 21, 2 << 21, 3 << 21);
+    const __m256 rests = _mm256_castsi256_ps(_mm256_sub_epi32(_mm256_castps_si256(powers), steps));
+    __m256i sum = _mm256_castps_si256(_mm256_add_ps(t, _mm256_set1_ps(VF_STEP_SUM)));
+    __m256i rest = _mm256_castps_si256(_mm256_permutevar_ps(rests, sum));
+    return _mm256_castsi256_ps(_mm256_add_epi32(rest, _mm256_slli_epi32(sum, 21)));
 }
 static inline vf vf_scale_normal(vf a, vf n) {
     return _mm256_mul_ps(a, vf_power(n));

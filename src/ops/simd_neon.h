@@ -79,6 +79,9 @@ static inline vf vf_negate(vf a) {
 static inline vf vf_abs(vf a) {
     return vabsq_f32(a);
 }
+static inline vf vf_if_negative(vf v, vf a, vf b) {
+    return vbslq_f32(vcltzq_s32(vreinterpretq_s32_f32(v)), a, b);
+}
 static inline vf vf_round(vf a) {
     return vrndnq_f32(a);
 }
@@ -89,6 +92,9 @@ static inline vf vf_power(vf n) {
     return vreinterpretq_f32_u32(vshlq_n_u32(bits, 23));
 }
 enum { VF_EXP2_STEPS = 1 };
+static inline vf vf_nearest_step(vf t) {
+    return vf_round(t);
+}
 static inline vf vf_step_rest(vf t) {
     return vsubq_f32(t, vf_round(t));
 }
@@ -96,9 +102,9 @@ static inline vf vf_step_power(vf t) {
     (void)t;
     return vdupq_n_f32(1);
 }
-static inline vf vf_scale(vf a, vf n) { /* in two steps, as 2^n may not be a float */
-    vf half = vrndmq_f32(vmulq_f32(n, vdupq_n_f32(0.5f)));
-    return vmulq_f32(vmulq_f32(a, vf_power(half)), vf_power(vsubq_f32(n, half)));
+static inline vf vf_small_power(vf t, vf n) {
+    (void)t;
+    return vf_power(n);
 }
 static inline vf vf_scale_normal(vf a, vf n) {
     return vmulq_f32(a, vf_power(n));

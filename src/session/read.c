@@ -125,6 +125,7 @@ dm_status dm_session_read(struct dm_session *const *sessions, size_t n_session,
         pack(ubatch, sessions, n_session, ids, n_id);
         n_done += ubatch->batch.n_token;
         status = read_ubatch(ubatch, method, watch, error);
+        dm_checkpoint_forget_pages(ubatch->model->checkpoint); /* rows of the embedding */
         for (size_t s = 0; s < n_session && status; s++) /* earlier batches moved these */
             sessions[s]->invalid |= ubatch->done[s] > 0;
     }

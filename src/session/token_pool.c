@@ -6,8 +6,9 @@
 #include "base/memory.h"
 #include "methods/choice.h"
 
-/* At least so much room beyond `max`, so that a small pool is not cut at every other token. */
-enum { min_slack = 256 };
+/* Room beyond `max`, so that a pool is not cut at every other token: a quarter of it, which costs a
+ * cut of every token's rows for each `max` / 4 tokens that the pool takes in, or at least so much. */
+enum { min_slack = 256, slack_share = 4 };
 
 static size_t add_saturating(size_t a, size_t b) {
     size_t sum;
@@ -24,7 +25,7 @@ void dm_token_pool_init(struct dm_token_pool *pool, size_t max, size_t keep_tail
     }
     pool->token_bytes = pool->row_width * sizeof *pool->rows + sizeof *pool->position +
                         sizeof *pool->score + sizeof *pool->chosen + sizeof *pool->scratch;
-    size_t slack = max > min_slack ? max : min_slack;
+    size_t slack = max / slack_share > min_slack ? max / slack_share : min_slack;
     pool->limit = add_saturating(add_saturating(max, slack), keep_tail);
 }
 

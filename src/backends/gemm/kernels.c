@@ -20,6 +20,10 @@ static const struct {
     {DM_DTYPE_BF16, DM_CPU_AVX512_BF16, &dm_gemm_bf16_avx512_bf16},
     {DM_DTYPE_BF16, DM_CPU_AVX512, &dm_gemm_bf16_avx512},
     {DM_DTYPE_BF16, DM_CPU_AVX2, &dm_gemm_bf16_avx2},
+    {DM_DTYPE_BF16X3, DM_CPU_AMX_BF16, &dm_gemm_bf16_avx512_amx},
+    {DM_DTYPE_BF16X3, DM_CPU_AVX512,
+     &dm_gemm_f32_avx512}, /* as fast as its BF16, which takes six */
+    {DM_DTYPE_BF16X3, DM_CPU_AVX2, &dm_gemm_f32_avx2},
     {DM_DTYPE_INT8, DM_CPU_AMX_INT8, &dm_gemm_int8_avx512_amx},
     {DM_DTYPE_INT8, DM_CPU_AVX512_VNNI, &dm_gemm_int8_avx512_vnni},
     {DM_DTYPE_INT8, DM_CPU_AVX_VNNI, &dm_gemm_int8_avx2_vnni},
@@ -28,6 +32,7 @@ static const struct {
 #elif defined(__aarch64__)
     {DM_DTYPE_F32, DM_CPU_NEON, &dm_gemm_f32_neon},
     {DM_DTYPE_BF16, DM_CPU_NEON, &dm_gemm_bf16_neon},
+    {DM_DTYPE_BF16X3, DM_CPU_NEON, &dm_gemm_f32_neon},
     {DM_DTYPE_INT8, DM_CPU_NEON_DOT, &dm_gemm_int8_neon_dot},
     {DM_DTYPE_INT8, DM_CPU_NEON, &dm_gemm_int8_neon},
 #endif

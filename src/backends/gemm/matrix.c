@@ -1,6 +1,7 @@
 #include "backends/gemm/matrix.h"
 
 #include "backends/gemm/pack.h"
+#include "backends/gemm/terms.h"
 #include "base/memory.h"
 
 enum {
@@ -21,8 +22,8 @@ static dm_status lay_out(struct dm_matrix *matrix, dm_error *error) {
     matrix->n_slice = divide_up(matrix->n_out, matrix->slice_columns);
     matrix->n_unit =
         divide_up(matrix->n_in, kernel->unit * kernel->whole_units) * kernel->whole_units;
-    matrix->row_byte = matrix->n_unit * kernel->unit_bytes;
-    matrix->panel_step = matrix->n_unit * kernel->columns;
+    matrix->row_byte = matrix->n_term * matrix->n_unit * kernel->unit_bytes;
+    matrix->panel_step = matrix->n_term * matrix->n_unit * kernel->columns;
     size_t n_panel = divide_up(matrix->n_out, kernel->columns);
     if (!dm_size_mul(n_panel, matrix->panel_step * sizeof(uint32_t), &matrix->n_byte))
         return dm_fail_memory(error, "a weight");
@@ -44,7 +45,7 @@ static dm_status allocate(struct dm_matrix *matrix, bool in_bytes, dm_error *err
 dm_status dm_matrix_set(struct dm_matrix *matrix, const struct dm_matrix_source *source,
                         dm_error *error) {
     const struct dm_packing packing = {&matrix->gemm->convert, matrix->kernel, matrix->panels,
-                                       matrix->panel_step};
+                                       matrix->panel_step,     matrix->n_term, matrix->n_unit};
     if (matrix->scale)
         return dm_pack_bytes(&packing, source, matrix->scale, matrix->offset, error);
     dm_pack_matrix(&packing, source);
@@ -59,17 +60,15 @@ void dm_matrix_free(struct dm_matrix *matrix) {
     dm_memory_free(matrix);
 }
 
-dm_status dm_matrix_new(void *gemm, const struct dm_matrix_source *source, dm_dtype compute,
-                        struct dm_matrix **result, dm_error *error) {
-    if (compute == DM_DTYPE_INT8 && source->n_in > max_byte_inputs)
-        return dm_fail(error, DM_ERROR_UNSUPPORTED,
-                       "dtype int8: a weight of %zu inputs, at most %d are possible", source->n_in,
-                       max_byte_inputs);
+dm_status dm_matrix_new_by(struct dm_gemm *gemm, const struct dm_gemm_kernel *kernel, size_t n_term,
+                           const struct dm_matrix_source *source, dm_dtype compute,
+                           struct dm_matrix **result, dm_error *error) {
     struct dm_matrix *matrix = dm_memory_zeroed(1, sizeof *matrix);
     if (!matrix)
         return dm_fail_memory(error, "a weight");
     matrix->gemm = gemm;
-    matrix->kernel = dm_gemm_kernel(compute, matrix->gemm->flags);
+    matrix->kernel = kernel;
+    matrix->n_term = n_term;
     matrix->n_in = source->n_in;
     matrix->n_out = source->n_out;
     dm_status status = lay_out(matrix, error);
@@ -82,6 +81,18 @@ dm_status dm_matrix_new(void *gemm, const struct dm_matrix_source *source, dm_dt
     else
         *result = matrix;
     return status;
+}
+
+dm_status dm_matrix_new(void *state, const struct dm_matrix_source *source, dm_dtype compute,
+                        struct dm_matrix **result, dm_error *error) {
+    struct dm_gemm *gemm = state;
+    const struct dm_gemm_kernel *kernel = dm_gemm_kernel(compute, gemm->flags);
+    size_t n_term = compute == DM_DTYPE_BF16X3 && kernel->unit > 1 ? DM_MAX_TERMS : 1;
+    if (compute == DM_DTYPE_INT8 && source->n_in > max_byte_inputs)
+        return dm_fail(error, DM_ERROR_UNSUPPORTED,
+                       "dtype int8: a weight of %zu inputs, at most %d are possible", source->n_in,
+                       max_byte_inputs);
+    return dm_matrix_new_by(gemm, kernel, n_term, source, compute, result, error);
 }
 
 size_t dm_matrix_bytes(const struct dm_matrix *matrix) {

@@ -11,6 +11,7 @@ struct dm_packing {
     const struct dm_gemm_kernel *kernel; /* of float32 or bf16 */
     uint32_t *panels;
     size_t panel_step;
+    size_t n_term, term_units; /* of a weight as the sum of so many bf16: see terms.h */
 };
 
 /* A part of a weight in float32: `n_in` inputs of `n_out` columns, the first of which are `input`

@@ -102,7 +102,7 @@ static void make_weight(struct product *p, const struct dm_ops *ops, struct dm_r
     const struct dm_matrix_source source = {p->weight, DM_DTYPE_AUTO, p->n_out, p->n_in, false};
     p->panel_step = p->n_unit * p->kernel->columns;
     p->panels = at_the_end(n_panel * p->panel_step * sizeof *p->panels, &p->of_panels);
-    const struct dm_packing packing = {&ops->convert, p->kernel, p->panels, p->panel_step};
+    const struct dm_packing packing = {&ops->convert, p->kernel, p->panels, p->panel_step, 1, 0};
     p->column_scale = at_the_end(p->n_out * sizeof(float), &p->of_scale);
     p->column_offset = at_the_end(p->n_out * sizeof(int32_t), &p->of_offset);
     for (size_t i = 0; i < p->n_out * p->n_in; i++)

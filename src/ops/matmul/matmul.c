@@ -143,7 +143,7 @@ static dm_status weight_gradient(void *state, const struct dm_matmul_grad *op,
 
 static bool has(void *state, dm_dtype compute) {
     (void)state;
-    return compute == DM_DTYPE_F32;
+    return compute == DM_DTYPE_F32 || compute == DM_DTYPE_BF16X3;
 }
 
 static void free_state(void *state) {

@@ -61,8 +61,8 @@ struct dm_matmul_grad {
 /* Immutable once its matrices are made, except for what a mutex of its own guards. */
 struct dm_matmul_backend {
     void *state;
-    /* Packs a weight; `compute` is DM_DTYPE_F32, DM_DTYPE_BF16 or (weights that are not
-     * transposed) DM_DTYPE_INT8. Several threads may do so. */
+    /* Packs a weight; `compute` is DM_DTYPE_F32, _BF16, _BF16X3 or (weights that are not
+     * transposed) _INT8. Several threads may do so. */
     dm_status (*matrix_new)(void *state, const struct dm_matrix_source *source, dm_dtype compute,
                             struct dm_matrix **matrix, dm_error *error);
     /* Packs other values, of the same shape; several threads may do so for different matrices, and

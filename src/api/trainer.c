@@ -6,6 +6,7 @@
 
 #include "api/info.h"
 #include "api/options.h"
+#include "base/half.h"
 #include "text/utf8.h"
 
 /* ---- Options ---- */
@@ -42,8 +43,9 @@ static dm_status check_numbers(const dm_trainer_options *options, dm_error *erro
 }
 
 static dm_status check_options(const dm_trainer_options *options, dm_error *error) {
-    if (options->dtype == DM_DTYPE_INT8)
-        return dm_fail(error, DM_ERROR_ARGUMENT, "dtype int8 is for reading only: use f32 or bf16");
+    if (options->dtype == DM_DTYPE_INT8 || options->dtype == DM_DTYPE_Q4)
+        return dm_fail(error, DM_ERROR_ARGUMENT, "dtype %s is for reading only: use f32 or bf16",
+                       dm_dtype_name(options->dtype));
     if ((unsigned)options->dtype > DM_DTYPE_F16)
         return dm_fail(error, DM_ERROR_ARGUMENT, "unknown dtype %d", (int)options->dtype);
     if ((unsigned)options->schedule > DM_SCHEDULE_LINEAR)

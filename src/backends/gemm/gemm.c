@@ -6,6 +6,7 @@
 
 #include "backends/gemm/gradient.h"
 #include "backends/gemm/matrix.h"
+#include "backends/gemm/pack.h"
 #include "base/memory.h"
 
 enum { min_blocks = 4 /* fewer blocks of rows are cut by columns */ };
@@ -58,6 +59,15 @@ struct piece {
     bool accumulate;
 };
 
+/* Of weights in groups, from a column on. */
+static void put_scales(const struct dm_matrix *matrix, size_t column, struct dm_gemm_block *block) {
+    size_t panel = column / matrix->kernel->columns;
+    block->scales = matrix->group_scales + panel * matrix->group_scale_step;
+    block->scale_step = matrix->group_scale_step;
+    block->form = matrix->blocks->form;
+    block->zero = dm_group_zero(matrix->blocks, matrix->kernel);
+}
+
 /* All inputs of some rows and columns, a block of inputs after the other. Their sums grow in y, or, as
  * what is to be added there must be whole, in `sums`. */
 static void multiply_inputs(const struct piece *piece, size_t row, size_t n_row, size_t column,
@@ -71,7 +81,7 @@ static void multiply_inputs(const struct piece *piece, size_t row, size_t n_row,
     for (size_t unit = 0, n; unit < matrix->n_unit; unit += n) {
         n = smaller(matrix->n_unit - unit, kernel->block_units);
         bool is_last = unit + n == matrix->n_unit;
-        const struct dm_gemm_block block = {
+        struct dm_gemm_block block = {
             .n_row = n_row,
             .n_column = n_column,
             .n_unit = n,
@@ -89,6 +99,8 @@ static void multiply_inputs(const struct piece *piece, size_t row, size_t n_row,
             .row_scale = piece->scales ? piece->scales + row : NULL,
             .column_scale = matrix->scale ? matrix->scale + first : NULL,
             .column_offset = matrix->offset ? matrix->offset + first : NULL};
+        if (matrix->blocks)
+            put_scales(matrix, first, &block);
         kernel->multiply(&block);
     }
 }

@@ -92,7 +92,7 @@ typedef enum dm_dtype {
     DM_DTYPE_AUTO = 0, /* bf16 where the checkpoint is, but with cpu "reference"; else f32 */
     DM_DTYPE_F32,
     DM_DTYPE_BF16,
-    DM_DTYPE_F16, /* storage only: products of an f16 checkpoint run in f32 */
+    DM_DTYPE_F16,  /* storage only: products of an f16 checkpoint run in f32 */
     DM_DTYPE_INT8, /* weights in 8 bits with a scale for each output, rounded when a model is loaded;
                       activations too, with a scale for each token. Stored in GGUF only, as Q8_0 */
     DM_DTYPE_Q4    /* weights in 4 bits with a scale and a minimum for each 32 inputs (GGUF's Q4_K),

@@ -32,7 +32,8 @@ static inline void check(dm_status status, const dm_error *error) {
 }
 
 static inline dm_dtype dtype_named(const char *name) {
-    return strcmp(name, "int8") == 0     ? DM_DTYPE_INT8
+    return strcmp(name, "q4") == 0       ? DM_DTYPE_Q4
+           : strcmp(name, "int8") == 0   ? DM_DTYPE_INT8
            : strcmp(name, "bf16x3") == 0 ? DM_DTYPE_BF16X3
            : strcmp(name, "bf16") == 0   ? DM_DTYPE_BF16
                                          : DM_DTYPE_F32;

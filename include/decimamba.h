@@ -93,9 +93,12 @@ typedef enum dm_dtype {
     DM_DTYPE_AUTO = 0, /* bf16 where the checkpoint is, but with cpu "reference"; else f32 */
     DM_DTYPE_F32,
     DM_DTYPE_BF16,
-    DM_DTYPE_F16,   /* storage only: products of an f16 checkpoint run in f32 */
-    DM_DTYPE_INT8,  /* products only: weights in 8 bits with a scale for each output, rounded when a
-                      model is loaded; activations too, with a scale for each token */
+    DM_DTYPE_F16,  /* storage only: products of an f16 checkpoint run in f32 */
+    DM_DTYPE_INT8, /* weights in 8 bits with a scale for each output, rounded when a model is loaded;
+                      activations too, with a scale for each token. Stored in GGUF only, as Q8_0 */
+    DM_DTYPE_Q4,   /* weights in 4 bits with a scale and a minimum for each 32 inputs (GGUF's Q4_K),
+                      rounded when a model is loaded; activations in 8 bits with a scale for each 32.
+                      Stored in GGUF only */
     DM_DTYPE_BF16X3 /* products only: float32 as the sum of three bf16, which AMX multiplies faster;
                        within 1e-5 of f32. Without AMX: f32 */
 } dm_dtype;
@@ -128,7 +131,7 @@ typedef struct dm_model_info {
     size_t workspace_bytes; /* for each thread of the caller that reads at the same time */
     size_t n_thread;
     dm_dtype stored_dtype;  /* of the embedding */
-    dm_dtype compute_dtype; /* DM_DTYPE_F32, _BF16, _INT8 or _BF16X3 */
+    dm_dtype compute_dtype; /* DM_DTYPE_F32, _BF16, _INT8, _Q4 or _BF16X3 */
     const char *cpu;        /* "reference", "avx2", "avx512", "amx", "neon"; static */
     int tied_head;
     int has_defaults;      /* there is a decimamba.json: the directory's, or options->settings */

@@ -9,7 +9,7 @@
 #include "paths.h"
 
 static const char *const cpu_names[] = {"reference", "avx2", "avx512", "amx", "neon", NULL};
-static const char *const dtype_names[] = {"auto", "f32", "bf16", "int8", "bf16x3", NULL};
+static const char *const dtype_names[] = {"auto", "f32", "bf16", "int8", "q4", "bf16x3", NULL};
 
 struct option threads_option(size_t *n_thread) {
     return (struct option){
@@ -41,9 +41,11 @@ void text_model_flags_table(struct model_flags *flags, struct option table[n_mod
         {OPTION_CHOICE, "dtype", &flags->dtype, "TYPE",
          .help =
              "type of the large matrix products: f32, bf16, int8 (weights in 8 bits with a scale "
-             "for each output, activations with one for each token), bf16x3 (f32 as three bf16, "
-             "within 1e-5 of it and faster where the processor has AMX, else f32 itself), or auto: "
-             "bf16 where the checkpoint is bf16 and the processor supports it, else f32",
+             "for each output, activations with one for each token), q4 (weights in 4 bits with a "
+             "scale and a minimum for each 32 inputs), bf16x3 (f32 as three bf16, within 1e-5 of "
+             "it "
+             "and faster where the processor has AMX, else f32 itself), or auto: bf16 where the "
+             "checkpoint is bf16 and the processor supports it, else f32",
          .choices = dtype_names},
         {OPTION_TEXT, "settings", &flags->settings, "FILE",
          .help =
@@ -74,8 +76,8 @@ void model_flags_table(struct model_flags *flags, struct option table[n_model_op
 }
 
 dm_dtype model_flags_dtype(const struct model_flags *flags) {
-    static const dm_dtype dtypes[] = {DM_DTYPE_AUTO, DM_DTYPE_F32, DM_DTYPE_BF16, DM_DTYPE_INT8,
-                                      DM_DTYPE_BF16X3};
+    static const dm_dtype dtypes[] = {DM_DTYPE_AUTO, DM_DTYPE_F32, DM_DTYPE_BF16,
+                                      DM_DTYPE_INT8, DM_DTYPE_Q4,  DM_DTYPE_BF16X3};
     return dtypes[flags->dtype];
 }
 
@@ -190,6 +192,7 @@ const char *dtype_name(dm_dtype dtype) {
            : dtype == DM_DTYPE_BF16   ? "bf16"
            : dtype == DM_DTYPE_F16    ? "f16"
            : dtype == DM_DTYPE_INT8   ? "int8"
+           : dtype == DM_DTYPE_Q4     ? "q4"
            : dtype == DM_DTYPE_BF16X3 ? "bf16x3"
                                       : "auto";
 }

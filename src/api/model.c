@@ -33,11 +33,12 @@ static dm_status check_dtype(dm_dtype dtype, dm_error *error) {
     return DM_OK;
 }
 
-/* Checkpoints hold no 8-bit weights, and no sums. */
+/* Checkpoints hold no weights of less than 16 bits. */
 static dm_status check_stored(dm_dtype dtype, dm_error *error) {
     dm_status status = check_dtype(dtype, error);
     return !status && dtype >= DM_DTYPE_INT8
-               ? dm_fail(error, DM_ERROR_ARGUMENT, "dtype %s is for products only, not for storage",
+               ? dm_fail(error, DM_ERROR_ARGUMENT,
+                         "dtype %s: a checkpoint directory has no such type, a GGUF file has",
                          dm_dtype_name(dtype))
                : status;
 }
@@ -145,7 +146,7 @@ dm_status dm_checkpoint_export_gguf(const char *directory, const char *path, dm_
     if (!directory || !path)
         return dm_fail(error, DM_ERROR_ARGUMENT,
                        "dm_checkpoint_export_gguf: directory and path are needed");
-    dm_status status = check_stored(dtype, error);
+    dm_status status = check_dtype(dtype, error);
     return status ? status : dm_gguf_export(directory, path, dtype, error);
 }
 

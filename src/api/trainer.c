@@ -43,7 +43,7 @@ static dm_status check_numbers(const dm_trainer_options *options, dm_error *erro
 }
 
 static dm_status check_options(const dm_trainer_options *options, dm_error *error) {
-    if (options->dtype == DM_DTYPE_INT8 || options->dtype == DM_DTYPE_BF16X3)
+    if (options->dtype >= DM_DTYPE_INT8)
         return dm_fail(error, DM_ERROR_ARGUMENT, "dtype %s is for reading only: use f32 or bf16",
                        dm_dtype_name(options->dtype));
     if ((unsigned)options->dtype > DM_DTYPE_F16)

@@ -68,6 +68,9 @@ static inline vf vf_fma(vf a, vf b, vf c) { /* a * b + c, rounded once */
 static inline vf vf_fms(vf a, vf b, vf c) { /* a * b - c */
     return _mm512_fmsub_ps(a, b, c);
 }
+static inline vf vf_sub_product(vf a, vf b, vf c) { /* a - b * c, rounded once */
+    return _mm512_fnmadd_ps(b, c, a);
+}
 static inline vf vf_sqrt(vf a) {
     return _mm512_sqrt_ps(a);
 }
@@ -203,6 +206,26 @@ static inline vi vi_odd_bytes(vi a) {
 static inline vi vi_add_products(vi sum, vi a, vi b) {
     return _mm512_add_epi32(sum, _mm512_madd_epi16(a, b));
 }
+static inline vi vi_low_nibbles(vi a) { /* of each byte */
+    return _mm512_and_si512(a, _mm512_set1_epi8(15));
+}
+static inline vi vi_high_nibbles(vi a) {
+    return vi_low_nibbles(_mm512_srli_epi16(a, 4));
+}
+/* Sums of 16 bits, two in a lane: each plus two products of bytes, a's below 128, b's signed. */
+static inline vi vi_add_byte_products(vi sums, vi a, vi b) {
+    return _mm512_add_epi16(sums, _mm512_maddubs_epi16(a, b));
+}
+/* Bytes, unsigned or signed, each in a lane of its own. */
+static inline vi vi_load_bytes(const uint8_t *p) {
+    return _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)(const void *)p));
+}
+static inline vi vi_load_signed_bytes(const uint8_t *p) {
+    return _mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)(const void *)p));
+}
+static inline vf vf_load_f16(const uint16_t *p) {
+    return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)(const void *)p));
+}
 #ifdef DM_SIMD_BF16
 /* sum + a[0] b[0] + a[1] b[1] of pairs, as the instruction rounds it. */
 static inline vf vf_add_products(vf sum, vf a, vf b) {
@@ -284,6 +307,9 @@ static inline vf vf_fma(vf a, vf b, vf c) {
 }
 static inline vf vf_fms(vf a, vf b, vf c) {
     return _mm256_fmsub_ps(a, b, c);
+}
+static inline vf vf_sub_product(vf a, vf b, vf c) {
+    return _mm256_fnmadd_ps(b, c, a);
 }
 static inline vf vf_sqrt(vf a) {
     return _mm256_sqrt_ps(a);
@@ -441,6 +467,24 @@ static inline vi vi_odd_bytes(vi a) {
 }
 static inline vi vi_add_products(vi sum, vi a, vi b) {
     return _mm256_add_epi32(sum, _mm256_madd_epi16(a, b));
+}
+static inline vi vi_low_nibbles(vi a) {
+    return _mm256_and_si256(a, _mm256_set1_epi8(15));
+}
+static inline vi vi_high_nibbles(vi a) {
+    return vi_low_nibbles(_mm256_srli_epi16(a, 4));
+}
+static inline vi vi_add_byte_products(vi sums, vi a, vi b) {
+    return _mm256_add_epi16(sums, _mm256_maddubs_epi16(a, b));
+}
+static inline vi vi_load_bytes(const uint8_t *p) {
+    return _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)(const void *)p));
+}
+static inline vi vi_load_signed_bytes(const uint8_t *p) {
+    return _mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)(const void *)p));
+}
+static inline vf vf_load_f16(const uint16_t *p) {
+    return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(const void *)p));
 }
 #ifdef DM_SIMD_DOT
 enum { VI_DOT_EXCESS = 128 };

@@ -61,6 +61,9 @@ static inline vf vf_fma(vf a, vf b, vf c) {
 static inline vf vf_fms(vf a, vf b, vf c) {
     return vfmaq_f32(vnegq_f32(c), a, b);
 }
+static inline vf vf_sub_product(vf a, vf b, vf c) {
+    return vfmsq_f32(a, b, c);
+}
 static inline vf vf_sqrt(vf a) {
     return vsqrtq_f32(a);
 }
@@ -194,6 +197,31 @@ static inline vi vi_add_products(vi sum, vi a, vi b) {
     int16x8_t x = vreinterpretq_s16_s32(a), y = vreinterpretq_s16_s32(b);
     int32x4_t low = vmull_s16(vget_low_s16(x), vget_low_s16(y));
     return vaddq_s32(sum, vpaddq_s32(low, vmull_high_s16(x, y)));
+}
+static inline vi vi_low_nibbles(vi a) {
+    return vandq_s32(a, vdupq_n_s32(0x0f0f0f0f));
+}
+static inline vi vi_high_nibbles(vi a) {
+    return vreinterpretq_s32_u8(vshrq_n_u8(vreinterpretq_u8_s32(a), 4));
+}
+static inline vi vi_add_byte_products(vi sums, vi a, vi b) {
+    int8x16_t x = vreinterpretq_s8_s32(a), y = vreinterpretq_s8_s32(b);
+    int16x8_t low = vmull_s8(vget_low_s8(x), vget_low_s8(y));
+    int16x8_t pairs = vpaddq_s16(low, vmull_high_s8(x, y));
+    return vreinterpretq_s32_s16(vaddq_s16(vreinterpretq_s16_s32(sums), pairs));
+}
+static inline vi vi_load_bytes(const uint8_t *p) {
+    uint8_t bytes[8] = {0};
+    memcpy(bytes, p, VF_LANES);
+    return vreinterpretq_s32_u32(vmovl_u16(vget_low_u16(vmovl_u8(vld1_u8(bytes)))));
+}
+static inline vi vi_load_signed_bytes(const uint8_t *p) {
+    int8_t bytes[8] = {0};
+    memcpy(bytes, p, VF_LANES);
+    return vmovl_s16(vget_low_s16(vmovl_s8(vld1_s8(bytes))));
+}
+static inline vf vf_load_f16(const uint16_t *p) {
+    return vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(p)));
 }
 #ifdef DM_SIMD_DOT
 enum { VI_DOT_EXCESS = 0 };

@@ -8,6 +8,7 @@
 
 #include "backends/gemm/gradient.h"
 #include "backends/gemm/matrix.h"
+#include "backends/gemm/pack.h"
 #include "backends/gemm/terms.h"
 #include "base/memory.h"
 
@@ -81,6 +82,15 @@ struct piece {
     bool accumulate;
 };
 
+/* Of weights in groups, from a column on. */
+static void put_scales(const struct dm_matrix *matrix, size_t column, struct dm_gemm_block *block) {
+    size_t panel = column / matrix->kernel->columns;
+    block->scales = matrix->group_scales + panel * matrix->group_scale_step;
+    block->scale_step = matrix->group_scale_step;
+    block->form = matrix->blocks->form;
+    block->zero = dm_group_zero(matrix->blocks, matrix->kernel);
+}
+
 /* All inputs of some rows and columns, a block of inputs after the other, and a product of their terms
  * after the other. Their sums grow in y, or, as what is to be added there must be whole, in `sums`. */
 static void multiply_inputs(const struct piece *piece, size_t row, size_t n_row, size_t column,
@@ -99,7 +109,7 @@ static void multiply_inputs(const struct piece *piece, size_t row, size_t n_row,
             size_t of_x = dm_term_pairs[pair].x * matrix->n_unit + unit;
             size_t of_weight = dm_term_pairs[pair].weight * matrix->n_unit + unit;
             bool is_last = pair + 1 == DM_MAX_TERM_PRODUCTS && unit + n == matrix->n_unit;
-            const struct dm_gemm_block block = {
+            struct dm_gemm_block block = {
                 .n_row = n_row,
                 .n_column = n_column,
                 .n_unit = n,
@@ -117,6 +127,8 @@ static void multiply_inputs(const struct piece *piece, size_t row, size_t n_row,
                 .row_scale = piece->scales ? piece->scales + row : NULL,
                 .column_scale = matrix->scale ? matrix->scale + first : NULL,
                 .column_offset = matrix->offset ? matrix->offset + first : NULL};
+            if (matrix->blocks)
+                put_scales(matrix, first, &block);
             kernel->multiply(&block);
         }
 }

@@ -1,5 +1,6 @@
 #include "backends/gemm/matrix.h"
 
+#include "backends/gemm/groups.h"
 #include "backends/gemm/pack.h"
 #include "backends/gemm/terms.h"
 #include "base/memory.h"
@@ -25,7 +26,12 @@ static dm_status lay_out(struct dm_matrix *matrix, dm_error *error) {
     matrix->row_byte = matrix->n_term * matrix->n_unit * kernel->unit_bytes;
     matrix->panel_step = matrix->n_term * matrix->n_unit * kernel->columns;
     size_t n_panel = divide_up(matrix->n_out, kernel->columns);
-    if (!dm_size_mul(n_panel, matrix->panel_step * sizeof(uint32_t), &matrix->n_byte))
+    if (matrix->blocks)
+        matrix->group_scale_step =
+            dm_group_scales(divide_up(matrix->n_in, DM_GROUP)) * kernel->columns;
+    size_t of_panel = matrix->panel_step * sizeof(uint32_t) +
+                      matrix->group_scale_step * sizeof *matrix->group_scales;
+    if (!dm_size_mul(n_panel, of_panel, &matrix->n_byte))
         return dm_fail_memory(error, "a weight");
     return DM_OK;
 }
@@ -38,14 +44,25 @@ static dm_status allocate(struct dm_matrix *matrix, bool in_bytes, dm_error *err
     matrix->panels = dm_weight_room(&matrix->gemm->memory, matrix->n_byte);
     if (!matrix->panels || (in_bytes && !(matrix->scale && matrix->offset)))
         return dm_fail_memory(error, "a weight");
+    size_t n_panel = divide_up(matrix->n_out, matrix->kernel->columns);
+    if (matrix->blocks)
+        matrix->group_scales = (uint16_t *)(void *)(matrix->panels + n_panel * matrix->panel_step);
     return dm_workspaces_need(&matrix->gemm->memory, dm_matrix_x_bytes(matrix) + DM_SUM_BYTES,
                               error);
 }
 
 dm_status dm_matrix_set(struct dm_matrix *matrix, const struct dm_matrix_source *source,
                         dm_error *error) {
-    const struct dm_packing packing = {&matrix->gemm->convert, matrix->kernel, matrix->panels,
-                                       matrix->panel_step,     matrix->n_term, matrix->n_unit};
+    const struct dm_packing packing = {.convert = &matrix->gemm->convert,
+                                       .kernel = matrix->kernel,
+                                       .panels = matrix->panels,
+                                       .panel_step = matrix->panel_step,
+                                       .n_term = matrix->n_term,
+                                       .term_units = matrix->n_unit,
+                                       .scales = matrix->group_scales,
+                                       .scale_step = matrix->group_scale_step};
+    if (matrix->blocks)
+        return dm_pack_groups(&packing, matrix->blocks, source, error);
     if (matrix->scale)
         return dm_pack_bytes(&packing, source, matrix->scale, matrix->offset, error);
     dm_pack_matrix(&packing, source);
@@ -60,6 +77,15 @@ void dm_matrix_free(struct dm_matrix *matrix) {
     dm_memory_free(matrix);
 }
 
+/* The groups that a weight is packed in; NULL: in none. */
+static const struct dm_block_kind *blocks_for(const struct dm_matrix_source *source,
+                                              dm_dtype compute) {
+    const struct dm_block_kind *stored = source->blocks;
+    bool as_stored = stored && (compute == DM_DTYPE_AUTO ||
+                                (compute == DM_DTYPE_Q4 && dm_blocks_are_narrow(stored)));
+    return as_stored ? stored : compute == DM_DTYPE_Q4 ? &dm_blocks_q4_k : NULL;
+}
+
 dm_status dm_matrix_new_by(struct dm_gemm *gemm, const struct dm_gemm_kernel *kernel, size_t n_term,
                            const struct dm_matrix_source *source, dm_dtype compute,
                            struct dm_matrix **result, dm_error *error) {
@@ -67,6 +93,7 @@ dm_status dm_matrix_new_by(struct dm_gemm *gemm, const struct dm_gemm_kernel *ke
     if (!matrix)
         return dm_fail_memory(error, "a weight");
     matrix->gemm = gemm;
+    matrix->blocks = blocks_for(source, compute);
     matrix->kernel = kernel;
     matrix->n_term = n_term;
     matrix->n_in = source->n_in;
@@ -86,7 +113,10 @@ dm_status dm_matrix_new_by(struct dm_gemm *gemm, const struct dm_gemm_kernel *ke
 dm_status dm_matrix_new(void *state, const struct dm_matrix_source *source, dm_dtype compute,
                         struct dm_matrix **result, dm_error *error) {
     struct dm_gemm *gemm = state;
-    const struct dm_gemm_kernel *kernel = dm_gemm_kernel(compute, gemm->flags);
+    const struct dm_block_kind *blocks = blocks_for(source, compute);
+    const struct dm_gemm_kernel *kernel =
+        blocks ? dm_gemm_group_kernel(dm_blocks_are_narrow(blocks), gemm->flags)
+               : dm_gemm_kernel(compute, gemm->flags);
     size_t n_term = compute == DM_DTYPE_BF16X3 && kernel->unit > 1 ? DM_MAX_TERMS : 1;
     if (compute == DM_DTYPE_INT8 && source->n_in > max_byte_inputs)
         return dm_fail(error, DM_ERROR_UNSUPPORTED,

@@ -26,8 +26,11 @@ struct dm_matrix {
     size_t n_slice, slice_columns;
     size_t panel_step, n_byte;
     uint32_t *panels;
-    float *scale;    /* [n_out], in 8 bits; else NULL */
-    int32_t *offset; /* [n_out]: see struct dm_gemm_block */
+    float *scale;                       /* [n_out], in 8 bits; else NULL */
+    int32_t *offset;                    /* [n_out]: see struct dm_gemm_block */
+    const struct dm_block_kind *blocks; /* in groups; else NULL */
+    uint16_t *group_scales;             /* groups.h */
+    size_t group_scale_step;
 };
 
 dm_status dm_matrix_new(void *state, const struct dm_matrix_source *source, dm_dtype compute,

@@ -118,8 +118,7 @@ static void pack_stored(const struct dm_packing *packing, const struct dm_matrix
             size_t rows = smaller(n_row - row, rows_at_a_time);
             size_t n = smaller(length - first, inputs_at_a_time);
             for (size_t r = 0; r < rows; r++)
-                dm_reals_from(source->data, source->dtype, (row + r) * length + first, n,
-                              floats + r * inputs_at_a_time);
+                dm_source_reals(source, row + r, first, n, floats + r * inputs_at_a_time);
             const struct dm_part part =
                 source->transposed
                     ? (struct dm_part){floats, inputs_at_a_time, true, row, rows, first, n}
@@ -132,7 +131,7 @@ void dm_pack_matrix(const struct dm_packing *packing, const struct dm_matrix_sou
     size_t n_in = source->n_in, n_out = source->n_out;
     const struct dm_part all = {
         source->data, source->transposed ? n_out : n_in, source->transposed, 0, n_in, 0, n_out};
-    if (source->dtype == DM_DTYPE_AUTO && packing->n_term == 1)
+    if (source->dtype == DM_DTYPE_AUTO && !source->blocks && packing->n_term == 1)
         dm_pack(packing, &all);
     else
         pack_stored(packing, source);
@@ -162,7 +161,7 @@ dm_status dm_pack_bytes(const struct dm_packing *packing, const struct dm_matrix
         for (size_t column = 0, n; column < source->n_out; column += n) {
             n = smaller(source->n_out - column, rows_at_a_time);
             for (size_t i = column; i < column + n; i++) {
-                dm_reals_from(source->data, source->dtype, i * n_in, n_in, floats);
+                dm_source_reals(source, i, 0, n_in, floats);
                 scale[i] = round_column(packing->convert, floats, n_in, n_byte,
                                         bytes + (i - column) * n_byte, &offset[i]);
                 offset[i] *= 128;

@@ -462,12 +462,14 @@ static int tear_down(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_kernels),   cmocka_unit_test(test_f32),
-        cmocka_unit_test(test_bf16),      cmocka_unit_test(test_int8),
-        cmocka_unit_test(test_bf16x3),    cmocka_unit_test(test_scales),
-        cmocka_unit_test(test_rounding),  cmocka_unit_test(test_set),
-        cmocka_unit_test(test_gradient),  cmocka_unit_test(test_callers),
-        cmocka_unit_test(test_no_memory), cmocka_unit_test(test_processors),
+        cmocka_unit_test(test_kernels),        cmocka_unit_test(test_f32),
+        cmocka_unit_test(test_bf16),           cmocka_unit_test(test_int8),
+        cmocka_unit_test(test_bf16x3),         cmocka_unit_test(test_scales),
+        cmocka_unit_test(test_rounding),       cmocka_unit_test(test_set),
+        cmocka_unit_test(test_gradient),       cmocka_unit_test(test_callers),
+        cmocka_unit_test(test_no_memory),      cmocka_unit_test(test_processors),
+        cmocka_unit_test(test_groups),         cmocka_unit_test(test_blocks_in_floats),
+        cmocka_unit_test(test_rounded_groups),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

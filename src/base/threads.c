@@ -1,4 +1,3 @@
-#define _GNU_SOURCE
 #include "base/threads.h"
 
 #include <pthread.h>
@@ -10,6 +9,7 @@
 
 #include "base/cpu_quota.h"
 #include "base/memory.h"
+#include "base/system.h"
 
 /* A worker spins this often for the next loop before it sleeps: the gap between two ops of one
  * layer is shorter than a wake-up. */
@@ -90,18 +90,10 @@ static void *work(void *argument) {
     }
 }
 
-static size_t available_processors(void) {
-    cpu_set_t set;
-    if (sched_getaffinity(0, sizeof set, &set))
-        return 1;
-    int n = CPU_COUNT(&set);
-    return n > 0 ? (size_t)n : 1;
-}
-
 /* More threads than the quota has processors would use it up early in each period, and then all wait
  * for the next. */
 static size_t default_count(void) {
-    size_t available = available_processors(), quota = dm_cpu_quota("");
+    size_t available = dm_system_processors(), quota = dm_cpu_quota("");
     return quota && quota < available ? quota : available;
 }
 

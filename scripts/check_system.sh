@@ -37,6 +37,8 @@ musl)
     scripts/musl_libraries.sh "$build-libraries"
     PKG_CONFIG_LIBDIR=$(realpath "$build-libraries")/lib/pkgconfig CC=musl-gcc \
         set_up -Dprefer_static=true
+    LD_LIBRARY_PATH=$(realpath "$build-libraries")/lib # older cmocka has no archive
+    export LD_LIBRARY_PATH
     tests 4
     ;;
 *)

@@ -5,9 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <time.h>
 
+#include "base/system.h"
 #include "decimamba.h"
 
 /* By the clock; with DM_PROCESSOR_TIME, of all threads together: for one thread, where others use the
@@ -19,9 +19,7 @@ static inline double seconds(void) {
 }
 
 static inline double peak_megabytes(void) {
-    struct rusage usage;
-    getrusage(RUSAGE_SELF, &usage);
-    return (double)usage.ru_maxrss / 1024;
+    return dm_system_peak_memory() / (1 << 20);
 }
 
 static inline void check(dm_status status, const dm_error *error) {

@@ -14,7 +14,7 @@ equal() { # what, found, expected
 
 version=$("$root/scripts/version.sh") || exit 1
 equal 'meson, set up' "$project" "$version"
-equal 'decimamba --version' "$("$program" --version)" "decimamba $version"
+equal 'decimamba --version' "$(${MESON_EXE_WRAPPER:-} "$program" --version)" "decimamba $version"
 equal 'decimamba.pc' "$(sed -n 's/^Version: //p' "$package")" "$version"
 equal 'docs/man/decimamba.1' "$(sed -n '1s/.*"decimamba \([^"]*\)".*/\1/p' "$root/docs/man/decimamba.1")" \
     "$version"

@@ -8,6 +8,7 @@
 
 #include "base/memory.h"
 #include "base/path.h"
+#include "base/system.h"
 
 enum { buffer_size = 1 << 16 };
 
@@ -118,7 +119,7 @@ dm_status dm_file_writer_write(struct dm_file_writer *writer, const void *bytes,
 
 dm_status dm_file_writer_commit(struct dm_file_writer *writer, dm_error *error) {
     dm_status status = flush(writer, error);
-    if (!status && fsync(writer->temporary.descriptor) && errno != EINVAL)
+    if (!status && dm_system_sync(writer->temporary.descriptor) && errno != EINVAL)
         status = cannot_write(writer, errno, error);
     bool renamed = !status && writer->temporary.name;
     int fault = renamed ? dm_temporary_rename(&writer->temporary, writer->path) : 0;

@@ -7,10 +7,11 @@
 #include <unistd.h>
 
 #include "base/memory.h"
+#include "base/system.h"
 
 static bool is_same(const struct stat *a, const struct stat *b) {
-    return a->st_size == b->st_size && a->st_mtim.tv_sec == b->st_mtim.tv_sec &&
-           a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+    struct timespec then = dm_system_modified(a), now = dm_system_modified(b);
+    return a->st_size == b->st_size && then.tv_sec == now.tv_sec && then.tv_nsec == now.tv_nsec;
 }
 
 static dm_status changed(const struct dm_mapped_file *file, dm_error *error) {

@@ -6,6 +6,7 @@
 
 #include "backends/cpu.h"
 #include "backends/gemm/gemm.h"
+#include "backends/gemm/kernel.h"
 #include "backends/gemm/matrix.h"
 #include "backends/gemm/terms.h"
 #include "base/cpu_features.h"
@@ -446,6 +447,8 @@ static void test_processors(void **state) {
 
 static int set_up(void **state) {
     (void)state;
+    if (!dm_gemm_kernel(DM_DTYPE_F32, dm_cpu_features()))
+        exit(77); /* skipped: without vectors nothing is packed */
     static const size_t counts[] = {1, 2, 7};
     for (int i = 0; i < 3; i++)
         if (dm_threads_new(counts[i], &test_threads[i], NULL))

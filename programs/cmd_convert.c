@@ -1,6 +1,7 @@
 /* decimamba convert: a checkpoint in another format, with its weights in another type. */
 #include <stdlib.h>
 
+#include "cli/fail.h"
 #include "cli/model_flags.h"
 #include "commands.h"
 #include "decimamba.h"

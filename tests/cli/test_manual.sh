@@ -27,10 +27,10 @@ completes 'generate ' ge
 completes '--version ' --v
 completes 'passkey ' evaluate pass
 completes 'multidoc-qa ' analyze layers multi
-completes 'auto f32 bf16 int8 ' generate model --dtype ''
+completes 'auto f32 bf16 int8 q4 ' generate model --dtype ''
 completes 'bf16 ' generate model --dtype b
 completes '--dtype=bf16 ' generate model --dtype=b
-completes 'auto f32 bf16 int8 ' generate model --dtype =
+completes 'auto f32 bf16 int8 q4 ' generate model --dtype =
 completes 'bf16 ' generate model --dtype = b
 completes 'norm mean global random token-norm ' generate model --score ''
 completes 'keep-last ' info --method ke

@@ -47,7 +47,7 @@ completes '--print-ids ' generate model --pri
 completes '' init --x
 for command in generate train 'evaluate longbench' 'analyze delta'; do
     run 0 $command --help
-    sed -n 's/^  \(--[a-z0-9-]*\).*/\1/p' out > flags
+    sed -n 's/^  \(-[a-z], \)*\(--[a-z0-9-]*\).*/\2/p' out > flags
     echo --help >> flags
     run 0 --help=words $command --
     cut -f 1 out | diff flags - || failed 'other flags than --help has'

@@ -24,17 +24,25 @@ static dm_status load_floats(const struct dm_model *model, size_t layer, size_t 
     return DM_OK;
 }
 
-/* Rows [row, row + n_out) of a matrix weight, packed. */
+/* Rows [row, row + n_out) of a matrix weight, packed. Blocks become float32 on the way. */
 static dm_status load_matrix(const struct dm_model *model, struct dm_weight weight, size_t row,
                              size_t n_out, size_t n_in, dm_dtype compute, struct dm_matrix **matrix,
                              dm_error *error) {
-    const struct dm_matrix_source source = {.data = (const unsigned char *)weight.data +
-                                                    row * n_in * dm_dtype_size(weight.dtype),
-                                            .dtype = weight.dtype,
-                                            .n_out = n_out,
-                                            .n_in = n_in};
+    float *floats = weight.blocks ? dm_memory_array(n_out * n_in, sizeof *floats) : NULL;
+    struct dm_matrix_source source = {
+        .data = floats, .dtype = DM_DTYPE_F32, .n_out = n_out, .n_in = n_in};
+    if (weight.blocks && !floats)
+        return dm_fail_memory(error, "the weights");
+    if (floats) {
+        dm_weight_to_float(weight, row * n_in, n_out * n_in, floats);
+    } else {
+        source.data = (const unsigned char *)weight.data + row * n_in * dm_dtype_size(weight.dtype);
+        source.dtype = weight.dtype;
+    }
     const struct dm_matmul_backend *matmul = &model->network.ops.matmul;
-    return matmul->matrix_new(matmul->state, &source, compute, matrix, error);
+    dm_status status = matmul->matrix_new(matmul->state, &source, compute, matrix, error);
+    dm_memory_free(floats);
+    return status;
 }
 
 /* A parameter in the layout that the operations want. */
@@ -117,7 +125,7 @@ static void count_weights(struct dm_model *model) {
         struct dm_weight weight = dm_checkpoint_weight(model->checkpoint, parameters->list[i].layer,
                                                        parameters->list[i].index);
         model->n_parameter += weight.n_element;
-        model->weight_bytes += weight.n_element * dm_dtype_size(weight.dtype);
+        model->weight_bytes += dm_weight_bytes(weight);
     }
 }
 
@@ -180,6 +188,7 @@ dm_status dm_language_model_load(const char *directory, const dm_model_options *
             dm_checkpoint_weight(model->checkpoint, DM_NO_LAYER, DM_EMBEDDING);
         model->network.embedding = embedding.data;
         model->network.embedding_dtype = embedding.dtype;
+        model->network.embedding_blocks = embedding.blocks;
         status = choose_compute(model, options->dtype, error);
     }
     if (!status)

@@ -5,8 +5,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <xxhash.h>
 
+#include "base/gguf_file.h"
 #include "fail.h"
 #include "paths.h"
 
@@ -83,7 +85,21 @@ static int is_of_model(const struct dirent *entry) {
                               ends_with(name, ".index.json"));
 }
 
+/* A GGUF file, and its settings where there are any. */
+static bool gguf_hash(const char *path, const char *settings, char hash[hash_size]) {
+    struct running_hash *running = running_hash_new();
+    char *own = path_of_model(path, "decimamba.json");
+    bool has_own = own && !settings && access(own, F_OK) == 0;
+    bool fine = running && (own || fail_memory()) && add_file(running, path) &&
+                (!has_own || add_file(running, own)) && (!settings || add_file(running, settings));
+    free(own);
+    running_hash_finish(running, hash);
+    return fine;
+}
+
 bool model_hash(const char *directory, const char *settings, char hash[hash_size]) {
+    if (dm_gguf_is_file(directory))
+        return gguf_hash(directory, settings, hash);
     struct dirent **entries;
     int n = scandir(directory, &entries, is_of_model, alphasort);
     if (n < 0)

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/gguf_file.h"
 #include "fail.h"
 #include "paths.h"
 
@@ -92,6 +93,8 @@ bool load_tokenizer(const char *path, dm_tokenizer **tokenizer) {
 }
 
 char *tokenizer_path(const char *folder) {
+    if (dm_gguf_is_file(folder))
+        return strdup(folder);
     char *path = path_join(folder, "tokenizer.json");
     char *model = path_join(folder, "tokenizer.model");
     bool is_model = path && model && access(path, F_OK) != 0 && access(model, F_OK) == 0;

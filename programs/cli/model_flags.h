@@ -27,6 +27,7 @@ bool load_model(const char *directory, const struct model_flags *flags, dm_model
 bool load_tokenizer(const char *path, dm_tokenizer **tokenizer);
 /* Where the folder's tokenizer is: tokenizer.json, or tokenizer.model where that alone is there;
  * allocated. NULL: memory is short. */
+/* Of a GGUF file: itself. */
 char *tokenizer_path(const char *folder);
 /* The same, but NULL and no fault where the directory holds no tokenizer, or one that cannot be
  * read and is not needed: then a line says so. */

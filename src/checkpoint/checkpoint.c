@@ -76,6 +76,9 @@ static dm_status fail_missing(const struct dm_checkpoint *checkpoint,
     if (checkpoint->is_gguf && parameter->layer != DM_NO_LAYER)
         return dm_fail(error, DM_ERROR_FORMAT, "%s: tensor blk.%zu.%s is missing",
                        checkpoint->files.path, parameter->layer, parameter->row->gguf);
+    if (checkpoint->is_gguf)
+        return dm_fail(error, DM_ERROR_FORMAT, "%s: tensor %s is missing", checkpoint->files.path,
+                       parameter->row->gguf);
     return dm_fail(error, DM_ERROR_FORMAT, "%s: tensor %s is missing%s", checkpoint->files.path,
                    parameter->name,
                    is_head ? ", and config.json says that the head is not tied" : "");
@@ -308,6 +311,11 @@ struct dm_weight dm_checkpoint_weight(const struct dm_checkpoint *checkpoint, si
 
 void dm_checkpoint_forget_pages(const struct dm_checkpoint *checkpoint) {
     dm_weight_files_forget_pages(&checkpoint->files);
+}
+
+dm_dtype dm_checkpoint_dtype(const struct dm_checkpoint *checkpoint) {
+    struct dm_weight embedding = dm_checkpoint_weight(checkpoint, DM_NO_LAYER, DM_EMBEDDING);
+    return embedding.blocks ? DM_DTYPE_F32 : embedding.dtype;
 }
 
 size_t dm_weight_bytes(struct dm_weight weight) {

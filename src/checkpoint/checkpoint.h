@@ -35,6 +35,8 @@ struct dm_weight dm_checkpoint_weight(const struct dm_checkpoint *checkpoint, si
 /* DM_ERROR_IO where a mapped file has been written to, or cut, since it was opened: what was read
  * of it may be neither the old nor the new. */
 dm_status dm_checkpoint_check(const struct dm_checkpoint *checkpoint, dm_error *error);
+/* The type that a copy has where nothing else is said: the embedding's, float32 of blocks. */
+dm_dtype dm_checkpoint_dtype(const struct dm_checkpoint *checkpoint);
 size_t dm_weight_bytes(struct dm_weight weight);
 /* Converts elements [first, first + n) of a weight to float32. */
 void dm_weight_to_float(struct dm_weight weight, size_t first, size_t n, float *out);

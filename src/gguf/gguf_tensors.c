@@ -7,7 +7,9 @@
 #include "base/memory.h"
 
 static uint32_t type_number(dm_dtype dtype) {
-    return dtype == DM_DTYPE_BF16 ? 30 : dtype == DM_DTYPE_F16 ? 1 : 0; /* enum ggml_type */
+    return dtype == DM_DTYPE_BF16  ? DM_GGUF_TENSOR_BF16
+           : dtype == DM_DTYPE_F16 ? DM_GGUF_TENSOR_F16
+                                   : DM_GGUF_TENSOR_F32;
 }
 
 static size_t padded(size_t n_byte) {

@@ -8,6 +8,7 @@
 #include "base/path.h"
 #include "gguf/gguf_specials.h"
 #include "gguf/gguf_split.h"
+#include "text/gguf_tokenizer.h"
 
 enum {
     type_normal = 1,
@@ -225,22 +226,39 @@ static dm_status put_tokenizer(struct dm_gguf_bytes *keys, const char *directory
     return status;
 }
 
-dm_status dm_gguf_put_vocabulary(struct dm_gguf_bytes *keys, const char *directory, size_t n_row,
-                                 dm_error *error) {
-    static const char *const names[] = {"tokenizer.json", "tokenizer.model"};
+static dm_status has_tokenizer(const char *path, bool *has, dm_error *error) {
+    struct dm_gguf_file gguf;
+    struct dm_gguf_text model = {NULL, 0};
+    *has = dm_path_exists(path);
+    if (!dm_gguf_is_file(path))
+        return DM_OK;
+    dm_status status = dm_gguf_open(&gguf, path, false, error);
+    if (!status)
+        status = dm_gguf_get_text(&gguf, "tokenizer.ggml.model", &model, error);
+    *has = model.bytes && !dm_gguf_text_is(model, "none");
+    dm_gguf_close(&gguf);
+    return status;
+}
+
+dm_status dm_gguf_put_vocabulary(struct dm_gguf_bytes *keys, const char *directory,
+                                 const char *architecture, size_t n_row, dm_error *error) {
+    char *folder, *path;
     bool found = false;
-    for (size_t i = 0; i < sizeof names / sizeof *names && !found; i++) {
-        char *path = NULL;
-        dm_status status = dm_model_file(directory, names[i], &path, error);
-        if (!status && (found = dm_path_exists(path)))
-            status = put_tokenizer(keys, directory, path, n_row, error);
-        dm_memory_free(path);
-        if (status)
-            return status;
-    }
+    dm_status status = dm_tokenizer_place(directory, &folder, &path, error);
+    if (status)
+        return status;
+    status = has_tokenizer(path, &found, error);
+    if (!status && found)
+        status = put_tokenizer(keys, directory, path, n_row, error);
+    dm_memory_free(folder);
+    dm_memory_free(path);
+    if (status)
+        return status;
     if (!found) {
         dm_gguf_key_text(keys, "tokenizer.ggml.model", "none", strlen("none"));
-        dm_gguf_key_u32(keys, "mamba.vocab_size", (uint32_t)n_row);
+        char key[64];
+        snprintf(key, sizeof key, "%s.vocab_size", architecture);
+        dm_gguf_key_u32(keys, key, (uint32_t)n_row);
     }
     return DM_OK;
 }

@@ -1,5 +1,7 @@
 #include "model/language_model.h"
 
+#include <string.h>
+
 #include "base/first_error.h"
 #include "base/half.h"
 #include "base/memory.h"
@@ -119,14 +121,40 @@ static void count_packed(struct dm_model *model) {
                                                        network->layers[layer].weights, matmul);
 }
 
+/* How many weights are of each type that was seen. */
+struct type_count {
+    const char *name;
+    size_t n_element;
+};
+
+static const char *type_name(struct dm_weight weight) {
+    return weight.blocks ? weight.blocks->name : dm_dtype_name(weight.dtype);
+}
+
+/* Counts the weight to its type; gives that if it has the most now, else `most`. */
+static const struct type_count *count_type(struct type_count *types, struct dm_weight weight,
+                                           const struct type_count *most) {
+    const char *name = type_name(weight);
+    while (types->name && strcmp(types->name, name) != 0)
+        types++;
+    types->name = name;
+    types->n_element += weight.n_element;
+    return !most || types->n_element > most->n_element ? types : most;
+}
+
 static void count_weights(struct dm_model *model) {
+    enum { MAX_TYPE = 16 }; /* more than there are */
+    struct type_count types[MAX_TYPE] = {{NULL, 0}};
+    const struct type_count *most = NULL;
     const struct dm_parameters *parameters = dm_checkpoint_parameters(model->checkpoint);
     for (size_t i = 0; i < parameters->n; i++) {
         struct dm_weight weight = dm_checkpoint_weight(model->checkpoint, parameters->list[i].layer,
                                                        parameters->list[i].index);
         model->n_parameter += weight.n_element;
         model->weight_bytes += dm_weight_bytes(weight);
+        most = count_type(types, weight, most);
     }
+    model->stored_type = most->name; /* there are weights */
 }
 
 static dm_status load_weights(struct dm_model *model, dm_error *error) {

@@ -119,6 +119,9 @@ static dm_status put_token(const struct dm_gguf_vocabulary *vocabulary, size_t i
     char what[32];
     if (type == DM_PIECE_UNUSED)
         return DM_OK;
+    if (text.n_byte && memchr(text.bytes, 0, text.n_byte))
+        return dm_fail(error, DM_ERROR_FORMAT, "%s: token %zu holds the character 0",
+                       vocabulary->gguf->file.path, id);
     if (json_object_getn(vocab, text.bytes, text.n_byte))
         return dm_fail(error, DM_ERROR_FORMAT, "%s: token %zu has the text of another: %.*s",
                        vocabulary->gguf->file.path, id, (int)(text.n_byte < 64 ? text.n_byte : 64),

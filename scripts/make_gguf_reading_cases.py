@@ -1,4 +1,5 @@
-"""Writes tests/data/gguf/blocks.bin and tests/data/gguf/types: what reading GGUF files must give.
+"""Writes tests/data/gguf/blocks.bin and tests/data/gguf/types: what reading GGUF files must give; and seeds of
+fuzz/corpus/gguf.
 
     python scripts/make_gguf_reading_cases.py
 
@@ -138,7 +139,67 @@ def llama_logits(path, ids):
     return model.scores[:len(ids)]
 
 
+def write_seed(name, model, tokens, types, keys):
+    """A model of 32 channels with a tokenizer; `keys`: what else is in the file, as (method, value)."""
+    d, n_token = 32, len(tokens)
+    folder = ROOT.parents[2] / "fuzz" / "corpus" / "gguf"
+    folder.mkdir(parents=True, exist_ok=True)
+    random = numpy.random.default_rng(2)
+    writer = gguf.GGUFWriter(folder / name, "mamba")
+    writer.add_embedding_length(d)
+    writer.add_block_count(1)
+    writer.add_ssm_conv_kernel(2)
+    writer.add_ssm_inner_size(2 * d)
+    writer.add_ssm_state_size(1)
+    writer.add_ssm_time_step_rank(1)
+    writer.add_layer_norm_rms_eps(1e-5)
+    writer.add_array("fuzz.nested", [[1, 2], [3]])
+    writer.add_tokenizer_model(model)
+    if tokens:
+        writer.add_token_list(tokens)
+        writer.add_token_types(types)
+    for method, value in keys:
+        getattr(writer, method)(value)
+    tensors, rows = {}, n_token or 16
+    add_matrix(writer, tensors, "token_embd.weight", (rows, d), TYPES.Q8_0, random, 1)
+    add_matrix(writer, tensors, "blk.0.ssm_in.weight", (4 * d, d), TYPES.Q4_0, random, 1)
+    add_matrix(writer, tensors, "blk.0.ssm_x.weight", (3, 2 * d), TYPES.F16, random, 1)
+    add_matrix(writer, tensors, "blk.0.ssm_dt.weight", (2 * d, 1), TYPES.F32, random, 1)
+    add_matrix(writer, tensors, "blk.0.ssm_out.weight", (d, 2 * d), TYPES.BF16, random, 1)
+    for vector, n in (("output_norm.weight", d), ("blk.0.attn_norm.weight", d),
+                      ("blk.0.ssm_conv1d.bias", 2 * d), ("blk.0.ssm_dt.bias", 2 * d),
+                      ("blk.0.ssm_d", 2 * d)):
+        add_vector(writer, tensors, vector, random.standard_normal(n))
+    add_vector(writer, tensors, "blk.0.ssm_conv1d.weight", random.standard_normal((2 * d, 2)))
+    add_vector(writer, tensors, "blk.0.ssm_a", -numpy.ones((2 * d, 1)))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+
+
+def write_seeds():
+    normal, unknown, control, user, unused, byte = 1, 2, 3, 4, 5, 6
+    letters = [chr(c) for c in range(33, 127)] + ["Ġ", "Ġa", "<|endoftext|>", "[X]", "[PAD]"]
+    types = [normal] * 96 + [control, user, unused]
+    for pre in ("olmo", "llama-bpe", "falcon", None):
+        keys = [("add_token_merges", ["Ġ a"]), ("add_eos_token_id", 96), ("add_bos_token_id", 96)]
+        keys += [("add_tokenizer_pre", pre)] if pre else []
+        keys += [("add_chat_template", [{"name": "default", "template": "{{ a }}"},
+                                        {"name": "b", "template": "{{ c }}"}])]
+        write_seed(pre or "no_pre", "gpt2", letters, types, keys)
+    pieces = ["<unk>", "<s>", "</s>", "[X]"] + [f"<0x{b:02X}>" for b in range(256)]
+    pieces += ["▁", "a", "b", "▁a", "ab"]
+    types = [unknown, control, control, user] + [byte] * 256 + [normal] * 5
+    scores = [0.0] * 4 + [-1e9] * 256 + [-float(i) for i in range(5)]
+    write_seed("pieces", "llama", pieces, types, [
+        ("add_token_scores", scores), ("add_bos_token_id", 1), ("add_eos_token_id", 2),
+        ("add_unk_token_id", 0), ("add_add_space_prefix", True)])
+    write_seed("no_tokenizer", "none", [], [], [("add_custom_alignment", 64)])
+
+
 def main():
+    write_seeds()
     random = numpy.random.default_rng(1)
     write_blocks(random)
     folder, tensors = write_model(random)

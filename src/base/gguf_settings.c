@@ -1,5 +1,6 @@
 #include "base/gguf_settings.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -11,14 +12,13 @@ static dm_status fail_memory(const struct dm_gguf_file *gguf, dm_error *error) {
 
 dm_status dm_gguf_json_text(const struct dm_gguf_file *gguf, const char *what,
                             struct dm_gguf_text text, json_t **json, dm_error *error) {
+    errno = 0;
     *json = json_stringn(text.bytes, text.n_byte);
     if (*json)
         return DM_OK;
-    json_t *unchecked = json_stringn_nocheck(text.bytes, text.n_byte);
-    if (!unchecked)
-        return fail_memory(gguf, error);
-    json_decref(unchecked);
-    return dm_fail(error, DM_ERROR_FORMAT, "%s: %s is not UTF-8", gguf->file.path, what);
+    return errno == ENOMEM
+               ? fail_memory(gguf, error)
+               : dm_fail(error, DM_ERROR_FORMAT, "%s: %s is not UTF-8", gguf->file.path, what);
 }
 
 /* object[name] = the text. */

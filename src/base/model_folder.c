@@ -1,5 +1,6 @@
 #include "base/model_folder.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/gguf_settings.h"
@@ -57,13 +58,10 @@ dm_status dm_adapter_config_read(const char *directory, json_t **config, const c
 
 /* file.name, allocated. */
 static char *beside_file(const char *file, const char *name) {
-    size_t n_file = strlen(file), n_name = strlen(name);
-    char *path = dm_memory_array(n_file + n_name + 2, 1);
-    if (!path)
-        return NULL;
-    memcpy(path, file, n_file);
-    path[n_file] = '.';
-    memcpy(path + n_file + 1, name, n_name + 1);
+    size_t size = strlen(file) + strlen(name) + 2;
+    char *path = dm_memory_array(size, 1);
+    if (path)
+        snprintf(path, size, "%s.%s", file, name);
     return path;
 }
 

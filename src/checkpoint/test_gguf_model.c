@@ -88,7 +88,6 @@ static void write_number(const char *key, uint32_t type, uint32_t number) {
     unsigned char from[80] = {0}, to[80];
     size_t n = strlen(key), n_byte;
     unsigned char *bytes = test_read_file(test_source("fuzz/corpus/gguf/olmo"), &n_byte);
-    memcpy(from, key, n);
     for (size_t i = 0; i + n + 8 <= n_byte; i++)
         if (!memcmp(bytes + i, key, n)) {
             memcpy(from, bytes + i, n + 8);

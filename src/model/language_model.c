@@ -139,13 +139,13 @@ static const struct type_count *count_type(struct type_count *types, struct dm_w
         types++;
     types->name = name;
     types->n_element += weight.n_element;
-    return !most || types->n_element > most->n_element ? types : most;
+    return types->n_element > most->n_element ? types : most;
 }
 
 static void count_weights(struct dm_model *model) {
     enum { MAX_TYPE = 16 }; /* more than there are */
     struct type_count types[MAX_TYPE] = {{NULL, 0}};
-    const struct type_count *most = NULL;
+    const struct type_count *most = types;
     const struct dm_parameters *parameters = dm_checkpoint_parameters(model->checkpoint);
     for (size_t i = 0; i < parameters->n; i++) {
         struct dm_weight weight = dm_checkpoint_weight(model->checkpoint, parameters->list[i].layer,
@@ -154,7 +154,7 @@ static void count_weights(struct dm_model *model) {
         model->weight_bytes += dm_weight_bytes(weight);
         most = count_type(types, weight, most);
     }
-    model->stored_type = most->name; /* there are weights */
+    model->stored_type = most->name;
 }
 
 static dm_status load_weights(struct dm_model *model, dm_error *error) {

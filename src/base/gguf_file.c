@@ -136,17 +136,6 @@ static dm_status read_key(const struct dm_gguf_file *gguf, struct cursor *cursor
     return DM_OK;
 }
 
-static int compare_texts(struct dm_gguf_text a, struct dm_gguf_text b) {
-    size_t n = a.n_byte < b.n_byte ? a.n_byte : b.n_byte;
-    int order = n ? memcmp(a.bytes, b.bytes, n) : 0;
-    return order ? order : (a.n_byte > b.n_byte) - (a.n_byte < b.n_byte);
-}
-
-static int compare_keys(const void *a, const void *b) {
-    return compare_texts(((const struct dm_gguf_key *)a)->name,
-                         ((const struct dm_gguf_key *)b)->name);
-}
-
 static dm_status read_keys(struct dm_gguf_file *gguf, struct cursor *cursor, uint64_t n_key,
                            dm_error *error) {
     const char *path = gguf->file.path;
@@ -164,9 +153,9 @@ static dm_status read_keys(struct dm_gguf_file *gguf, struct cursor *cursor, uin
         if (status)
             return status;
     }
-    qsort(gguf->keys, gguf->n_key, sizeof *gguf->keys, compare_keys);
+    qsort(gguf->keys, gguf->n_key, sizeof *gguf->keys, dm_gguf_compare_keys);
     for (size_t i = 1; i < gguf->n_key; i++)
-        if (!compare_keys(&gguf->keys[i - 1], &gguf->keys[i]))
+        if (!dm_gguf_compare_keys(&gguf->keys[i - 1], &gguf->keys[i]))
             return dm_fail(error, DM_ERROR_FORMAT, "%s: key %.*s is there twice", path,
                            (int)gguf->keys[i].name.n_byte, gguf->keys[i].name.bytes);
     return DM_OK;
@@ -364,13 +353,4 @@ void dm_gguf_close(struct dm_gguf_file *gguf) {
     dm_memory_free(gguf->tensors);
     dm_mapped_file_close(&gguf->file);
     *gguf = (struct dm_gguf_file){0};
-}
-
-/* ---- Finding ---- */
-
-const struct dm_gguf_value *dm_gguf_find(const struct dm_gguf_file *gguf, const char *key) {
-    const struct dm_gguf_key wanted = {.name = {key, strlen(key)}};
-    const struct dm_gguf_key *found =
-        gguf->n_key ? bsearch(&wanted, gguf->keys, gguf->n_key, sizeof wanted, compare_keys) : NULL;
-    return found ? &found->value : NULL;
 }

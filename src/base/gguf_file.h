@@ -76,6 +76,8 @@ void dm_gguf_close(struct dm_gguf_file *gguf); /* a zeroed struct is fine */
 /* ---- Values: NULL, or what was there before, where there is no such key; a value of another type
  * is DM_ERROR_FORMAT ---- */
 
+/* By name, for qsort. */
+int dm_gguf_compare_keys(const void *a, const void *b);
 const struct dm_gguf_value *dm_gguf_find(const struct dm_gguf_file *gguf, const char *key);
 /* A whole number >= 0, of whatever type. */
 dm_status dm_gguf_get_size(const struct dm_gguf_file *gguf, const char *key, size_t *size,

@@ -1,5 +1,6 @@
 /* The values of a GGUF file's keys. */
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/gguf_file.h"
@@ -68,6 +69,25 @@ bool dm_gguf_text_is(struct dm_gguf_text text, const char *other) {
 }
 
 /* ---- Keys ---- */
+
+static int compare_texts(struct dm_gguf_text a, struct dm_gguf_text b) {
+    size_t n = a.n_byte < b.n_byte ? a.n_byte : b.n_byte;
+    int order = n ? memcmp(a.bytes, b.bytes, n) : 0;
+    return order ? order : (a.n_byte > b.n_byte) - (a.n_byte < b.n_byte);
+}
+
+int dm_gguf_compare_keys(const void *a, const void *b) {
+    return compare_texts(((const struct dm_gguf_key *)a)->name,
+                         ((const struct dm_gguf_key *)b)->name);
+}
+
+const struct dm_gguf_value *dm_gguf_find(const struct dm_gguf_file *gguf, const char *key) {
+    const struct dm_gguf_key wanted = {.name = {key, strlen(key)}};
+    const struct dm_gguf_key *found =
+        gguf->n_key ? bsearch(&wanted, gguf->keys, gguf->n_key, sizeof wanted, dm_gguf_compare_keys)
+                    : NULL;
+    return found ? &found->value : NULL;
+}
 
 static dm_status refuse(const struct dm_gguf_file *gguf, const char *key, const char *wanted,
                         dm_error *error) {

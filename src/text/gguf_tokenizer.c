@@ -8,11 +8,6 @@
 #include "text/gguf_splits.h"
 #include "text/tokenizer.h"
 
-enum dm_piece_type dm_gguf_piece_type(const struct dm_gguf_vocabulary *vocabulary, size_t id) {
-    return vocabulary->types ? (enum dm_piece_type)dm_gguf_whole(vocabulary->types, id)
-                             : DM_PIECE_NORMAL;
-}
-
 static dm_status fail_memory(const struct dm_gguf_vocabulary *vocabulary, dm_error *error) {
     return dm_fail_memory(error, vocabulary->gguf->file.path);
 }

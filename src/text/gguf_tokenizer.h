@@ -34,7 +34,11 @@ struct dm_gguf_vocabulary {
     const struct dm_gguf_value *texts, *types; /* types NULL: all are normal */
     size_t n;                                  /* unused ones at the end do not count */
 };
-enum dm_piece_type dm_gguf_piece_type(const struct dm_gguf_vocabulary *vocabulary, size_t id);
+static inline enum dm_piece_type dm_gguf_piece_type(const struct dm_gguf_vocabulary *vocabulary,
+                                                    size_t id) {
+    return vocabulary->types ? (enum dm_piece_type)dm_gguf_whole(vocabulary->types, id)
+                             : DM_PIECE_NORMAL;
+}
 
 /* Appends the message of a SentencePiece model. */
 dm_status dm_gguf_write_pieces(const struct dm_gguf_vocabulary *vocabulary, struct dm_bytes *model,

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/gguf_file.h"
+#include "base/gguf_settings.h"
 #include "fail.h"
 #include "paths.h"
 
@@ -107,7 +107,9 @@ bool load_tokenizer_if_any(const char *directory, bool needed, dm_tokenizer **to
     dm_error error;
     if (!path)
         return fail_memory();
-    bool there = access(path, F_OK) == 0;
+    bool there = access(path, F_OK) == 0, has = true;
+    if (there && dm_gguf_is_file(path) && !dm_gguf_has_tokenizer(path, &has, &error))
+        there = has;
     free(path);
     if (!there || !dm_tokenizer_load(directory, tokenizer, &error))
         return true;

@@ -138,6 +138,17 @@ static dm_status put_templates(const struct dm_gguf_file *gguf, json_t *object, 
 
 /* ---- The files ---- */
 
+dm_status dm_gguf_has_tokenizer(const char *path, bool *has, dm_error *error) {
+    struct dm_gguf_file gguf;
+    struct dm_gguf_text model = {NULL, 0};
+    dm_status status = dm_gguf_open(&gguf, path, false, error);
+    if (!status)
+        status = dm_gguf_get_text(&gguf, "tokenizer.ggml.model", &model, error);
+    *has = model.bytes && !dm_gguf_text_is(model, "none");
+    dm_gguf_close(&gguf);
+    return status;
+}
+
 static dm_status tokenizer_config(const struct dm_gguf_file *gguf, json_t *object,
                                   dm_error *error) {
     struct dm_gguf_text model = {NULL, 0};

@@ -3,12 +3,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/gguf_settings.h"
 #include "base/memory.h"
-#include "base/model_folder.h"
 #include "base/path.h"
 #include "gguf/gguf_specials.h"
 #include "gguf/gguf_split.h"
-#include "text/gguf_tokenizer.h"
+#include "text/tokenizer.h"
 
 enum {
     type_normal = 1,
@@ -226,28 +226,15 @@ static dm_status put_tokenizer(struct dm_gguf_bytes *keys, const char *directory
     return status;
 }
 
-static dm_status has_tokenizer(const char *path, bool *has, dm_error *error) {
-    struct dm_gguf_file gguf;
-    struct dm_gguf_text model = {NULL, 0};
-    *has = dm_path_exists(path);
-    if (!dm_gguf_is_file(path))
-        return DM_OK;
-    dm_status status = dm_gguf_open(&gguf, path, false, error);
-    if (!status)
-        status = dm_gguf_get_text(&gguf, "tokenizer.ggml.model", &model, error);
-    *has = model.bytes && !dm_gguf_text_is(model, "none");
-    dm_gguf_close(&gguf);
-    return status;
-}
-
 dm_status dm_gguf_put_vocabulary(struct dm_gguf_bytes *keys, const char *directory,
                                  const char *architecture, size_t n_row, dm_error *error) {
     char *folder, *path;
-    bool found = false;
     dm_status status = dm_tokenizer_place(directory, &folder, &path, error);
     if (status)
         return status;
-    status = has_tokenizer(path, &found, error);
+    bool found = dm_path_exists(path);
+    if (dm_gguf_is_file(path))
+        status = dm_gguf_has_tokenizer(path, &found, error);
     if (!status && found)
         status = put_tokenizer(keys, directory, path, n_row, error);
     dm_memory_free(folder);

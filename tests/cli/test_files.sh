@@ -170,6 +170,7 @@ run 0 info "$root/tests/data/gguf/types/model.gguf"
 prints 'type                q4_K stored, f32 computed'
 run 1 tokenize "$root/tests/data/gguf/types/model.gguf" a
 complains 'types/model.gguf: holds no tokenizer'
+run 0 generate "$root/tests/data/gguf/types/model.gguf" --ids ids --max-tokens 3 --print-ids
 
 # calibrate
 run 0 calibrate model --text text --length 256 --layers 2

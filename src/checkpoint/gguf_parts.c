@@ -19,8 +19,14 @@ static char *part_path(const char *first, size_t no, size_t n_part) {
 
 static dm_status read_split(const struct dm_gguf_file *gguf, size_t *no, size_t *n_part,
                             dm_error *error) {
+    enum { most = 99999 }; /* as many as a name has room for */
     dm_status status = dm_gguf_get_size(gguf, "split.no", no, error);
-    return status ? status : dm_gguf_get_size(gguf, "split.count", n_part, error);
+    if (!status)
+        status = dm_gguf_get_size(gguf, "split.count", n_part, error);
+    if (!status && *n_part > most)
+        status = dm_fail(error, DM_ERROR_FORMAT, "%s: key split.count is more than %d",
+                         gguf->file.path, most);
+    return status;
 }
 
 static dm_status open_part(struct dm_weight_files *files, size_t n_part, dm_error *error) {

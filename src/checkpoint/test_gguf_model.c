@@ -252,6 +252,11 @@ static void reads_parts(void **state) {
     assert_int_equal(dm_checkpoint_open(inside(second), &checkpoint, &error), DM_ERROR_ARGUMENT);
     test_expect_error(&error, DM_ERROR_ARGUMENT,
                       "m-00002-of-00003.gguf: part 2 of 3 of a split GGUF file: name the first");
+    write_part(first, 0, 65535);
+    assert_int_equal(dm_checkpoint_open(inside(first), &checkpoint, &error), DM_ERROR_FORMAT);
+    test_expect_error(&error, DM_ERROR_FORMAT,
+                      "m-00001-of-00003.gguf: it is not part 2 of 65535 of a split file");
+    write_part(first, 0, 3);
     write_part(third, 1, 3);
     assert_int_equal(dm_checkpoint_open(inside(first), &checkpoint, &error), DM_ERROR_FORMAT);
     test_expect_error(&error, DM_ERROR_FORMAT,

@@ -11,8 +11,9 @@
  * owned by it: a folder that is there and is no adapter's, or the call fails. */
 dm_status dm_adapter_config_read(const char *directory, json_t **config, const char **base,
                                  dm_error *error);
-/* Of a GGUF file, file.name: "x.gguf.decimamba.json". Else directory/name where it is there; else, for an adapter, base/name where that is there; else
- * directory/name again. `*path` is allocated. */
+/* Of a GGUF file, file.name: "x.gguf.decimamba.json". Else directory/name where it is there;
+ * else, for an adapter, base/name where that is there; else directory/name again. `*path` is
+ * allocated. */
 dm_status dm_model_file(const char *directory, const char *name, char **path, dm_error *error);
 /* Reads that file as JSON, or what a GGUF file says in its place (gguf_settings.h); NULL where there is
  * none. */

@@ -16,11 +16,12 @@ struct dm_weight {
 
 struct dm_checkpoint; /* immutable after opening */
 
-/* Of a directory, or of a GGUF file. Sizes come from the tensors and must agree with config.json. Opens the files that weight_files.h
- * says, and merges an adapter (adapter.h) into those of its model. A missing, extra-shaped, wrongly
- * typed or duplicate tensor is an error that names file and tensor. So is one of another name
- * inside the model's own modules, but for a `lm_head.weight` equal to the embedding (tied) and for
- * `_extra_state`; one outside of them is a warning. Weights of 64 bits are rounded to 32. */
+/* Of a directory, or of a GGUF file. Sizes come from the tensors and must agree with
+ * config.json. Opens the files that weight_files.h says, and merges an adapter (adapter.h) into
+ * those of its model. A missing, extra-shaped, wrongly typed or duplicate tensor is an error
+ * that names file and tensor. So is one of another name inside the model's own modules, but for
+ * a `lm_head.weight` equal to the embedding (tied) and for `_extra_state`; one outside of them
+ * is a warning. Weights of 64 bits are rounded to 32. */
 dm_status dm_checkpoint_open(const char *directory, struct dm_checkpoint **checkpoint,
                              dm_error *error);
 /* The same, but reads the weight files into memory, safe from later changes to them. */

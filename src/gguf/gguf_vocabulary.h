@@ -5,9 +5,10 @@
 #include "base/status.h"
 #include "gguf/gguf_bytes.h"
 
-/* From the directory's tokenizer.json (or the GGUF file's tokenizer): the model "gpt2" with a token for each of the `n_row` rows of
- * the embedding (those that the tokenizer lacks are unused, [PAD<id>]), their types and the merges, and
- * llama.cpp's name for the way to split text (gguf_split.h). From a tokenizer.model: the model "llama",
+/* From the directory's tokenizer.json (or the GGUF file's tokenizer): the model "gpt2" with a token
+ * for each of the `n_row` rows of the embedding (those that the tokenizer lacks are unused,
+ * [PAD<id>]), their types and the merges, and llama.cpp's name for the way to split text
+ * (gguf_split.h). From a tokenizer.model: the model "llama",
  * with the scores in the merges' place. Special tokens are those of gguf_specials.h. Without either
  * file, the model "none".
  *

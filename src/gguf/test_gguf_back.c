@@ -48,8 +48,9 @@ static void export(const char *directory, const char *path) {
 
 /* ---- Tokenizers ---- */
 
-/* Texts of the cases get the ids, and ids the texts, that the libraries give (tests/data/tokenizer): what
- * llama.cpp's name for the way to split stands for is the same parts. */
+/* Texts of the cases get the ids, and ids the texts, that the libraries give
+ * (tests/data/tokenizer): what llama.cpp's name for the way to split stands for is the same
+ * parts. */
 static void tokenize_as_the_directory(void **state) {
     static const char *const kinds[] = {"falcon", "llama3", "starcoder"};
     test_hear_warnings();

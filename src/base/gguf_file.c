@@ -301,11 +301,11 @@ static dm_status list_tensors(struct dm_gguf_file *gguf, struct cursor *cursor, 
 
 static dm_status read_head(struct dm_gguf_file *gguf, dm_error *error) {
     const char *path = gguf->file.path;
-    struct cursor cursor = {gguf->file.bytes, gguf->file.bytes + gguf->file.n_byte, false};
-    const unsigned char *first = take(&cursor, n_magic);
-    if (!first || memcmp(first, magic, n_magic) != 0)
+    if (gguf->file.n_byte < n_magic || memcmp(gguf->file.bytes, magic, n_magic) != 0)
         return dm_fail(error, DM_ERROR_FORMAT, "%s: not a GGUF file: it does not begin with GGUF",
                        path);
+    struct cursor cursor = {gguf->file.bytes + n_magic, gguf->file.bytes + gguf->file.n_byte,
+                            false};
     uint32_t version = take_u32(&cursor);
     uint64_t n_tensor = take_number(&cursor, 8), n_key = take_number(&cursor, 8);
     if (cursor.broken)

@@ -13,7 +13,7 @@
 static void check_tensors(const struct dm_gguf_file *gguf) {
     const unsigned char *next = gguf->file.bytes;
     for (size_t i = 0; i < gguf->n_tensor; i++) {
-        const struct dm_gguf_tensor *tensor = &gguf->tensors[i];
+        const struct dm_gguf_entry *tensor = &gguf->tensors[i];
         size_t n_element = 1;
         MUST(tensor->n_dim <= DM_GGUF_MAX_DIM && strlen(tensor->name) > 0);
         for (size_t k = 0; k < tensor->n_dim; k++)

@@ -163,13 +163,13 @@ static dm_status read_keys(struct dm_gguf_file *gguf, struct cursor *cursor, uin
 
 /* ---- Tensors ---- */
 
-static dm_status fail_tensor(const struct dm_gguf_file *gguf, const struct dm_gguf_tensor *tensor,
+static dm_status fail_tensor(const struct dm_gguf_file *gguf, const struct dm_gguf_entry *tensor,
                              const char *what, dm_error *error) {
     return dm_fail(error, DM_ERROR_FORMAT, "%s: tensor %s %s", gguf->file.path, tensor->name, what);
 }
 
 static dm_status read_name(const struct dm_gguf_file *gguf, struct cursor *cursor,
-                           struct dm_gguf_tensor *tensor, dm_error *error) {
+                           struct dm_gguf_entry *tensor, dm_error *error) {
     struct dm_gguf_text name = take_text(cursor);
     bool is_fine =
         name.n_byte && name.n_byte <= DM_GGUF_MAX_NAME && !memchr(name.bytes, 0, name.n_byte);
@@ -183,7 +183,7 @@ static dm_status read_name(const struct dm_gguf_file *gguf, struct cursor *curso
 }
 
 /* From the shape and the type: how many elements and bytes. */
-static dm_status measure(const struct dm_gguf_file *gguf, struct dm_gguf_tensor *tensor,
+static dm_status measure(const struct dm_gguf_file *gguf, struct dm_gguf_entry *tensor,
                          dm_error *error) {
     const struct tensor_type *type = type_of(tensor->type);
     size_t row = tensor->n_dim ? tensor->shape[tensor->n_dim - 1] : 1;
@@ -206,7 +206,7 @@ static dm_status measure(const struct dm_gguf_file *gguf, struct dm_gguf_tensor 
 
 /* `*place`: where in the data it begins. */
 static dm_status read_tensor(const struct dm_gguf_file *gguf, struct cursor *cursor,
-                             struct dm_gguf_tensor *tensor, size_t *place, dm_error *error) {
+                             struct dm_gguf_entry *tensor, size_t *place, dm_error *error) {
     dm_status status = read_name(gguf, cursor, tensor, error);
     uint32_t n_dim = take_u32(cursor);
     if (status)
@@ -227,7 +227,7 @@ static dm_status read_tensor(const struct dm_gguf_file *gguf, struct cursor *cur
 }
 
 static int compare_places(const void *a, const void *b) {
-    const struct dm_gguf_tensor *x = a, *y = b;
+    const struct dm_gguf_entry *x = a, *y = b;
     if (x->data != y->data)
         return x->data < y->data ? -1 : 1;
     return (x->n_byte > y->n_byte) - (x->n_byte < y->n_byte);
@@ -240,7 +240,7 @@ static dm_status place_tensors(struct dm_gguf_file *gguf, const struct cursor *c
     begin -= begin % alignment;
     size_t n_byte = begin < gguf->file.n_byte ? gguf->file.n_byte - begin : 0;
     for (size_t i = 0; i < gguf->n_tensor; i++) {
-        struct dm_gguf_tensor *tensor = &gguf->tensors[i];
+        struct dm_gguf_entry *tensor = &gguf->tensors[i];
         if (places[i] % alignment)
             return dm_fail(error, DM_ERROR_FORMAT,
                            "%s: tensor %s begins at byte %zu of the data, no multiple of %zu",
@@ -285,7 +285,7 @@ static dm_status list_tensors(struct dm_gguf_file *gguf, struct cursor *cursor, 
     if (!places || !gguf->tensors)
         status = dm_fail_memory(error, path);
     for (; gguf->n_tensor < n_tensor && !status; gguf->n_tensor++) {
-        struct dm_gguf_tensor *tensor = &gguf->tensors[gguf->n_tensor];
+        struct dm_gguf_entry *tensor = &gguf->tensors[gguf->n_tensor];
         status = read_tensor(gguf, cursor, tensor, &places[gguf->n_tensor], error);
         if (cursor->broken)
             status = dm_fail(error, DM_ERROR_FORMAT, "%s: damaged, or cut short, inside tensor %zu",

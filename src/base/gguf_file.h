@@ -51,7 +51,7 @@ const char *dm_gguf_tensor_type_name(uint32_t type);
 
 enum { DM_GGUF_MAX_NAME = 64, DM_GGUF_MAX_DIM = 4, DM_GGUF_ALIGNMENT = 32 }; /* what is usual */
 
-struct dm_gguf_tensor {
+struct dm_gguf_entry {
     char name[DM_GGUF_MAX_NAME + 1];
     uint32_t type;
     size_t n_dim, shape[DM_GGUF_MAX_DIM]; /* the slowest dimension first, not as in the file */
@@ -63,7 +63,7 @@ struct dm_gguf_file {
     struct dm_mapped_file file;
     struct dm_gguf_key *keys; /* sorted by name; names are distinct */
     size_t n_key;
-    struct dm_gguf_tensor *tensors; /* in the order of their data; they do not overlap */
+    struct dm_gguf_entry *tensors; /* in the order of their data; they do not overlap */
     size_t n_tensor;
 };
 

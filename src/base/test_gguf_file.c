@@ -217,7 +217,7 @@ static void lists_tensors(void **state) {
         test_write_file(path(), builder.bytes, builder.n);
         require(dm_gguf_open(&gguf, path(), copy, &error), &error);
         assert_int_equal(gguf.n_tensor, 3);
-        const struct dm_gguf_tensor *first = &gguf.tensors[0], *second = &gguf.tensors[1];
+        const struct dm_gguf_entry *first = &gguf.tensors[0], *second = &gguf.tensors[1];
         assert_string_equal(first->name, "first");
         assert_string_equal(second->name, "second");
         assert_string_equal(dm_gguf_tensor_type_name(second->type), "Q8_0");

@@ -109,7 +109,7 @@ static dm_status read_keys(const struct dm_gguf_file *gguf, const struct dm_laye
     return read_layer(gguf, &config->sorts[0], error);
 }
 
-dm_status dm_gguf_config(const struct dm_gguf_file *gguf, const struct dm_gguf_tensor *embedding,
+dm_status dm_gguf_config(const struct dm_gguf_file *gguf, const struct dm_gguf_entry *embedding,
                          bool has_head, struct dm_model_config *config, dm_error *error) {
     const struct dm_layer_kind *kind;
     struct dm_model_config read = {.tie_word_embeddings = !has_head};

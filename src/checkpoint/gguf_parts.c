@@ -68,8 +68,8 @@ static dm_status open_parts(struct dm_weight_files *files, dm_error *error) {
     return status;
 }
 
-static const struct dm_gguf_tensor *find_tensor(const struct dm_weight_files *files,
-                                                const char *name) {
+static const struct dm_gguf_entry *find_tensor(const struct dm_weight_files *files,
+                                               const char *name) {
     for (size_t i = 0; i < files->n_shard; i++) {
         const struct dm_gguf_file *gguf = &files->shards[i].gguf.gguf;
         for (size_t t = 0; t < gguf->n_tensor; t++)

@@ -49,7 +49,7 @@ static struct place find_place(const struct dm_model_config *config, const char 
 
 /* ---- Types and shapes ---- */
 
-static dm_status set_type(const struct dm_gguf_file *gguf, const struct dm_gguf_tensor *from,
+static dm_status set_type(const struct dm_gguf_file *gguf, const struct dm_gguf_entry *from,
                           struct dm_named_tensor *tensor, dm_error *error) {
     static const struct {
         uint32_t type;
@@ -82,7 +82,7 @@ static size_t squeeze(const size_t *size, size_t n_dim, size_t *squeezed) {
     return n;
 }
 
-static bool is_same_shape(const struct dm_gguf_tensor *tensor, struct dm_shape wanted) {
+static bool is_same_shape(const struct dm_gguf_entry *tensor, struct dm_shape wanted) {
     size_t a[DM_GGUF_MAX_DIM], b[DM_MAX_DIM];
     size_t n = squeeze(tensor->shape, tensor->n_dim, a);
     if (wanted.n_dim == 1)
@@ -91,7 +91,7 @@ static bool is_same_shape(const struct dm_gguf_tensor *tensor, struct dm_shape w
 }
 
 /* Converters fold vectors ([groups, width]) and leave out sizes of 1 ([d_inner, 1, d_conv]). */
-static void set_shape(const struct dm_gguf_tensor *from, struct dm_shape wanted,
+static void set_shape(const struct dm_gguf_entry *from, struct dm_shape wanted,
                       struct dm_named_tensor *tensor) {
     bool is_same = is_same_shape(from, wanted);
     const size_t *size = is_same ? wanted.size : from->shape;
@@ -101,7 +101,7 @@ static void set_shape(const struct dm_gguf_tensor *from, struct dm_shape wanted,
 
 static dm_status name_tensor(struct dm_gguf_weights *weights, const struct dm_model_config *config,
                              size_t i, dm_error *error) {
-    const struct dm_gguf_tensor *from = &weights->gguf.tensors[i];
+    const struct dm_gguf_entry *from = &weights->gguf.tensors[i];
     struct dm_named_tensor *tensor = &weights->tensors[i];
     struct place place = find_place(config, from->name);
     *tensor = (struct dm_named_tensor){.name = from->name,

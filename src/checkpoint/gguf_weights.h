@@ -15,7 +15,7 @@ struct dm_gguf_weights {
 
 /* The sizes of a model from the keys of its (first) file; the vocabulary's from `embedding`, the
  * tensor. What an architecture cannot be run by any kind of layer is DM_ERROR_UNSUPPORTED. */
-dm_status dm_gguf_config(const struct dm_gguf_file *gguf, const struct dm_gguf_tensor *embedding,
+dm_status dm_gguf_config(const struct dm_gguf_file *gguf, const struct dm_gguf_entry *embedding,
                          bool has_head, struct dm_model_config *config, dm_error *error);
 /* After that: names each tensor as its parameter. Where a shape is the parameter's but for sizes of 1
  * (or, of a vector, but for how it is folded), it becomes that. */

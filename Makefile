@@ -51,4 +51,4 @@ lint:
 	@scripts/lint.sh "$(BUILD)"
 
 clean:
-	@rm -rf "$(BUILD)" "$(BUILD)-asan" "$(BUILD)-tsan" "$(BUILD)-clang" "$(BUILD)-fuzz"
+	@rm -rf "$(BUILD)" "$(BUILD)-asan" "$(BUILD)-tsan" "$(BUILD)-clang" "$(BUILD)-fuzz" "$(BUILD)-systems"

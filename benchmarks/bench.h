@@ -5,21 +5,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <time.h>
 
+#include "base/system.h"
 #include "decimamba.h"
 
+/* By the clock; with DM_PROCESSOR_TIME, of all threads together: for one thread, where others use the
+ * processor too. */
 static inline double seconds(void) {
     struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
+    clock_gettime(getenv("DM_PROCESSOR_TIME") ? CLOCK_PROCESS_CPUTIME_ID : CLOCK_MONOTONIC, &now);
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
 static inline double peak_megabytes(void) {
-    struct rusage usage;
-    getrusage(RUSAGE_SELF, &usage);
-    return (double)usage.ru_maxrss / 1024;
+    return dm_system_peak_memory() / (1 << 20);
 }
 
 static inline void check(dm_status status, const dm_error *error) {
@@ -30,9 +30,11 @@ static inline void check(dm_status status, const dm_error *error) {
 }
 
 static inline dm_dtype dtype_named(const char *name) {
-    return strcmp(name, "int8") == 0   ? DM_DTYPE_INT8
-           : strcmp(name, "bf16") == 0 ? DM_DTYPE_BF16
-                                       : DM_DTYPE_F32;
+    return strcmp(name, "q4") == 0       ? DM_DTYPE_Q4
+           : strcmp(name, "int8") == 0   ? DM_DTYPE_INT8
+           : strcmp(name, "bf16x3") == 0 ? DM_DTYPE_BF16X3
+           : strcmp(name, "bf16") == 0   ? DM_DTYPE_BF16
+                                         : DM_DTYPE_F32;
 }
 
 /* A number from the environment. */

@@ -104,7 +104,7 @@ static void report(const struct dm_ops *ops, const char *model, const struct sha
     float *x = random_floats(n_row * n_in), *weight = random_floats(n_out * n_in);
     float *y = random_floats(n_row * n_out);
     const struct dm_matmul_backend *backend = &ops->matmul;
-    const struct dm_matrix_source source = {weight, DM_DTYPE_AUTO, n_out, n_in, false};
+    const struct dm_matrix_source source = {weight, DM_DTYPE_AUTO, n_out, n_in, false, NULL};
     struct dm_matrix *matrix;
     dm_error error;
     check(backend->matrix_new(backend->state, &source, compute, &matrix, &error), &error);
@@ -150,7 +150,7 @@ static void report_model(size_t model, const char *only_rows) {
             bool is_head = shapes[s].n_out == head_columns, is_narrow = s > 0 && s < 4;
             if ((only_rows && strtoul(only_rows, NULL, 10) != rows[r]) || (is_head && rows[r] > 64))
                 continue;
-            for (dm_dtype compute = DM_DTYPE_F32; compute <= DM_DTYPE_INT8; compute++) {
+            for (dm_dtype compute = DM_DTYPE_F32; compute <= DM_DTYPE_Q4; compute++) {
                 struct dm_ops ops; /* each has its own, and gives its weights back */
                 dm_error error;
                 check(dm_cpu_ops(getenv("DM_CPU"), &ops, &error), &error);

@@ -46,6 +46,7 @@ struct task {
     enum task_measure measure;
     bool mean_of_rows; /* a column's figure over all rows is the mean of the rows' means, as in
                           LongBench's averages; else that of all its prompts */
+    bool shows_rows;   /* there is a table of the rows too, as there is where mean_of_rows is set */
     struct task_axis columns, rows;
     size_t n_prompt;
 

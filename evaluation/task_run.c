@@ -265,11 +265,32 @@ static dm_status answer_batch(struct batch *batch, struct task_outcome *outcomes
     return status ? status : judge(batch, outcomes, error);
 }
 
+/* A prompt to be answered is a whole text: it begins with what the tokenizer puts before one. */
+static dm_status begin_prompt(const struct task_run *run, struct task_prompt *prompt,
+                              dm_error *error) {
+    const int32_t *before;
+    size_t n;
+    dm_tokenizer_template(run->tokenizer, &before, &n, NULL, NULL);
+    if (!prompt->n_new || !n)
+        return DM_OK;
+    int32_t *ids = calloc(n + prompt->n_id, sizeof *ids);
+    if (!ids)
+        return dm_fail_memory(error, "the prompts");
+    memcpy(ids, before, n * sizeof *ids);
+    memcpy(ids + n, prompt->ids, prompt->n_id * sizeof *ids);
+    free(prompt->ids);
+    prompt->ids = ids;
+    prompt->n_id += n;
+    return DM_OK;
+}
+
 static dm_status build_prompts(struct batch *batch, dm_error *error) {
     const struct task *task = batch->run->task;
     dm_status status = DM_OK;
     for (size_t i = 0; !status && i < batch->n; i++) {
         status = task->build(task, batch->numbers[i], &batch->prompts[i], error);
+        if (!status)
+            status = begin_prompt(batch->run, &batch->prompts[i], error);
         batch->n_token += batch->prompts[i].n_id;
     }
     return status;

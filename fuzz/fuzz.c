@@ -1,28 +1,16 @@
-#define _GNU_SOURCE
+#define _XOPEN_SOURCE 700 /* nftw */
 #include "fuzz.h"
 
+#include <fcntl.h>
 #include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 void fuzz_violated(const char *file, int line, const char *property) {
     fprintf(stderr, "%s:%d: does not hold: %s\n", file, line, property);
     abort();
-}
-
-const char *fuzz_file(const uint8_t *data, size_t size) {
-    static int descriptor = -1;
-    static char path[64];
-    if (descriptor < 0) {
-        descriptor = memfd_create("input", MFD_CLOEXEC);
-        snprintf(path, sizeof path, "/proc/self/fd/%d", descriptor);
-    }
-    MUST(descriptor >= 0 && ftruncate(descriptor, (off_t)size) == 0);
-    MUST(pwrite(descriptor, data, size, 0) == (ssize_t)size);
-    return path;
 }
 
 static dm_tokenizer *tokenizer;
@@ -68,6 +56,18 @@ const char *fuzz_directory(void) {
 
 void fuzz_path(const char *name, char *path) {
     MUST(snprintf(path, FUZZ_MAX_PATH, "%s/%s", fuzz_directory(), name) < FUZZ_MAX_PATH);
+}
+
+const char *fuzz_file(const uint8_t *data, size_t size) {
+    static int descriptor = -1;
+    static char path[FUZZ_MAX_PATH];
+    if (descriptor < 0) {
+        fuzz_path("the-input", path);
+        descriptor = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+    }
+    MUST(descriptor >= 0 && ftruncate(descriptor, (off_t)size) == 0);
+    MUST(pwrite(descriptor, data, size, 0) == (ssize_t)size);
+    return path;
 }
 
 void fuzz_write(const char *name, const void *bytes, size_t n_byte, char *path) {

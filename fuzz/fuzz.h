@@ -21,7 +21,7 @@ _Noreturn void fuzz_violated(const char *file, int line, const char *property);
 
 enum { FUZZ_MAX_PATH = 512 };
 
-/* The path of a file in memory that holds the input; the next call changes it. */
+/* The path of a file that holds the input; the next call changes it. */
 const char *fuzz_file(const uint8_t *data, size_t size);
 /* The path of a directory of this process, removed at its end. */
 const char *fuzz_directory(void);

@@ -37,7 +37,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     tokenizer = fuzz_tokenizer("bytes");
     const struct text_list none = {0}, lines = {{fuzz_file(data, size)}, 1, false};
     struct corpus corpus;
-    bool ok = corpus_read(&corpus, tokenizer, &none, &lines);
+    bool ok = corpus_read(&corpus, tokenizer, &none, &lines, true);
     fuzz_check_complaints(ok);
     if (ok) {
         check(&corpus);

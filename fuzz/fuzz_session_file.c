@@ -75,6 +75,50 @@ static void use(dm_session *session, dm_sampler *sampler) {
     MUST(dm_session_logits(session, 1, logits, &error) == DM_OK);
 }
 
+static dm_sampler *new_sampler(void) {
+    dm_sampler *sampler;
+    dm_error error = fuzz_error_new();
+    dm_sampler_options options = DM_SAMPLER_OPTIONS_INIT;
+    options.temperature = 1;
+    options.repetition_penalty = 2;
+    MUST(dm_sampler_new(vocab_size, &options, &sampler, &error) == DM_OK);
+    return sampler;
+}
+
+/* In memory the bytes are what they are in a file. What is restored, or forked of that, has the same
+ * bytes, and may be gone back to. */
+static void try_memory(const uint8_t *bytes, size_t size, dm_session *from_file,
+                       const dm_sampler *sampler, dm_status expected) {
+    dm_session *session = NULL, *fork;
+    dm_sampler *own = new_sampler();
+    dm_error error = fuzz_error_new();
+    dm_status status =
+        dm_generation_restore_buffer(model, bytes, size, &session, own, NULL, &error);
+    fuzz_check_error(status, &error);
+    MUST(status == expected && !session == !!status);
+    if (!status) {
+        MUST(dm_session_fork(session, &fork, &error) == DM_OK);
+        const dm_session *const all[] = {from_file, session, fork};
+        const dm_sampler *const samplers[] = {sampler, own, own};
+        void *saved[3];
+        size_t n_byte[3];
+        for (int i = 0; i < 3; i++) {
+            MUST(dm_generation_save_buffer(all[i], samplers[i], &saved[i], &n_byte[i], &error) ==
+                 DM_OK);
+            MUST(n_byte[i] == n_byte[0] && memcmp(saved[i], saved[0], n_byte[0]) == 0);
+        }
+        for (int i = 0; i < 3; i++)
+            dm_free(saved[i]);
+        use(session, own);
+        MUST(dm_session_rewind(session, fork, &error) == DM_OK);
+        MUST(dm_session_n_token(session) == dm_session_n_token(fork));
+        use(session, own);
+        dm_session_free(fork);
+    }
+    dm_session_free(session);
+    dm_sampler_free(own);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (!model)
         make_model();
@@ -85,16 +129,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     put_hash(bytes, size);
     size_t live = dm_memory_live();
     dm_session *session = NULL;
-    dm_sampler *sampler;
+    dm_sampler *sampler = new_sampler();
     dm_error error = fuzz_error_new();
-    dm_sampler_options options = DM_SAMPLER_OPTIONS_INIT;
-    options.temperature = 1;
-    options.repetition_penalty = 2;
-    MUST(dm_sampler_new(vocab_size, &options, &sampler, &error) == DM_OK);
     dm_status status =
         dm_generation_restore(model, fuzz_file(bytes, size), &session, sampler, NULL, &error);
     fuzz_check_error(status, &error);
     MUST(!session == !!status);
+    try_memory(bytes, size, session, sampler, status);
     if (!status)
         use(session, sampler);
     dm_session_free(session);

@@ -67,8 +67,9 @@ typedef enum dm_status {
     DM_ERROR_FORMAT,      /* a file is damaged or not what it claims to be */
     DM_ERROR_UNSUPPORTED, /* a file is sound, but asks for what this library does not do */
     DM_ERROR_MISMATCH,    /* two sound things do not belong together (a session and a model, ...) */
-    DM_ERROR_NUMBER       /* a number is not finite (dm_model_options.check, training), or, in
+    DM_ERROR_NUMBER,      /* a number is not finite (dm_model_options.check, training), or, in
                              training, far out of line */
+    DM_CANCELLED          /* the caller's dm_progress ended the call */
 } dm_status;
 
 typedef struct dm_error {
@@ -92,9 +93,14 @@ typedef enum dm_dtype {
     DM_DTYPE_AUTO = 0, /* bf16 where the checkpoint is, but with cpu "reference"; else f32 */
     DM_DTYPE_F32,
     DM_DTYPE_BF16,
-    DM_DTYPE_F16, /* storage only: products of an f16 checkpoint run in f32 */
-    DM_DTYPE_INT8 /* products only: weights in 8 bits with a scale for each output, rounded when a
-                     model is loaded; activations too, with a scale for each token */
+    DM_DTYPE_F16,  /* storage only: products of an f16 checkpoint run in f32 */
+    DM_DTYPE_INT8, /* weights in 8 bits with a scale for each output, rounded when a model is loaded;
+                      activations too, with a scale for each token. Stored in GGUF only, as Q8_0 */
+    DM_DTYPE_Q4,   /* weights in 4 bits with a scale and a minimum for each 32 inputs (GGUF's Q4_K),
+                      rounded when a model is loaded; activations in 8 bits with a scale for each 32.
+                      Stored in GGUF only */
+    DM_DTYPE_BF16X3 /* products only: float32 as the sum of three bf16, which AMX multiplies faster;
+                       within 1e-5 of f32. Without AMX: f32 */
 } dm_dtype;
 
 typedef struct dm_model dm_model;
@@ -124,9 +130,10 @@ typedef struct dm_model_info {
     size_t packed_bytes;    /* weights as this model holds them in memory, beside the file */
     size_t workspace_bytes; /* for each thread of the caller that reads at the same time */
     size_t n_thread;
-    dm_dtype stored_dtype;  /* of the embedding; DM_DTYPE_AUTO: in blocks, see stored_type */
-    dm_dtype compute_dtype; /* DM_DTYPE_F32, DM_DTYPE_BF16 or DM_DTYPE_INT8 */
-    const char *cpu;        /* "reference", "avx2", "avx512", "amx", "neon"; static */
+    dm_dtype stored_dtype; /* of the embedding; DM_DTYPE_AUTO: in blocks, see stored_type */
+    dm_dtype
+        compute_dtype; /* DM_DTYPE_F32, _BF16, _INT8, _Q4 or _BF16X3; _AUTO: blocks as stored */
+    const char *cpu;   /* "reference", "avx2", "avx512", "amx", "neon"; static */
     int tied_head;
     int has_defaults;        /* there is a decimamba.json: the directory's, or options->settings */
     size_t trained_length;   /* tokens: the training length, where decimamba.json says it; else 0 */
@@ -143,8 +150,9 @@ typedef struct dm_model_info {
  * options->settings. The directory of a PEFT adapter (adapter_config.json) is that of the model which
  * it belongs to, with LoRA merged, and with the adapter's own files where it has them.
  * Or a GGUF file (version 2 or 3; of a split one, the first): of the architecture mamba, in F32, F16,
- * BF16, Q8_0, Q4_0, Q4_K, Q5_K or Q6_K. Its decimamba.json is that whose name is the file's with
- * ".decimamba.json" behind it. What takes a model's directory takes such a file too.
+ * BF16, Q8_0, Q4_0, Q4_K, Q5_K or Q6_K. Blocks are multiplied as they are, unless options->dtype says
+ * otherwise. Its decimamba.json is that whose name is the file's with ".decimamba.json" behind it. What
+ * takes a model's directory takes such a file too.
  * Weights are mapped; the matrices of the products are packed once for the processor. What is read
  * of the mapped files later is the embedding, and all of them when a session is saved or restored.
  * To replace or remove them meanwhile is fine. Where one is written to, loading, saving and
@@ -263,6 +271,33 @@ DM_API dm_status dm_decoder_finish(dm_decoder *decoder, const char **text, size_
 DM_API dm_status dm_checkpoint_stop_tokens(const char *directory, const dm_tokenizer *tokenizer,
                                            int32_t **ids, size_t *n_id, dm_error *error);
 
+/* ---- Chats ---- */
+
+/* How messages become the text that a model was tuned on: its chat template (Jinja, of which this knows
+ * the part that chat templates use). Immutable, as a tokenizer. */
+typedef struct dm_chat_template dm_chat_template;
+
+typedef struct dm_chat_message {
+    const char *role;    /* "system", "user", "assistant" */
+    const char *content; /* UTF-8 */
+} dm_chat_message;
+
+/* Of the model in `directory`: chat_template.jinja, else "chat_template" of tokenizer_config.json (of
+ * several the one named "default"). No template, and one that uses what this does not know, are
+ * DM_ERROR_UNSUPPORTED. */
+DM_API dm_status dm_chat_template_load(const char *directory, dm_chat_template **chat,
+                                       dm_error *error);
+DM_API void dm_chat_template_free(dm_chat_template *chat);
+/* As transformers' apply_chat_template, without tools: the text of the messages, with what an answer
+ * begins with behind it where `add_generation_prompt` is not 0. `*text` is allocated and ends with a
+ * NUL that `*n_byte` does not count. It has the special tokens in it, so it is encoded without
+ * dm_tokenizer_template. What the template refuses, such as roles that do not alternate, is
+ * DM_ERROR_ARGUMENT with its words. */
+DM_API dm_status dm_chat_template_render(const dm_chat_template *chat,
+                                         const dm_chat_message *messages, size_t n_message,
+                                         int add_generation_prompt, char **text, size_t *n_byte,
+                                         dm_error *error);
+
 /* ---- Extending the context ---- */
 
 /* The kind of a method: 0 .. dm_method_count() - 1. Methods without a constant here, such as
@@ -318,8 +353,31 @@ typedef enum dm_score {
     DM_SCORE_MEAN,     /* mean of Delta over the channels (the paper) */
     DM_SCORE_GLOBAL,   /* L2 norm of Delta over the layer's slow channels (from calibration) */
     DM_SCORE_RANDOM,   /* a hash of the token's position in the layer's own input: a baseline */
-    DM_SCORE_TOKEN_NORM /* L2 norm of what enters the layer for the token: at layer 0, its embedding */
+    DM_SCORE_TOKEN_NORM, /* L2 norm of what enters the layer for the token: at layer 0, its embedding */
+    DM_SCORE_CUSTOM      /* dm_method_options.score_function */
 } dm_score;
+
+/* What a score of the caller's own sees: a run of tokens of one text, as they enter a layer where
+ * tokens are dropped. */
+typedef struct dm_score_view {
+    size_t struct_size;
+    size_t layer, n_token;
+    size_t first_position; /* of the first of them, as dm_session_kept counts: in the layer's own
+                              input */
+    size_t d_model, d_inner;
+    const float *residual; /* [n_token, d_model]: what enters the layer, before its norm */
+    const float *delta;    /* [n_token, d_inner], positive; of a kind of layers without Delta NULL,
+                              and d_inner is 0 */
+} dm_score_view;
+/* Fills score [n_token]: tokens with the largest are kept, the earlier where two are equal; NaN is
+ * below everything. How a text is cut into runs depends on the calls that read it, and on the texts
+ * beside it. So the function must give a token what its own row and its position say, and nothing
+ * else (no other rows, no state that calls change): then any split and any batch keep the same
+ * tokens, and training those that reading keeps.
+ * It runs on the thread that called the library, which waits for it; sessions that other threads read
+ * may call it at the same time. It must not call into that session or trainer. What the view points
+ * at is valid during the call; `user` must be for as long as the session or trainer is used. */
+typedef void (*dm_score_function)(const dm_score_view *view, float *score, void *user);
 
 /* How to read a text: a method and its settings. A method that drops tokens does so at its layers: at
  * layer layers[s] (0-based), of the n = L - keep_tail tokens before the tail,
@@ -338,9 +396,17 @@ typedef struct dm_method_options {
     size_t keep_tail; /* >= 1: the last tokens, this many, are always kept, and have logits */
     const dm_method_value *values; /* [n_value], each once: the method's own settings */
     size_t n_value;
+    /* Of DM_SCORE_CUSTOM: the function, what it is given, and its name, which session files keep: 1 to
+     * 63 ASCII letters, digits, '-', '_' and '.'. */
+    dm_score_function score_function;
+    void *score_user;
+    const char *score_name;
 } dm_method_options;
-#define DM_METHOD_OPTIONS_INIT \
-    { sizeof(dm_method_options), DM_METHOD_NONE, DM_SCORE_NORM, NULL, 0, 2000, 0.5, 20, 1, NULL, 0 }
+#define DM_METHOD_OPTIONS_INIT                                                                     \
+    {                                                                                              \
+        sizeof(dm_method_options), DM_METHOD_NONE, DM_SCORE_NORM, NULL, 0, 2000, 0.5, 20, 1, NULL, \
+            0, NULL, NULL, NULL                                                                    \
+    }
 
 /* The settings in the model's decimamba.json; DM_METHOD_OPTIONS_INIT's where there is none.
  * `method` starts from that too. `layers` and `values` point into the model. */
@@ -356,7 +422,8 @@ DM_API dm_status dm_model_global_channels(const dm_model *model, size_t layer,
  * length: D_c = sum_t Delta_t[c] * min_n |A[c,n]|, averaged over `n_passage` passages of `length`
  * tokens spread over `ids`; the `share` of the channels with the smallest D_c are global.
  * Writes `directory`/decimamba.json, or options->path: the channels, and `method` as the default
- * settings (NULL: decimate at layer n_layer / 2 by the global score, base_length = length). */
+ * settings (NULL: decimate at layer n_layer / 2 by the global score, base_length = length). A score
+ * of the caller's own cannot be written: DM_ERROR_ARGUMENT. */
 typedef struct dm_calibration_options {
     size_t struct_size;
     size_t length;    /* tokens in a passage: the length that the model was trained on */
@@ -437,11 +504,67 @@ typedef void (*dm_probe)(const dm_probe_view *view, void *user);
 /* NULL: none. The callback must not call into the session. */
 DM_API void dm_session_set_probe(dm_session *session, dm_probe probe, void *user);
 
-/* A session file holds the reading state, the settings and a hash of the checkpoint; restoring it
- * with another model is DM_ERROR_MISMATCH. The file is written whole or not at all. */
+/* A new session that goes on from where this one stands, by the same calls to the same bits; it has
+ * no probe. The two share nothing but the model. It costs a copy: dm_session_memory says how much. */
+DM_API dm_status dm_session_fork(const dm_session *session, dm_session **fork, dm_error *error);
+/* Goes back to a mark: a fork that was made where the text is to go on from, for a state has no way
+ * back by itself. `session` becomes what `mark` is, keeping its probe, even where an error left it
+ * half-way; `mark` stays, for as often as it is wanted. It takes no memory, and cannot fail, where
+ * `mark` is an earlier fork of `session`. Any session of the same model and equal method settings
+ * will do, else DM_ERROR_ARGUMENT; where memory is short, `session` stays as it was. */
+DM_API dm_status dm_session_rewind(dm_session *session, const dm_session *mark, dm_error *error);
+
+/* dm_session_append, and of each token its natural log-probability after all before it: logprobs
+ * [n_id]. The first token of a text has none: NaN.
+ * Where the method drops no tokens, each is what -dm_negative_log_likelihood makes of the logits of
+ * dm_session_next_logits before it, bit for bit, whatever the split of the text into calls.
+ * Where it drops some, dropped tokens have no logits. The text is then finished every keep_tail
+ * tokens of the call (and each time at the cost of the tokens that are kept), and its last tokens
+ * predict the next ones: each token is predicted from the last keep_tail tokens at most, and what is
+ * kept of those before them. The call's first token is predicted by dm_session_next_logits.
+ * Memory does not grow with the text. After DM_CANCELLED, `logprobs` is filled as far as the text
+ * was read. After another error it holds nothing of use. */
+DM_API dm_status dm_session_append_logprobs(dm_session *session, const int32_t *ids, size_t n_id,
+                                            double *logprobs, dm_error *error);
+
+/* Told how far a long call has come, before each piece of its work (some hundred tokens), from 0 on:
+ * of tokens, n_done of n_total; in training, of layers there and back. Not 0: the call ends with
+ * DM_CANCELLED. It may not call into what the call works with. */
+typedef int (*dm_progress)(size_t n_done, size_t n_total, void *user);
+/* Who is told of this thread's calls; NULL, as at first: nobody. A call that was cancelled leaves
+ *   dm_session_append, _append_logprobs, dm_append_many
+ *       sessions that are sound, and have read some of their tokens, from the first on: see
+ *       dm_session_n_token. To append the rest gives what the whole call would have given. (To have
+ *       none of them read, rewind to a mark.)
+ *   dm_session_logits, _next_logits, _step, dm_step_many, where they finish a text
+ *       the text as it was, but not finished: no token is said to be kept, and the next of these
+ *       calls finishes it, instead of going on from earlier steps.
+ *   dm_calibrate
+ *       no file.
+ *   dm_trainer_accumulate, dm_trainer_evaluate
+ *       the weights as they were; what was accumulated is forgotten by the first of them. */
+DM_API void dm_set_progress(dm_progress tell, void *user);
+
+/* A function is no part of a session file: one that was read with a score of the caller's own
+ * (DM_SCORE_CUSTOM) is restored without, and neither reads nor gives logits until it has it again.
+ * DM_ERROR_MISMATCH where the session's score has another name; of a session with no such score,
+ * DM_ERROR_ARGUMENT. */
+DM_API dm_status dm_session_set_score(dm_session *session, const char *name,
+                                      dm_score_function function, void *user, dm_error *error);
+
+/* A session file holds the reading state, the settings (of a score of the caller's own the name:
+ * dm_session_set_score) and a hash of the checkpoint; restoring it with another model is
+ * DM_ERROR_MISMATCH. The file is written whole or not at all. */
 DM_API dm_status dm_session_save(const dm_session *session, const char *path, dm_error *error);
 DM_API dm_status dm_session_restore(const dm_model *model, const char *path, dm_session **session,
                                     dm_error *error);
+
+/* The same bytes, in memory: `*bytes` [*n_byte] is allocated. Restoring copies what it needs of
+ * them, and checks them as it does a file's. */
+DM_API dm_status dm_session_save_buffer(const dm_session *session, void **bytes, size_t *n_byte,
+                                        dm_error *error);
+DM_API dm_status dm_session_restore_buffer(const dm_model *model, const void *bytes, size_t n_byte,
+                                           dm_session **session, dm_error *error);
 
 /* ---- Training ---- */
 
@@ -577,7 +700,9 @@ DM_API dm_status dm_trainer_step(dm_trainer *trainer, dm_step_stats *stats, dm_e
 /* Forgets what was accumulated. */
 DM_API void dm_trainer_forget(dm_trainer *trainer);
 DM_API size_t dm_trainer_step_count(const dm_trainer *trainer);
-/* The method may change between steps (one that grows, or shrinks). NULL: plain Mamba. */
+/* The method may change between steps (one that grows, or shrinks). NULL: plain Mamba. The last one is
+ * what the decimamba.json of a saved training or an exported model says, but for a score of the
+ * caller's own, which no file can hold: then that file is what it was before, and a warning says so. */
 DM_API dm_status dm_trainer_set_method(dm_trainer *trainer, const dm_method_options *method,
                                        dm_error *error);
 
@@ -638,6 +763,11 @@ DM_API dm_status dm_sampler_draw(dm_sampler *sampler, const float *logits, size_
  * from where they stand. */
 DM_API void dm_sampler_set_seed(dm_sampler *sampler, uint64_t seed);
 
+/* `sampler` goes on as `mark`, of the same vocabulary, would: with the ids that that was told of, its
+ * seed and where its random numbers stand. Its other options stay. A fork of a session and a sampler
+ * that went back to its mark are a fork of a generation. */
+DM_API dm_status dm_sampler_rewind(dm_sampler *sampler, const dm_sampler *mark, dm_error *error);
+
 /* dm_session_save, and what the sampler's next draws depend on, its options aside: the ids that it
  * was told of, and its random numbers as they stood at the last dm_sampler_accept (a token that was
  * drawn and not accepted is no part of the text). */
@@ -649,6 +779,14 @@ DM_API dm_status dm_generation_save(const dm_session *session, const dm_sampler 
 DM_API dm_status dm_generation_restore(const dm_model *model, const char *path,
                                        dm_session **session, dm_sampler *sampler, int *has_sampler,
                                        dm_error *error);
+
+/* The same bytes, in memory: as dm_session_save_buffer and dm_session_restore_buffer. */
+DM_API dm_status dm_generation_save_buffer(const dm_session *session, const dm_sampler *sampler,
+                                           void **bytes, size_t *n_byte, dm_error *error);
+DM_API dm_status dm_generation_restore_buffer(const dm_model *model, const void *bytes,
+                                              size_t n_byte, dm_session **session,
+                                              dm_sampler *sampler, int *has_sampler,
+                                              dm_error *error);
 
 /* nll = log(sum_v exp(logits[v])) - logits[id]: the loss of one token, in nats. */
 DM_API double dm_negative_log_likelihood(const float *logits, size_t vocab_size, int32_t id);

@@ -1,8 +1,8 @@
 /* decimamba bench: how fast a model reads and generates here, and where the time goes. */
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 
+#include "base/system.h"
 #include "cli/fail.h"
 #include "cli/json_output.h"
 #include "cli/method_flags.h"
@@ -118,9 +118,7 @@ static double tokens_of(const struct measure *measure) {
 }
 
 static double peak_megabytes(void) {
-    struct rusage usage;
-    getrusage(RUSAGE_SELF, &usage);
-    return (double)usage.ru_maxrss / 1024;
+    return dm_system_peak_memory() / (1 << 20);
 }
 
 static void print_breakdown(const struct bench *bench, const struct measure *measure) {

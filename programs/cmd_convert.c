@@ -2,12 +2,14 @@
 #include <stdlib.h>
 
 #include "cli/fail.h"
+#include "cli/model_flags.h"
 #include "commands.h"
 #include "decimamba.h"
 
 static int run(int n_argument, char **arguments) {
-    static const char *const dtype_names[] = {"auto", "f32", "bf16", "f16", NULL};
-    const dm_dtype dtypes[] = {DM_DTYPE_AUTO, DM_DTYPE_F32, DM_DTYPE_BF16, DM_DTYPE_F16};
+    static const char *const dtype_names[] = {"auto", "f32", "bf16", "f16", "int8", "q4", NULL};
+    const dm_dtype dtypes[] = {DM_DTYPE_AUTO, DM_DTYPE_F32,  DM_DTYPE_BF16,
+                               DM_DTYPE_F16,  DM_DTYPE_INT8, DM_DTYPE_Q4};
     static const char *const format_names[] = {"transformers", "gguf", NULL};
     typedef dm_status writer(const char *directory, const char *output, dm_dtype dtype,
                              dm_error *error);
@@ -22,7 +24,8 @@ static int run(int n_argument, char **arguments) {
          .choices = format_names},
         {OPTION_CHOICE, "dtype", &dtype, "TYPE",
          .help = "type of the large matrices and the embedding: f32, bf16, f16, or auto: as they "
-                 "are stored (f32 where that is in blocks, as Q4_K)",
+                 "are stored (f32 where that is in blocks, as Q4_K); and in a GGUF file int8 (Q8_0) or "
+                 "q4 (Q4_K; Q8_0 where rows are no multiple of 256)",
          .choices = dtype_names},
         {.kind = OPTION_END},
     };
@@ -33,8 +36,13 @@ static int run(int n_argument, char **arguments) {
         options_read(&convert_command, groups, n_argument, arguments, operands);
     if (result != OPTIONS_READ)
         return options_status(result);
+    if (format == 0 && dtypes[dtype] >= DM_DTYPE_INT8) {
+        complain("--dtype %s: transformers has no such type: --format gguf writes it",
+                 dtype_names[dtype]);
+        return EXIT_FAILURE;
+    }
     if (formats[format](operands[0], operands[1], dtypes[dtype], &error)) {
-        complain("%s", error.message);
+        fail_model(operands[0], &error);
         return EXIT_FAILURE;
     }
     return EXIT_SUCCESS;

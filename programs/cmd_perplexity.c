@@ -17,10 +17,15 @@
 struct settings {
     const char *directory, *file, *ids;
     size_t window, stride, target;
-    bool stream, window_given, stride_given, json;
+    bool stream, window_given, stride_given, target_given, json;
     struct model_flags model;
     struct method_flags method;
 };
+
+/* By strides every token is scored once; else the --target last ones of each window. */
+static bool by_strides(const struct settings *settings) {
+    return settings->window_given && !settings->target_given;
+}
 
 /* How far it has come. */
 struct shown {
@@ -42,11 +47,12 @@ static bool print_result(const struct settings *settings, const dm_method_option
     double bits = result->n_byte ? result->sum / log(2) / (double)result->n_byte : NAN;
     if (settings->json)
         return print_json(json_pack(
-            "{so so so so so so so so so so so}", "text_tokens", json_size(result->n_id),
+            "{so so so so so so so so so so so so}", "text_tokens", json_size(result->n_id),
             "scored_tokens", json_size(result->n_loss), "scored_bytes",
             result->n_byte ? json_size(result->n_byte) : json_null(), "windows",
             result->n_window ? json_size(result->n_window) : json_null(), "window",
-            result->n_window ? json_size(settings->window) : json_null(), "target",
+            result->n_window ? json_size(settings->window) : json_null(), "stride",
+            by_strides(settings) ? json_size(settings->stride) : json_null(), "target",
             json_size(settings->target), "nats_per_token", json_number_or_null(mean), "perplexity",
             json_number_or_null(exp(mean)), "bits_per_byte", json_number_or_null(bits), "method",
             method_options_to_json(method), "seconds", json_number_or_null(seconds)));
@@ -63,7 +69,7 @@ static bool print_result(const struct settings *settings, const dm_method_option
 static bool check_lengths(const struct settings *settings, const char *name, size_t n_id) {
     if (n_id < 2)
         return fail("%s: %zu token%s: at least 2 are needed", name, n_id, n_id == 1 ? "" : "s");
-    if (!settings->window_given)
+    if (!settings->window_given || by_strides(settings))
         return true;
     if (settings->window <= settings->target)
         return fail("--window %zu: must be larger than --target %zu", settings->window,
@@ -77,6 +83,11 @@ static dm_status measure_windows(const struct settings *settings, const struct p
                                  const struct id_store *store, struct shown *shown,
                                  struct perplexity_result *result, dm_error *error) {
     const struct token_text text = id_store_text(store);
+    if (by_strides(settings)) {
+        progress_start(&shown->progress, "reading",
+                       text.n_id / settings->target * settings->window);
+        return perplexity_strided(task, &text, settings->window, result, error);
+    }
     size_t window = settings->window, stride = settings->stride_given
                                                    ? settings->stride
                                                    : perplexity_stride(text.n_id, window);
@@ -132,14 +143,18 @@ static bool check(const struct settings *settings) {
         return fail("perplexity: give %s--file or --ids", settings->file ? "only one of " : "");
     if (settings->stream && settings->window_given)
         return fail("perplexity: --stream reads the text once, --window in windows: give one");
-    return !settings->stride_given || settings->window_given ||
-           fail("perplexity: --stride has no meaning without --window");
+    if (settings->stride_given && !settings->window_given)
+        return fail("perplexity: --stride has no meaning without --window");
+    return !by_strides(settings) || !settings->stride_given ||
+           settings->stride <= settings->window ||
+           fail("--stride %zu: more than --window %zu, so that tokens between windows are left out",
+                settings->stride, settings->window);
 }
 
 static int run(int n_argument, char **arguments) {
     struct settings settings = {.target = 100};
     struct option model_options[n_model_option], method_options[n_method_option];
-    model_flags_table(&settings.model, model_options);
+    text_model_flags_table(&settings.model, model_options);
     method_flags_table(&settings.method, method_options);
     const struct option options[] = {
         {OPTION_TEXT, "file", &settings.file, "FILE", .help = "the text"},
@@ -151,16 +166,21 @@ static int run(int n_argument, char **arguments) {
                  "blocks of --target tokens (the default). Each block sees its own tokens whole, "
                  "and what the method settings keep of all that came before"},
         {OPTION_SIZE, "window", &settings.window, "N",
-         .help = "read windows of N tokens, each afresh, and score only the last ones of each",
+         .help =
+             "read windows of N tokens, each afresh, --stride apart, and score in each what the "
+             "one before does not have: every token but the first is scored once. With "
+             "--target, score the last tokens of each window only, as the official evaluation "
+             "does",
          .min = 2, .max = 1e15, .given = &settings.window_given},
         {OPTION_SIZE, "stride", &settings.stride, "N",
-         .help = "from one window's first token to the next one's (default a tenth of what a "
-                 "window leaves of the text, and at least 10, as the official evaluation does)",
+         .help = "from one window's first token to the next one's (default half of --window; with "
+                 "--target a tenth of what a window leaves of the text, and at least 10, as the "
+                 "official evaluation has it)",
          .min = 1, .max = 1e15, .given = &settings.stride_given},
         {OPTION_SIZE, "target", &settings.target, "N",
-         .help = "tokens scored at a time, in each window or block; --keep-tail is N + 1 unless it "
-                 "is given",
-         .min = 1, .max = 1e9},
+         .help = "tokens scored at a time, in each block (default 100) or window (default: by "
+                 "--stride); --keep-tail is N + 1 unless it is given",
+         .min = 1, .max = 1e9, .given = &settings.target_given},
         {OPTION_FLAG, "json", &settings.json, .help = "print one JSON object"},
         {.kind = OPTION_END},
     };
@@ -174,6 +194,10 @@ static int run(int n_argument, char **arguments) {
     settings.directory = operands[0];
     if (!check(&settings))
         return EXIT_FAILURE;
+    if (by_strides(&settings)) {
+        settings.stride = settings.stride_given ? settings.stride : settings.window / 2;
+        settings.target = settings.stride;
+    }
     method_flags_spare(&settings.method, &settings.model.settings);
     dm_model *model = NULL;
     dm_model_info info;
@@ -181,7 +205,7 @@ static int run(int n_argument, char **arguments) {
     struct token_source source = {0};
     bool fine = load_model(settings.directory, &settings.model, &model, &info);
     if (fine && settings.file)
-        fine = load_tokenizer(settings.directory, &tokenizer) &&
+        fine = load_model_tokenizer(settings.directory, &settings.model, &tokenizer) &&
                token_source_open_text(&source, "text", NULL, settings.file, tokenizer);
     else if (fine)
         fine = token_source_open_ids(&source, "list of ids", NULL, settings.ids, info.vocab_size);

@@ -10,7 +10,7 @@
 
 struct settings {
     const char *file;
-    bool pieces, count, decode, template;
+    bool pieces, count, decode, template, json;
 };
 
 /* Shows a piece on one line: what a terminal would act on is escaped. */
@@ -45,9 +45,9 @@ static bool print_pieces(const dm_tokenizer *tokenizer, const int32_t *ids, size
     return true;
 }
 
-static void print_ids(const int32_t *ids, size_t n_id, bool first) {
+static void print_ids(const int32_t *ids, size_t n_id, bool first, const char *between) {
     for (size_t i = 0; i < n_id; i++)
-        printf("%s%d", first && !i ? "" : " ", (int)ids[i]);
+        printf("%s%d", first && !i ? "" : between, (int)ids[i]);
 }
 
 static bool print_text(dm_decoder *decoder, const int32_t *ids, size_t n_id) {
@@ -72,7 +72,7 @@ static bool print_end(const struct settings *settings, size_t n_id, dm_decoder *
     } else if (settings->pieces) {
         ;
     } else if (!settings->decode) {
-        putchar('\n');
+        puts(settings->json ? "]" : "");
     } else {
         if (dm_decoder_finish(decoder, &text, &n_byte, &error))
             return fail("%s", error.message);
@@ -88,6 +88,8 @@ static bool print_all(const struct settings *settings, const dm_tokenizer *token
     dm_error error;
     dm_status status;
     bool fine = true;
+    if (settings->json && !settings->count)
+        putchar('[');
     while (fine && !(status = token_source_next(source, &ids, &n_id, &error)) && n_id) {
         if (settings->count)
             continue;
@@ -96,7 +98,7 @@ static bool print_all(const struct settings *settings, const dm_tokenizer *token
         else if (settings->decode)
             fine = print_text(decoder, ids, n_id);
         else
-            print_ids(ids, n_id, source->n_id == n_id);
+            print_ids(ids, n_id, source->n_id == n_id, settings->json ? "," : " ");
     }
     if (!fine)
         return false;
@@ -110,6 +112,7 @@ static int run(int n_argument, char **arguments) {
          .help = "read the text, or the ids, from here"},
         {OPTION_FLAG, "pieces", &settings.pieces, .help = "show an id and its piece on each line"},
         {OPTION_FLAG, "count", &settings.count, .help = "show only how many ids there are"},
+        {OPTION_FLAG, "json", &settings.json, .help = "print the ids as one JSON array"},
         {OPTION_FLAG, "template", &settings.template,
          .help = "begin with the tokens that the tokenizer puts before a text, as generate does"},
         {OPTION_FLAG, "decode", &settings.decode,
@@ -123,6 +126,11 @@ static int run(int n_argument, char **arguments) {
     if (result != OPTIONS_READ)
         return options_status(result);
 
+    if (settings.json && (settings.pieces || settings.decode)) {
+        complain("tokenize: --json prints ids: not with --%s",
+                 settings.pieces ? "pieces" : "decode");
+        return EXIT_FAILURE;
+    }
     dm_tokenizer *tokenizer = NULL;
     dm_decoder *decoder = NULL;
     struct token_source source = {0};

@@ -10,9 +10,9 @@
 #include "decimamba.h"
 
 static const struct command *const commands[] = {
-    &generate_command, &tokenize_command, &perplexity_command, &info_command,
-    &logits_command,   &evaluate_command, &analyze_command,    &calibrate_command,
-    &convert_command,  &init_command,     &train_command,      &bench_command,
+    &generate_command, &ask_command,      &tokenize_command, &perplexity_command, &info_command,
+    &logits_command,   &evaluate_command, &analyze_command,  &calibrate_command,  &convert_command,
+    &init_command,     &train_command,    &bench_command,
 };
 enum { n_command = sizeof commands / sizeof commands[0] };
 
@@ -38,7 +38,7 @@ static const struct command program = {
         "At chosen layers, tokens that matter little are dropped from the rest of the network, so "
         "that the reach that the model learned covers a much longer text (DeciMamba, "
         "arXiv:2406.14528). Memory does not grow with the text.\n\n"
-        "'decimamba --version' prints the version.",
+        "'decimamba --version' (-V) prints the version.",
     .manual =
         "# MODELS\n\n"
         "A MODEL is a checkpoint directory: config.json (of state-spaces or of transformers), "
@@ -109,7 +109,7 @@ int main(int n_argument, char **arguments) {
     signal(SIGXFSZ, SIG_IGN);
     dm_set_warning(print_warning, NULL);
     turn_words(n_argument, arguments);
-    if (n_argument > 1 && !strcmp(arguments[1], "--version"))
+    if (n_argument > 1 && (!strcmp(arguments[1], "--version") || !strcmp(arguments[1], "-V")))
         return print_version();
     if (n_argument > 1 && !strcmp(arguments[1], "help"))
         arguments[1] = "--help";

@@ -2,7 +2,13 @@
 # Fetches the public data that evaluation and training read, from its official addresses.
 #
 #     fetch_data.sh FOLDER [GROUP]...    into FOLDER; without groups, all but models
+#     fetch_data.sh FOLDER hub:OWNER/NAME...   a model of Hugging Face's hub into FOLDER/OWNER/NAME:
+#                                        config, weights (safetensors, else pytorch_model.bin; in
+#                                        shards too), and the tokenizer's files where it has some
 #     fetch_data.sh --list [GROUP]...    prints the files and their addresses, and fetches nothing
+#
+# For a model without a tokenizer (state-spaces/mamba-130m), group tokenizer fetches GPT-NeoX-20B's: give
+# it as --tokenizer FOLDER/tokenizer/20B_tokenizer.json.
 #
 # Groups: squad wikitext2 babilong books longbench tokenizer models. Running it again goes on where
 # it was interrupted, and checks what is there. FOLDER/SHA256SUMS (for sha256sum -c) notes the hash of
@@ -187,8 +193,56 @@ fetch_books() {
     rm -f "$list" "$list.names"
 }
 
+# fetch_if_any PATH ADDRESS: what need not be there. Gives 1 where it is not.
+fetch_if_any() {
+    file=$folder/$1
+    if [ ! -e "$file" ] && [ ! -e "$file.part" ]; then
+        mkdir -p "$(dirname "$file")" || return 1
+        # of a server, 22: it has none; of a folder, 37
+        download "$2" "$file.part" 2> "$folder/error.part"
+        status=$?
+        if [ $status = 22 ] || [ $status = 37 ]; then
+            rm -f "$file.part" "$folder/error.part"
+            return 1
+        fi
+        [ $status = 0 ] || cat "$folder/error.part" >&2
+        rm -f "$folder/error.part"
+    fi
+    fetch "$1" "$2" -
+}
+
+# The files that an index of shards names.
+read_shards() {
+    tr ',{}' '\n\n\n' < "$1" | sed -n 's/.*: *"\([^"/]*\.\(safetensors\|bin\)\)".*/\1/p' | sort -u
+}
+
+fetch_hub() {
+    hub=https://huggingface.co/$1/resolve/main
+    fetch "$1/config.json" "$hub/config.json" - || return
+    for file in generation_config.json tokenizer.json tokenizer.model tokenizer_config.json \
+        special_tokens_map.json chat_template.jinja; do
+        fetch_if_any "$1/$file" "$hub/$file"
+    done
+    [ -e "$folder/$1/tokenizer.json" ] || [ -e "$folder/$1/tokenizer.model" ] ||
+        echo "$1: it has no tokenizer; group tokenizer fetches GPT-NeoX-20B's"
+    for weights in model.safetensors pytorch_model.bin; do
+        fetch_if_any "$1/$weights" "$hub/$weights" && return
+        index=$weights.index.json
+        fetch_if_any "$1/$index" "$hub/$index" || continue
+        for shard in $(read_shards "$folder/$1/$index"); do
+            fetch "$1/$shard" "$hub/$shard" -
+        done
+        return
+    done
+    complain "$1: neither model.safetensors nor pytorch_model.bin, whole or in shards"
+}
+
 fetch_group() {
     case $1 in
+    hub:*)
+        fetch_hub "${1#hub:}"
+        return
+        ;;
     wikitext2 | longbench)
         if ! command -v unzip > /dev/null; then
             complain "$1: unzip is missing"
@@ -213,6 +267,9 @@ fetch_group() {
 }
 
 list_group() {
+    case $1 in
+    hub:*) echo "${1#hub:}/* https://huggingface.co/${1#hub:}" ;;
+    esac
     table | awk -v group="$1" '$1 == group { print $2, $3 }'
     if [ "$1" = books ]; then
         echo "books/metadata.csv $bucket/metadata.csv"
@@ -230,6 +287,9 @@ esac
 for group in "$@"; do
     case $group in
     squad | wikitext2 | babilong | books | longbench | tokenizer | models) ;;
+    hub:*[!A-Za-z0-9._/-]* | hub:.* | hub:/* | hub:*/ | hub:*/.* | hub:*/*/*)
+        refuse_usage "'$group' is no hub:OWNER/NAME" ;;
+    hub:*/*) ;;
     *) refuse_usage "unknown group '$group'" ;;
     esac
 done

@@ -1,19 +1,15 @@
-"""Writes tests/data/gguf/blocks.bin and tests/data/gguf/types: what reading GGUF files must give; and seeds of
-fuzz/corpus/gguf.
+"""Writes tests/data/gguf/types, what reading a GGUF file must give, and seeds of fuzz/corpus/gguf.
 
     python scripts/make_gguf_reading_cases.py
 
 Needs gguf, torch, transformers and llama-cpp-python.
 
-blocks.bin: for each type of blocks its number (enum ggml_type), how many bytes its blocks have, and how
-many weights, all as 32-bit integers; the blocks, of random bytes; the weights, by `gguf`'s dequantize.
 types: model.gguf, a model each of whose tensors has another type, and logits.json: some ids; the logits
 of transformers in double on the weights that `gguf` makes of the file; and those of llama.cpp, which
 rounds what it multiplies with quantized weights to 8 bits.
 """
 import json
 import pathlib
-import struct
 
 import gguf
 import numpy
@@ -22,7 +18,6 @@ from gguf.quants import dequantize, quantize
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent / "tests" / "data" / "gguf"
 TYPES = gguf.GGMLQuantizationType
-BLOCKS = [TYPES.Q4_0, TYPES.Q8_0, TYPES.Q4_K, TYPES.Q5_K, TYPES.Q6_K]
 # Where a block's f16 scales are.
 SCALES = {TYPES.Q4_0: [0], TYPES.Q8_0: [0], TYPES.Q4_K: [0, 2], TYPES.Q5_K: [0, 2],
           TYPES.Q6_K: [208]}
@@ -37,17 +32,6 @@ def random_blocks(kind, n_weight, random, largest, sign=True):
         scales = random.uniform(-largest if sign else 0.3 * largest, largest, len(blocks))
         blocks[:, at:at + 2] = scales.astype("<f2").view(numpy.uint8).reshape(-1, 2)
     return blocks
-
-
-def write_blocks(random):
-    with open(ROOT / "blocks.bin", "wb") as file:
-        for kind in BLOCKS:
-            blocks = numpy.concatenate([random_blocks(kind, 512, random, largest)
-                                        for largest in (1, 1e-6)])  # the second: denormal scales
-            weights = dequantize(blocks, kind).astype("<f4").reshape(-1)
-            file.write(struct.pack("<3I", int(kind), blocks.size, weights.size))
-            file.write(blocks.tobytes())
-            file.write(weights.tobytes())
 
 
 def add_matrix(writer, tensors, name, shape, kind, random, scale):
@@ -201,7 +185,6 @@ def write_seeds():
 def main():
     write_seeds()
     random = numpy.random.default_rng(1)
-    write_blocks(random)
     folder, tensors = write_model(random)
     ids = [int(id) for id in random.integers(0, V, 24)]
     ours, theirs = transformers_logits(tensors, ids), llama_logits(folder / "model.gguf", ids)

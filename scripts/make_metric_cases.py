@@ -181,6 +181,26 @@ def number_cases(generator, longbench):
         yield "retrieval", answer, golds, [], best(longbench.retrieval_score, answer, golds)
 
 
+def contains_cases(generator):
+    """RULER's string_match_part, by Python's str.lower."""
+    words = passages()
+    pairs = []
+    for _ in range(80):
+        length = generator.randrange(2, 12)
+        first = generator.randrange(len(words) - length)
+        said = noisy(generator, words[first:first + length])
+        start = generator.randrange(len(said) + 1)
+        part = said[start:start + generator.randrange(1, 12)]
+        pairs.append((said, [generator.choice([part.upper(), part.lower(), part + "x"])
+                             for _ in range(generator.randrange(1, 4))]))
+    pairs += [(" ".join(generator.choices(SPECIAL, k=6)), generator.choices(SPECIAL, k=2))
+              for _ in range(60)]
+    pairs += [(a, [b]) for a in EMPTY for b in generator.sample(EMPTY, 4)]
+    for answer, golds in pairs:
+        yield ("contains", answer, golds, [],
+               float(max(gold.lower() in answer.lower() for gold in golds)))
+
+
 def ranges(belongs):
     """[first, last] of the runs of code points, without surrogates, for which `belongs` is true."""
     runs = []
@@ -290,7 +310,7 @@ def main():
     generator = random.Random(4)
     cases = [*qa_cases(generator, longbench, squad), *rouge_cases(generator, longbench),
              *code_cases(generator), *class_cases(generator, longbench),
-             *number_cases(generator, longbench)]
+             *number_cases(generator, longbench), *contains_cases(random.Random(6))]
     OUTPUT.mkdir(parents=True, exist_ok=True)
     with open(OUTPUT / "cases.jsonl", "w", encoding="utf-8") as stream:
         for metric, answer, golds, classes, score in cases:

@@ -9,7 +9,7 @@ build=${1:-build}
 [ $# -eq 0 ] || shift
 [ $# -gt 0 ] || set -- memory json half random finite threads temporary file_writer row_ring \
     token_pool sampler model_config safetensors adapter variants convert gguf tokenizer_load \
-    calibration context adamw causal_conv1d convert_values cross_entropy embedding rms_norm \
+    calibration method adamw causal_conv1d convert_values cross_entropy embedding rms_norm \
     select_tokens selective_scan softplus token_hash token_score interval task_run json_lines \
     answer_metrics code_points squad longbench event_file report train_data fuzz_adapter_config \
     fuzz_calibration fuzz_model_config fuzz_safetensors fuzz_torch_bin fuzz_shard_index \

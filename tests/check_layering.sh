@@ -13,7 +13,7 @@ check() {
     cd "$1" || exit 2
     find src programs evaluation analysis -name '*.[ch]' | LC_ALL=C sort | xargs awk '
     BEGIN {
-        n = split("base 0 text 1 ops 1 backends 2 methods 3 layers 2 checkpoint 3 gguf 4 model 4 session 5 training 5 api 6",
+        n = split("base 0 text 1 chat 2 ops 1 backends 2 methods 3 layers 2 checkpoint 3 gguf 4 model 4 session 5 training 5 api 6",
                   list, " ")
         for (i = 1; i < n; i += 2)
             level[list[i]] = list[i + 1]
@@ -48,7 +48,10 @@ check() {
     place[1] != "src" {
         beside = FILENAME
         sub(/[^\/]*$/, "", beside)
-        if (target ~ /\.\./)
+        page = target
+        if (sub(/\.inc$/, ".html", page) && exists(beside page))
+            ; # made of it
+        else if (target ~ /\.\./)
             wrong("only decimamba.h, base/ and files of its own")
         else if (!slash && exists(beside target))
             ; # its own

@@ -116,7 +116,7 @@ static void test_models(void **state) {
     REFUSED(dm_checkpoint_export_gguf(NULL, "out", 0, &error), "dm_checkpoint_export_gguf");
     REFUSED(dm_checkpoint_export_gguf(path, NULL, 0, &error), "dm_checkpoint_export_gguf");
     REFUSED(dm_checkpoint_export_gguf(path, "out", (dm_dtype)9, &error), "dtype");
-    REFUSED(dm_checkpoint_export_gguf(path, "out", DM_DTYPE_INT8, &error), "int8");
+    REFUSED(dm_checkpoint_convert(path, "out", DM_DTYPE_Q4, &error), "q4");
     REFUSED(dm_checkpoint_convert(path, "out", DM_DTYPE_INT8, &error), "int8");
     REFUSED(dm_checkpoint_init(path, "out", DM_DTYPE_INT8, 0, &error), "int8");
     dm_operation_time *times;
@@ -129,6 +129,8 @@ static void test_models(void **state) {
     dm_trainer *trainer;
     training.dtype = DM_DTYPE_INT8;
     REFUSED(dm_trainer_new(path, &training, &trainer, &error), "int8");
+    training.dtype = DM_DTYPE_Q4;
+    REFUSED(dm_trainer_new(path, &training, &trainer, &error), "q4");
 }
 
 static void test_method(void **state) {

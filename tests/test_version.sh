@@ -14,12 +14,13 @@ equal() { # what, found, expected
 
 version=$("$root/scripts/version.sh") || exit 1
 equal 'meson, set up' "$project" "$version"
-equal 'decimamba --version' "$("$program" --version)" "decimamba $version"
+equal 'decimamba --version' "$(${MESON_EXE_WRAPPER:-} "$program" --version)" "decimamba $version"
 equal 'decimamba.pc' "$(sed -n 's/^Version: //p' "$package")" "$version"
 equal 'docs/man/decimamba.1' "$(sed -n '1s/.*"decimamba \([^"]*\)".*/\1/p' "$root/docs/man/decimamba.1")" \
     "$version"
 equal 'the newest release in CHANGELOG.md' \
     "$(sed -n 's/^## \[\{0,1\}\([0-9][0-9.]*\).*/\1/p' "$root/CHANGELOG.md" | head -n 1)" "$version"
+equal 'CITATION.cff' "$(sed -n 's/^version: //p' "$root/CITATION.cff")" "$version"
 
 # What the script refuses, by one line that names the file.
 refuses() { # a header's text

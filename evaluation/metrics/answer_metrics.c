@@ -213,10 +213,20 @@ static struct utf8 first_line_of_code(const struct utf8 *text) {
     }
 }
 
+static bool has_part(const struct code_points *text, const struct code_points *part) {
+    for (size_t i = 0; i + part->n <= text->n; i++)
+        if (!part->n || !memcmp(text->at + i, part->at, part->n * sizeof *part->at))
+            return true;
+    return false;
+}
+
 static bool score_points(enum answer_metric metric, const struct code_points *answer,
                          const struct code_points *gold, double *score) {
     struct code_points number = *gold;
     switch (metric) {
+    case METRIC_CONTAINS:
+        *score = has_part(answer, gold);
+        return true;
     case METRIC_ROUGE_L:
         return rouge_l(answer, gold, score);
     case METRIC_EDIT_SIMILARITY:
@@ -239,8 +249,9 @@ static bool point_score(enum answer_metric metric, const struct utf8 *answer,
         size_t skipped = find_paragraph_number(gold);
         beside = (struct utf8){gold->bytes + skipped, gold->n_byte - skipped};
     }
-    bool ok = code_points_new(&judged, &a) && code_points_new(&beside, &g) &&
-              score_points(metric, &a, &g, score);
+    bool (*read)(const struct utf8 *, struct code_points *) =
+        metric == METRIC_CONTAINS ? code_points_new_lower : code_points_new;
+    bool ok = read(&judged, &a) && read(&beside, &g) && score_points(metric, &a, &g, score);
     free(a.at);
     free(g.at);
     return ok;

@@ -1,5 +1,5 @@
 /* How good an answer is beside gold answers: the metrics of LongBench (as its metrics.py computes
- * them) and of SQuAD 2.0. All work on code points, with Python's classes and lower case. */
+ * them), of SQuAD 2.0, and a part of a string. All work on code points, with Python's classes and lower case. */
 #ifndef DECIMAMBA_EVALUATION_METRICS_ANSWER_METRICS_H
 #define DECIMAMBA_EVALUATION_METRICS_ANSWER_METRICS_H
 
@@ -17,7 +17,9 @@ enum answer_metric {
     METRIC_EDIT_SIMILARITY, /* LongBench: of the answer's first line without ` # or //; see
                                edit_similarity.h */
     METRIC_SQUAD_F1,        /* the same F1, but 1 where neither has words */
-    METRIC_SQUAD_EXACT      /* 1 where the normalised words are the same, else 0 */
+    METRIC_SQUAD_EXACT,     /* 1 where the normalised words are the same, else 0 */
+    METRIC_CONTAINS /* 1 where the gold answer is a part of it, both in lower case, else 0, as
+                               RULER (arXiv:2404.06654) matches strings in part */
 };
 
 /* Normalised words: lower case, ASCII punctuation and the words a, an, the taken out, split by

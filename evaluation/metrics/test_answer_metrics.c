@@ -16,6 +16,7 @@ static const char *const names[] = {
     [METRIC_EDIT_SIMILARITY] = "edit_similarity",
     [METRIC_SQUAD_F1] = "squad_f1",
     [METRIC_SQUAD_EXACT] = "squad_exact",
+    [METRIC_CONTAINS] = "contains",
 };
 enum { n_metric = sizeof names / sizeof *names, max_texts = 16 };
 
@@ -67,6 +68,16 @@ static void scores_words(void **state) {
     CHECK(METRIC_SQUAD_EXACT, "The  Cat!", "cat", 1);
     CHECK(METRIC_SQUAD_EXACT, "cat sat", "sat cat", 0);
     CHECK(METRIC_SQUAD_EXACT, "", "?|the", 1);
+}
+
+static void scores_parts(void **state) {
+    (void)state;
+    CHECK(METRIC_CONTAINS, "It is in PARIS.", "paris", 1);
+    CHECK(METRIC_CONTAINS, "It is in Paris.", "paris|rome", 1);
+    CHECK(METRIC_CONTAINS, "It is in Pari", "paris|rome", 0);
+    CHECK(METRIC_CONTAINS, "two  blanks", "two blanks", 0);
+    CHECK(METRIC_CONTAINS, "x", "", 1);
+    CHECK(METRIC_CONTAINS, "", "x", 0);
 }
 
 static void scores_summaries(void **state) {
@@ -189,13 +200,10 @@ static void agrees_with_other_programs(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(scores_words),
-        cmocka_unit_test(scores_summaries),
-        cmocka_unit_test(scores_classes),
-        cmocka_unit_test(scores_numbers),
-        cmocka_unit_test(scores_code),
-        cmocka_unit_test(takes_the_first_line),
-        cmocka_unit_test(agrees_with_other_programs),
+        cmocka_unit_test(scores_words),         cmocka_unit_test(scores_parts),
+        cmocka_unit_test(scores_summaries),     cmocka_unit_test(scores_classes),
+        cmocka_unit_test(scores_numbers),       cmocka_unit_test(scores_code),
+        cmocka_unit_test(takes_the_first_line), cmocka_unit_test(agrees_with_other_programs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -166,8 +166,8 @@ static dm_status read_window(struct reading *reading, const struct token_text *t
 
 /* Adds the losses of the `target` tokens before `end`. */
 static dm_status score_window(struct reading *reading, const struct token_text *text, size_t end,
-                              dm_error *error) {
-    size_t target = reading->task->target, first = end - target, n_byte;
+                              size_t target, dm_error *error) {
+    size_t first = end - target, n_byte;
     size_t n_lead = first < lead ? first : lead;
     dm_status status = dm_session_logits(reading->session, target + 1, reading->logits, error);
     if (!status)
@@ -195,10 +195,77 @@ dm_status perplexity_windows(const struct perplexity *task, const struct token_t
         dm_session_reset(reading.session);
         status = read_window(&reading, text, w * stride, window, w * window, error);
         if (!status)
-            status = score_window(&reading, text, w * stride + window, error);
+            status = score_window(&reading, text, w * stride + window, task->target, error);
     }
     reading.sums.n_id = text->n_id;
     reading.sums.n_window = n_window;
+    if (!status)
+        *result = reading.sums;
+    close_reading(&reading);
+    return status;
+}
+
+/* ---- Windows by strides ---- */
+
+/* The first tokens of a text, as a stream. */
+struct beginning {
+    const struct token_text *text;
+    size_t n_id, n_given;
+    int32_t ids[piece_length];
+};
+
+static dm_status next_of_beginning(void *user, const int32_t **ids, size_t *n_id, dm_error *error) {
+    struct beginning *beginning = user;
+    size_t left = beginning->n_id - beginning->n_given;
+    *ids = beginning->ids;
+    *n_id = left < piece_length ? left : piece_length;
+    dm_status status = beginning->text->read(beginning->text->user, beginning->n_given, *n_id,
+                                             beginning->ids, error);
+    beginning->n_given += *n_id;
+    return status;
+}
+
+/* All of the first window but its first token. */
+static dm_status score_beginning(const struct perplexity *task, const struct token_text *text,
+                                 size_t n_id, struct perplexity_result *result, dm_error *error) {
+    struct beginning *beginning = calloc(1, sizeof *beginning);
+    if (!beginning)
+        return dm_fail_memory(error, "a window");
+    beginning->text = text;
+    beginning->n_id = n_id;
+    dm_status status =
+        perplexity_stream(task, (struct token_stream){next_of_beginning, beginning}, result, error);
+    free(beginning);
+    return status;
+}
+
+dm_status perplexity_strided(const struct perplexity *task, const struct token_text *text,
+                             size_t window, struct perplexity_result *result, dm_error *error) {
+    struct reading reading;
+    struct perplexity_result sums;
+    size_t stride = task->target, n_id = text->n_id, n_scored = stride + lead;
+    size_t end = window < n_id ? window : n_id, n_read = end;
+    dm_status status = score_beginning(task, text, end, &sums, error);
+    if (status)
+        return status;
+    status = open_reading(&reading, task, n_scored > piece_length ? n_scored : piece_length,
+                          stride + 1, error);
+    reading.sums = sums;
+    reading.sums.n_window = 1;
+    for (size_t begin = stride, before = end; !status && before < n_id; begin += stride) {
+        end = n_id - begin > window ? begin + window : n_id;
+        size_t n = end - begin, n_target = end - before < n ? end - before : n - 1;
+        before = end;
+        if (!n_target)
+            continue;
+        dm_session_reset(reading.session);
+        status = read_window(&reading, text, begin, n, n_read, error);
+        if (!status)
+            status = score_window(&reading, text, end, n_target, error);
+        reading.sums.n_window++;
+        n_read += n;
+    }
+    reading.sums.n_id = n_id;
     if (!status)
         *result = reading.sums;
     close_reading(&reading);

@@ -36,6 +36,14 @@ dm_status perplexity_stream(const struct perplexity *task, struct token_stream s
 dm_status perplexity_windows(const struct perplexity *task, const struct token_text *text,
                              size_t window, size_t stride, struct perplexity_result *result,
                              dm_error *error);
+/* Windows of `window` tokens, each read by a fresh session, that end `task->target` tokens behind one
+ * another, the last one at the text's end: the losses of what the windows before do not have, so that
+ * each token but the first is scored once; where window == target, none of a window's first tokens.
+ * 1 <= target <= window; n_id >= 2. The first window is read in blocks of `target` tokens, as
+ * perplexity_stream does.
+ * Source: Hugging Face's guide "Perplexity of fixed-length models". */
+dm_status perplexity_strided(const struct perplexity *task, const struct token_text *text,
+                             size_t window, struct perplexity_result *result, dm_error *error);
 /* max(10, (n_id - window) / 10), as the official evaluation strides, which has no window where
  * n_id == window. */
 size_t perplexity_stride(size_t n_id, size_t window);

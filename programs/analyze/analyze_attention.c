@@ -202,6 +202,7 @@ static void release(struct analysis *analysis) {
 static const struct view view = {
     .command = &analyze_attention_command,
     .mark = "attention.json",
+    .needs_output = true,
     .work = "a map of hidden attention",
     .prepare = prepare,
     .measure = measure,

@@ -1,5 +1,7 @@
 /* decimamba analyze delta: what the layers' step Delta says of a text's tokens, and which of them
  * are kept. */
+#include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "cli/fail.h"
@@ -29,7 +31,7 @@ static bool list_dropping(struct delta *delta) {
 static bool make_text(struct delta *delta) {
     dm_tokenizer *tokenizer = NULL;
     bool fine =
-        load_tokenizer(delta->analysis.directory, &tokenizer) &&
+        load_model_tokenizer(delta->analysis.directory, &delta->analysis.model_flags, &tokenizer) &&
         delta_text_make(tokenizer, delta->analysis.ids, delta->analysis.length, &delta->text);
     dm_tokenizer_free(tokenizer);
     return fine;
@@ -95,6 +97,34 @@ static bool print_table(const struct delta *delta) {
     }
     bool fine = table_show(&table);
     return fine;
+}
+
+enum { strip_width = 60 };
+
+/* A line for a layer: the text from left to right, each column as high as its share of tokens that are
+ * left after the layer, the fullest one whole. */
+static void print_strip(const struct delta *delta, size_t layer) {
+    static const char *const heights[] = {" ",      "\u2581", "\u2582", "\u2583", "\u2584",
+                                          "\u2585", "\u2586", "\u2587", "\u2588"};
+    size_t n = delta->analysis.length, n_column = n < strip_width ? n : strip_width;
+    double shares[strip_width], max = 0;
+    for (size_t c = 0; c < n_column; c++) {
+        size_t first = c * n / n_column, end = (c + 1) * n / n_column, n_kept = 0;
+        for (size_t t = first; t < end; t++)
+            n_kept += delta->map.dropped_by[t] > layer;
+        shares[c] = (double)n_kept / (double)(end - first);
+        max = shares[c] > max ? shares[c] : max;
+    }
+    printf("layer %2zu |", layer);
+    for (size_t c = 0; c < n_column; c++)
+        fputs(heights[max > 0 ? (size_t)ceil(8 * shares[c] / max) : 0], stdout);
+    printf("| at most %.0f%%\n", 100 * max);
+}
+
+static void print_places(const struct delta *delta) {
+    puts("\nwhere the kept tokens are, from the text's beginning to its end:");
+    for (size_t i = 0; i < delta->n_dropping; i++)
+        print_strip(delta, delta->dropping[i]);
 }
 
 /* How kept and dropped runs begin and end. */
@@ -164,6 +194,8 @@ static bool print(const struct analysis *analysis) {
         printf("no layer drops tokens\n");
     else if (!print_table(delta))
         return false;
+    if (delta->n_dropping)
+        print_places(delta);
     for (size_t stage = 0; stage < delta->n_dropping; stage++)
         print_block(delta, stage, count, choose_marks());
     if (delta->n_dropping)
@@ -177,6 +209,7 @@ static bool print(const struct analysis *analysis) {
 static const struct view view = {
     .command = &analyze_delta_command,
     .mark = "delta.json",
+    .needs_output = true,
     .work = "a map of Delta",
     .prepare = prepare,
     .measure = measure,
@@ -217,17 +250,20 @@ const struct command analyze_delta_command = {
         "to the 99th percentile of what is drawn, printed at the right of its row; what a lower "
         "layer has dropped is grey. Below the map, for each layer that drops tokens: the share of "
         "the tokens that is left after it.\n\nThe text is printed once for each layer that drops "
-        "tokens: in a terminal with the kept tokens bold and the others dim; elsewhere, or where "
+        "tokens, below a line that shows where in it the kept ones are: in a terminal with the "
+        "kept tokens bold and the others dim; elsewhere, or where "
         "NO_COLOR is set, with the kept ones in [brackets]. Control characters are shown as "
         "symbols. A character that is split between tokens counts as the token that reached the "
         "highest layer. Of a text of more than 800 tokens the first and the last 400 are printed, "
         "unless --from or --count is given.",
-    .manual = "# FILES\n\nThe folder receives delta.html, a page that needs nothing beside it: the "
-              "picture, a table, and the text with each token marked by the layer that dropped it, "
-              "and with its scores where the pointer rests on it; delta.png and delta.svg with the "
-              "tables that they are drawn from (delta.tsv and delta-layers.tsv); delta-tokens.tsv, "
-              "a row for each token: its place, id, text, the layer that dropped it (- where none "
-              "did) and its score at each layer (nan where it was dropped below); and delta.json.",
+    .manual =
+        "# FILES\n\nThe folder receives delta.html, a page that needs nothing beside it: the "
+        "picture, a table, and the text with each token marked by the layer that dropped it; a "
+        "click, "
+        "a tap or the keys n, p and arrows show a token's scores; delta.png and delta.svg with the "
+        "tables that they are drawn from (delta.tsv and delta-layers.tsv); delta-tokens.tsv, "
+        "a row for each token: its place, id, text, the layer that dropped it (- where none "
+        "did) and its score at each layer (nan where it was dropped below); and delta.json.",
     .example = "decimamba analyze delta models/passkey-512 --text prompt.txt \\\n    --base-length "
                "256 --output delta",
     .min_operand = 1,

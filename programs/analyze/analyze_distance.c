@@ -225,7 +225,6 @@ static const struct view view = {
     .command = &analyze_distance_command,
     .mark = "distance.json",
     .work = "a measurement of distances",
-    .prints_json = true,
     .json_or_files = true,
     .prepare = prepare,
     .measure = measure,

@@ -6,6 +6,7 @@
 
 #include "cli/fail.h"
 #include "cli/gnuplot.h"
+#include "cli/json_output.h"
 #include "commands.h"
 #include "evaluate/report_table.h"
 #include "sweep.h"
@@ -145,26 +146,50 @@ static bool write(const struct curve *curve) {
 
 /* ---- The command ---- */
 
-/* Shows the report's curve; before long work, with `shown` false, only looks whether it has one. */
-static bool show(const struct sweep *sweep, const struct report *report, bool shown) {
+/* What report.json holds, what was swept, and the best point. */
+static bool print_object(const struct curve *curve) {
+    const struct report *report = curve->cells->report;
+    const struct sweep_point *best = &curve->sweep->points[find_best(curve)];
+    json_t *all = report_to_json(report);
+    if (!all)
+        return false;
+    json_object_set_new(all, "sweep", json_string(curve->sweep->name));
+    json_object_set_new(all, "best",
+                        json_pack("{ss ss ss}", "column", column_name(curve, curve->n_column - 1),
+                                  "value", best->value, "method",
+                                  report->methods->items[best->method].name));
+    return print_json(all);
+}
+
+/* Before long work: whether the report has a curve. */
+static bool check_columns(const struct sweep *sweep, const struct report *report) {
     struct report_cells cells;
     struct curve curve;
     bool fine = report_cells_make(&cells, report) && choose_columns(sweep, &cells, &curve);
-    if (fine && shown) {
+    report_cells_free(&cells);
+    return fine;
+}
+
+/* Shows the report's curve. */
+static bool show(const struct sweep *sweep, const struct report *report, bool json) {
+    struct report_cells cells;
+    struct curve curve;
+    bool fine = report_cells_make(&cells, report) && choose_columns(sweep, &cells, &curve);
+    if (fine && !json)
         print_best(&curve);
-        fine = write(&curve) && flush_output();
-    }
+    fine = fine && write(&curve) && (json ? print_object(&curve) : flush_output());
     report_cells_free(&cells);
     return fine;
 }
 
 static int analyze(struct sweep *sweep, const struct method_flags *fixed, const char *levels,
-                   const struct evaluate_flags *flags) {
-    struct evaluate_run run = {.flags = flags};
+                   const struct evaluate_flags *flags, const char *directory) {
+    struct evaluate_run run = {.flags = flags, .directory = directory, .output = flags->output};
     bool ready = evaluate_run_load(&run) && sweep_methods(sweep, fixed, levels, &run) &&
-                 evaluate_run_open(&run) && show(sweep, &run.report, false);
+                 evaluate_run_open(&run) && check_columns(sweep, &run.report);
     int status = ready ? evaluate_run_answer(&run) : EXIT_FAILURE;
-    if (status == EXIT_SUCCESS && !show(sweep, &run.report, true))
+    if (status == EXIT_SUCCESS &&
+        !(evaluate_run_show(&run) && show(sweep, &run.report, flags->json)))
         status = EXIT_FAILURE;
     evaluate_run_close(&run);
     return status;
@@ -198,6 +223,7 @@ static void sweep_flags_table(struct sweep_flags *flags, struct option table[n_s
 
 static int run_task(const struct evaluate_task *kind, int n_argument, char **arguments) {
     struct evaluate_flags flags;
+    const char *directory;
     struct method_flags fixed;
     struct sweep_flags sweep_flags;
     struct option task_options[max_task_option], evaluate_options[n_evaluate_option];
@@ -210,7 +236,7 @@ static int run_task(const struct evaluate_task *kind, int n_argument, char **arg
     evaluate_flags_table(&flags, evaluate_options);
     flags.kind = kind;
     kind->flags(&flags.task, task_options);
-    model_flags_table(&flags.model, model_options);
+    text_model_flags_table(&flags.model, model_options);
     method_flags_table(&fixed, method_options);
     const struct command command = {
         .name = name,
@@ -229,13 +255,12 @@ static int run_task(const struct evaluate_task *kind, int n_argument, char **arg
         {"Evaluation", evaluate_options},
         {"Model", model_options},
         {0}};
-    enum options_result result =
-        options_read(&command, groups, n_argument, arguments, &flags.directory);
+    enum options_result result = options_read(&command, groups, n_argument, arguments, &directory);
     if (result != OPTIONS_READ)
         return options_status(result);
     sweep.column = sweep_flags.column;
     int status = sweep_read(&sweep, sweep_flags.swept, &fixed)
-                     ? analyze(&sweep, &fixed, sweep_flags.levels, &flags)
+                     ? analyze(&sweep, &fixed, sweep_flags.levels, &flags, directory)
                      : EXIT_FAILURE;
     sweep_free(&sweep);
     return status;

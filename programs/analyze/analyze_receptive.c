@@ -321,7 +321,6 @@ static const struct view view = {
     .command = &analyze_receptive_field_command,
     .mark = "receptive-field.json",
     .work = "a measurement of receptive fields",
-    .prints_json = true,
     .prepare = prepare,
     .measure = measure,
     .describe = describe,

@@ -189,7 +189,10 @@ static bool drop_unusable(struct sweep *sweep, const struct method_flags *fixed,
     for (size_t i = sweep->n_point; i-- > 0 && fine;)
         if (!strcmp(sweep->points[i].value, global) &&
             !is_usable(sweep, i, fixed, run, &fine, &error) && fine) {
-            printf("score global is left out: %s\n", error.message);
+            if (run->flags->json)
+                complain("score global is left out: %s", error.message);
+            else
+                printf("score global is left out: %s\n", error.message);
             remove_point(sweep, i);
         }
     return fine && (sweep->n_point || fail("--sweep score: no score is left"));

@@ -13,25 +13,48 @@
 
 /* ---- The input ---- */
 
+/* As models read a text: with what the tokenizer puts before it. */
+static bool take_ids(struct analysis *analysis, const dm_tokenizer *tokenizer, const int32_t *ids,
+                     size_t n_id) {
+    const int32_t *before;
+    size_t n;
+    dm_tokenizer_template(tokenizer, &before, &n, NULL, NULL);
+    analysis->n_id = n + n_id;
+    analysis->ids = calloc(analysis->n_id, sizeof *ids);
+    if (!analysis->ids)
+        return fail_memory();
+    if (n)
+        memcpy(analysis->ids, before, n * sizeof *ids);
+    memcpy(analysis->ids + n, ids, n_id * sizeof *ids);
+    return true;
+}
+
 static bool encode(struct analysis *analysis, const dm_tokenizer *tokenizer) {
     struct text text;
+    int32_t *ids = NULL;
+    size_t n_id;
     dm_error error;
     if (!read_text("text", NULL, analysis->text, &text))
         return false;
-    bool fine = !dm_tokenizer_encode(tokenizer, text.bytes, text.n_byte, &analysis->ids,
-                                     &analysis->n_id, &error) ||
+    bool fine = !dm_tokenizer_encode(tokenizer, text.bytes, text.n_byte, &ids, &n_id, &error) ||
                 fail("%s: %s", text.name, error.message);
+    fine = fine && (n_id || fail("%s: there is no text", text.name)) &&
+           take_ids(analysis, tokenizer, ids, n_id);
+    dm_free(ids);
     free(text.bytes);
-    return fine && (analysis->n_id || fail("%s: there is no text", text.name));
+    return fine;
 }
 
 static bool open_input(struct analysis *analysis) {
     dm_tokenizer *tokenizer = NULL;
-    bool fine = load_tokenizer(analysis->directory, &tokenizer) && encode(analysis, tokenizer) &&
+    bool fine = load_model_tokenizer(analysis->directory, &analysis->model_flags, &tokenizer) &&
+                encode(analysis, tokenizer) &&
                 load_model(analysis->directory, &analysis->model_flags, &analysis->model,
                            &analysis->info) &&
                 method_flags_resolve(&analysis->method_flags, analysis->model, &analysis->method);
     dm_tokenizer_free(tokenizer);
+    if (fine && analysis->marks_trained && !analysis->trained_given)
+        analysis->trained = analysis->info.trained_length;
     return fine;
 }
 
@@ -79,14 +102,13 @@ enum { max_own = 12, n_shared = 4 };
 
 static void make_table(struct analysis *analysis, const struct option *own,
                        struct option table[max_own + n_shared]) {
-    bool json = analysis->view->prints_json;
     const struct option last[] = {
         {OPTION_TEXT, "output", &analysis->output, "FOLDER",
-         .help = json
-                     ? "write tables and pictures there"
-                     : "where the files go: a new folder, an empty one, or one that has such files",
+         .help = analysis->view->needs_output
+                     ? "where the files go: a new folder, an empty one, or one that has such files"
+                     : "write tables and pictures there",
          .path = true},
-        {json ? OPTION_FLAG : OPTION_END, "json", &analysis->json, .help = "print one JSON object"},
+        {OPTION_FLAG, "json", &analysis->json, .help = "print one JSON object"},
         {.kind = OPTION_END},
     };
     *table++ = (struct option){OPTION_TEXT, "text", &analysis->text, "FILE", .help = "the text"};
@@ -100,7 +122,7 @@ static bool check_flags(const struct analysis *analysis) {
     const char *name = view->command->name;
     if (!analysis->text)
         return fail("%s: --text is missing", name);
-    if (!analysis->output && !view->prints_json)
+    if (!analysis->output && !analysis->json && view->needs_output)
         return fail("%s: --output is missing", name);
     return !(analysis->json && analysis->output && view->json_or_files) ||
            fail("%s: --json prints what --output writes as %s: give one", name, view->mark);
@@ -111,7 +133,7 @@ int view_run(struct analysis *analysis, const struct view *view, const struct op
     struct option model_options[n_model_option], method_options[n_method_option];
     struct option options[max_own + n_shared];
     analysis->view = view;
-    model_flags_table(&analysis->model_flags, model_options);
+    text_model_flags_table(&analysis->model_flags, model_options);
     method_flags_table(&analysis->method_flags, method_options);
     make_table(analysis, own, options);
     const struct option_group groups[] = {
@@ -125,7 +147,7 @@ int view_run(struct analysis *analysis, const struct view *view, const struct op
     analysis->method_flags.trained = analysis->trained;
     bool fine = work(analysis);
     view->release(analysis);
-    dm_free(analysis->ids);
+    free(analysis->ids);
     dm_model_free(analysis->model);
     return fine ? EXIT_SUCCESS : EXIT_FAILURE;
 }
@@ -157,9 +179,15 @@ bool choose_length(struct analysis *analysis) {
 }
 
 struct option trained_option(struct analysis *analysis) {
+    analysis->marks_trained = true;
     return (struct option){
-        OPTION_SIZE, "trained", &analysis->trained, "N",
-        .help = "mark this length as the one that the model was trained on; 0: none"};
+        OPTION_SIZE,
+        "trained",
+        &analysis->trained,
+        "N",
+        .help = "mark this length as the one that the model was trained on; 0: none (default that "
+                "of its decimamba.json)",
+        .given = &analysis->trained_given};
 }
 
 static int compare_sizes(const void *a, const void *b) {

@@ -19,7 +19,7 @@ struct analysis {
     /* the flags */
     const char *directory, *text, *output;
     size_t trained, length; /* of the views that have them */
-    bool length_given, json;
+    bool length_given, trained_given, marks_trained, json;
     struct model_flags model_flags;
     struct method_flags method_flags;
     /* what they name */
@@ -36,7 +36,7 @@ struct analysis {
 struct view {
     const struct command *command;
     const char *mark, *work; /* "distance.json", which is in every folder of "a measurement" */
-    bool prints_json;        /* has --json, and needs no --output */
+    bool needs_output;       /* --output is left out with --json alone */
     bool json_or_files;      /* not both at once */
     bool (*prepare)(struct analysis *analysis); /* before long work, and anything is written */
     bool (*measure)(struct analysis *analysis);
@@ -60,7 +60,7 @@ extern const struct command analyze_attention_command, analyze_delta_command,
 /* --length, and what it comes to: no more than there are, unless the flag was given. */
 struct option length_option(struct analysis *analysis);
 bool choose_length(struct analysis *analysis);
-/* --trained */
+/* --trained; by default the training length in the model's decimamba.json. */
 struct option trained_option(struct analysis *analysis);
 /* Sorts the lengths; where none are given they become 512 and its doublings, up to `most` and the
  * text's end. One that is longer than the text is refused. */

@@ -13,7 +13,7 @@ struct calibrate_settings {
     const char *directory, *text, *output;
     size_t length, n_passage;
     double share;
-    bool length_given, dry_run;
+    bool length_given, dry_run, json;
     struct model_flags model;
     struct method_flags method;
 };

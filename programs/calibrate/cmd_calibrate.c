@@ -2,7 +2,9 @@
 #include <stdlib.h>
 
 #include "calibrate_work.h"
+#include "cli/captured_output.h"
 #include "cli/fail.h"
+#include "cli/json_output.h"
 #include "cli/output_file.h"
 #include "cli/paths.h"
 #include "commands.h"
@@ -21,9 +23,11 @@ static bool open(struct calibrate_work *work) {
     const struct calibrate_settings *settings = work->settings;
     struct token_source source = {0};
     dm_error error;
-    bool fine = load_tokenizer(settings->directory, &work->tokenizer) &&
-                token_source_open_text(&source, "text", NULL, settings->text, work->tokenizer) &&
-                (!id_store_fill(&work->text, &source, &error) || fail("%s", error.message));
+    bool fine = load_model_tokenizer(settings->directory, &settings->model, &work->tokenizer) &&
+                token_source_open_text(&source, "text", NULL, settings->text, work->tokenizer);
+    if (fine)
+        token_source_begin(&source, work->tokenizer);
+    fine = fine && (!id_store_fill(&work->text, &source, &error) || fail("%s", error.message));
     token_source_close(&source);
     return fine && load_model(settings->directory, &settings->model, &work->model, &work->info) &&
            possible(settings);
@@ -39,24 +43,47 @@ static bool propose(struct calibrate_work *work) {
            calibrate_compare(work);
 }
 
-static bool write_down(struct calibrate_work *work) {
-    const struct calibrate_settings *settings = work->settings;
-    dm_calibration_options options = DM_CALIBRATION_OPTIONS_INIT;
-    dm_method_options method;
-    size_t layer;
-    if (!calibrate_method(work, &layer, &method))
-        return false;
-    json_t *all = method_options_to_json(&method);
+static bool print_method(const dm_method_options *method) {
+    json_t *all = method_options_to_json(method);
     char *text = all ? json_dumps(all, JSON_COMPACT) : NULL;
     json_decref(all);
     if (!text)
         return fail_memory();
     printf("method %s\n", text);
     free(text);
+    return true;
+}
+
+/* `reasons`: the lines that were printed, whose reference is taken. */
+static bool print_object(const struct calibrate_work *work, const dm_method_options *method,
+                         json_t *reasons) {
+    const struct calibrate_settings *settings = work->settings;
+    json_t *output = settings->dry_run ? json_null() : json_string(settings->output);
+    return print_json(json_pack("{so so so sb so so so}", "method", method_options_to_json(method),
+                                "trained_length", json_size(work->length), "tokens_read",
+                                json_size(work->n_read), "better_than_chance", work->told,
+                                "passages", json_size(settings->n_passage), "output",
+                                output ? output : json_null(), "reasons", reasons));
+}
+
+/* Prints what was proposed, and writes it. */
+static bool write_down(struct calibrate_work *work, struct captured_output *captured) {
+    const struct calibrate_settings *settings = work->settings;
+    dm_calibration_options options = DM_CALIBRATION_OPTIONS_INIT;
+    dm_method_options method;
+    size_t layer;
+    if (!calibrate_method(work, &layer, &method))
+        return false;
     options.method = &method;
     options.path = settings->output;
+    if (!settings->json && !print_method(&method))
+        return false;
     if (!settings->dry_run && !calibrate_measure(work, &options, NULL))
         return false;
+    if (settings->json) {
+        json_t *reasons = captured_output_lines(captured);
+        return reasons && print_object(work, &method, reasons);
+    }
     printf("%zu tokens read; %s%s\n", work->n_read,
            settings->dry_run ? "nothing written to " : "written to ", settings->output);
     return flush_output();
@@ -64,10 +91,13 @@ static bool write_down(struct calibrate_work *work) {
 
 static bool calibrate(struct calibrate_settings *settings) {
     struct calibrate_work work = {.settings = settings, .score = DM_SCORE_GLOBAL};
+    struct captured_output captured = {.file = NULL};
     dm_method_options method;
     size_t layer;
-    bool fine = open(&work) && calibrate_method(&work, &layer, &method) && propose(&work) &&
-                write_down(&work);
+    bool fine = open(&work) && calibrate_method(&work, &layer, &method) &&
+                (!settings->json || captured_output_begin(&captured)) && propose(&work) &&
+                write_down(&work, &captured);
+    captured_output_end(&captured);
     free(work.log_decay);
     id_store_free(&work.text);
     dm_model_free(work.model);
@@ -78,7 +108,7 @@ static bool calibrate(struct calibrate_settings *settings) {
 static int run(int n_argument, char **arguments) {
     struct calibrate_settings settings = {.n_passage = 4, .share = 0.1};
     struct option model_options[n_model_option], method_options[n_method_option];
-    model_flags_table(&settings.model, model_options);
+    text_model_flags_table(&settings.model, model_options);
     method_flags_table(&settings.method, method_options);
     const struct option options[] = {
         {OPTION_TEXT, "text", &settings.text, "FILE",
@@ -96,6 +126,8 @@ static int run(int n_argument, char **arguments) {
          .help = "write the settings to this file, as for a model in a read-only folder; other "
                  "commands "
                  "read it by --settings FILE (default MODEL/decimamba.json)"},
+        {OPTION_FLAG, "json", &settings.json,
+         .help = "print one JSON object, in which the reasons are lines of text"},
         {OPTION_FLAG, "dry-run", &settings.dry_run, .help = "print the proposal, write nothing"},
         {.kind = OPTION_END},
     };

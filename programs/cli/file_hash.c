@@ -9,6 +9,8 @@
 #include <xxhash.h>
 
 #include "base/gguf_file.h"
+#include "base/memory.h"
+#include "base/path.h"
 #include "fail.h"
 #include "paths.h"
 
@@ -72,49 +74,86 @@ static bool ends_with(const char *name, const char *ending) {
     return n >= n_ending && !strcmp(name + n - n_ending, ending);
 }
 
+static bool is_one_of(const char *name, const char *const *names) {
+    while (*names && strcmp(name, *names) != 0)
+        names++;
+    return *names != NULL;
+}
+
+static int is_of_tokenizer(const struct dirent *entry) {
+    static const char *const names[] = {"tokenizer.json", "tokenizer.model",
+                                        "tokenizer_config.json", "special_tokens_map.json", NULL};
+    return is_one_of(entry->d_name, names);
+}
+
 static int is_of_model(const struct dirent *entry) {
-    static const char *const names[] = {"config.json",           "tokenizer.json",
-                                        "decimamba.json",        "generation_config.json",
-                                        "tokenizer_config.json", "special_tokens_map.json",
-                                        "adapter_config.json",   "tokenizer.model"};
+    static const char *const names[] = {"config.json", "decimamba.json", "generation_config.json",
+                                        "adapter_config.json", NULL};
     const char *name = entry->d_name;
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (!strcmp(name, names[i]))
-            return 1;
-    return name[0] != '.' && (ends_with(name, ".safetensors") || ends_with(name, ".bin") ||
-                              ends_with(name, ".index.json"));
+    return is_of_tokenizer(entry) || is_one_of(name, names) ||
+           (name[0] != '.' && (ends_with(name, ".safetensors") || ends_with(name, ".bin") ||
+                               ends_with(name, ".index.json")));
 }
 
-/* A GGUF file, and its settings where there are any. */
-static bool gguf_hash(const char *path, const char *settings, char hash[hash_size]) {
-    struct running_hash *running = running_hash_new();
-    char *own = path_of_model(path, "decimamba.json");
-    bool has_own = own && !settings && access(own, F_OK) == 0;
-    bool fine = running && (own || fail_memory()) && add_file(running, path) &&
-                (!has_own || add_file(running, own)) && (!settings || add_file(running, settings));
-    free(own);
-    running_hash_finish(running, hash);
-    return fine;
-}
+/* What stands in the place of a model's own files; or NULL. */
+struct replaced {
+    const char *settings, *tokenizer;
+};
 
-bool model_hash(const char *directory, const char *settings, char hash[hash_size]) {
-    if (dm_gguf_is_file(directory))
-        return gguf_hash(directory, settings, hash);
+/* The files of a folder that belong to it, by their names. */
+static bool add_folder(struct running_hash *running, const char *folder,
+                       int (*belongs)(const struct dirent *entry), struct replaced replaced) {
     struct dirent **entries;
-    int n = scandir(directory, &entries, is_of_model, alphasort);
+    int n = scandir(folder, &entries, belongs, alphasort);
     if (n < 0)
-        return fail("%s: cannot read: %s", directory, strerror(errno));
-    struct running_hash *running = running_hash_new();
-    bool fine = running != NULL;
+        return fail("%s: cannot read: %s", folder, strerror(errno));
+    bool fine = true;
     for (int i = 0; i < n; i++) {
-        bool replaced = settings && !strcmp(entries[i]->d_name, "decimamba.json");
-        char *path = fine && !replaced ? path_join(directory, entries[i]->d_name) : NULL;
-        fine = fine && (replaced || ((path || fail_memory()) && add_file(running, path)));
+        bool passed = (replaced.settings && !strcmp(entries[i]->d_name, "decimamba.json")) ||
+                      (replaced.tokenizer && is_of_tokenizer(entries[i]));
+        char *path = fine && !passed ? path_join(folder, entries[i]->d_name) : NULL;
+        fine = fine && (passed || ((path || fail_memory()) && add_file(running, path)));
         free(path);
         free(entries[i]);
     }
     free(entries);
-    fine = fine && (!settings || add_file(running, settings));
+    return fine;
+}
+
+/* A GGUF file, and its settings where there are any. */
+static bool add_gguf(struct running_hash *running, const char *path, struct replaced replaced) {
+    char *own = path_of_model(path, "decimamba.json");
+    bool has_own = own && !replaced.settings && access(own, F_OK) == 0;
+    bool fine =
+        (own || fail_memory()) && add_file(running, path) && (!has_own || add_file(running, own));
+    free(own);
+    return fine;
+}
+
+/* A file, and what lies beside it, unless all is in it. */
+static bool add_tokenizer(struct running_hash *running, const char *path) {
+    const struct replaced nothing = {NULL, NULL};
+    if (dm_gguf_is_file(path))
+        return add_file(running, path);
+    if (dm_path_is_folder(path))
+        return add_folder(running, path, is_of_tokenizer, nothing);
+    char *folder = dm_path_folder(path);
+    bool fine = (folder || fail_memory()) && add_file(running, path) &&
+                add_folder(running, folder, is_of_tokenizer, nothing);
+    dm_memory_free(folder);
+    return fine;
+}
+
+bool model_hash(const char *directory, const char *settings, const char *tokenizer,
+                char hash[hash_size]) {
+    const struct replaced replaced = {settings, tokenizer};
+    struct running_hash *running = running_hash_new();
+    bool fine =
+        running &&
+        (dm_gguf_is_file(directory) ? add_gguf(running, directory, replaced)
+                                    : add_folder(running, directory, is_of_model, replaced)) &&
+        (!settings || !*settings || add_file(running, settings)) &&
+        (!tokenizer || add_tokenizer(running, tokenizer));
     running_hash_finish(running, hash);
     return fine;
 }

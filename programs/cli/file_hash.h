@@ -17,8 +17,9 @@ void running_hash_finish(struct running_hash *running,
                          char hash[hash_size]); /* and frees; of NULL: 0 */
 /* of a file's bytes. Faults print their line. */
 bool file_hash(const char *path, char hash[hash_size]);
-/* The same of what makes a model in `directory`: config, weights, tokenizer and decimamba.json, or
- * `settings` in its place, where that is not NULL. */
-bool model_hash(const char *directory, const char *settings, char hash[hash_size]);
+/* The same of what makes a model in `directory`: config, weights, tokenizer and decimamba.json; or
+ * `settings`, and the files beside `tokenizer`, in their places, where these are not NULL; settings "": neither. */
+bool model_hash(const char *directory, const char *settings, const char *tokenizer,
+                char hash[hash_size]);
 
 #endif

@@ -16,23 +16,9 @@ static dm_status fail_file(dm_error *error, const char *reason) {
                    reason);
 }
 
-/* A file that is gone when it is closed. */
-static FILE *open_nameless(void) {
-    char path[4096];
-    snprintf(path, sizeof path, "%s/decimamba-ids-XXXXXX", scratch_place());
-    int file = mkstemp(path);
-    if (file < 0)
-        return NULL;
-    unlink(path);
-    FILE *stream = fdopen(file, "w+b");
-    if (!stream)
-        close(file);
-    return stream;
-}
-
 /* Moves the recent ones to the file. */
 static dm_status spill(struct id_store *store, dm_error *error) {
-    if (!store->file && !(store->file = open_nameless()))
+    if (!store->file && !(store->file = scratch_file()))
         return fail_file(error, strerror(errno));
     if (fwrite(store->recent, sizeof *store->recent, store->n_recent, store->file) !=
             store->n_recent ||

@@ -5,11 +5,12 @@
 #include <unistd.h>
 
 #include "base/gguf_settings.h"
+#include "base/path.h"
 #include "fail.h"
 #include "paths.h"
 
 static const char *const cpu_names[] = {"reference", "avx2", "avx512", "amx", "neon", NULL};
-static const char *const dtype_names[] = {"auto", "f32", "bf16", "int8", NULL};
+static const char *const dtype_names[] = {"auto", "f32", "bf16", "int8", "q4", "bf16x3", NULL};
 
 struct option threads_option(size_t *n_thread) {
     return (struct option){
@@ -34,15 +35,18 @@ struct option cpu_option(const char **cpu) {
         .choices = cpu_names};
 }
 
-void model_flags_table(struct model_flags *flags, struct option table[n_model_option]) {
+void text_model_flags_table(struct model_flags *flags, struct option table[n_model_option]) {
     *flags = (struct model_flags){0};
     const struct option options[n_model_option] = {
         threads_option(&flags->n_thread),
         {OPTION_CHOICE, "dtype", &flags->dtype, "TYPE",
          .help =
              "type of the large matrix products: f32, bf16, int8 (weights in 8 bits with a scale "
-             "for each output, activations with one for each token), or auto: bf16 where the "
-             "checkpoint is bf16 and the processor supports it, else f32",
+             "for each output, activations with one for each token), q4 (weights in 4 bits with a "
+             "scale and a minimum for each 32 inputs), bf16x3 (f32 as three bf16, within 1e-5 of "
+             "it and faster where the processor has AMX, else f32 itself), or auto: blocks of a "
+             "GGUF file (Q4_K and so on) as they are, bf16 where the checkpoint is bf16 and the "
+             "processor supports it, else f32",
          .choices = dtype_names},
         {OPTION_TEXT, "settings", &flags->settings, "FILE",
          .help =
@@ -58,13 +62,23 @@ void model_flags_table(struct model_flags *flags, struct option table[n_model_op
          .help =
              "read the model's files into memory instead of mapping them, for files that may be "
              "written to or truncated meanwhile"},
+        {OPTION_TEXT, "tokenizer", &flags->tokenizer, "FILE",
+         .help = "a tokenizer.json or a tokenizer.model, or a folder that holds one (default the "
+                 "model's own)",
+         .path = true},
         {.kind = OPTION_END},
     };
     memcpy(table, options, sizeof options);
 }
 
+void model_flags_table(struct model_flags *flags, struct option table[n_model_option]) {
+    text_model_flags_table(flags, table);
+    table[n_model_option - 2] = (struct option){.kind = OPTION_END}; /* --tokenizer is the last */
+}
+
 dm_dtype model_flags_dtype(const struct model_flags *flags) {
-    static const dm_dtype dtypes[] = {DM_DTYPE_AUTO, DM_DTYPE_F32, DM_DTYPE_BF16, DM_DTYPE_INT8};
+    static const dm_dtype dtypes[] = {DM_DTYPE_AUTO, DM_DTYPE_F32, DM_DTYPE_BF16,
+                                      DM_DTYPE_INT8, DM_DTYPE_Q4,  DM_DTYPE_BF16X3};
     return dtypes[flags->dtype];
 }
 
@@ -81,15 +95,53 @@ bool load_model(const char *directory, const struct model_flags *flags, dm_model
     options.no_map = flags->no_map;
     *info = (dm_model_info)DM_MODEL_INFO_INIT;
     if (dm_model_load(directory, &options, model, &error))
-        return fail("%s", error.message);
+        return fail_model(directory, &error);
     if (dm_model_get_info(*model, info, &error))
         return fail("%s", error.message);
     return true;
 }
 
+/* "owner/name", of which nothing is here. */
+static bool is_hub_name(const char *name) {
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyz"
+                                  "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.";
+    size_t n_owner = strspn(name, letters);
+    const char *rest = name + n_owner + (name[n_owner] == '/');
+    size_t n_rest = strspn(rest, letters);
+    if (!n_owner || !n_rest || rest[n_rest] || name[n_owner] != '/' || *name == '.')
+        return false;
+    char *owner = strndup(name, n_owner);
+    bool here = !owner || access(owner, F_OK) == 0;
+    free(owner);
+    return !here;
+}
+
+bool fail_model(const char *directory, const dm_error *error) {
+    if (error->status == DM_ERROR_IO && is_hub_name(directory))
+        return fail("%s: no such folder: a model is a local folder. 'scripts/fetch_data.sh FOLDER "
+                    "hub:%s' fetches that one from Hugging Face into FOLDER/%s",
+                    directory, directory, directory);
+    return fail("%s", error->message);
+}
+
 bool load_tokenizer(const char *path, dm_tokenizer **tokenizer) {
     dm_error error;
-    return dm_tokenizer_load(path, tokenizer, &error) == DM_OK || fail("%s", error.message);
+    if (!dm_tokenizer_load(path, tokenizer, &error))
+        return true;
+    char *file = dm_path_is_folder(path) ? tokenizer_path(path) : NULL;
+    bool missing = error.status == DM_ERROR_IO && file && access(file, F_OK) != 0;
+    free(file);
+    if (missing)
+        return fail("%s: it holds no tokenizer.json and no tokenizer.model: --tokenizer FILE names "
+                    "one. 'scripts/fetch_data.sh FOLDER tokenizer' fetches GPT-NeoX-20B's, which "
+                    "models of state-spaces read, as FOLDER/tokenizer/20B_tokenizer.json",
+                    path);
+    return fail_model(path, &error);
+}
+
+bool load_model_tokenizer(const char *directory, const struct model_flags *flags,
+                          dm_tokenizer **tokenizer) {
+    return load_tokenizer(flags->tokenizer ? flags->tokenizer : directory, tokenizer);
 }
 
 char *tokenizer_path(const char *folder) {
@@ -102,7 +154,10 @@ char *tokenizer_path(const char *folder) {
     return is_model ? model : path;
 }
 
-bool load_tokenizer_if_any(const char *directory, bool needed, dm_tokenizer **tokenizer) {
+bool load_tokenizer_if_any(const char *directory, const struct model_flags *flags, bool needed,
+                           dm_tokenizer **tokenizer) {
+    if (flags->tokenizer)
+        return load_tokenizer(flags->tokenizer, tokenizer);
     char *path = tokenizer_path(directory);
     dm_error error;
     if (!path)
@@ -138,9 +193,11 @@ size_t shared_vocabulary(const dm_tokenizer *tokenizer, const dm_model_info *inf
 }
 
 const char *dtype_name(dm_dtype dtype) {
-    return dtype == DM_DTYPE_F32    ? "f32"
-           : dtype == DM_DTYPE_BF16 ? "bf16"
-           : dtype == DM_DTYPE_F16  ? "f16"
-           : dtype == DM_DTYPE_INT8 ? "int8"
-                                    : "auto";
+    return dtype == DM_DTYPE_F32      ? "f32"
+           : dtype == DM_DTYPE_BF16   ? "bf16"
+           : dtype == DM_DTYPE_F16    ? "f16"
+           : dtype == DM_DTYPE_INT8   ? "int8"
+           : dtype == DM_DTYPE_Q4     ? "q4"
+           : dtype == DM_DTYPE_BF16X3 ? "bf16x3"
+                                      : "auto";
 }

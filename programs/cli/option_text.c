@@ -55,6 +55,19 @@ const char *option_sentence(const struct option *option, char *text, size_t size
     return text;
 }
 
+char option_letter(const struct option *option) {
+    static const struct {
+        const char *name;
+        char letter;
+    } short_flags[] = {
+        {"file", 'f'}, {"max-tokens", 'n'}, {"threads", 't'}, {"output", 'o'}, {"seed", 's'},
+    };
+    for (size_t i = 0; i < sizeof short_flags / sizeof *short_flags; i++)
+        if (!strcmp(short_flags[i].name, option->name))
+            return short_flags[i].letter;
+    return 0;
+}
+
 enum help_form help_form_of(int n_argument, char **arguments) {
     const char *last = n_argument > 1 ? arguments[n_argument - 1] : "";
     if (!strcmp(last, "--help=man"))

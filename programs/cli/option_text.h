@@ -20,6 +20,9 @@ bool paragraph_next(const char **text, struct paragraph *paragraph);
 /* An option's help, with its default unless the absence of the flag is a meaning of its own. */
 const char *option_sentence(const struct option *option, char *text, size_t size);
 
+/* The letter that stands for a flag in every command that has it, as -f for --file; 0: none. */
+char option_letter(const struct option *option);
+
 /* What the last word asks for in place of the command's work: --help (also before it), or, for those
  * who make the manual and for the shells, --help=man and --help=words. */
 enum help_form { HELP_NONE, HELP_TEXT, HELP_MANUAL, HELP_WORDS };

@@ -252,7 +252,18 @@ bool options_set(const struct option_group *groups, const char *name, size_t nam
     return option && store(option, value, message, message_size);
 }
 
-/* Reads the flag at arguments[*i], and its argument, which may be the next word. */
+/* The value of a flag: in its own word, or the next one. NULL: there is none. */
+static const char *take_value(const struct option *option, const char *in_word, int n_argument,
+                              char **arguments, int *i, char *message, size_t size) {
+    if (in_word || option->kind == OPTION_FLAG)
+        return in_word ? in_word : "";
+    if (*i + 1 < n_argument)
+        return arguments[++*i];
+    snprintf(message, size, "--%s: its %s is missing", option->name, option->argument);
+    return NULL;
+}
+
+/* Reads the flag at arguments[*i]: --name, --name VALUE or --name=VALUE. */
 static bool read_flag(const struct option_group *groups, int n_argument, char **arguments, int *i,
                       char *message, size_t size) {
     const char *name = arguments[*i] + 2, *equals = strchr(name, '=');
@@ -267,15 +278,27 @@ static bool read_flag(const struct option_group *groups, int n_argument, char **
         snprintf(message, size, "--%s takes no value", option->name);
         return false;
     }
-    const char *value = equals ? equals + 1 : "";
-    if (option->kind != OPTION_FLAG && !equals) {
-        if (*i + 1 == n_argument) {
-            snprintf(message, size, "--%s: its %s is missing", option->name, option->argument);
-            return false;
-        }
-        value = arguments[++*i];
+    const char *value =
+        take_value(option, equals ? equals + 1 : NULL, n_argument, arguments, i, message, size);
+    return value && store(option, value, message, size);
+}
+
+/* Reads the short flag at arguments[*i]: -n VALUE or -nVALUE. */
+static bool read_short_flag(const struct option_group *groups, int n_argument, char **arguments,
+                            int *i, char *message, size_t size) {
+    const char *word = arguments[*i];
+    const struct option *option;
+    for (size_t k = 0; (option = option_at(groups, k)); k++)
+        if (option_letter(option) == word[1])
+            break;
+    if (!option) {
+        snprintf(message, size, "unknown flag %.80s (a text that begins with a dash follows '--')",
+                 word);
+        return false;
     }
-    return store(option, value, message, size);
+    const char *value =
+        take_value(option, word[2] ? word + 2 : NULL, n_argument, arguments, i, message, size);
+    return value && store(option, value, message, size);
 }
 
 /* Looked for before any flag is read: the help shows the defaults, which flags overwrite. */
@@ -309,18 +332,14 @@ enum options_result options_read(const struct command *command, const struct opt
         const char *word = arguments[i];
         if (!flags_ended && !strcmp(word, "--")) {
             flags_ended = true;
-        } else if (!flags_ended && word[0] == '-' && word[1] == '-') {
-            if (!read_flag(groups, n_argument, arguments, &i, message, sizeof message)) {
+        } else if (!flags_ended && word[0] == '-' && word[1]) {
+            bool (*read)(const struct option_group *, int, char **, int *, char *, size_t) =
+                word[1] == '-' ? read_flag : read_short_flag;
+            if (!read(groups, n_argument, arguments, &i, message, sizeof message)) {
                 complain("%s: %s; see 'decimamba %s --help'", command->name, message,
                          command->name);
                 return OPTIONS_FAILED;
             }
-        } else if (!flags_ended && word[0] == '-' && word[1]) {
-            complain(
-                "%s: unknown flag %s (flags begin with two dashes; a text that begins with one "
-                "follows '--')",
-                command->name, word);
-            return OPTIONS_FAILED;
         } else if (n_operand == command->max_operand) {
             complain("%s: '%.80s' is one argument too many; the usage is: decimamba %s %s",
                      command->name, word, command->name, command->operands);

@@ -43,8 +43,10 @@ static void print_text(const char *text) {
 
 static void print_option(const struct option *option) {
     char help[1200];
-    int column = printf("  --%s%s%s", option->name, option->argument ? " " : "",
-                        option->argument ? option->argument : "");
+    const char letter[] = {'-', option_letter(option), 0};
+    int column =
+        printf("  %s%s--%s%s%s", letter[1] ? letter : "", letter[1] ? ", " : "", option->name,
+               option->argument ? " " : "", option->argument ? option->argument : "");
     if (column >= text_column - 1)
         printf("\n%*s", (int)text_column, "");
     else

@@ -178,17 +178,14 @@ json_t *json_read(const char *file) {
     return value;
 }
 
-bool options_read_json(const struct option_group *groups, const char *file, json_t **object) {
+bool options_take_json(const struct option_group *groups, const char *file, json_t *object) {
     const char *key;
     json_t *value;
-    *object = json_read(file);
-    if (!*object)
-        return false;
-    if (!json_is_object(*object))
+    if (!json_is_object(object))
         return fail("%s: a run file is one JSON object", file);
     char *folder = dm_path_folder(file);
     bool fine = folder || fail_memory();
-    json_object_foreach(*object, key, value) {
+    json_object_foreach(object, key, value) {
         const struct option *option = fine ? find(groups, file, key) : NULL;
         fine = option && set(option, file, folder, key, value);
         if (!fine)
@@ -198,6 +195,11 @@ bool options_read_json(const struct option_group *groups, const char *file, json
     }
     dm_memory_free(folder);
     return fine;
+}
+
+bool options_read_json(const struct option_group *groups, const char *file, json_t **object) {
+    *object = json_read(file);
+    return *object && options_take_json(groups, file, *object);
 }
 
 static json_t *text_to_json(const struct option *option, const char *text, const char *folder) {

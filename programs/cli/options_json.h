@@ -13,6 +13,8 @@ json_t *json_read(const char *file);
  * are made absolute. Texts live in *object, which the caller releases, also after a fault. A list
  * that the command line names as well begins anew there. Faults print their line. */
 bool options_read_json(const struct option_group *groups, const char *file, json_t **object);
+/* The same of an object that was read of it. */
+bool options_take_json(const struct option_group *groups, const char *file, json_t *object);
 
 /* What the options hold, but for those that nobody gave and that have no default. Names of files
  * are seen from `folder`, which is absolute. NULL: memory is short. */

@@ -67,13 +67,13 @@ static bool equals(const char *a, const char *text, size_t n_byte) {
 
 /* Whether the operands name this word as what the user gives: in capitals. */
 static bool is_operand(const char *operands, const char *text, size_t n_byte) {
-    for (const char *at = operands; *at; at += !is_word(*at)) {
+    for (const char *at = operands; *at;) {
         size_t length = 0;
         while (is_word(at[length]))
             length++;
         if (length == n_byte && !memcmp(at, text, n_byte) && *at >= 'A' && *at <= 'Z')
             return true;
-        at += length;
+        at += length ? length : 1;
     }
     return false;
 }
@@ -237,7 +237,10 @@ static void print_head(const struct command *command, bool has_flags) {
 static void print_option(const struct command *command, const struct option *option) {
     const struct marked marked = {command, option};
     char help[1200];
-    printf(".TP\n\\fB\\-\\-");
+    printf(".TP\n");
+    if (option_letter(option))
+        printf("\\fB\\-%c\\fR, ", option_letter(option));
+    printf("\\fB\\-\\-");
     print_escaped(option->name);
     printf("\\fR");
     if (option->argument)

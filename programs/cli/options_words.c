@@ -19,12 +19,20 @@ static void print_flags(const struct option_group *groups, const char *begun) {
     print_word("", "--help", "what all of this means", begun);
 }
 
-static const struct option *find(const struct option_group *groups, const char *word) {
+/* Whether the word is the option's --name, alone or with "=" and a value, or its letter alone. */
+static bool is_flag(const struct option *option, const char *word) {
     size_t length = strcspn(word, "=");
-    for (; groups->title && length > 2; groups++)
+    if (length == 2 && word[0] == '-')
+        return word[1] == option_letter(option);
+    return length > 2 && !strncmp(word, "--", 2) && strlen(option->name) == length - 2 &&
+           !memcmp(option->name, word + 2, length - 2);
+}
+
+/* The option whose value follows the word, or NULL. */
+static const struct option *find(const struct option_group *groups, const char *word) {
+    for (; groups->title; groups++)
         for (const struct option *option = groups->options; option->kind != OPTION_END; option++)
-            if (!strncmp(word, "--", 2) && strlen(option->name) == length - 2 &&
-                !memcmp(option->name, word + 2, length - 2))
+            if (is_flag(option, word))
                 return option->kind == OPTION_FLAG ? NULL : option;
     return NULL;
 }

@@ -48,6 +48,15 @@ char *path_absolute(const char *path) {
     return whole;
 }
 
+char *path_title(const char *path) {
+    size_t end = strlen(path), start;
+    while (end > 1 && path[end - 1] == '/')
+        end--;
+    for (start = end; start > 0 && path[start - 1] != '/'; start--)
+        ;
+    return strndup(path + start, end - start);
+}
+
 char *path_from(const char *folder, const char *path) {
     size_t shared = 0, i = 0, n_up = 0;
     for (;; i++) { /* `shared`: the length of what they begin with, in whole names */

@@ -10,6 +10,8 @@ char *path_join(const char *folder, const char *name);
 char *path_of_model(const char *model, const char *name);
 /* The absolute name of what may not be there yet: its folder must be. NULL sets errno. */
 char *path_absolute(const char *path);
+/* The last part of a path, as a title names it: "book.txt", "mamba-130m" of "models/mamba-130m/". */
+char *path_title(const char *path);
 /* `path` as it is named from inside `folder`, both absolute: "." for the folder itself. */
 char *path_from(const char *folder, const char *path);
 

@@ -6,12 +6,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/system.h"
 #include "paths.h"
 
 /* The folder of the program with "/" behind it; empty where the system does not tell. */
 static void find_program(char folder[PATH_MAX]) {
-    ssize_t n = readlink("/proc/self/exe", folder, PATH_MAX - 1);
-    folder[n > 0 ? n : 0] = 0;
+    dm_system_program(folder, PATH_MAX);
     char *slash = strrchr(folder, '/');
     if (slash)
         slash[1] = 0;

@@ -49,6 +49,20 @@ bool interrupted(void) {
     return was_interrupted;
 }
 
+void forget_interrupt(void) {
+    was_interrupted = 0;
+    catch_once(SIGINT);
+}
+
+static int is_interrupted(size_t n_done, size_t n_total, void *user) {
+    (void)n_done, (void)n_total, (void)user;
+    return was_interrupted;
+}
+
+void cancel_by_interrupt(void) {
+    dm_set_progress(is_interrupted, NULL);
+}
+
 void reading_start(struct progress *progress, const struct token_source *source) {
     progress_start(progress, "reading", source->input.n_byte);
     progress->unit = "bytes";
@@ -80,5 +94,5 @@ bool read_tokens(dm_session *session, dm_sampler *sampler, struct token_source *
             break;
     }
     progress_clear(&progress);
-    return !status || fail("%s", error.message);
+    return !status || status == DM_CANCELLED || fail("%s", error.message);
 }

@@ -18,6 +18,10 @@ void catch_termination(void);
 /* Both end the program at once again. */
 void catch_no_more(void);
 bool interrupted(void);
+/* Waits for another Ctrl-C. */
+void forget_interrupt(void);
+/* From now on Ctrl-C ends long calls of the library too (DM_CANCELLED). */
+void cancel_by_interrupt(void);
 
 /* How far a source has come: in bytes, as the number of a text's tokens is not known beforehand; and
  * how many tokens it has given. */

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/memory.h"
 #include "base/path.h"
@@ -10,6 +11,19 @@
 const char *scratch_place(void) {
     const char *named = getenv("TMPDIR");
     return named && *named ? named : "/tmp";
+}
+
+FILE *scratch_file(void) {
+    char path[4096];
+    snprintf(path, sizeof path, "%s/decimamba-scratch-XXXXXX", scratch_place());
+    int file = mkstemp(path);
+    if (file < 0)
+        return NULL;
+    unlink(path);
+    FILE *stream = fdopen(file, "w+b");
+    if (!stream)
+        close(file);
+    return stream;
 }
 
 bool scratch_folder_open(struct dm_temporary *folder) {

@@ -2,10 +2,14 @@
 #ifndef DECIMAMBA_CLI_SCRATCH_FOLDER_H
 #define DECIMAMBA_CLI_SCRATCH_FOLDER_H
 
+#include <stdio.h>
+
 #include "base/temporary.h"
 
 /* TMPDIR, or /tmp. */
 const char *scratch_place(void);
+/* A file there without a name, which is gone once it is closed. NULL sets errno, and prints nothing. */
+FILE *scratch_file(void);
 
 /* Makes a folder there, `folder->name`, for this user alone, and removes those of processes that were
  * killed. */

@@ -70,7 +70,8 @@ static void add_to_hash(const char *bytes, size_t n_byte, void *user) {
     running_hash_add(user, bytes, n_byte);
 }
 
-static bool fill_store(struct evaluate_data *data, const char *path, struct id_store *store) {
+static bool fill_store(struct evaluate_data *data, const char *path, bool whole,
+                       struct id_store *store) {
     char hash[hash_size];
     struct token_source source = {0};
     struct running_hash *running = running_hash_new();
@@ -78,6 +79,8 @@ static bool fill_store(struct evaluate_data *data, const char *path, struct id_s
     bool fine = running && token_source_open_text(&source, "text", NULL, path, data->tokenizer);
     source.watch = add_to_hash;
     source.user = running;
+    if (fine && whole)
+        token_source_begin(&source, data->tokenizer);
     fine = fine && (!id_store_fill(store, &source, &error) || fail("%s", error.message));
     running_hash_finish(running, hash);
     fine = fine && note_hash(data, source.input.name, hash);
@@ -85,7 +88,7 @@ static bool fill_store(struct evaluate_data *data, const char *path, struct id_s
     return fine;
 }
 
-const struct id_store *evaluate_read_ids(struct evaluate_data *data, const char *path) {
+const struct id_store *evaluate_read_ids(struct evaluate_data *data, const char *path, bool whole) {
     struct id_store **larger = realloc(data->stores, (data->n_store + 1) * sizeof *larger);
     if (larger)
         data->stores = larger;
@@ -95,7 +98,7 @@ const struct id_store *evaluate_read_ids(struct evaluate_data *data, const char 
         return NULL;
     }
     data->stores[data->n_store++] = store;
-    return fill_store(data, path, store) ? store : NULL;
+    return fill_store(data, path, whole, store) ? store : NULL;
 }
 
 /* Mixes in what an answer is judged by. */

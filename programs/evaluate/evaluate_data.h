@@ -32,9 +32,9 @@ bool evaluate_note_sizes(struct evaluate_data *data, const char *key, const stru
 bool evaluate_note_file(struct evaluate_data *data, const char *path);
 /* The same of a text that was read. */
 bool evaluate_note_text(struct evaluate_data *data, const struct text *text);
-/* The same of a file's text ("-": standard input) that is read as ids, which the data then hold; NULL
- * after a fault. */
-const struct id_store *evaluate_read_ids(struct evaluate_data *data, const char *path);
+/* The same of a file's text ("-": standard input) that is read as ids, which the data then hold; with
+ * what the tokenizer puts before a text, where it is read as a `whole` one. NULL after a fault. */
+const struct id_store *evaluate_read_ids(struct evaluate_data *data, const char *path, bool whole);
 /* Notes data->task's prompts as they are built, and what their answers are judged by. */
 bool evaluate_note_prompts(struct evaluate_data *data);
 

@@ -71,7 +71,7 @@ static bool prepare(struct turn *turn) {
             weight += weigh(task, i);
         else if (turn->has_grid)
             grid_add(&turn->grid, i, report_score(evaluation->report, turn->method, i) > 0);
-    turn->live = turn->has_grid && on_terminal() && fits(&turn->grid);
+    turn->live = turn->has_grid && !evaluation->quiet && on_terminal() && fits(&turn->grid);
     progress_start(&turn->progress, task->name, (size_t)weight);
     turn->progress.unit = task->columns.values ? task->columns.name : "prompts";
     return true;
@@ -158,13 +158,14 @@ static void sum_up(const struct turn *turn, double seconds) {
 
 static enum evaluation_end take_turn(struct turn *turn) {
     double started = seconds_now();
-    printf("%s%s\n", turn->method ? "\n" : "",
-           turn->evaluation->report->methods->items[turn->method].label);
+    if (!turn->evaluation->quiet)
+        printf("%s%s\n", turn->method ? "\n" : "",
+               turn->evaluation->report->methods->items[turn->method].label);
     if (turn->live)
         show(turn);
     enum evaluation_end end = ask_all(turn);
     progress_clear(&turn->progress);
-    if (end != EVALUATION_DONE)
+    if (end != EVALUATION_DONE || turn->evaluation->quiet)
         return end;
     if (turn->has_grid && !turn->live)
         show(turn);

@@ -7,6 +7,7 @@
 
 struct evaluation {
     struct task_run run; /* of the report's task, but for what is a method's, and the progress */
+    bool quiet;          /* prints nothing of what is found */
     size_t batch;        /* prompts that are read together, at most */
     struct report *report;
 };

@@ -48,7 +48,7 @@ static bool make_passage_task(const struct evaluate_settings *settings,
         return fail("evaluate passkey: --data is for --prompt official");
     if (settings->texts.n > 1)
         return fail("evaluate passkey: --text is given twice");
-    const struct id_store *text = evaluate_read_ids(data, settings->texts.items[0]);
+    const struct id_store *text = evaluate_read_ids(data, settings->texts.items[0], false);
     if (!text)
         return false;
     const struct passkey_task_options options = {

@@ -37,7 +37,7 @@ struct books {
 
 static bool add_book(const char *path, void *user) {
     struct books *books = user;
-    const struct id_store *store = evaluate_read_ids(books->data, path);
+    const struct id_store *store = evaluate_read_ids(books->data, path, true);
     if (!store)
         return false;
     const char *slash = strrchr(path, '/');

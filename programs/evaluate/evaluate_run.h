@@ -10,18 +10,22 @@
 
 struct evaluate_flags {
     const struct evaluate_task *kind;
-    const char *directory, *output; /* of the model; output NULL: nothing is written */
+    const char *output; /* NULL: nothing is written */
     size_t batch, trained;
+    bool trained_given, json;
     struct evaluate_settings task;
     struct model_flags model;
 };
 
-enum { n_evaluate_option = 5 };
+enum { n_evaluate_option = 6 };
 /* Sets the defaults, and makes the table of the flags but the task's and the model's own. */
 void evaluate_flags_table(struct evaluate_flags *flags, struct option table[n_evaluate_option]);
 
 struct evaluate_run {
     const struct evaluate_flags *flags;
+    const char *directory; /* of the model */
+    const char *output;    /* where its outcomes go; NULL: nowhere */
+    size_t trained;        /* its training length, by the flag or its decimamba.json; 0: unknown */
     dm_tokenizer *tokenizer;
     dm_model *model;
     dm_model_info info;
@@ -44,8 +48,12 @@ size_t evaluate_trained_length(const struct evaluate_flags *flags);
 bool evaluate_run_load(struct evaluate_run *run);
 /* Makes the task, checks the methods, and opens the report. */
 bool evaluate_run_open(struct evaluate_run *run);
-/* Answers what the report does not know yet, prints it and writes its files. The exit status. */
+/* Answers what the report does not know yet. The exit status. */
 int evaluate_run_answer(struct evaluate_run *run);
+/* Prints the report, but not where JSON is wanted, and writes its files. */
+bool evaluate_run_show(struct evaluate_run *run);
+/* Frees the model alone; what the report knows stays, but for the methods' options. */
+void evaluate_run_unload(struct evaluate_run *run);
 void evaluate_run_close(struct evaluate_run *run);
 
 #endif

@@ -12,8 +12,9 @@ struct evaluate_settings {
     /* what is asked */
     struct size_list lengths, documents;
     size_t n_depth, n_each; /* n_each: prompts for each cell, column, book or data set */
-    size_t target, max_length;
-    int prompt;
+    size_t target, max_length, n_new;
+    int prompt, metric;
+    const char *stop;
     bool extended;
     uint64_t seed;
 };
@@ -22,7 +23,8 @@ enum { max_task_option = 8 };
 
 struct evaluate_task {
     const char *name;
-    const char *operands, *summary, *notes, *example; /* of the command's help */
+    const char *operands, *summary, *notes,
+        *example;      /* of the command's help; operands: "MODEL ..." */
     bool by_documents; /* columns, and so --trained, are numbers of documents, not of tokens */
     /* Sets the defaults, and makes the table of the flags. */
     void (*flags)(struct evaluate_settings *settings, struct option table[max_task_option]);
@@ -31,6 +33,6 @@ struct evaluate_task {
 };
 
 extern const struct evaluate_task evaluate_passkey, evaluate_retrieval, evaluate_multidoc_qa,
-    evaluate_perplexity, evaluate_longbench;
+    evaluate_perplexity, evaluate_longbench, evaluate_lines;
 
 #endif

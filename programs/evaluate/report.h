@@ -4,6 +4,7 @@
  *     DIR/outcomes.jsonl                       the journal (report_journal.h)
  *     DIR/table.md, report.json                what report_print shows, and all its figures
  *     DIR/TASK.png, .svg, .tsv                 the picture, and its numbers
+ *     DIR/MODEL/..., models.json, table.md     of several models: all of that for each, and together
  *
  * Faults print their line. */
 #ifndef DECIMAMBA_EVALUATE_REPORT_H
@@ -54,6 +55,17 @@ bool report_flush(struct report *report);
 
 /* Prints the tables for a terminal of `width` characters. Cells without outcomes show "-". */
 bool report_print(const struct report *report, FILE *stream, size_t width);
+/* The same of several models that did one task, as one table; each is called by its name. */
+struct report_group {
+    const struct report *const *reports; /* [n] */
+    const char *const *names;            /* [n] */
+    size_t n;
+};
+bool report_group_print(const struct report_group *group, FILE *stream, size_t width);
+/* Writes table.md of them. */
+bool report_group_write(const struct report_group *group, const char *folder);
+/* What report.json holds; NULL after a fault, whose line is printed. */
+json_t *report_to_json(const struct report *report);
 /* Writes table.md, report.json and the picture; nothing without a directory. */
 bool report_write(const struct report *report);
 

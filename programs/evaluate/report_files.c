@@ -143,8 +143,25 @@ static bool draw(const struct report *report) {
 
 /* ---- All ---- */
 
-static bool fill_markdown(const void *cells, FILE *stream) {
-    return report_tables_markdown(cells, stream);
+static bool fill_markdown(const void *tables, FILE *stream) {
+    return report_tables_markdown(tables, stream);
+}
+
+bool report_group_write(const struct report_group *group, const char *folder) {
+    struct report_tables tables;
+    bool fine = report_tables_make(&tables, group) &&
+                filled_file_write(folder, "table.md", fill_markdown, &tables);
+    report_tables_free(&tables);
+    return fine;
+}
+
+json_t *report_to_json(const struct report *report) {
+    struct report_cells cells;
+    json_t *object = report_cells_make(&cells, report) ? describe(&cells) : NULL;
+    report_cells_free(&cells);
+    if (!object)
+        fail_memory();
+    return object;
 }
 
 bool report_write(const struct report *report) {
@@ -153,7 +170,7 @@ bool report_write(const struct report *report) {
     if (!report->journal.path)
         return true;
     bool fine = report_cells_make(&cells, report) &&
-                filled_file_write(folder, "table.md", fill_markdown, &cells) &&
+                report_group_write(&(struct report_group){&report, &report->model, 1}, folder) &&
                 filled_file_json(folder, "report.json", describe(&cells)) && write_table(&cells) &&
                 draw(report);
     report_cells_free(&cells);

@@ -6,6 +6,7 @@
 #include <sys/types.h>
 #include <unistd.h>
 
+#include "base/system.h"
 #include "cli/fail.h"
 #include "cli/paths.h"
 
@@ -199,7 +200,7 @@ bool report_journal_write(struct report_journal *journal, json_t *object) {
 
 bool report_journal_flush(struct report_journal *journal) {
     return !journal->stream ||
-           (fflush(journal->stream) == 0 && fsync(fileno(journal->stream)) == 0) ||
+           (fflush(journal->stream) == 0 && dm_system_sync(fileno(journal->stream)) == 0) ||
            fail_write(journal);
 }
 

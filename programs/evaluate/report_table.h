@@ -14,7 +14,14 @@ void report_add_figures(struct table *table);
 void report_put_figures(struct table *table, const struct task *task,
                         const struct report_cell *cell);
 
-/* A fault prints its line. */
-bool report_tables_markdown(const struct report_cells *cells, FILE *stream);
+/* The cells of each report of a group. */
+struct report_tables {
+    const struct report_group *group;
+    struct report_cells *cells; /* [group->n] */
+};
+/* Faults print their line; freed either way. */
+bool report_tables_make(struct report_tables *tables, const struct report_group *group);
+void report_tables_free(struct report_tables *tables);
+bool report_tables_markdown(const struct report_tables *tables, FILE *stream);
 
 #endif

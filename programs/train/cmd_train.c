@@ -31,12 +31,24 @@ struct work {
     char *last; /* the checkpoint to go on from; NULL: none */
 };
 
+/* What a model lacks is said as other commands say it. */
+static bool check_tokenizer(struct work *work, const char *path) {
+    const char *model = work->settings.tokenizer ? NULL : work->settings.model;
+    if (access(path, R_OK) == 0)
+        return true;
+    int fault = errno;
+    return (!model || load_tokenizer(model, &work->tokenizer)) &&
+           fail("%s: cannot read: %s", path, strerror(fault));
+}
+
 static bool open_tokenizer(struct work *work) {
-    char *path = train_tokenizer_path(&work->settings);
-    work->settings.tokenizer = work->tokenizer_path = path;
-    return (path || fail_memory()) &&
-           (access(path, R_OK) == 0 || fail("%s: cannot read: %s", path, strerror(errno))) &&
-           load_tokenizer(path, &work->tokenizer);
+    char *path = work->tokenizer_path = train_tokenizer_path(&work->settings);
+    if (!path)
+        return fail_memory();
+    if (!check_tokenizer(work, path))
+        return false;
+    work->settings.tokenizer = path;
+    return load_tokenizer(path, &work->tokenizer);
 }
 
 /* The checkpoint that `last` points to, if there is one. */

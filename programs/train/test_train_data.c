@@ -374,7 +374,7 @@ static void knows_data_by_its_hash(void **state) {
     uint64_t hashes[3];
     for (size_t i = 0; i < 3; i++) {
         struct corpus corpus;
-        assert_true(corpus_read(&corpus, tokenizer, &lists[i], &none));
+        assert_true(corpus_read(&corpus, tokenizer, &lists[i], &none, true));
         assert_int_equal(corpus.n_id, 3);
         hashes[i] = corpus_hash(&corpus, 1);
         assert_true(hashes[i] == corpus_hash(&corpus, 1));

@@ -21,6 +21,14 @@ static bool append_ids(struct corpus *corpus, const int32_t *ids, size_t n) {
     return true;
 }
 
+/* What a tokenizer puts before a whole text (`end` false), or after it. */
+static bool append_template(struct corpus *corpus, const dm_tokenizer *tokenizer, bool end) {
+    const int32_t *before, *after;
+    size_t n_before, n_after;
+    dm_tokenizer_template(tokenizer, &before, &n_before, &after, &n_after);
+    return append_ids(corpus, end ? after : before, end ? n_after : n_before);
+}
+
 static bool append_text(struct corpus *corpus, const dm_tokenizer *tokenizer, const char *text,
                         size_t n_byte, const char *name) {
     int32_t *ids;
@@ -45,17 +53,21 @@ static bool close_document(struct corpus *corpus, size_t first, size_t n_prompt,
     return true;
 }
 
-static bool read_document(struct corpus *corpus, const dm_tokenizer *tokenizer, const char *path) {
+/* `whole`: it is a text, else what texts are made of. */
+static bool read_document(struct corpus *corpus, const dm_tokenizer *tokenizer, bool whole,
+                          const char *path) {
     struct token_source source;
     const int32_t *ids;
     size_t first = corpus->n_id, n;
     dm_error error;
     dm_status status = DM_OK;
-    bool fine = token_source_open_text(&source, "text", NULL, path, tokenizer);
+    bool fine = token_source_open_text(&source, "text", NULL, path, tokenizer) &&
+                (!whole || append_template(corpus, tokenizer, false));
     while (fine && !(status = token_source_next(&source, &ids, &n, &error)) && n)
         fine = append_ids(corpus, ids, n);
     token_source_close(&source);
     return fine && (!status || fail("%s", error.message)) &&
+           (!whole || append_template(corpus, tokenizer, true)) &&
            close_document(corpus, first, 0, false);
 }
 
@@ -116,11 +128,13 @@ static bool add_line(struct corpus *corpus, const dm_tokenizer *tokenizer,
         return fail("%s: a line is {\"text\": ...} or {\"prompt\": ..., \"completion\": ...}, this "
                     "one is both",
                     name);
+    if (!text && (!prompt || !completion))
+        return refuse(lines, line);
+    if (!append_template(corpus, tokenizer, false))
+        return false;
     if (text)
         return append_value(corpus, tokenizer, text, name) &&
-               close_document(corpus, first, 0, false);
-    if (!prompt || !completion)
-        return refuse(lines, line);
+               append_template(corpus, tokenizer, true) && close_document(corpus, first, 0, false);
     int32_t end = dm_tokenizer_end(tokenizer);
     if (!append_value(corpus, tokenizer, prompt, name))
         return false;
@@ -151,11 +165,12 @@ static bool read_lines(struct corpus *corpus, const dm_tokenizer *tokenizer, con
 struct reading {
     struct corpus *corpus;
     const dm_tokenizer *tokenizer;
+    bool whole;
 };
 
 static bool visit_document(const char *path, void *user) {
     const struct reading *reading = user;
-    return read_document(reading->corpus, reading->tokenizer, path);
+    return read_document(reading->corpus, reading->tokenizer, reading->whole, path);
 }
 
 static bool visit_lines(const char *path, void *user) {
@@ -164,8 +179,8 @@ static bool visit_lines(const char *path, void *user) {
 }
 
 bool corpus_read(struct corpus *corpus, const dm_tokenizer *tokenizer,
-                 const struct text_list *texts, const struct text_list *lines) {
-    struct reading reading = {corpus, tokenizer};
+                 const struct text_list *texts, const struct text_list *lines, bool whole) {
+    struct reading reading = {corpus, tokenizer, whole};
     bool fine = true;
     *corpus = (struct corpus){0};
     for (size_t i = 0; fine && i < texts->n; i++)

@@ -23,10 +23,12 @@ struct corpus {
 };
 
 /* Adds the files in `texts`, a document each, and the lines of those in `lines`. A folder stands
- * for its .txt, or .jsonl, files by name. A completion ends with dm_tokenizer_end, where there
- * is one. Faults print their line; the corpus is freed either way. */
+ * for its .txt, or .jsonl, files by name. Documents, lines and prompts begin and end with what the
+ * tokenizer puts around a text (`whole` false: files do not, as they are what texts are made of); a
+ * completion ends with dm_tokenizer_end, where there is one. Faults print their line; the corpus is
+ * freed either way. */
 bool corpus_read(struct corpus *corpus, const dm_tokenizer *tokenizer,
-                 const struct text_list *texts, const struct text_list *lines);
+                 const struct text_list *texts, const struct text_list *lines, bool whole);
 void corpus_free(struct corpus *corpus);
 
 /* Mixes the ids and where documents and prompts end into `hash`. */

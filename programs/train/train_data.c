@@ -56,6 +56,11 @@ static bool index_windows(struct train_data *data, const char *name) {
                : fail("%s: nothing to learn: no text has two tokens", name);
 }
 
+/* Of so many tokens, those that are left to a prompt of a task. */
+static size_t prompt_size(const struct train_data *data, size_t size) {
+    return size > data->n_before ? size - data->n_before : 0;
+}
+
 /* Whether the shortest and the longest prompt can be made of the text. */
 static bool check_prompts(const struct train_data *data) {
     const struct train_settings *settings = data->settings;
@@ -64,9 +69,11 @@ static bool check_prompts(const struct train_data *data) {
     dm_error error;
     if (settings->shortest_given && settings->shortest < lengths[0])
         lengths[0] = settings->shortest;
-    for (int i = 0; i < 2; i++)
-        if (passkey_draw_example(&data->passkey, 0, lengths[i], lengths[i], &prompt, &error))
+    for (int i = 0; i < 2; i++) {
+        size_t size = prompt_size(data, lengths[i]);
+        if (passkey_draw_example(&data->passkey, 0, size, size, &prompt, &error))
             return fail("%s", error.message);
+    }
     return true;
 }
 
@@ -87,8 +94,8 @@ static bool read_questions(struct train_data *data, const dm_tokenizer *tokenize
     if (settings->documents > data->squad->n_paragraph)
         return fail("%s: %zu paragraphs are too few for --documents %zu", path,
                     data->squad->n_paragraph, settings->documents);
-    if (documents_source_init(&data->documents, data->squad, tokenizer, seed, settings->length,
-                              &error))
+    if (documents_source_init(&data->documents, data->squad, tokenizer, seed,
+                              prompt_size(data, settings->length), &error))
         return fail("%s", error.message);
     data->n_too_long = data->documents.n_too_long;
     return true;
@@ -99,7 +106,8 @@ bool train_data_read(struct train_data *data, const struct train_settings *setti
     const struct text_list *texts = held_out ? &settings->held_out_text : &settings->text;
     const struct text_list *lines = held_out ? &settings->held_out_jsonl : &settings->jsonl;
     *data = (struct train_data){.settings = settings};
-    if (!corpus_read(&data->corpus, tokenizer, texts, lines))
+    dm_tokenizer_template(tokenizer, &data->before, &data->n_before, NULL, NULL);
+    if (!corpus_read(&data->corpus, tokenizer, texts, lines, settings->task == TASK_NONE))
         return false;
     /* held-out loss is that of the labels alone */
     data->text_weight = held_out ? 0 : (float)settings->text_weight;
@@ -146,18 +154,19 @@ static bool draw_prompt(const struct train_data *data, uint64_t number, size_t s
                         struct example *example) {
     const struct train_settings *settings = data->settings;
     dm_error error;
+    size = prompt_size(data, size);
     if (data->squad) {
         if (documents_draw_example(&data->documents, number, size, &example->documents, &error))
             return fail("%s", error.message);
-        example->n = example->documents.n;
+        example->n = data->n_before + example->documents.n;
         example->n_label = example->documents.n_label;
         return true;
     }
-    size_t shortest =
-        settings->shortest_given && settings->shortest < size ? settings->shortest : size;
+    size_t least = prompt_size(data, settings->shortest);
+    size_t shortest = settings->shortest_given && least < size ? least : size;
     if (passkey_draw_example(&data->passkey, number, shortest, size, &example->prompt, &error))
         return fail("%s", error.message);
-    example->n = example->prompt.length + passkey_key_length;
+    example->n = data->n_before + example->prompt.length + passkey_key_length;
     example->n_label = passkey_key_length;
     return true;
 }
@@ -289,6 +298,13 @@ bool train_batch_add(struct train_batch *batch, const struct train_data *data,
         memcpy(ids, example->ids, example->n * sizeof *ids);
         /* where all is label, no tail stands out */
         tail = example->n_label < example->n ? tail : 1;
+    } else if (data->n_before) {
+        memcpy(ids, data->before, data->n_before * sizeof *ids);
+        ids += data->n_before;
+        weight += data->n_before;
+    }
+    if (example->ids) {
+        ; /* they are there */
     } else if (data->squad) {
         if (documents_write_example(&data->documents, &example->documents, ids, &error))
             return fail("%s", error.message);

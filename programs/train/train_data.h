@@ -14,6 +14,8 @@ struct train_data {
     struct passkey_source passkey;     /* of TASK_PASSKEY: its text is the corpus */
     struct squad *squad;               /* of TASK_RETRIEVAL, ... */
     struct documents_source documents; /* ... which are made of it */
+    const int32_t *before; /* [n_before]: with what a task's prompt begins, as every text does */
+    size_t n_before;
     float text_weight, mention_weight;
     size_t *first_window; /* [n_document + 1]: a document's windows, counted through all of them */
     size_t n_window;      /* 0 for tasks */

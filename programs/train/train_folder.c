@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/system.h"
 #include "cli/fail.h"
 #include "cli/options.h"
 #include "cli/paths.h"
@@ -58,7 +59,7 @@ bool train_folder_link(const struct train_folder *folder, const char *name, size
     unlinkat(folder->output.descriptor, temporary, 0);
     if (symlinkat(target, folder->output.descriptor, temporary) == 0 &&
         renameat(folder->output.descriptor, temporary, folder->output.descriptor, name) == 0 &&
-        fsync(folder->output.descriptor) == 0)
+        dm_system_sync(folder->output.descriptor) == 0)
         return true;
     complain("%s/%s: cannot make this link: %s", folder->path, name, strerror(errno));
     unlinkat(folder->output.descriptor, temporary, 0);

@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/system.h"
 #include "cli/fail.h"
 #include "cli/filled_file.h"
 #include "cli/gnuplot.h"
@@ -165,7 +166,7 @@ bool train_metrics_write(struct train_metrics *metrics, json_t *line) {
 }
 
 bool train_metrics_sync(struct train_metrics *metrics) {
-    return fsync(fileno(metrics->lines)) == 0 || fail_write(metrics, metrics->path);
+    return dm_system_sync(fileno(metrics->lines)) == 0 || fail_write(metrics, metrics->path);
 }
 
 void train_metrics_close(struct train_metrics *metrics) {

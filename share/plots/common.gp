@@ -36,7 +36,9 @@ label(s) = strstrt(s, '%') ? s[1:strstrt(s, '%')].'%'.label(s[strstrt(s, '%') + 
 kilo(v) = floor(10 * (v >= 1024 && v % 1024 == 0 ? v / 1024.0 : v / 1000.0) + 0.5) / 10.0
 is_whole(s) = s eq '' ? 1 : strstrt('0123456789', s[1:1]) ? is_whole(s[2:*]) : 0
 brief(s) = strlen(s) > 3 && is_whole(s) ? sprintf('%.10gK', kilo(int(real(s)))) : s
-heading(what) = what.(model eq '' ? '' : ': '.shorten(model, 60)).(text eq '' ? '' : ', '.shorten(text, 50))
+# The last part of a path.
+title_of(s) = s[strlen(s):*] eq '/' ? title_of(s[1:strlen(s) - 1]) : !strstrt(s, '/') ? s : title_of(s[strstrt(s, '/') + 1:*])
+heading(what) = what.(model eq '' ? '' : ': '.shorten(title_of(model), 60)).(text eq '' ? '' : ', '.shorten(title_of(text), 50))
 
 # ---- Styles ----
 

@@ -4,6 +4,7 @@
 #include "api/options.h"
 #include "base/memory.h"
 #include "base/path.h"
+#include "base/progress.h"
 #include "methods/method.h"
 #include "model/language_model.h"
 
@@ -41,10 +42,14 @@ static dm_status measure(const struct dm_model *model, const int32_t *ids, size_
         return status;
     dm_session_set_probe(session, add_up, decay);
     size_t room = n_id - options->length, last = options->n_passage - 1;
+    size_t n_token = options->n_passage * options->length;
     for (size_t i = 0; i < options->n_passage && !status; i++) {
         size_t first = last ? (size_t)((double)room * (double)i / (double)last) : 0;
+        struct dm_progress_part part;
         dm_session_reset(session);
+        dm_progress_enter(&part, i * options->length, options->length, n_token);
         status = dm_session_append(session, ids + first, options->length, error);
+        dm_progress_leave(&part);
     }
     dm_session_free(session);
     return status;
@@ -82,6 +87,10 @@ static dm_status check_settings(const struct dm_model *model, const dm_method_op
     struct dm_method *method;
     if (!options)
         return DM_OK;
+    if (dm_method_is_custom(options))
+        return dm_fail(
+            error, DM_ERROR_ARGUMENT,
+            "score custom: a function of the caller's, which decimamba.json cannot hold");
     dm_method_options settings = *options;
     if (settings.score == DM_SCORE_GLOBAL)
         settings.score = DM_SCORE_NORM;

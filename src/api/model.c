@@ -2,7 +2,9 @@
  */
 #include "api/info.h"
 #include "api/options.h"
+#include "base/half.h"
 #include "base/memory.h"
+#include "base/progress.h"
 #include "gguf/gguf_export.h"
 #include "model/language_model.h"
 
@@ -21,17 +23,24 @@ void dm_set_warning(dm_warning tell, void *user) {
     dm_warning_set(tell, user);
 }
 
+void dm_set_progress(dm_progress tell, void *user) {
+    dm_progress_set(tell, user);
+}
+
 static dm_status check_dtype(dm_dtype dtype, dm_error *error) {
-    if ((unsigned)dtype > DM_DTYPE_INT8)
+    if ((unsigned)dtype > DM_DTYPE_BF16X3)
         return dm_fail(error, DM_ERROR_ARGUMENT, "unknown dtype %d", (int)dtype);
     return DM_OK;
 }
 
-/* Checkpoints hold no 8-bit weights. */
+/* Checkpoints hold no weights of less than 16 bits. */
 static dm_status check_stored(dm_dtype dtype, dm_error *error) {
-    return dtype == DM_DTYPE_INT8 ? dm_fail(error, DM_ERROR_ARGUMENT,
-                                            "dtype int8 is for products only, not for storage")
-                                  : check_dtype(dtype, error);
+    dm_status status = check_dtype(dtype, error);
+    return !status && dtype >= DM_DTYPE_INT8
+               ? dm_fail(error, DM_ERROR_ARGUMENT,
+                         "dtype %s: a checkpoint directory has no such type, a GGUF file has",
+                         dm_dtype_name(dtype))
+               : status;
 }
 
 dm_status dm_model_load(const char *directory, const dm_model_options *options, dm_model **model,
@@ -138,7 +147,7 @@ dm_status dm_checkpoint_export_gguf(const char *directory, const char *path, dm_
     if (!directory || !path)
         return dm_fail(error, DM_ERROR_ARGUMENT,
                        "dm_checkpoint_export_gguf: directory and path are needed");
-    dm_status status = check_stored(dtype, error);
+    dm_status status = check_dtype(dtype, error);
     return status ? status : dm_gguf_export(directory, path, dtype, error);
 }
 

@@ -2,6 +2,7 @@
 #include "session/sampler.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "api/options.h"
 #include "backends/cpu.h"
@@ -69,6 +70,19 @@ dm_status dm_sampler_accept(dm_sampler *sampler, const int32_t *ids, size_t n_id
 void dm_sampler_set_seed(dm_sampler *sampler, uint64_t seed) {
     if (sampler && seed != sampler->options.seed)
         dm_sampler_start(sampler, seed);
+}
+
+dm_status dm_sampler_rewind(dm_sampler *sampler, const dm_sampler *mark, dm_error *error) {
+    if (!sampler || !mark)
+        return dm_fail(error, DM_ERROR_ARGUMENT, "dm_sampler_rewind: no sampler or no mark");
+    if (sampler->vocab_size != mark->vocab_size)
+        return dm_fail(error, DM_ERROR_ARGUMENT, "the sampler is for %zu ids, its mark for %zu",
+                       sampler->vocab_size, mark->vocab_size);
+    memmove(sampler->seen, mark->seen, mark->vocab_size * sizeof *mark->seen);
+    sampler->options.seed = mark->options.seed;
+    sampler->random = mark->random;
+    sampler->accepted = mark->accepted;
+    return DM_OK;
 }
 
 dm_status dm_sampler_draw(dm_sampler *sampler, const float *logits, size_t n_allowed, int32_t *id,

@@ -1,6 +1,8 @@
 /* Sessions: arguments are checked here, the work is done in session/. */
 #include "session/session.h"
 
+#include <string.h>
+
 #include "api/options.h"
 #include "session/sampler.h"
 
@@ -11,7 +13,47 @@ dm_status dm_session_new(const dm_model *model, const dm_method_options *method,
     dm_method_options own = DM_METHOD_OPTIONS_INIT;
     dm_status status = method ? dm_options_take(DM_KIND(dm_method_options), &own, method, error)
                               : dm_model_default_method(model, &own, error);
+    if (!status)
+        status = dm_method_check_function(&own, error);
     return status ? status : dm_session_make(model, &own, session, error);
+}
+
+static dm_status check_sound(const struct dm_session *session, dm_error *error) {
+    if (!session)
+        return dm_fail(error, DM_ERROR_ARGUMENT, "a session is needed");
+    if (session->invalid)
+        return dm_fail(error, DM_ERROR_ARGUMENT,
+                       "the session was left half-way by an earlier error: reset it");
+    return DM_OK;
+}
+
+/* To read, and to give logits. */
+static dm_status check_ready(const struct dm_session *session, dm_error *error) {
+    dm_status status = check_sound(session, error);
+    return status ? status : dm_method_check_ready(session->method, error);
+}
+
+static dm_status check_alike(const struct dm_session *session, const struct dm_session *other,
+                             const char *what, dm_error *error) {
+    if (session->model == other->model && dm_method_equal(session->method, other->method))
+        return DM_OK;
+    return dm_fail(error, DM_ERROR_ARGUMENT, "%s has another model or other method settings", what);
+}
+
+dm_status dm_session_fork(const dm_session *session, dm_session **fork, dm_error *error) {
+    dm_status status = check_sound(session, error);
+    if (!status && !fork)
+        status = dm_fail(error, DM_ERROR_ARGUMENT, "dm_session_fork: no place for the fork");
+    return status ? status : dm_session_split(session, fork, error);
+}
+
+dm_status dm_session_rewind(dm_session *session, const dm_session *mark, dm_error *error) {
+    if (!session)
+        return dm_fail(error, DM_ERROR_ARGUMENT, "a session is needed");
+    dm_status status = check_sound(mark, error);
+    if (!status)
+        status = check_alike(session, mark, "the mark", error);
+    return status || session == mark ? status : dm_session_copy(session, mark, error);
 }
 
 void dm_session_free(dm_session *session) {
@@ -42,23 +84,35 @@ void dm_session_set_probe(dm_session *session, dm_probe probe, void *user) {
     session->probe_user = user;
 }
 
-/* ---- Checks ---- */
-
-static dm_status check_sound(const struct dm_session *session, dm_error *error) {
-    if (!session)
-        return dm_fail(error, DM_ERROR_ARGUMENT, "a session is needed");
-    if (session->invalid)
+dm_status dm_session_set_score(dm_session *session, const char *name, dm_score_function function,
+                               void *user, dm_error *error) {
+    if (!session || !name || !function)
         return dm_fail(error, DM_ERROR_ARGUMENT,
-                       "the session was left half-way by an earlier error: reset it");
+                       "dm_session_set_score: session, name and function are needed");
+    struct dm_custom_score *custom = &session->method->custom;
+    if (!*custom->name)
+        return dm_fail(error, DM_ERROR_ARGUMENT,
+                       "dm_session_set_score: the session's tokens are scored by %s",
+                       session->method->hooks && session->method->hooks->score
+                           ? dm_score_name(session->method->score)
+                           : "nothing");
+    if (strcmp(custom->name, name) != 0)
+        return dm_fail(error, DM_ERROR_MISMATCH,
+                       "the session was read with the score \"%s\", not \"%.80s\"", custom->name,
+                       name);
+    custom->function = function;
+    custom->user = user;
     return DM_OK;
 }
+
+/* ---- Checks ---- */
 
 static dm_status check_group(struct dm_session *const *sessions, size_t n_session,
                              dm_error *error) {
     if (!sessions || !n_session)
         return dm_fail(error, DM_ERROR_ARGUMENT, "no sessions");
     for (size_t i = 0; i < n_session; i++) {
-        dm_status status = check_sound(sessions[i], error);
+        dm_status status = check_ready(sessions[i], error);
         if (status)
             return status;
         if (sessions[i]->model != sessions[0]->model ||
@@ -103,11 +157,21 @@ dm_status dm_append_many(dm_session *const *sessions, size_t n_session, const in
         return dm_fail(error, DM_ERROR_ARGUMENT, "ids are needed");
     for (size_t i = 0; i < n_session && !status; i++)
         status = check_ids(sessions[i], ids[i], n_id[i], error);
-    return status ? status : dm_session_read(sessions, n_session, ids, n_id, error);
+    return status ? status : dm_session_read(sessions, n_session, ids, n_id, NULL, error);
 }
 
 dm_status dm_session_append(dm_session *session, const int32_t *ids, size_t n_id, dm_error *error) {
     return dm_append_many(&session, 1, &ids, &n_id, error);
+}
+
+dm_status dm_session_append_logprobs(dm_session *session, const int32_t *ids, size_t n_id,
+                                     double *logprobs, dm_error *error) {
+    dm_status status = check_ready(session, error);
+    if (!status)
+        status = check_ids(session, ids, n_id, error);
+    if (!status && n_id && !logprobs)
+        status = dm_fail(error, DM_ERROR_ARGUMENT, "room for the log-probabilities is needed");
+    return status ? status : dm_session_read_logprobs(session, ids, n_id, logprobs, error);
 }
 
 dm_status dm_step_many(dm_session *const *sessions, size_t n_session, const int32_t *ids,
@@ -127,7 +191,7 @@ dm_status dm_session_step(dm_session *session, int32_t id, float *logits, dm_err
 }
 
 dm_status dm_session_logits(dm_session *session, size_t n_last, float *logits, dm_error *error) {
-    dm_status status = check_sound(session, error);
+    dm_status status = check_ready(session, error);
     if (status)
         return status;
     if (!logits)
@@ -146,7 +210,7 @@ dm_status dm_session_logits(dm_session *session, size_t n_last, float *logits, d
 }
 
 dm_status dm_session_next_logits(dm_session *session, float *logits, dm_error *error) {
-    dm_status status = check_sound(session, error);
+    dm_status status = check_ready(session, error);
     if (status)
         return status;
     if (!logits)
@@ -207,6 +271,42 @@ dm_status dm_generation_restore(const dm_model *model, const char *path, dm_sess
     if (!status && has_sampler)
         *has_sampler = found;
     return status;
+}
+
+dm_status dm_generation_save_buffer(const dm_session *session, const dm_sampler *sampler,
+                                    void **bytes, size_t *n_byte, dm_error *error) {
+    dm_status status = check_sound(session, error);
+    if (status)
+        return status;
+    if (!bytes || !n_byte)
+        return dm_fail(error, DM_ERROR_ARGUMENT, "a place for the bytes is needed");
+    status = check_sampler(session->model, sampler, error);
+    return status ? status : dm_session_write_buffer(session, sampler, bytes, n_byte, error);
+}
+
+dm_status dm_session_save_buffer(const dm_session *session, void **bytes, size_t *n_byte,
+                                 dm_error *error) {
+    return dm_generation_save_buffer(session, NULL, bytes, n_byte, error);
+}
+
+dm_status dm_generation_restore_buffer(const dm_model *model, const void *bytes, size_t n_byte,
+                                       dm_session **session, dm_sampler *sampler, int *has_sampler,
+                                       dm_error *error) {
+    bool found;
+    if (!model || (!bytes && n_byte) || !session)
+        return dm_fail(error, DM_ERROR_ARGUMENT,
+                       "restoring a session: model, bytes and session are needed");
+    dm_status status = check_sampler(model, sampler, error);
+    if (!status)
+        status = dm_session_load_buffer(model, bytes, n_byte, sampler, &found, session, error);
+    if (!status && has_sampler)
+        *has_sampler = found;
+    return status;
+}
+
+dm_status dm_session_restore_buffer(const dm_model *model, const void *bytes, size_t n_byte,
+                                    dm_session **session, dm_error *error) {
+    return dm_generation_restore_buffer(model, bytes, n_byte, session, NULL, NULL, error);
 }
 
 dm_status dm_session_restore(const dm_model *model, const char *path, dm_session **session,

@@ -43,8 +43,9 @@ static dm_status check_numbers(const dm_trainer_options *options, dm_error *erro
 }
 
 static dm_status check_options(const dm_trainer_options *options, dm_error *error) {
-    if (options->dtype == DM_DTYPE_INT8)
-        return dm_fail(error, DM_ERROR_ARGUMENT, "dtype int8 is for reading only: use f32 or bf16");
+    if (options->dtype >= DM_DTYPE_INT8)
+        return dm_fail(error, DM_ERROR_ARGUMENT, "dtype %s is for reading only: use f32 or bf16",
+                       dm_dtype_name(options->dtype));
     if ((unsigned)options->dtype > DM_DTYPE_F16)
         return dm_fail(error, DM_ERROR_ARGUMENT, "unknown dtype %d", (int)options->dtype);
     if ((unsigned)options->schedule > DM_SCHEDULE_LINEAR)
@@ -81,7 +82,7 @@ static dm_status take_options(const dm_trainer_options *given, struct taken *tak
         status = dm_options_take(DM_KIND(dm_method_options), &taken->method, own->method, error);
         own->method = &taken->method;
     }
-    return status;
+    return status ? status : dm_method_check_function(&taken->method, error);
 }
 
 /* ---- Trainers ---- */
@@ -259,6 +260,8 @@ dm_status dm_trainer_set_method(dm_trainer *trainer, const dm_method_options *me
         return dm_fail(error, DM_ERROR_ARGUMENT, "dm_trainer_set_method: a trainer is needed");
     dm_method_options own = DM_METHOD_OPTIONS_INIT;
     dm_status status = dm_options_take(DM_KIND(dm_method_options), &own, method, error);
+    if (!status)
+        status = dm_method_check_function(&own, error);
     return status ? status : dm_trainer_use_method(trainer, &own, error);
 }
 

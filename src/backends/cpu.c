@@ -77,7 +77,7 @@ void dm_cpu_ops_free(struct dm_ops *ops) {
 dm_status dm_cpu_check_dtype(const struct dm_ops *ops, dm_dtype dtype, dm_error *error) {
     if (dtype == DM_DTYPE_F16)
         return dm_fail(error, DM_ERROR_ARGUMENT,
-                       "dtype f16 is for storage only: use f32, bf16 or int8");
+                       "dtype f16 is for storage only: use f32, bf16, bf16x3, int8 or q4");
     if (dtype != DM_DTYPE_AUTO && !ops->matmul.has(ops->matmul.state, dtype))
         return dm_fail(error, DM_ERROR_ARGUMENT,
                        "dtype %s: this processor (or the cpu that was asked for) lacks it",

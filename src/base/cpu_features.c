@@ -3,6 +3,8 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
+#include "base/system.h"
+
 static atomic_uint limit = ~0u;
 
 void dm_cpu_limit_features(unsigned flags) {
@@ -11,23 +13,11 @@ void dm_cpu_limit_features(unsigned flags) {
 
 #if defined(__x86_64__)
 #include <cpuid.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
-/* The numbers of the bits are those of CPUID, leaf 7, and of Linux's arch_prctl. */
+/* The numbers of the bits are those of CPUID, leaf 7. */
 
 static bool has_bit(unsigned word, unsigned bit) {
     return word >> bit & 1;
-}
-
-/* The system keeps tiles only of who has asked for them. */
-static bool may_use_tiles(void) {
-#ifdef __linux__
-    enum { ARCH_REQ_XCOMP_PERM = 0x1023, TILE_DATA = 18 };
-    return syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, TILE_DATA) == 0;
-#else
-    return false;
-#endif
 }
 
 static unsigned more_of_avx512(void) {
@@ -37,7 +27,7 @@ static unsigned more_of_avx512(void) {
     if (!__get_cpuid_count(7, 0, &a, &b, &c, &d))
         return flags;
     flags |= has_bit(c, 11) ? DM_CPU_AVX512_VNNI : 0;
-    if (has_bit(d, 24) && (has_bit(d, 22) || has_bit(d, 25)) && may_use_tiles()) {
+    if (has_bit(d, 24) && (has_bit(d, 22) || has_bit(d, 25)) && dm_system_grants_tiles()) {
         flags |= has_bit(d, 22) ? DM_CPU_AMX_BF16 : 0;
         flags |= has_bit(d, 25) ? DM_CPU_AMX_INT8 : 0;
     }
@@ -59,18 +49,9 @@ static unsigned detect(void) {
 }
 
 #elif defined(__aarch64__)
-#ifdef __linux__
-#include <sys/auxv.h>
-#endif
 
 static unsigned detect(void) {
-    unsigned flags = DM_CPU_NEON;
-#ifdef __linux__
-    enum { ASIMDDP = 20 }; /* HWCAP_ASIMDDP */
-    if (getauxval(AT_HWCAP) >> ASIMDDP & 1)
-        flags |= DM_CPU_NEON_DOT;
-#endif
-    return flags;
+    return DM_CPU_NEON | (dm_system_has_dot_product() ? DM_CPU_NEON_DOT : 0);
 }
 
 #else

@@ -8,6 +8,7 @@
 
 #include "base/memory.h"
 #include "base/path.h"
+#include "base/system.h"
 
 enum { buffer_size = 1 << 16 };
 
@@ -36,6 +37,7 @@ dm_status dm_file_writer_open_any(struct dm_file_writer *writer, const char *pat
                                   dm_error *error) {
     *writer = (struct dm_file_writer){.temporary.descriptor = -1};
     writer->buffer = dm_memory_array(buffer_size, 1);
+    writer->capacity = buffer_size;
     dm_status status = !writer->buffer            ? dm_fail_memory(error, "a file's buffer")
                        : dm_path_is_special(path) ? open_special(writer, path, error)
                                                   : open_temporary(writer, path, error);
@@ -49,6 +51,13 @@ dm_status dm_file_writer_open(struct dm_file_writer *writer, const char *path, d
     if (dm_path_is_special(path))
         return dm_fail(error, DM_ERROR_IO, "%s: cannot write: not a regular file", path);
     return dm_file_writer_open_any(writer, path, error);
+}
+
+dm_status dm_file_writer_open_memory(struct dm_file_writer *writer, const char *name,
+                                     dm_error *error) {
+    *writer = (struct dm_file_writer){.temporary.descriptor = -1, .in_memory = true};
+    writer->path = dm_memory_text(name);
+    return writer->path ? DM_OK : dm_fail_memory(error, name);
 }
 
 static dm_status cannot_write(const struct dm_file_writer *writer, int fault, dm_error *error) {
@@ -75,15 +84,32 @@ static dm_status flush(struct dm_file_writer *writer, dm_error *error) {
     return status;
 }
 
+/* Room for n_byte more, which a writer into memory makes by half as much again at a time. */
+static dm_status make_room(struct dm_file_writer *writer, size_t n_byte, dm_error *error) {
+    if (!writer->in_memory)
+        return flush(writer, error);
+    size_t need, larger = writer->capacity + writer->capacity / 2;
+    unsigned char *buffer = NULL;
+    if (dm_size_add(writer->n_buffered, n_byte, &need)) {
+        need = need > larger ? need : larger;
+        buffer = dm_memory_resize(writer->buffer, writer->n_buffered, need, 1);
+    }
+    if (!buffer)
+        return dm_fail_memory(error, writer->path);
+    writer->buffer = buffer;
+    writer->capacity = need;
+    return DM_OK;
+}
+
 dm_status dm_file_writer_write(struct dm_file_writer *writer, const void *bytes, size_t n_byte,
                                dm_error *error) {
     if (!n_byte)
         return DM_OK;
-    if (n_byte > buffer_size - writer->n_buffered) {
-        dm_status status = flush(writer, error);
+    if (n_byte > writer->capacity - writer->n_buffered) {
+        dm_status status = make_room(writer, n_byte, error);
         if (status)
             return status;
-        if (n_byte >= buffer_size)
+        if (n_byte > writer->capacity)
             return write_all(writer, bytes, n_byte, error);
     }
     memcpy(writer->buffer + writer->n_buffered, bytes, n_byte);
@@ -93,7 +119,7 @@ dm_status dm_file_writer_write(struct dm_file_writer *writer, const void *bytes,
 
 dm_status dm_file_writer_commit(struct dm_file_writer *writer, dm_error *error) {
     dm_status status = flush(writer, error);
-    if (!status && fsync(writer->temporary.descriptor) && errno != EINVAL)
+    if (!status && dm_system_sync(writer->temporary.descriptor) && errno != EINVAL)
         status = cannot_write(writer, errno, error);
     bool renamed = !status && writer->temporary.name;
     int fault = renamed ? dm_temporary_rename(&writer->temporary, writer->path) : 0;
@@ -101,6 +127,13 @@ dm_status dm_file_writer_commit(struct dm_file_writer *writer, dm_error *error) 
         status = cannot_write(writer, fault, error);
     dm_file_writer_abort(writer);
     return status;
+}
+
+void dm_file_writer_take(struct dm_file_writer *writer, void **bytes, size_t *n_byte) {
+    *bytes = writer->buffer;
+    *n_byte = writer->n_buffered;
+    writer->buffer = NULL;
+    dm_file_writer_abort(writer);
 }
 
 void dm_file_writer_abort(struct dm_file_writer *writer) {

@@ -5,7 +5,7 @@ size_t dm_dtype_size(dm_dtype dtype) {
 }
 
 const char *dm_dtype_name(dm_dtype dtype) {
-    static const char *const names[] = {"auto", "f32", "bf16", "f16", "int8"};
+    static const char *const names[] = {"auto", "f32", "bf16", "f16", "int8", "q4", "bf16x3"};
     return names[dtype];
 }
 

@@ -57,6 +57,7 @@ static inline uint16_t dm_f16_from_float(float value) {
  * float32. */
 void dm_floats_from(const void *data, dm_dtype dtype, size_t first, size_t n, float *out);
 size_t dm_dtype_size(dm_dtype dtype);
-const char *dm_dtype_name(dm_dtype dtype); /* "f32", "bf16", "f16", "int8" or "auto" */
+const char *
+dm_dtype_name(dm_dtype dtype); /* "f32", "bf16", "f16", "int8", "q4", "bf16x3" or "auto" */
 
 #endif

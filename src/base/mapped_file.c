@@ -7,10 +7,11 @@
 #include <unistd.h>
 
 #include "base/memory.h"
+#include "base/system.h"
 
 static bool is_same(const struct stat *a, const struct stat *b) {
-    return a->st_size == b->st_size && a->st_mtim.tv_sec == b->st_mtim.tv_sec &&
-           a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+    struct timespec then = dm_system_modified(a), now = dm_system_modified(b);
+    return a->st_size == b->st_size && then.tv_sec == now.tv_sec && then.tv_nsec == now.tv_nsec;
 }
 
 static dm_status changed(const struct dm_mapped_file *file, dm_error *error) {
@@ -79,6 +80,16 @@ dm_status dm_mapped_file_read(struct dm_mapped_file *file, const char *path, dm_
     return take(file, path, true, error);
 }
 
+dm_status dm_mapped_file_borrow(struct dm_mapped_file *file, const void *bytes, size_t n_byte,
+                                const char *name, dm_error *error) {
+    *file = (struct dm_mapped_file){.bytes = bytes,
+                                    .n_byte = n_byte,
+                                    .path = dm_memory_text(name),
+                                    .is_copy = true,
+                                    .is_borrowed = true};
+    return file->path ? DM_OK : dm_fail_memory(error, "a file name");
+}
+
 dm_status dm_mapped_file_check(const struct dm_mapped_file *file, dm_error *error) {
     struct stat now;
     if (!file->bytes || file->is_copy || stat(file->path, &now) ||
@@ -93,9 +104,9 @@ void dm_mapped_file_forget_pages(const struct dm_mapped_file *file) {
 }
 
 void dm_mapped_file_close(struct dm_mapped_file *file) {
-    if (file->is_copy)
+    if (file->is_copy && !file->is_borrowed)
         dm_memory_free((void *)(uintptr_t)file->bytes);
-    else if (file->bytes)
+    else if (file->bytes && !file->is_copy)
         munmap((void *)(uintptr_t)file->bytes, file->n_byte);
     dm_memory_free(file->path);
     *file = (struct dm_mapped_file){0};

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "base/system.h"
+
 enum { alignment = 64, large_page = 1 << 21 };
 
 static atomic_size_t live;
@@ -96,7 +98,7 @@ void *dm_memory_large(size_t n_byte) {
     if (before)
         munmap(all, before);
     munmap(all + before + size, large_page - before);
-    madvise(all + before, size, MADV_HUGEPAGE); /* a wish */
+    dm_system_want_large_pages(all + before, size);
     atomic_fetch_add_explicit(&live, 1, memory_order_relaxed);
     return all + before;
 }

@@ -41,6 +41,35 @@ static void replaces_a_file_whole(void **state) {
     (void)state;
 }
 
+static void writes_into_memory(void **state) {
+    enum { n_large = 300000 };
+    struct dm_file_writer writer;
+    char *large = malloc(n_large);
+    void *bytes;
+    size_t n_byte, live = dm_memory_live();
+    assert_non_null(large);
+    memset(large, 'x', n_large);
+    assert_int_equal(dm_file_writer_open_memory(&writer, "a buffer", NULL), DM_OK);
+    assert_int_equal(dm_file_writer_write(&writer, NULL, 0, NULL), DM_OK);
+    assert_int_equal(dm_file_writer_write(&writer, "a", 1, NULL), DM_OK);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(dm_file_writer_write(&writer, large, n_large, NULL), DM_OK);
+    assert_int_equal(dm_file_writer_write(&writer, "z", 1, NULL), DM_OK);
+    dm_file_writer_take(&writer, &bytes, &n_byte);
+    assert_int_equal(n_byte, 3 * n_large + 2);
+    assert_memory_equal(bytes, "a", 1);
+    for (size_t i = 0; i < 3; i++)
+        assert_memory_equal((char *)bytes + 1 + i * n_large, large, n_large);
+    assert_memory_equal((char *)bytes + n_byte - 1, "z", 1);
+    dm_memory_free(bytes);
+    assert_int_equal(dm_file_writer_open_memory(&writer, "a buffer", NULL), DM_OK);
+    assert_int_equal(dm_file_writer_write(&writer, "a", 1, NULL), DM_OK);
+    dm_file_writer_abort(&writer);
+    assert_int_equal(dm_memory_live(), live);
+    free(large);
+    (void)state;
+}
+
 static void writes_what_links_lead_to(void **state) {
     dm_error error;
     assert_int_equal(mkdir(inside("folder"), 0777), 0);
@@ -197,7 +226,7 @@ int main(void) {
         TEST(keeps_the_order_of_pieces), TEST(names_the_file_that_fails),
         TEST(writes_into_a_pipe),        TEST(survives_a_full_disk),
         TEST(survives_short_memory),     TEST(maps_only_files),
-        TEST(writes_what_links_lead_to),
+        TEST(writes_what_links_lead_to), TEST(writes_into_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

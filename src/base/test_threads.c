@@ -1,6 +1,7 @@
 #include "test_support.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 
 #include "base/memory.h"
@@ -104,6 +105,30 @@ static void serves_many_callers(void **state) {
     (void)state;
 }
 
+enum { n_together = 4 };
+
+/* Waits for the others, so that each thread takes one piece. */
+static void use_stack(void *context, size_t i) {
+    atomic_size_t *n_inside = context;
+    volatile char stack[600000];
+    atomic_fetch_add(n_inside, 1);
+    while (atomic_load(n_inside) < n_together)
+        sched_yield();
+    for (size_t k = 0; k < sizeof stack; k += 1000)
+        stack[k] = (char)i;
+}
+
+/* Whatever stack the system gives a thread that asks for none. */
+static void has_room_on_the_stack(void **state) {
+    struct dm_threads *threads;
+    atomic_size_t n_inside = 0;
+    assert_int_equal(dm_threads_new(n_together, &threads, NULL), DM_OK);
+    dm_parallel_for(threads, n_together, use_stack, &n_inside);
+    assert_int_equal(n_inside, n_together);
+    dm_threads_free(threads);
+    (void)state;
+}
+
 static void fails_cleanly(void **state) {
     struct dm_threads *threads = NULL;
     dm_error error;
@@ -126,9 +151,8 @@ static void fails_cleanly(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(calls_every_index_once),
-        cmocka_unit_test(runs_loops_inside_loops),
-        cmocka_unit_test(serves_many_callers),
+        cmocka_unit_test(calls_every_index_once), cmocka_unit_test(runs_loops_inside_loops),
+        cmocka_unit_test(serves_many_callers),    cmocka_unit_test(has_room_on_the_stack),
         cmocka_unit_test(fails_cleanly),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,3 @@
-#define _GNU_SOURCE
 #include "base/threads.h"
 
 #include <pthread.h>
@@ -10,10 +9,15 @@
 
 #include "base/cpu_quota.h"
 #include "base/memory.h"
+#include "base/system.h"
 
 /* A worker spins this often for the next loop before it sleeps: the gap between two ops of one
  * layer is shorter than a wake-up. */
 enum { n_spin = 4000 };
+
+/* Some systems give a thread 128 KB (musl) or 512 (macOS); the backward pass of the scan takes 83, and a
+ * host's signal handler may come on top. */
+enum { min_stack = 1 << 20 };
 
 /* A round is one loop. `gate` holds its number, whether it is open, and how many workers are
  * inside: the caller closes it when no piece is left and waits for those inside only, so a worker
@@ -90,18 +94,24 @@ static void *work(void *argument) {
     }
 }
 
-static size_t available_processors(void) {
-    cpu_set_t set;
-    if (sched_getaffinity(0, sizeof set, &set))
-        return 1;
-    int n = CPU_COUNT(&set);
-    return n > 0 ? (size_t)n : 1;
+static int start_worker(pthread_t *worker, struct dm_threads *threads) {
+    pthread_attr_t attributes;
+    size_t stack;
+    int fault = pthread_attr_init(&attributes);
+    if (fault)
+        return fault;
+    if (pthread_attr_getstacksize(&attributes, &stack) == 0 && stack < min_stack)
+        fault = pthread_attr_setstacksize(&attributes, min_stack);
+    if (!fault)
+        fault = pthread_create(worker, &attributes, work, threads);
+    pthread_attr_destroy(&attributes);
+    return fault;
 }
 
 /* More threads than the quota has processors would use it up early in each period, and then all wait
  * for the next. */
 static size_t default_count(void) {
-    size_t available = available_processors(), quota = dm_cpu_quota("");
+    size_t available = dm_system_processors(), quota = dm_cpu_quota("");
     return quota && quota < available ? quota : available;
 }
 
@@ -122,7 +132,7 @@ dm_status dm_threads_new(size_t n_thread, struct dm_threads **result, dm_error *
     pthread_mutex_init(&threads->mutex, NULL);
     pthread_cond_init(&threads->wake, NULL);
     for (; threads->n_worker + 1 < n_thread; threads->n_worker++)
-        if (pthread_create(&workers[threads->n_worker], NULL, work, threads)) {
+        if (start_worker(&workers[threads->n_worker], threads)) {
             dm_threads_free(threads);
             return dm_fail(error, DM_ERROR_MEMORY, "cannot start %zu threads", n_thread);
         }

@@ -230,6 +230,12 @@ dm_status dm_safetensors_read(struct dm_safetensors *tensors, const char *path, 
     return parse(tensors, dm_mapped_file_read(&tensors->file, path, error), error);
 }
 
+dm_status dm_safetensors_borrow(struct dm_safetensors *tensors, const void *bytes, size_t n_byte,
+                                const char *name, dm_error *error) {
+    *tensors = (struct dm_safetensors){0};
+    return parse(tensors, dm_mapped_file_borrow(&tensors->file, bytes, n_byte, name, error), error);
+}
+
 void dm_safetensors_close(struct dm_safetensors *tensors) {
     dm_memory_free(tensors->tensors);
     json_decref(tensors->header);

@@ -41,6 +41,10 @@ struct dm_safetensors {
 dm_status dm_safetensors_open(struct dm_safetensors *tensors, const char *path, dm_error *error);
 /* The same, but all of it is read into memory. */
 dm_status dm_safetensors_read(struct dm_safetensors *tensors, const char *path, dm_error *error);
+/* The same of a file's bytes in the caller's memory, which stay there until it is closed; `name`
+ * stands for a path in messages. */
+dm_status dm_safetensors_borrow(struct dm_safetensors *tensors, const void *bytes, size_t n_byte,
+                                const char *name, dm_error *error);
 void dm_safetensors_close(struct dm_safetensors *tensors); /* a zeroed struct is fine */
 const struct dm_named_tensor *dm_safetensors_find(const struct dm_safetensors *tensors,
                                                   const char *name);
@@ -58,5 +62,9 @@ const char *dm_safetensors_metadata(const struct dm_safetensors *tensors, const 
 dm_status dm_safetensors_begin(struct dm_file_writer *writer, const char *path,
                                const struct dm_named_tensor *list, size_t n_tensor,
                                const json_t *metadata, dm_error *error);
+/* The part of it that follows the opening of a writer of any kind. */
+dm_status dm_safetensors_write_header(struct dm_file_writer *writer,
+                                      const struct dm_named_tensor *list, size_t n_tensor,
+                                      const json_t *metadata, dm_error *error);
 
 #endif

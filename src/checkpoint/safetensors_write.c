@@ -54,18 +54,24 @@ static dm_status write_header(struct dm_file_writer *writer, const char *text, d
     return status;
 }
 
+dm_status dm_safetensors_write_header(struct dm_file_writer *writer,
+                                      const struct dm_named_tensor *list, size_t n_tensor,
+                                      const json_t *metadata, dm_error *error) {
+    char *text = make_header(list, n_tensor, metadata);
+    dm_status status =
+        text ? write_header(writer, text, error) : dm_fail_memory(error, writer->path);
+    free(text);
+    return status;
+}
+
 dm_status dm_safetensors_begin(struct dm_file_writer *writer, const char *path,
                                const struct dm_named_tensor *list, size_t n_tensor,
                                const json_t *metadata, dm_error *error) {
-    char *text = make_header(list, n_tensor, metadata);
-    if (!text)
-        return dm_fail_memory(error, path);
     dm_status status = dm_file_writer_open(writer, path, error);
-    if (!status) {
-        status = write_header(writer, text, error);
-        if (status)
-            dm_file_writer_abort(writer);
-    }
-    free(text);
+    if (status)
+        return status;
+    status = dm_safetensors_write_header(writer, list, n_tensor, metadata, error);
+    if (status)
+        dm_file_writer_abort(writer);
     return status;
 }

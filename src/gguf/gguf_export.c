@@ -17,8 +17,12 @@ struct contents {
     struct dm_gguf_bytes keys, head; /* head: everything before the data, keys included */
 };
 
-static uint32_t file_type(dm_dtype dtype) {
-    return dtype == DM_DTYPE_BF16 ? 32 : dtype == DM_DTYPE_F16 ? 1 : 0; /* enum llama_ftype */
+static uint32_t file_type(dm_dtype dtype) { /* enum llama_ftype */
+    return dtype == DM_DTYPE_BF16   ? 32
+           : dtype == DM_DTYPE_F16  ? 1
+           : dtype == DM_DTYPE_INT8 ? 7  /* mostly Q8_0 */
+           : dtype == DM_DTYPE_Q4   ? 14 /* mostly Q4_K, small */
+                                    : 0;
 }
 
 /* llama.cpp has no tensors for some parameters of a layer. */

@@ -2,17 +2,25 @@
 #ifndef DM_GGUF_GGUF_TENSORS_H
 #define DM_GGUF_GGUF_TENSORS_H
 
+#include "base/blocks.h"
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/weight_writer.h"
 #include "gguf/gguf_bytes.h"
 
+struct dm_gguf_tensor {
+    struct dm_stored_weight weight;
+    const struct dm_block_kind *blocks; /* its rows are blocks; NULL: numbers of weight.dtype */
+};
+
 struct dm_gguf_tensors {
     struct dm_parameters parameters; /* of the model with every bias that GGUF needs */
-    struct dm_stored_weight *weights;
+    struct dm_gguf_tensor *list;
     size_t n;
 };
 
-/* Matrices have `dtype`; the rest, and scaled matrices, are float32. */
+/* Matrices have `dtype`; the rest, and scaled matrices, are float32. In DM_DTYPE_INT8 or DM_DTYPE_Q4
+ * so are those whose products run in float32 anyway; the others are in blocks, as far as their rows are
+ * whole blocks: Q4_K, else Q8_0, else float32. */
 dm_status dm_gguf_tensors_list(struct dm_gguf_tensors *tensors,
                                const struct dm_model_config *config, dm_dtype dtype,
                                dm_error *error);

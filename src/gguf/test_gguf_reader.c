@@ -60,8 +60,12 @@ static uint64_t read_tensor(struct cursor *cursor, struct gguf_tensor *tensor) {
     for (size_t k = 0; k < tensor->n_dim; k++)
         tensor->n_byte *= tensor->shape[k] = number(cursor, 8);
     tensor->type = (uint32_t)number(cursor, 4);
-    assert_true(tensor->type == 0 || tensor->type == 1 || tensor->type == 30);
-    tensor->n_byte *= tensor->type == 0 ? 4 : 2;
+    assert_true(tensor->type == 0 || tensor->type == 1 || tensor->type == 8 || tensor->type == 12 ||
+                tensor->type == 30);
+    if (tensor->type == 8 || tensor->type == 12) /* blocks of 32 or 256 */
+        tensor->n_byte = tensor->type == 8 ? tensor->n_byte / 32 * 34 : tensor->n_byte / 256 * 144;
+    else
+        tensor->n_byte *= tensor->type == 0 ? 4 : 2;
     return number(cursor, 8);
 }
 

@@ -18,7 +18,7 @@ struct gguf_key {
 struct gguf_tensor {
     const char *name;
     size_t n_name;
-    uint32_t n_dim, type; /* type: 0 f32, 1 f16, 30 bf16 */
+    uint32_t n_dim, type; /* type: 0 f32, 1 f16, 8 q8_0, 12 q4_K, 30 bf16 */
     uint64_t shape[GGUF_MAX_DIM];
     const unsigned char *data;
     size_t n_byte;

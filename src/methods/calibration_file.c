@@ -75,6 +75,11 @@ static dm_status read_names(const json_t *object, const char *path, dm_method_op
         return dm_fail(error, DM_ERROR_FORMAT, "%s: unknown \"%s\" \"%s\"", path, key, method);
     if (!dm_score_from_name(score, &options->score))
         return dm_fail(error, DM_ERROR_FORMAT, "%s: unknown \"score\" \"%s\"", path, score);
+    if (dm_method_is_custom(options))
+        return dm_fail(
+            error, DM_ERROR_FORMAT,
+            "%s: \"score\" \"%s\" is a function of a program's, which a file cannot hold", path,
+            score);
     return DM_OK;
 }
 

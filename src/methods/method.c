@@ -5,7 +5,8 @@
 
 #include "base/memory.h"
 
-static const char *const score_names[] = {"norm", "mean", "global", "random", "token-norm"};
+static const char *const score_names[] = {"norm",   "mean",       "global",
+                                          "random", "token-norm", "custom"};
 
 enum { n_score = sizeof score_names / sizeof *score_names };
 
@@ -37,6 +38,26 @@ bool dm_method_from_name(const char *name, dm_method_kind *kind) {
         i++;
     *kind = i < dm_n_method ? (dm_method_kind)(i + 1) : DM_METHOD_NONE;
     return i < dm_n_method || strcmp(name, "none") == 0;
+}
+
+bool dm_method_is_custom(const dm_method_options *options) {
+    const struct dm_method_hooks *hooks = dm_method_hooks_of(options->kind);
+    return hooks && hooks->score && options->score == DM_SCORE_CUSTOM;
+}
+
+dm_status dm_method_check_function(const dm_method_options *options, dm_error *error) {
+    if (dm_method_is_custom(options) && !options->score_function)
+        return dm_fail(error, DM_ERROR_ARGUMENT, "score custom: score_function is missing");
+    return DM_OK;
+}
+
+dm_status dm_method_check_ready(const struct dm_method *method, dm_error *error) {
+    if (*method->custom.name && !method->custom.function)
+        return dm_fail(error, DM_ERROR_ARGUMENT,
+                       "the session was restored without its score \"%s\", a function of the "
+                       "caller's: dm_session_set_score",
+                       method->custom.name);
+    return DM_OK;
 }
 
 static dm_status check_numbers(const dm_method_options *options, dm_error *error) {
@@ -91,6 +112,26 @@ static dm_status check_channels(const dm_method_options *options,
     return DM_OK;
 }
 
+/* The caller's own score, whose function may be missing yet. */
+static dm_status take_custom_score(const dm_method_options *options, struct dm_custom_score *custom,
+                                   dm_error *error) {
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyz"
+                                  "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.";
+    const char *name = options->score_name ? options->score_name : "";
+    size_t n = strlen(name);
+    *custom = (struct dm_custom_score){.function = NULL};
+    if (!dm_method_is_custom(options))
+        return DM_OK;
+    if (!n || n >= sizeof custom->name || strspn(name, letters) != n)
+        return dm_fail(error, DM_ERROR_ARGUMENT,
+                       "score_name \"%.80s\": must be 1 to %d letters, digits, '-', '_' and '.'",
+                       name, DM_SCORE_NAME - 1);
+    memcpy(custom->name, name, n + 1);
+    custom->function = options->score_function;
+    custom->user = options->score_user;
+    return DM_OK;
+}
+
 static void fill_stages(struct dm_method *method, const dm_method_options *options,
                         const struct dm_calibration *calibration) {
     for (size_t place = 0; place < options->n_layer; place++) {
@@ -111,12 +152,15 @@ dm_status dm_method_new(const dm_method_options *options, size_t n_layer,
                         const struct dm_calibration *calibration, struct dm_method **result,
                         dm_error *error) {
     const struct dm_method_hooks *hooks = dm_method_hooks_of(options->kind);
+    struct dm_custom_score custom;
     double *values = NULL;
     dm_status status = check_numbers(options, error);
     if (!status)
         status = check_layers(options, n_layer, error);
     if (!status)
         status = check_channels(options, calibration, error);
+    if (!status)
+        status = take_custom_score(options, &custom, error);
     if (!status)
         status = dm_settings_new(hooks, options, n_layer, &values, error);
     if (status)
@@ -133,6 +177,7 @@ dm_status dm_method_new(const dm_method_options *options, size_t n_layer,
     *method = (struct dm_method){
         .hooks = hooks,
         .score = options->score,
+        .custom = custom,
         .base_length = options->base_length,
         .min_length = options->min_length,
         .keep_tail = options->keep_tail,
@@ -144,6 +189,30 @@ dm_status dm_method_new(const dm_method_options *options, size_t n_layer,
     if (drops)
         fill_stages(method, options, calibration);
     *result = method;
+    return DM_OK;
+}
+
+dm_status dm_method_copy(const struct dm_method *method, struct dm_method **result,
+                         dm_error *error) {
+    size_t n_value = method->hooks ? method->hooks->n_setting * method->n_layer : 0;
+    struct dm_method *copy = dm_memory_zeroed(1, sizeof *copy);
+    struct dm_stage *stages = dm_memory_array(method->n_stage, sizeof *stages);
+    double *values = dm_memory_array(n_value, sizeof *values);
+    if (!copy || !stages || !values) {
+        dm_memory_free(copy);
+        dm_memory_free(stages);
+        dm_memory_free(values);
+        return dm_fail_memory(error, "the method settings");
+    }
+    memcpy(stages, method->stages, method->n_stage * sizeof *stages);
+    memcpy(values, method->values, n_value * sizeof *values);
+    *copy = *method;
+    copy->stages = stages;
+    copy->values = values;
+    copy->adjust = (struct dm_adjust){0};
+    copy->A = NULL;
+    copy->A_bytes = 0;
+    *result = copy;
     return DM_OK;
 }
 
@@ -164,12 +233,17 @@ static bool same_stage(const struct dm_stage *a, const struct dm_stage *b) {
             !memcmp(a->channels, b->channels, a->n_channel * sizeof *a->channels));
 }
 
+static bool same_score(const struct dm_method *a, const struct dm_method *b) {
+    return a->score == b->score && a->custom.function == b->custom.function &&
+           a->custom.user == b->custom.user && !strcmp(a->custom.name, b->custom.name);
+}
+
 bool dm_method_equal(const struct dm_method *a, const struct dm_method *b) {
     if (a->hooks != b->hooks || a->keep_tail != b->keep_tail)
         return false;
     if (!a->hooks)
         return true;
-    if (a->score != b->score || a->base_length != b->base_length || a->beta != b->beta ||
+    if (!same_score(a, b) || a->base_length != b->base_length || a->beta != b->beta ||
         a->min_length != b->min_length || a->n_stage != b->n_stage)
         return false;
     for (size_t i = 0; i < a->hooks->n_setting * a->n_layer; i++)

@@ -31,6 +31,14 @@ struct dm_stage_input {
     const dm_real *delta;         /* [n_token, n_step] */
 };
 
+/* A score of the caller's own. */
+enum { DM_SCORE_NAME = 64 };
+struct dm_custom_score {
+    char name[DM_SCORE_NAME];   /* "": there is none */
+    dm_score_function function; /* NULL: of a session that was restored, and is not given it yet */
+    void *user;
+};
+
 /* A setting of a method's own: see dm_method_setting. */
 struct dm_setting_row {
     const char *name, *argument, *help;
@@ -74,6 +82,7 @@ extern const size_t dm_n_method;
 struct dm_method {
     const struct dm_method_hooks *hooks; /* NULL: plain Mamba */
     dm_score score;
+    struct dm_custom_score custom;
     size_t base_length, min_length, keep_tail;
     double beta;
     size_t n_stage;          /* 0: drops nothing */
@@ -91,9 +100,18 @@ struct dm_method {
 dm_status dm_method_new(const dm_method_options *options, size_t n_layer,
                         const struct dm_calibration *calibration, struct dm_method **method,
                         dm_error *error);
+/* The same method once more, not yet attached. */
+dm_status dm_method_copy(const struct dm_method *method, struct dm_method **copy, dm_error *error);
 void dm_method_free(struct dm_method *method);
 /* Do both do the same to any text? */
 bool dm_method_equal(const struct dm_method *a, const struct dm_method *b);
+
+/* Do its tokens get scores by a function of the caller's? */
+bool dm_method_is_custom(const dm_method_options *options);
+/* Fails where the options lack the function that they ask for. */
+dm_status dm_method_check_function(const dm_method_options *options, dm_error *error);
+/* Fails where the method lacks it, as that of a session that was restored. */
+dm_status dm_method_check_ready(const struct dm_method *method, dm_error *error);
 
 /* K = min(n, max(floor(min(n, base_length * beta^place)), min_length)) of n tokens before the tail
  * (official find_top_k; K is kept within n, where the official topk fails). */

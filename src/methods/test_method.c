@@ -6,7 +6,7 @@
 #include "methods/method.h"
 #include "ops/select_tokens/token_hash.h"
 
-enum { n_score = DM_SCORE_TOKEN_NORM + 1 };
+enum { n_score = DM_SCORE_CUSTOM + 1 };
 static const size_t layers[] = {5, 2, 7};
 
 extern const struct dm_method_hooks dm_decimation;
@@ -91,6 +91,14 @@ static void test_stages(void **state) {
     dm_method_free(NULL);
 }
 
+/* Position, the last of the residual and the last of Delta. */
+static void add_last(const dm_score_view *view, float *score, void *user) {
+    (void)user;
+    for (size_t t = 0; t < view->n_token; t++)
+        score[t] = (float)(view->first_position + t) + view->residual[t * view->d_model + 1] +
+                   view->delta[t * view->d_inner + 3];
+}
+
 static void test_scores(void **state) {
     (void)state;
     struct dm_calibration *calibration;
@@ -107,7 +115,8 @@ static void test_scores(void **state) {
     float expected[n_score][3] = {[DM_SCORE_NORM] = {5, sqrtf(43), sqrtf(104)},
                                   [DM_SCORE_MEAN] = {2.25f, 3.25f, 4},
                                   [DM_SCORE_GLOBAL] = {sqrtf(20), 5, 10},
-                                  [DM_SCORE_TOKEN_NORM] = {5, 2, 13}};
+                                  [DM_SCORE_TOKEN_NORM] = {5, 2, 13},
+                                  [DM_SCORE_CUSTOM] = {7 + 4 + 4, 20 + 2 + 3, 21 + 12 + 8}};
     struct dm_ops ops;
     dm_reference_ops(&ops);
     dm_token_hash(7, 1, expected[DM_SCORE_RANDOM]);
@@ -115,6 +124,8 @@ static void test_scores(void **state) {
     for (int score = 0; score < n_score; score++) {
         dm_method_options options = sound();
         options.score = (dm_score)score;
+        options.score_function = add_last;
+        options.score_name = "add-last";
         struct dm_method *method = make(&options, calibration);
         float found[3];
         method->hooks->score(method, &method->stages[1], &input, &ops, found);
@@ -154,6 +165,15 @@ static void test_equal(void **state) {
     UNLIKE(options.keep_tail++);
     UNLIKE(options.n_layer--);
     UNLIKE(options.layers = turned);
+    dm_method_free(a);
+    dm_method_options own = sound();
+    own.score = DM_SCORE_CUSTOM;
+    own.score_function = add_last;
+    own.score_name = "own";
+    a = make(&own, NULL);
+    UNLIKE(options = own; options.score_name = "other");
+    UNLIKE(options = own; options.score_function = NULL);
+    UNLIKE(options = own; options.score_user = &own);
 #undef UNLIKE
     dm_method_free(a);
 }

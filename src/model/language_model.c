@@ -26,25 +26,23 @@ static dm_status load_floats(const struct dm_model *model, size_t layer, size_t 
     return DM_OK;
 }
 
-/* Rows [row, row + n_out) of a matrix weight, packed. Blocks become float32 on the way. */
+/* Rows [row, row + n_out) of a matrix weight, packed. */
 static dm_status load_matrix(const struct dm_model *model, struct dm_weight weight, size_t row,
-                             size_t n_out, size_t n_in, dm_dtype compute, struct dm_matrix **matrix,
+                             size_t n_out, size_t n_in, bool exact, struct dm_matrix **matrix,
                              dm_error *error) {
-    float *floats = weight.blocks ? dm_memory_array(n_out * n_in, sizeof *floats) : NULL;
-    struct dm_matrix_source source = {
-        .data = floats, .dtype = DM_DTYPE_F32, .n_out = n_out, .n_in = n_in};
-    if (weight.blocks && !floats)
-        return dm_fail_memory(error, "the weights");
-    if (floats) {
-        dm_weight_to_float(weight, row * n_in, n_out * n_in, floats);
-    } else {
-        source.data = (const unsigned char *)weight.data + row * n_in * dm_dtype_size(weight.dtype);
-        source.dtype = weight.dtype;
-    }
+    size_t row_bytes =
+        weight.blocks ? dm_blocks_bytes(weight.blocks, n_in) : n_in * dm_dtype_size(weight.dtype);
+    const struct dm_matrix_source source = {.data = (const unsigned char *)weight.data +
+                                                    row * row_bytes,
+                                            .dtype = weight.dtype,
+                                            .n_out = n_out,
+                                            .n_in = n_in,
+                                            .blocks = weight.blocks};
+    bool as_stored = model->compute == DM_DTYPE_AUTO && weight.blocks; /* else float32 */
+    dm_dtype compute =
+        exact || (model->compute == DM_DTYPE_AUTO && !as_stored) ? DM_DTYPE_F32 : model->compute;
     const struct dm_matmul_backend *matmul = &model->network.ops.matmul;
-    dm_status status = matmul->matrix_new(matmul->state, &source, compute, matrix, error);
-    dm_memory_free(floats);
-    return status;
+    return matmul->matrix_new(matmul->state, &source, compute, matrix, error);
 }
 
 /* A parameter in the layout that the operations want. */
@@ -72,8 +70,7 @@ static dm_status load_weight(const struct dm_model *model, size_t layer,
         return load_arranged(model, layer, row, dm_weight_reals(weights, row), error);
     default:
         return load_matrix(model, dm_checkpoint_weight(model->checkpoint, layer, row->parameter),
-                           row->row, row->n_out, row->n_in,
-                           row->exact ? DM_DTYPE_F32 : model->compute,
+                           row->row, row->n_out, row->n_in, row->exact,
                            dm_weight_matrix(weights, row), error);
     }
 }
@@ -170,9 +167,9 @@ static dm_status load_weights(struct dm_model *model, dm_error *error) {
         status = load_floats(model, DM_NO_LAYER, DM_FINAL_NORM, &model->network.final_norm, error);
     if (!status) {
         enum dm_network_parameter head = config->tie_word_embeddings ? DM_EMBEDDING : DM_HEAD;
-        status = load_matrix(model, dm_checkpoint_weight(model->checkpoint, DM_NO_LAYER, head), 0,
-                             config->vocab_size, config->d_model, model->compute,
-                             &model->network.head, error);
+        status =
+            load_matrix(model, dm_checkpoint_weight(model->checkpoint, DM_NO_LAYER, head), 0,
+                        config->vocab_size, config->d_model, false, &model->network.head, error);
     }
     dm_checkpoint_forget_pages(model->checkpoint);
     return status;
@@ -180,13 +177,23 @@ static dm_status load_weights(struct dm_model *model, dm_error *error) {
 
 /* ---- The model ---- */
 
+static bool has_blocks(const struct dm_checkpoint *checkpoint) {
+    const struct dm_parameters *parameters = dm_checkpoint_parameters(checkpoint);
+    for (size_t i = 0; i < parameters->n; i++)
+        if (dm_checkpoint_weight(checkpoint, parameters->list[i].layer, parameters->list[i].index)
+                .blocks)
+            return true;
+    return false;
+}
+
 static dm_status choose_compute(struct dm_model *model, dm_dtype asked, dm_error *error) {
     const struct dm_network *network = &model->network;
     bool has_bf16 = network->ops.matmul.has(network->ops.matmul.state, DM_DTYPE_BF16);
     bool is_bf16 = network->embedding_dtype == DM_DTYPE_BF16;
-    model->compute = asked != DM_DTYPE_AUTO ? asked
-                     : has_bf16 && is_bf16  ? DM_DTYPE_BF16
-                                            : DM_DTYPE_F32;
+    model->compute = asked != DM_DTYPE_AUTO          ? asked
+                     : has_blocks(model->checkpoint) ? DM_DTYPE_AUTO
+                     : has_bf16 && is_bf16           ? DM_DTYPE_BF16
+                                                     : DM_DTYPE_F32;
     return dm_cpu_check_dtype(&network->ops, asked, error);
 }
 

@@ -13,7 +13,7 @@
 struct dm_model {
     struct dm_network network;
     struct dm_checkpoint *checkpoint;
-    dm_dtype compute;
+    dm_dtype compute; /* DM_DTYPE_AUTO: blocks as they are, other matrices in float32 */
     struct dm_calibration *calibration; /* NULL: no decimamba.json */
     size_t n_parameter, weight_bytes, packed_bytes;
     const char *stored_type; /* of most of its weights */

@@ -13,6 +13,8 @@
 #include <immintrin.h>
 #endif
 
+#define VF_SMALL_EXPONENT 100
+
 #if defined(DM_SIMD_NEON)
 
 #include "ops/simd_neon.h"
@@ -66,6 +68,9 @@ static inline vf vf_fma(vf a, vf b, vf c) { /* a * b + c, rounded once */
 static inline vf vf_fms(vf a, vf b, vf c) { /* a * b - c */
     return _mm512_fmsub_ps(a, b, c);
 }
+static inline vf vf_sub_product(vf a, vf b, vf c) { /* a - b * c, rounded once */
+    return _mm512_fnmadd_ps(b, c, a);
+}
 static inline vf vf_sqrt(vf a) {
     return _mm512_sqrt_ps(a);
 }
@@ -84,12 +89,19 @@ static inline vf vf_negate(vf a) {
 static inline vf vf_abs(vf a) {
     return _mm512_andnot_ps(_mm512_set1_ps(-0.0f), a);
 }
+/* a where v is negative (-0 too), else b. */
+static inline vf vf_if_negative(vf v, vf a, vf b) {
+    return _mm512_mask_blend_ps(_mm512_movepi32_mask(_mm512_castps_si512(v)), b, a);
+}
 static inline vf vf_round(vf a) {
     return _mm512_roundscale_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
 }
 /* Exponents are cut into VF_EXP2_STEPS steps: t = n + f, n the nearest multiple of a step's length;
  * f is exact, and 0 where t is too large to have a fraction. */
 enum { VF_EXP2_STEPS = 16 };
+static inline vf vf_nearest_step(vf t) { /* n, where t is small enough to have a fraction */
+    return _mm512_roundscale_ps(t, 4 << 4 | _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+}
 static inline vf vf_step_rest(vf t) {
     return _mm512_reduce_ps(t, 4 << 4 | _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
 }
@@ -102,12 +114,12 @@ static inline vf vf_step_power(vf t) {
     vf sum = _mm512_add_ps(t, _mm512_set1_ps(0x1.8p19f));
     return _mm512_permutexvar_ps(_mm512_castps_si512(sum), powers);
 }
-/* a * 2^floor(n) for n in [-150, 130), a in [0.5, 2]: correctly rounded, denormals too. */
-static inline vf vf_scale(vf a, vf n) {
-    return _mm512_scalef_ps(a, n);
+/* 2^n, n in [-126, 127] being the number of steps nearest to t; it takes what is cheaper. */
+static inline vf vf_small_power(vf t, vf n) {
+    return _mm512_scalef_ps(vf_step_power(t), n);
 }
-/* The same in fewer steps, for any n that vf_limit_exponent let through; below 2^-126 the result
- * may be 0. */
+/* a * 2^floor(n) for any n that vf_limit_exponent let through, a in [0.5, 2]; below 2^-126 the
+ * result may be 0. */
 static inline vf vf_scale_normal(vf a, vf n) {
     return _mm512_scalef_ps(a, n);
 }
@@ -194,6 +206,26 @@ static inline vi vi_odd_bytes(vi a) {
 static inline vi vi_add_products(vi sum, vi a, vi b) {
     return _mm512_add_epi32(sum, _mm512_madd_epi16(a, b));
 }
+static inline vi vi_low_nibbles(vi a) { /* of each byte */
+    return _mm512_and_si512(a, _mm512_set1_epi8(15));
+}
+static inline vi vi_high_nibbles(vi a) {
+    return vi_low_nibbles(_mm512_srli_epi16(a, 4));
+}
+/* Sums of 16 bits, two in a lane: each plus two products of bytes, a's below 128, b's signed. */
+static inline vi vi_add_byte_products(vi sums, vi a, vi b) {
+    return _mm512_add_epi16(sums, _mm512_maddubs_epi16(a, b));
+}
+/* Bytes, unsigned or signed, each in a lane of its own. */
+static inline vi vi_load_bytes(const uint8_t *p) {
+    return _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)(const void *)p));
+}
+static inline vi vi_load_signed_bytes(const uint8_t *p) {
+    return _mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)(const void *)p));
+}
+static inline vf vf_load_f16(const uint16_t *p) {
+    return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)(const void *)p));
+}
 #ifdef DM_SIMD_BF16
 /* sum + a[0] b[0] + a[1] b[1] of pairs, as the instruction rounds it. */
 static inline vf vf_add_products(vf sum, vf a, vf b) {
@@ -276,6 +308,9 @@ static inline vf vf_fma(vf a, vf b, vf c) {
 static inline vf vf_fms(vf a, vf b, vf c) {
     return _mm256_fmsub_ps(a, b, c);
 }
+static inline vf vf_sub_product(vf a, vf b, vf c) {
+    return _mm256_fnmadd_ps(b, c, a);
+}
 static inline vf vf_sqrt(vf a) {
     return _mm256_sqrt_ps(a);
 }
@@ -296,26 +331,46 @@ static inline vf vf_negate(vf a) {
 static inline vf vf_abs(vf a) {
     return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), a);
 }
+static inline vf vf_if_negative(vf v, vf a, vf b) {
+    return _mm256_blendv_ps(b, a, v);
+}
 static inline vf vf_round(vf a) {
     return _mm256_round_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
 }
-/* 2^n for a whole n in [-127, 128], 0 and infinity at its ends: the sum's lowest bits are n + 127,
- * a float's exponent. */
+/* A sum with this has a number of steps in its lowest bits, and a whole number above them. */
+#define VF_STEP_SUM 0x1.8p21f
+/* 2^floor(n) for floor(n) in [-127, 128], 0 and infinity at its ends: a float's exponent is
+ * floor(n) + 127. */
 static inline vf vf_power(vf n) {
-    __m256i bits = _mm256_castps_si256(_mm256_add_ps(n, _mm256_set1_ps(0x1.8p23f + 127)));
-    return _mm256_castsi256_ps(_mm256_slli_epi32(bits, 23));
+    __m256i bits = _mm256_castps_si256(_mm256_add_ps(n, _mm256_set1_ps(VF_STEP_SUM + 127)));
+    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_srli_epi32(bits, 2), 23));
 }
-enum { VF_EXP2_STEPS = 1 };
+enum { VF_EXP2_STEPS = 4 };
+static inline vf vf_nearest_step(vf t) {
+    vf sum = _mm256_add_ps(t, _mm256_set1_ps(VF_STEP_SUM));
+    return _mm256_sub_ps(sum, _mm256_set1_ps(VF_STEP_SUM));
+}
 static inline vf vf_step_rest(vf t) {
-    return _mm256_sub_ps(t, vf_round(t));
+    return _mm256_sub_ps(t, vf_nearest_step(t));
 }
 static inline vf vf_step_power(vf t) {
-    (void)t;
-    return _mm256_set1_ps(1);
+    const __m256 powers = _mm256_setr_ps(0x1p+0f, 0x1.306fe0p+0f, 0x1.6a09e6p+0f, 0x1.ae89fap+0f,
+                                         0x1p+0f, 0x1.306fe0p+0f, 0x1.6a09e6p+0f, 0x1.ae89fap+0f);
+    vf sum = _mm256_add_ps(t, _mm256_set1_ps(VF_STEP_SUM));
+    return _mm256_permutevar_ps(powers, _mm256_castps_si256(sum));
 }
-static inline vf vf_scale(vf a, vf n) { /* in two steps, as 2^n may not be a float */
-    vf half = _mm256_floor_ps(_mm256_mul_ps(n, _mm256_set1_ps(0.5f)));
-    return _mm256_mul_ps(_mm256_mul_ps(a, vf_power(half)), vf_power(_mm256_sub_ps(n, half)));
+/* The sum, moved to where a float has its exponent, brings the step along into the fraction,
+ * from which the table has taken it away. */
+static inline vf vf_small_power(vf t, vf n) {
+    (void)n;
+    const __m256 powers = _mm256_setr_ps(0x1p+0f, 0x1.306fe0p+0f, 0x1.6a09e6p+0f, 0x1.ae89fap+0f,
+                                         0x1p+0f, 0x1.306fe0p+0f, 0x1.6a09e6p+0f, 0x1.ae89fap+0f);
+    const __m256i steps =
+        _mm256_setr_epi32(0, 1 << 21, 2 << 21, 3 << 21, 0, 1 << 21, 2 << 21, 3 << 21);
+    const __m256 rests = _mm256_castsi256_ps(_mm256_sub_epi32(_mm256_castps_si256(powers), steps));
+    __m256i sum = _mm256_castps_si256(_mm256_add_ps(t, _mm256_set1_ps(VF_STEP_SUM)));
+    __m256i rest = _mm256_castps_si256(_mm256_permutevar_ps(rests, sum));
+    return _mm256_castsi256_ps(_mm256_add_epi32(rest, _mm256_slli_epi32(sum, 21)));
 }
 static inline vf vf_scale_normal(vf a, vf n) {
     return _mm256_mul_ps(a, vf_power(n));
@@ -412,6 +467,24 @@ static inline vi vi_odd_bytes(vi a) {
 }
 static inline vi vi_add_products(vi sum, vi a, vi b) {
     return _mm256_add_epi32(sum, _mm256_madd_epi16(a, b));
+}
+static inline vi vi_low_nibbles(vi a) {
+    return _mm256_and_si256(a, _mm256_set1_epi8(15));
+}
+static inline vi vi_high_nibbles(vi a) {
+    return vi_low_nibbles(_mm256_srli_epi16(a, 4));
+}
+static inline vi vi_add_byte_products(vi sums, vi a, vi b) {
+    return _mm256_add_epi16(sums, _mm256_maddubs_epi16(a, b));
+}
+static inline vi vi_load_bytes(const uint8_t *p) {
+    return _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)(const void *)p));
+}
+static inline vi vi_load_signed_bytes(const uint8_t *p) {
+    return _mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)(const void *)p));
+}
+static inline vf vf_load_f16(const uint16_t *p) {
+    return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(const void *)p));
 }
 #ifdef DM_SIMD_DOT
 enum { VI_DOT_EXCESS = 128 };

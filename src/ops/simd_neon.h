@@ -61,6 +61,9 @@ static inline vf vf_fma(vf a, vf b, vf c) {
 static inline vf vf_fms(vf a, vf b, vf c) {
     return vfmaq_f32(vnegq_f32(c), a, b);
 }
+static inline vf vf_sub_product(vf a, vf b, vf c) {
+    return vfmsq_f32(a, b, c);
+}
 static inline vf vf_sqrt(vf a) {
     return vsqrtq_f32(a);
 }
@@ -79,6 +82,9 @@ static inline vf vf_negate(vf a) {
 static inline vf vf_abs(vf a) {
     return vabsq_f32(a);
 }
+static inline vf vf_if_negative(vf v, vf a, vf b) {
+    return vbslq_f32(vcltzq_s32(vreinterpretq_s32_f32(v)), a, b);
+}
 static inline vf vf_round(vf a) {
     return vrndnq_f32(a);
 }
@@ -89,6 +95,9 @@ static inline vf vf_power(vf n) {
     return vreinterpretq_f32_u32(vshlq_n_u32(bits, 23));
 }
 enum { VF_EXP2_STEPS = 1 };
+static inline vf vf_nearest_step(vf t) {
+    return vf_round(t);
+}
 static inline vf vf_step_rest(vf t) {
     return vsubq_f32(t, vf_round(t));
 }
@@ -96,9 +105,9 @@ static inline vf vf_step_power(vf t) {
     (void)t;
     return vdupq_n_f32(1);
 }
-static inline vf vf_scale(vf a, vf n) { /* in two steps, as 2^n may not be a float */
-    vf half = vrndmq_f32(vmulq_f32(n, vdupq_n_f32(0.5f)));
-    return vmulq_f32(vmulq_f32(a, vf_power(half)), vf_power(vsubq_f32(n, half)));
+static inline vf vf_small_power(vf t, vf n) {
+    (void)t;
+    return vf_power(n);
 }
 static inline vf vf_scale_normal(vf a, vf n) {
     return vmulq_f32(a, vf_power(n));
@@ -188,6 +197,31 @@ static inline vi vi_add_products(vi sum, vi a, vi b) {
     int16x8_t x = vreinterpretq_s16_s32(a), y = vreinterpretq_s16_s32(b);
     int32x4_t low = vmull_s16(vget_low_s16(x), vget_low_s16(y));
     return vaddq_s32(sum, vpaddq_s32(low, vmull_high_s16(x, y)));
+}
+static inline vi vi_low_nibbles(vi a) {
+    return vandq_s32(a, vdupq_n_s32(0x0f0f0f0f));
+}
+static inline vi vi_high_nibbles(vi a) {
+    return vreinterpretq_s32_u8(vshrq_n_u8(vreinterpretq_u8_s32(a), 4));
+}
+static inline vi vi_add_byte_products(vi sums, vi a, vi b) {
+    int8x16_t x = vreinterpretq_s8_s32(a), y = vreinterpretq_s8_s32(b);
+    int16x8_t low = vmull_s8(vget_low_s8(x), vget_low_s8(y));
+    int16x8_t pairs = vpaddq_s16(low, vmull_high_s8(x, y));
+    return vreinterpretq_s32_s16(vaddq_s16(vreinterpretq_s16_s32(sums), pairs));
+}
+static inline vi vi_load_bytes(const uint8_t *p) {
+    uint8_t bytes[8] = {0};
+    memcpy(bytes, p, VF_LANES);
+    return vreinterpretq_s32_u32(vmovl_u16(vget_low_u16(vmovl_u8(vld1_u8(bytes)))));
+}
+static inline vi vi_load_signed_bytes(const uint8_t *p) {
+    int8_t bytes[8] = {0};
+    memcpy(bytes, p, VF_LANES);
+    return vmovl_s16(vget_low_s16(vmovl_s8(vld1_s8(bytes))));
+}
+static inline vf vf_load_f16(const uint16_t *p) {
+    return vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(p)));
 }
 #ifdef DM_SIMD_DOT
 enum { VI_DOT_EXCESS = 0 };

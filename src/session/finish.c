@@ -1,6 +1,7 @@
 /* Finishing a text: the tokens that the decimating layers keep, through the rest of the network. */
 
 #include "base/memory.h"
+#include "base/progress.h"
 #include "methods/choice.h"
 #include "session/nan_check.h"
 #include "session/ubatch.h"
@@ -12,6 +13,11 @@ struct stage_io {
     struct dm_kept *kept;
 };
 
+/* How far a finish has come, in tokens of every stage. */
+struct finished {
+    size_t n_done, n_total;
+};
+
 /* Chooses at the stage's layer; slots are the source's. */
 static dm_status choose(struct dm_session *session, struct stage_io *io, const size_t **slots,
                         dm_error *error) {
@@ -20,14 +26,9 @@ static dm_status choose(struct dm_session *session, struct stage_io *io, const s
     size_t n = source->n_offered, n_slot;
     n -= dm_tail_of(n, session->method->keep_tail);
     *slots = dm_token_pool_choose(source, dm_method_budget(session->method, io->stage, n), &n_slot);
-    if (n_slot > kept->capacity) {
-        size_t *positions = dm_memory_array(n_slot, sizeof *positions);
-        if (!positions)
-            return dm_fail_memory(error, "the kept positions");
-        dm_memory_free(kept->positions);
-        kept->positions = positions;
-        kept->capacity = n_slot;
-    }
+    dm_status status = dm_kept_reserve(kept, n_slot, error);
+    if (status)
+        return status;
     kept->n = n_slot;
     for (size_t i = 0; i < n_slot; i++)
         kept->positions[i] = source->position[(*slots)[i]];
@@ -49,7 +50,7 @@ static dm_status run_chunk(const struct dm_batch *batch, const struct dm_method 
 }
 
 static dm_status run_stage(struct dm_session *session, struct dm_ubatch *ubatch,
-                           struct stage_io *io, dm_error *error) {
+                           struct stage_io *io, struct finished *finished, dm_error *error) {
     const size_t *slots;
     dm_status status = choose(session, io, &slots, error);
     if (!status && io->next) {
@@ -60,6 +61,8 @@ static dm_status run_stage(struct dm_session *session, struct dm_ubatch *ubatch,
         size_t n = io->kept->n - first;
         n = n < ubatch->batch.at->capacity ? n : ubatch->batch.at->capacity;
         float *parts[DM_POOL_MAX_PART];
+        if ((status = dm_progress_tell(finished->n_done, finished->n_total, error)))
+            return status;
         session->chunk_first = first;
         session->chunk_kept = io->kept->positions + first;
         session->chunk_layer = io->stage->layer;
@@ -73,8 +76,21 @@ static dm_status run_stage(struct dm_session *session, struct dm_ubatch *ubatch,
         if (!status)
             dm_session_push(session, &ubatch->batch, 0, n, io->next, io->sink);
         first += n;
+        finished->n_done += n;
     }
     return status;
+}
+
+/* The tokens that all stages together run over. */
+static size_t count_kept(const struct dm_session *session) {
+    const struct dm_method *method = session->method;
+    size_t total = 0;
+    for (size_t i = 0, n = session->n_token; i < method->n_stage; i++) {
+        size_t tail = dm_tail_of(n, method->keep_tail);
+        n = dm_method_budget(method, &method->stages[i], n - tail) + tail;
+        total += n;
+    }
+    return total;
 }
 
 /* Sequences above stage 0 begin anew. */
@@ -88,6 +104,7 @@ static dm_status run_stages(struct dm_session *session, struct dm_ubatch *ubatch
     const struct dm_method *method = session->method;
     struct dm_token_pool between[2] = {{0}, {0}}; /* each stage reads one and fills the other */
     struct dm_token_pool *source = &session->pool;
+    struct finished finished = {0, count_kept(session)};
     dm_status status = DM_OK;
     clear_upper_state(session);
     for (size_t i = 0; i < method->n_stage && !status; i++) {
@@ -98,7 +115,7 @@ static dm_status run_stages(struct dm_session *session, struct dm_ubatch *ubatch
                               .sink = &between[i % 2],
                               .kept = &session->kept[i]};
         dm_token_pool_free(io.sink);
-        status = run_stage(session, ubatch, &io, error);
+        status = run_stage(session, ubatch, &io, &finished, error);
         source = io.sink;
     }
     dm_token_pool_free(&between[0]);
@@ -116,6 +133,8 @@ dm_status dm_session_finish(struct dm_session *session, dm_error *error) {
     session->can_step = false;
     status = run_stages(session, ubatch, error);
     session->can_step = session->logits_valid = status == DM_OK;
+    for (size_t i = 0; i < session->method->n_stage && status; i++)
+        session->kept[i].n = 0; /* some stages have chosen anew */
     dm_ubatch_free(ubatch);
     return status;
 }

@@ -1,6 +1,7 @@
 /* Reading: tokens through stage 0 as they come, many sessions as one packed batch. */
 #include <string.h>
 
+#include "base/progress.h"
 #include "session/nan_check.h"
 #include "session/ubatch.h"
 
@@ -89,27 +90,45 @@ static void pack(struct dm_ubatch *ubatch, struct dm_session *const *sessions, s
     }
 }
 
+/* One batch of them. */
+static dm_status read_ubatch(struct dm_ubatch *ubatch, const struct dm_method *method,
+                             const struct dm_reading_watch *watch, dm_error *error) {
+    dm_status status = dm_session_stage_0(ubatch, method, error);
+    for (size_t s = 0; s < ubatch->batch.n_sequence; s++)
+        ubatch->active[s]->can_step = ubatch->active[s]->logits_valid = !method->n_stage;
+    return status || !watch ? status : watch->see(ubatch, watch->user, error);
+}
+
+static size_t total_of(const size_t *n, size_t n_session) {
+    size_t total = 0;
+    for (size_t s = 0; s < n_session; s++)
+        total += n[s];
+    return total;
+}
+
 dm_status dm_session_read(struct dm_session *const *sessions, size_t n_session,
-                          const int32_t *const *ids, const size_t *n_id, dm_error *error) {
+                          const int32_t *const *ids, const size_t *n_id,
+                          const struct dm_reading_watch *watch, dm_error *error) {
     const struct dm_method *method = sessions[0]->method;
     struct dm_ubatch *ubatch = NULL;
+    size_t n_total = total_of(n_id, n_session);
     dm_status status = DM_OK;
     for (size_t s = 0; s < n_session && !status; s++)
         if (method->n_stage)
             status = dm_token_pool_reserve(&sessions[s]->pool, n_id[s], error);
     if (!status)
         status = dm_ubatch_new(sessions[0]->model, n_session, &ubatch, error);
-    while (!status) {
+    for (size_t n_done = 0; !status && n_done < n_total;) {
+        status = dm_progress_tell(n_done, n_total, error);
+        if (status)
+            break; /* between two batches, every session is whole */
         pack(ubatch, sessions, n_session, ids, n_id);
-        if (!ubatch->batch.n_token)
-            break;
-        status = dm_session_stage_0(ubatch, method, error);
-        for (size_t s = 0; s < ubatch->batch.n_sequence; s++)
-            ubatch->active[s]->can_step = ubatch->active[s]->logits_valid = !method->n_stage;
+        n_done += ubatch->batch.n_token;
+        status = read_ubatch(ubatch, method, watch, error);
+        dm_checkpoint_forget_pages(ubatch->model->checkpoint); /* rows of the embedding */
+        for (size_t s = 0; s < n_session && status; s++) /* earlier batches moved these */
+            sessions[s]->invalid |= ubatch->done[s] > 0;
     }
-    for (size_t s = 0; s < n_session && status && ubatch; s++) /* earlier batches moved these */
-        if (ubatch->done[s])
-            sessions[s]->invalid = true;
     dm_ubatch_free(ubatch);
     return status;
 }

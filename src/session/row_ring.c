@@ -22,6 +22,12 @@ void dm_row_ring_clear(struct dm_row_ring *ring) {
     ring->n = ring->next = 0;
 }
 
+void dm_row_ring_copy(struct dm_row_ring *ring, const struct dm_row_ring *from) {
+    ring->n = from->n;
+    ring->next = from->next;
+    memcpy(ring->rows, from->rows, from->n * from->width * sizeof *from->rows);
+}
+
 void dm_row_ring_push(struct dm_row_ring *ring, const float *rows, size_t n) {
     if (n > ring->capacity) { /* only the last ones matter */
         rows += (n - ring->capacity) * ring->width;

@@ -12,6 +12,8 @@ struct dm_row_ring {
 dm_status dm_row_ring_new(struct dm_row_ring *ring, size_t width, size_t capacity, dm_error *error);
 void dm_row_ring_free(struct dm_row_ring *ring);
 void dm_row_ring_clear(struct dm_row_ring *ring);
+/* Holds the rows that `from`, of the same sizes, holds. */
+void dm_row_ring_copy(struct dm_row_ring *ring, const struct dm_row_ring *from);
 void dm_row_ring_push(struct dm_row_ring *ring, const float *rows, size_t n);
 /* n rows beginning with the one that is `back` from the end (n <= back <= ring->n), oldest first.
  */

@@ -1,5 +1,7 @@
 #include "session/session.h"
 
+#include <string.h>
+
 #include "base/memory.h"
 
 /* ---- Life ---- */
@@ -19,13 +21,9 @@ void dm_session_pool_init(struct dm_token_pool *pool, const struct dm_session *s
                        n_part);
 }
 
-static dm_status build(struct dm_session *session, const dm_method_options *options,
-                       dm_error *error) {
+static dm_status build(struct dm_session *session, dm_error *error) {
     const struct dm_model *model = session->model;
-    dm_status status = dm_method_new(options, model->network.config.n_layer, model->calibration,
-                                     &session->method, error);
-    if (!status)
-        status = dm_method_attach(session->method, &model->network, error);
+    dm_status status = dm_method_attach(session->method, &model->network, error);
     if (!status)
         status = dm_state_new(&model->network.config, &session->state, error);
     if (!status)
@@ -40,13 +38,17 @@ static dm_status build(struct dm_session *session, const dm_method_options *opti
     return status;
 }
 
-dm_status dm_session_make(const struct dm_model *model, const dm_method_options *method,
-                          struct dm_session **result, dm_error *error) {
+/* An empty session by this method, which it takes over, or frees. */
+static dm_status make(const struct dm_model *model, struct dm_method *method,
+                      struct dm_session **result, dm_error *error) {
     struct dm_session *session = dm_memory_zeroed(1, sizeof *session);
-    if (!session)
+    if (!session) {
+        dm_method_free(method);
         return dm_fail_memory(error, "a session");
+    }
     session->model = model;
-    dm_status status = build(session, method, error);
+    session->method = method;
+    dm_status status = build(session, error);
     if (status) {
         dm_session_destroy(session);
         return status;
@@ -54,6 +56,14 @@ dm_status dm_session_make(const struct dm_model *model, const dm_method_options 
     dm_session_clear(session);
     *result = session;
     return DM_OK;
+}
+
+dm_status dm_session_make(const struct dm_model *model, const dm_method_options *options,
+                          struct dm_session **session, dm_error *error) {
+    struct dm_method *method;
+    dm_status status =
+        dm_method_new(options, model->network.config.n_layer, model->calibration, &method, error);
+    return status ? status : make(model, method, session, error);
 }
 
 void dm_session_destroy(struct dm_session *session) {
@@ -79,6 +89,62 @@ void dm_session_clear(struct dm_session *session) {
     session->n_token = 0;
     session->can_step = session->logits_valid = true;
     session->invalid = false;
+}
+
+/* ---- Copies ---- */
+
+dm_status dm_kept_reserve(struct dm_kept *kept, size_t n, dm_error *error) {
+    if (n <= kept->capacity)
+        return DM_OK;
+    size_t *positions = dm_memory_resize(kept->positions, kept->n, n, sizeof *positions);
+    if (!positions)
+        return dm_fail_memory(error, "the kept positions");
+    kept->positions = positions;
+    kept->capacity = n;
+    return DM_OK;
+}
+
+/* All that can fail comes first. */
+dm_status dm_session_copy(struct dm_session *session, const struct dm_session *from,
+                          dm_error *error) {
+    const struct dm_model_config *config = &session->model->network.config;
+    size_t n_stage = session->method->n_stage;
+    dm_status status = dm_token_pool_reserve_all(&session->pool, from->pool.n, error);
+    for (size_t i = 0; i < n_stage && !status; i++)
+        status = dm_kept_reserve(&session->kept[i], from->kept[i].n, error);
+    if (status)
+        return status;
+    memcpy(session->state.values, from->state.values,
+           dm_state_size(config) * sizeof *session->state.values);
+    dm_token_pool_copy(&session->pool, &from->pool);
+    dm_row_ring_copy(&session->tail, &from->tail);
+    for (size_t i = 0; i < n_stage; i++) {
+        session->kept[i].n = from->kept[i].n;
+        for (size_t k = 0; k < from->kept[i].n; k++)
+            session->kept[i].positions[k] = from->kept[i].positions[k];
+    }
+    session->n_token = from->n_token;
+    session->can_step = from->can_step;
+    session->logits_valid = from->logits_valid;
+    session->invalid = false;
+    return DM_OK;
+}
+
+dm_status dm_session_split(const struct dm_session *session, struct dm_session **result,
+                           dm_error *error) {
+    struct dm_method *method;
+    struct dm_session *fork;
+    dm_status status = dm_method_copy(session->method, &method, error);
+    if (!status)
+        status = make(session->model, method, &fork, error);
+    if (status)
+        return status;
+    status = dm_session_copy(fork, session, error);
+    if (status)
+        dm_session_destroy(fork);
+    else
+        *result = fork;
+    return status;
 }
 
 /* ---- Memory ---- */

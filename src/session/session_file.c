@@ -207,6 +207,8 @@ static json_t *settings(const struct dm_session *session, const struct dm_sample
     set_text(metadata, "checkpoint", hash);
     set_text(metadata, "context", method->hooks ? method->hooks->name : "none");
     set_text(metadata, "score", dm_score_name(method->score));
+    if (*method->custom.name)
+        set_text(metadata, "score_name", method->custom.name);
     set_layers(metadata, method);
     set_size(metadata, "base_length", method->base_length);
     set_real(metadata, "beta", method->beta);
@@ -227,25 +229,18 @@ static json_t *settings(const struct dm_session *session, const struct dm_sample
     return NULL;
 }
 
-static dm_status write_contents(const struct contents *contents, const char *path,
+static dm_status write_contents(const struct contents *contents, struct dm_file_writer *writer,
                                 const json_t *metadata, dm_error *error) {
-    struct dm_file_writer writer;
     dm_status status =
-        dm_safetensors_begin(&writer, path, contents->list, contents->n, metadata, error);
-    if (status)
-        return status;
+        dm_safetensors_write_header(writer, contents->list, contents->n, metadata, error);
     for (size_t i = 0; i < contents->n && !status; i++)
         status =
-            dm_file_writer_write(&writer, contents->list[i].data, contents->list[i].n_byte, error);
-    if (status) {
-        dm_file_writer_abort(&writer);
-        return status;
-    }
-    return dm_file_writer_commit(&writer, error);
+            dm_file_writer_write(writer, contents->list[i].data, contents->list[i].n_byte, error);
+    return status;
 }
 
-dm_status dm_session_write(const struct dm_session *session, const struct dm_sampler *sampler,
-                           const char *path, dm_error *error) {
+static dm_status write_all(const struct dm_session *session, const struct dm_sampler *sampler,
+                           struct dm_file_writer *writer, dm_error *error) {
     struct contents contents;
     char hash[33];
     dm_status status = describe(session, &contents, error);
@@ -257,10 +252,37 @@ dm_status dm_session_write(const struct dm_session *session, const struct dm_sam
         status = dm_session_hash_checkpoint(session->model, hash, error);
     if (!status) {
         json_t *metadata = settings(session, sampler, hash);
-        status = metadata ? write_contents(&contents, path, metadata, error)
+        status = metadata ? write_contents(&contents, writer, metadata, error)
                           : dm_fail_memory(error, "a session file");
         json_decref(metadata);
     }
     free_contents(&contents);
+    return status;
+}
+
+dm_status dm_session_write(const struct dm_session *session, const struct dm_sampler *sampler,
+                           const char *path, dm_error *error) {
+    struct dm_file_writer writer;
+    dm_status status = dm_file_writer_open(&writer, path, error);
+    if (status)
+        return status;
+    status = write_all(session, sampler, &writer, error);
+    if (!status)
+        return dm_file_writer_commit(&writer, error);
+    dm_file_writer_abort(&writer);
+    return status;
+}
+
+dm_status dm_session_write_buffer(const struct dm_session *session,
+                                  const struct dm_sampler *sampler, void **bytes, size_t *n_byte,
+                                  dm_error *error) {
+    struct dm_file_writer writer;
+    dm_status status = dm_file_writer_open_memory(&writer, "a session's buffer", error);
+    if (status)
+        return status;
+    status = write_all(session, sampler, &writer, error);
+    if (!status)
+        dm_file_writer_take(&writer, bytes, n_byte);
+    dm_file_writer_abort(&writer);
     return status;
 }

@@ -151,6 +151,7 @@ static dm_status read_options(const struct reader *reader, size_t n_model_layer,
         return bad(reader, "context");
     if (!dm_score_from_name(get_text(reader, "score"), &options->score))
         return bad(reader, "score");
+    options->score_name = get_text(reader, "score_name");
     dm_status status = get_size(reader, "base_length", &options->base_length);
     if (!status)
         status = get_real(reader, "beta", &options->beta);
@@ -366,18 +367,30 @@ static dm_status load(const struct reader *reader, const struct dm_model *model,
     return status;
 }
 
+static dm_status load_and_close(struct reader *reader, const struct dm_model *model,
+                                struct dm_sampler *sampler, bool *has_sampler,
+                                struct dm_session **session) {
+    bool found = dm_safetensors_find(&reader->file, "sampler.seen") != NULL;
+    dm_status status = load(reader, model, found ? sampler : NULL, session);
+    if (!status)
+        *has_sampler = found;
+    dm_safetensors_close(&reader->file);
+    return status;
+}
+
 dm_status dm_session_load(const struct dm_model *model, const char *path,
                           struct dm_sampler *sampler, bool *has_sampler,
                           struct dm_session **session, dm_error *error) {
     struct reader reader = {.path = path, .error = error};
     dm_status status = model->no_map ? dm_safetensors_read(&reader.file, path, error)
                                      : dm_safetensors_open(&reader.file, path, error);
-    if (status)
-        return status;
-    bool found = dm_safetensors_find(&reader.file, "sampler.seen") != NULL;
-    status = load(&reader, model, found ? sampler : NULL, session);
-    if (!status)
-        *has_sampler = found;
-    dm_safetensors_close(&reader.file);
-    return status;
+    return status ? status : load_and_close(&reader, model, sampler, has_sampler, session);
+}
+
+dm_status dm_session_load_buffer(const struct dm_model *model, const void *bytes, size_t n_byte,
+                                 struct dm_sampler *sampler, bool *has_sampler,
+                                 struct dm_session **session, dm_error *error) {
+    struct reader reader = {.path = "a session's buffer", .error = error};
+    dm_status status = dm_safetensors_borrow(&reader.file, bytes, n_byte, reader.path, error);
+    return status ? status : load_and_close(&reader, model, sampler, has_sampler, session);
 }

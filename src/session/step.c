@@ -15,8 +15,7 @@ static dm_status run_above(const struct dm_model *model, const struct dm_batch *
     return status || !model->check ? status : dm_check_residual(batch, error);
 }
 
-/* Logits of the batch's rows. */
-static dm_status run_head(const struct dm_model *model, const struct dm_batch *batch, float *logits,
+dm_status dm_session_head(const struct dm_model *model, const struct dm_batch *batch, float *logits,
                           dm_error *error) {
     dm_status status = dm_head(batch, logits, error);
     return status || !model->check
@@ -32,7 +31,7 @@ static dm_status step_ubatch(struct dm_ubatch *ubatch, const struct dm_method *m
     for (size_t s = 0; s < ubatch->batch.n_sequence && !status && method->n_stage; s++)
         dm_session_push(ubatch->active[s], &ubatch->batch, s, 1, NULL, NULL);
     if (!status && logits)
-        status = run_head(ubatch->model, &ubatch->batch, logits, error);
+        status = dm_session_head(ubatch->model, &ubatch->batch, logits, error);
     for (size_t s = 0; s < ubatch->batch.n_sequence; s++) {
         ubatch->active[s]->logits_valid = !method->n_stage;
         ubatch->active[s]->invalid = status != DM_OK;
@@ -91,8 +90,8 @@ dm_status dm_session_tail_logits(const struct dm_session *session, size_t n_last
     for (size_t left = n_last; left && !status; left -= batch->n_token) {
         batch->n_token = left < batch->at->capacity ? left : batch->at->capacity;
         dm_row_ring_range(&session->tail, left, batch->n_token, batch->at->residual);
-        status = run_head(model, batch, logits + (n_last - left) * model->network.config.vocab_size,
-                          error);
+        status = dm_session_head(
+            model, batch, logits + (n_last - left) * model->network.config.vocab_size, error);
     }
     dm_ubatch_free(ubatch);
     return status;

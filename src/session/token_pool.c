@@ -6,8 +6,9 @@
 #include "base/memory.h"
 #include "methods/choice.h"
 
-/* At least so much room beyond `max`, so that a small pool is not cut at every other token. */
-enum { min_slack = 256 };
+/* Room beyond `max`, so that a pool is not cut at every other token: a quarter of it, which costs a
+ * cut of every token's rows for each `max` / 4 tokens that the pool takes in, or at least so much. */
+enum { min_slack = 256, slack_share = 4 };
 
 static size_t add_saturating(size_t a, size_t b) {
     size_t sum;
@@ -24,7 +25,7 @@ void dm_token_pool_init(struct dm_token_pool *pool, size_t max, size_t keep_tail
     }
     pool->token_bytes = pool->row_width * sizeof *pool->rows + sizeof *pool->position +
                         sizeof *pool->score + sizeof *pool->chosen + sizeof *pool->scratch;
-    size_t slack = max > min_slack ? max : min_slack;
+    size_t slack = max / slack_share > min_slack ? max / slack_share : min_slack;
     pool->limit = add_saturating(add_saturating(max, slack), keep_tail);
 }
 
@@ -71,9 +72,8 @@ static bool grow(struct dm_token_pool *pool, size_t capacity) {
     return true;
 }
 
-dm_status dm_token_pool_reserve(struct dm_token_pool *pool, size_t n_token, dm_error *error) {
-    size_t need = add_saturating(pool->n, n_token);
-    need = need < pool->limit ? need : pool->limit;
+dm_status dm_token_pool_reserve_all(struct dm_token_pool *pool, size_t n_token, dm_error *error) {
+    size_t need = n_token < pool->limit ? n_token : pool->limit;
     if (need <= pool->capacity)
         return DM_OK;
     size_t larger = add_saturating(pool->capacity, pool->capacity / 2); /* not one by one */
@@ -81,6 +81,22 @@ dm_status dm_token_pool_reserve(struct dm_token_pool *pool, size_t n_token, dm_e
     return grow(pool, need > larger ? need : larger)
                ? DM_OK
                : dm_fail_memory(error, "the tokens that may be kept");
+}
+
+dm_status dm_token_pool_reserve(struct dm_token_pool *pool, size_t n_token, dm_error *error) {
+    return dm_token_pool_reserve_all(pool, add_saturating(pool->n, n_token), error);
+}
+
+void dm_token_pool_copy(struct dm_token_pool *pool, const struct dm_token_pool *from) {
+    pool->n = from->n;
+    pool->n_offered = from->n_offered;
+    pool->full = from->full;
+    pool->threshold = from->threshold;
+    if (!from->n)
+        return; /* neither may have memory yet */
+    memcpy(pool->position, from->position, from->n * sizeof *pool->position);
+    memcpy(pool->score, from->score, from->n * sizeof *pool->score);
+    memcpy(pool->rows, from->rows, from->n * pool->row_width * sizeof *pool->rows);
 }
 
 /* Tokens held that are of the tail of the first n_offered ones. */

@@ -39,6 +39,10 @@ void dm_token_pool_free(struct dm_token_pool *pool);
 void dm_token_pool_clear(struct dm_token_pool *pool);
 /* Makes room for `n_token` more offers; nothing else can fail. */
 dm_status dm_token_pool_reserve(struct dm_token_pool *pool, size_t n_token, dm_error *error);
+/* Makes room to hold `n_token` tokens in all. */
+dm_status dm_token_pool_reserve_all(struct dm_token_pool *pool, size_t n_token, dm_error *error);
+/* Holds what `from`, of the same settings, holds; reserved for that. */
+void dm_token_pool_copy(struct dm_token_pool *pool, const struct dm_token_pool *from);
 /* `score` [n_token] (NULL where not scored; NaN counts as the worst) and `parts`, arrays
  * [n_token, width[i]]. */
 void dm_token_pool_offer(struct dm_token_pool *pool, const float *score, const float *const *parts,

@@ -93,8 +93,11 @@ dm_status dm_pass_forward(struct dm_pass *pass, dm_error *error) {
     const struct dm_batch batch = dm_pass_batch_of(pass, &first, &pass->spans[0]);
     dm_embed(&batch);
     dm_status status = DM_OK;
-    for (size_t layer = 0; layer < pass->trained->network.config.n_layer && !status; layer++)
-        status = run_layer(pass, layer, error);
+    for (size_t layer = 0; layer < pass->trained->network.config.n_layer && !status; layer++) {
+        status = dm_pass_tell(pass, layer, error);
+        if (!status)
+            status = run_layer(pass, layer, error);
+    }
     return status;
 }
 

@@ -35,8 +35,12 @@ static dm_status run(struct dm_pass *pass, struct dm_pass_loss *loss, dm_error *
         status = dm_pass_find_loss(pass, loss, error);
     if (status || !pass->backward)
         return status;
-    for (size_t layer = pass->trained->network.config.n_layer; layer-- > first && !status;)
-        status = dm_pass_layer_back(pass, layer, error);
+    size_t n_layer = pass->trained->network.config.n_layer;
+    for (size_t layer = n_layer; layer-- > first && !status;) {
+        status = dm_pass_tell(pass, 2 * n_layer - 1 - layer, error);
+        if (!status)
+            status = dm_pass_layer_back(pass, layer, error);
+    }
     if (!status && first == 0) {
         embedding_back(pass);
         pass->input_gradient = pass->gradients.dresidual;

@@ -7,6 +7,7 @@
 #ifndef DM_TRAINING_PASS_H
 #define DM_TRAINING_PASS_H
 
+#include "base/progress.h"
 #include "layers/backward.h"
 #include "methods/choice.h"
 #include "methods/method.h"
@@ -99,6 +100,13 @@ void dm_pass_clear_states(const struct dm_pass *pass, size_t layer);
 dm_status dm_pass_find_loss(struct dm_pass *pass, struct dm_pass_loss *loss, dm_error *error);
 /* layer_back.c: gradients.dresidual from above a layer to below it. */
 dm_status dm_pass_layer_back(struct dm_pass *pass, size_t layer, dm_error *error);
+
+/* Tells the caller that `n_done` layers are behind, of those forward and, with `backward`, back. */
+static inline dm_status dm_pass_tell(const struct dm_pass *pass, size_t n_done, dm_error *error) {
+    size_t n_layer = pass->trained->network.config.n_layer;
+    size_t n_back = pass->backward ? n_layer - dm_trained_network_first_layer(pass->trained) : 0;
+    return dm_progress_tell(n_done, n_layer + n_back, error);
+}
 
 /* How many of a sequence's last tokens, of n in a span, are always kept. */
 static inline size_t dm_pass_tail(const struct dm_pass *pass, size_t sequence, size_t n) {

@@ -101,14 +101,14 @@ static dm_status make_network(struct dm_trainer *trainer, const struct dm_checkp
 }
 
 /* What a model was trained with becomes the default of those who read with it. Plain Mamba needs
- * no word, unless there is a default already. */
+ * no word, unless there is a default already; a score of the caller's own cannot have one. */
 static dm_status keep_as_default(struct dm_trainer *trainer, const dm_method_options *options,
                                  dm_error *error) {
     dm_method_options method = *options;
     struct dm_calibration *calibration = trainer->calibration;
     method.keep_tail = 1;
     dm_status status = DM_OK;
-    if (!calibration && method.kind == DM_METHOD_NONE)
+    if ((!calibration && method.kind == DM_METHOD_NONE) || dm_method_is_custom(options))
         return DM_OK;
     if (!calibration)
         status = dm_calibration_new(trainer->trained.network.config.n_layer, &calibration, error);

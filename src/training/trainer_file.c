@@ -47,6 +47,11 @@ static void read_weight(void *context, const struct dm_parameter *parameter, siz
 
 static dm_status write_calibration(const struct dm_trainer *trainer, const char *directory,
                                    dm_error *error) {
+    if (*trainer->method->custom.name)
+        dm_warn(
+            "the training's score \"%s\" is a function of the caller's: decimamba.json does not "
+            "name it",
+            trainer->method->custom.name);
     if (!trainer->calibration)
         return DM_OK;
     char *path = dm_path_join(directory, "decimamba.json");

@@ -21,6 +21,12 @@ golden=$root/tests/data/golden/tiny-a
 here=$root/tests/cli
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+if [ -n "${MESON_EXE_WRAPPER:-}" ]; then # it is for another processor
+    mkdir "$work/.wrapped"
+    printf '#!/bin/sh\nexec %s "%s" "$@"\n' "$MESON_EXE_WRAPPER" "$program" > "$work/.wrapped/decimamba"
+    program=$work/.wrapped/decimamba
+    chmod +x "$program"
+fi
 cd "$work" || exit 1
 n_failed=0
 last=

@@ -11,6 +11,8 @@ run 0 analyze delta model --text text --length 300 --layers 1,3 --base-length 10
 prints '300 tokens, decimate at layers 1,3, base length 100, score norm'
 prints '    1        300       105    35.0%'
 prints '    3        105        55    52.4%'
+prints 'layer  1 |'
+[ "$(grep -c '^layer  [13] |.*| at most [1-9][0-9]*%$' out)" -eq 2 ] || failed 'where kept tokens are'
 prints '---- after layer 1: 105 of 300 tokens (35.0%) ----'
 prints '---- after layer 3: 55 of 300 tokens (18.3%) ----'
 is_figure delta/delta
@@ -36,8 +38,32 @@ awk -F '\t' 'NR == 1 { if ($0 != "place\tid\ttext\tdropped_by\tlayer_0\tlayer_1\
     delta/delta-tokens.tsv || failed 'delta-tokens.tsv'
 awk -F '\t' 'NR > 1 { a += $7; b += $8 } END { if (a != 105 || b != 55) exit 1 }' delta/delta.tsv ||
     failed 'shares in delta.tsv'
-[ "$(grep -o '<span class="k' delta/delta.html | wc -l)" -eq 56 ] || failed 'kept tokens on the page'
-[ "$(grep -o '<span class="d1' delta/delta.html | wc -l)" -eq 51 ] || failed 'dropped by layer 3'
+# the page: as many characters are marked as tokens were kept, and the text is whole
+page_text() {
+    sed -n '/<pre id="text">/,/<\/pre>/p' "$1" | sed '1d; $s/<\/pre>.*//' |
+        sed 's/<i><\/i>//g; s/&lt;/</g; s/&gt;/>/g; s/&amp;/\&/g; s/&quot;/"/g'";s/&#39;/'/g"
+}
+marked() {
+    page_text delta/delta.html | tr '\n' '~' | sed "s/<$1>/\n[/g; s/<\/$2>/]\n/g" |
+        sed -n 's/^\[\(.*\)\]$/\1/p' | tr -d '\n' | wc -c
+}
+[ "$(marked b b)" -eq 55 ] || failed "$(marked b b) kept tokens on the page"
+[ "$(marked u.class=d1 u)" -eq 50 ] || failed 'dropped by layer 3'
+page_text delta/delta.html | sed 's/<[^>]*>//g' | head -c 300 | cmp -s - first || failed 'the text of the page'
+if command -v chromium > /dev/null; then
+    chromium --headless --no-sandbox --dump-dom "file://$work/delta/delta.html#299" 2> /dev/null > dom
+    score=$(awk -F '\t' '$1 == 299 { printf "%.2g", $8 }' delta/delta-tokens.tsv)
+    grep 'token 299 ' dom | grep -qF "layer 3: $score" || failed 'scores of a token on the page'
+    grep 'token 299 ' dom | grep -q 'layer 1: [0-9.]*, kept .* layer 3: [0-9.]*, kept' ||
+        failed 'the last token was kept'
+fi
+# its size: 15 bytes for each token, the picture's apart
+head -c 13000 "$root/data/books/26239.txt" | tr -cd '\12\15\40-\176' > crlf
+PATH=$work/nowhere "$program" analyze delta model --text crlf --layers 1 --base-length 6000 --length 12000 \
+    --output small > out 2> err
+check_streams $? 0
+[ "$(wc -c < small/delta.html)" -lt 180000 ] || failed 'a large page'
+grep -q "$(printf '\342\220\215')" small/delta.html && failed 'a box for a carriage return'
 grep -q '"drawn_from": [0-9]' delta/delta.json || failed 'ranges in delta.json'
 # binned; parts of the text; a long text's two ends
 run 0 analyze delta model --text text --length 300 --layers 1,3 --base-length 100 --keep-tail 5 \
@@ -62,12 +88,13 @@ is_figure one/delta
 printf 'a<b>&"\033[31m\177' > odd
 run 0 analyze delta model --text odd --layers 1 --base-length 2 --min-length 1 --output odd.d
 grep -q "$(printf '\033')" out && failed 'an escape sequence on standard output'
-grep -q '<b>' odd.d/delta.html && failed 'a tag of the text in the page'
-grep -q '&lt;</span>' odd.d/delta.html || failed 'text in the page'
+page_text odd.d/delta.html | grep -q . || failed 'text in the page'
+grep -q 'a<b>&"' odd.d/delta.html && failed 'a tag of the text in the page'
+sed 's/<[^>]*>//g' odd.d/delta.html | grep -q '^a&lt;b&gt;&amp;&quot;' || failed 'text in the page'
 # a character that is split between tokens is one piece, of a model whose tokens are bytes
 printf 'caf\303\251 \360\237\230\200' > bytes
 run 0 analyze delta "$root/models/passkey-bytes-512" --text bytes --method none --output bytes.d
-grep -q 'token 6 (1 of 4): &quot;' bytes.d/delta.html || failed 'the parts of a character'
+grep -q '"parts": {"3":2,"5":4}' bytes.d/delta.html || failed 'the parts of a character'
 [ "$(cut -f 3 bytes.d/delta-tokens.tsv | tail -n +2 | tr -d '\n')" = "$(cat bytes)" ] ||
     failed 'the text in delta-tokens.tsv'
 # where it fails, too

@@ -100,6 +100,46 @@ run 0 --list tokenizer
 prints "tokenizer/20B_tokenizer.json https://$tokenizer"
 [ "$(wc -l < out)" = 1 ] || failed '--list tokenizer lists more'
 
+# models of the hub, as their owners have them
+hub=huggingface.co
+put $hub/state-spaces/mamba-130m-hf/resolve/main/config.json '{"model_type": "mamba"}'
+put $hub/state-spaces/mamba-130m-hf/resolve/main/tokenizer.json '{"t": 1}'
+put $hub/state-spaces/mamba-130m-hf/resolve/main/model.safetensors 'weights'
+run 0 made hub:state-spaces/mamba-130m-hf
+for name in config.json tokenizer.json model.safetensors; do
+    same made/state-spaces/mamba-130m-hf/$name \
+        mirror/$hub/state-spaces/mamba-130m-hf/resolve/main/$name
+done
+[ "$(find made/state-spaces -type f | wc -l)" = 3 ] || failed "more: $(find made -type f)"
+[ "$(wc -l < made/SHA256SUMS)" = 3 ] || failed 'not every hash is noted'
+run 0 made hub:state-spaces/mamba-130m-hf # nothing is fetched again
+prints "state-spaces/mamba-130m-hf/model.safetensors: sha256 as noted in SHA256SUMS"
+put $hub/some/shards/resolve/main/config.json '{}'
+put $hub/some/shards/resolve/main/pytorch_model.bin.index.json '{"metadata": {"total_size": 3}, "weight_map":
+  {"a": "pytorch_model-00001-of-00002.bin", "b.c": "pytorch_model-00002-of-00002.bin",
+   "d": "pytorch_model-00001-of-00002.bin"}}'
+put $hub/some/shards/resolve/main/pytorch_model-00001-of-00002.bin 'one'
+run 1 made hub:some/shards
+complains 'some/shards/pytorch_model-00002-of-00002.bin: curl gave up with status 37 on'
+put $hub/some/shards/resolve/main/pytorch_model-00002-of-00002.bin 'two'
+run 0 made hub:some/shards
+prints "some/shards: it has no tokenizer; group tokenizer fetches GPT-NeoX-20B's"
+for i in 1 2; do
+    same made/some/shards/pytorch_model-0000$i-of-00002.bin \
+        mirror/$hub/some/shards/resolve/main/pytorch_model-0000$i-of-00002.bin
+done
+put $hub/some/config/resolve/main/config.json '{}'
+run 1 made hub:some/config
+complains 'some/config: neither model.safetensors nor pytorch_model.bin'
+run 1 made hub:no/such
+complains 'no/such/config.json: curl gave up'
+for wrong in hub: hub:a hub:a/b/c hub:../a 'hub:a/b c' hub:/a hub:a/.b; do
+    run 2 other "$wrong"
+done
+absent other
+run 0 --list hub:some/shards
+prints 'some/shards/* https://huggingface.co/some/shards'
+
 # a hash that is not the published one is refused, and the rest is fetched
 run 1 data squad
 complains "squad/dev-v2.0.json: sha256 is $(hash_of mirror/$squad/dev-v2.0.json), not \

@@ -122,6 +122,13 @@ run 1 convert model new --format gguf # fewer rows than the tokenizer has ids
 complains "model/tokenizer.json: has ids up to 255, but the model's vocabulary has 128"
 run 1 convert nowhere new --format gguf
 complains nowhere
+for dtype in int8 q4; do
+    run_warned 0 convert "$root/models/books" model.gguf --format gguf --dtype $dtype
+    run_warned 0 convert "$root/models/books" wide.gguf --format gguf --dtype f32
+    [ "$(wc -c <model.gguf)" -lt $(($(wc -c <wide.gguf) / 2)) ] || failed "no smaller in $dtype"
+    run 1 convert model new --dtype $dtype
+    complains "--dtype $dtype: transformers has no such type: --format gguf writes it"
+done
 run 1 convert model new --format onnx
 complains "'onnx' is not one of transformers, gguf"
 run_warned 1 convert "$tokens" missing/new --format gguf
@@ -167,7 +174,7 @@ complains 'short.gguf: damaged, or cut short, inside key'
 run 1 tokenize short.gguf a
 complains 'short.gguf: damaged, or cut short, inside key'
 run 0 info "$root/tests/data/gguf/types/model.gguf"
-prints 'type                q4_K stored, f32 computed'
+prints 'type                q4_K stored, q4_K computed'
 run 1 tokenize "$root/tests/data/gguf/types/model.gguf" a
 complains 'types/model.gguf: holds no tokenizer'
 run 0 generate "$root/tests/data/gguf/types/model.gguf" --ids ids --max-tokens 3 --print-ids

@@ -44,7 +44,7 @@ enough_for_more generate model --file LENGTH --max-tokens 1 --threads 1 --method
 enough_for_more logits model --ids LENGTH.ids --threads 1 --output new
 enough_for_more perplexity model --file LENGTH --target 2000 --threads 1
 enough_for_more perplexity model --ids LENGTH.ids --target 2000 --threads 1
-enough_for_more perplexity model --file LENGTH --window 500 --threads 1
+enough_for_more perplexity model --file LENGTH --window 500 --target 100 --threads 1
 enough_for_more calibrate model --text LENGTH --length 500 --dry-run --threads 1
 enough_for_more evaluate perplexity model --text LENGTH --lengths 500 --windows 2 --methods none \
     --threads 1

@@ -25,6 +25,9 @@ wait_for() {
     until shows "$1" || ! kill -0 $pid 2> /dev/null; do sleep 0.05; done
     shows "$1" || failed "the terminal lacks: $1"
 }
+prompted() { # by ask: keys that are pressed before may be lost
+    until [ "$(tail -c 2 screen)" = '> ' ] || ! kill -0 $pid 2> /dev/null; do sleep 0.05; done
+}
 press() {
     printf "$1" >&3
 }
@@ -74,6 +77,50 @@ wait_for 'reading  [0-9]* bytes  [0-9]* tokens  [0-9]*/s$'
 press '\003'
 wait_for 'decimamba: waiting for the tokens at hand'
 ends 130
+
+# ---- how fast it was ----
+start generate model Once --max-tokens 5
+ends 0
+shows '^decimamba: 4 tokens read, [0-9]*/s; 5 generated, [0-9.]*/s$' || failed 'no speed'
+printf '{"prompt": "Once"}\n{"prompt": "upon"}\n' > prompts
+start generate model --batch prompts --max-tokens 5
+ends 0
+shows '^decimamba: 2 prompts of 8 tokens, 10 tokens generated in [0-9.]* s$' || failed 'no speed'
+
+# ---- ask ----
+export XDG_CACHE_HOME="$work/cache"
+head -c 3000 "$text" > some
+ask='ask model --file some --layers 1 --base-length 50 --ignore-eos'
+start $ask --max-tokens 20
+wait_for '^decimamba: some: 3000 tokens, kept in .*/cache/decimamba/some-[0-9a-f]*.session$'
+prompted
+press 'What?\r'
+wait_for '^decimamba: 25 tokens read, [0-9]*/s; 20 generated, [0-9.]*/s$'
+prompted
+press 'half a question' # which Ctrl-C drops
+wait_for '^> .*half a question'
+press '\003'
+prompted
+press '\303\251\r' # which the model does not know, and which ends nothing
+wait_for "the model's ids are 0 to 127"
+prompted
+press '\004'
+ends 0
+[ "$(grep -c ' generated, ' screen)" -eq 1 ] || failed 'what Ctrl-C dropped was asked'
+start $ask --max-tokens 100000000
+wait_for '^decimamba: some: 3000 tokens, read before, and kept in .*some-[0-9a-f]*.session$'
+for i in 1 2 3; do # Ctrl-C ends the answer, and the next one is asked for
+    prompted
+    : > screen
+    press 'What?\r'
+    wait_for UUUUUUUUUUUUUUUUUUUU # what the model says
+    press '\003'
+    wait_for '^decimamba: 25 tokens read, .* generated'
+done
+prompted
+press '\004'
+ends 0
+[ "$(grep -c . cache/decimamba/some-*.session | wc -l)" -eq 1 ] || failed 'one file was to be kept'
 
 # ---- a model that has no settings ----
 head -c 3000 "$text" > some

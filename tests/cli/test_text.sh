@@ -67,6 +67,29 @@ run 0 perplexity "$golden" --ids ids --window 40 --target 10 --stride 28 --json
 prints '"windows":2,"window":40'
 prints '"scored_tokens":20,'
 prints '"bits_per_byte":null'
+# by strides: what transformers' logits give for the windows of Hugging Face's guide
+tr -s ' ' '\n' < "$root/tests/data/transformers/strided.ids" > ids
+while read -r folder window stride n_window n_scored sum; do
+    run 0 perplexity "$root/tests/data/transformers/$folder" --ids ids --window "$window" \
+        --stride "$stride" --dtype f32 --json
+    prints "\"scored_tokens\":$n_scored,"
+    prints "\"windows\":$n_window,\"window\":$window,\"stride\":$stride,"
+    nats=$(sed 's/.*"nats_per_token":\([0-9.]*\).*/\1/' out)
+    awk "BEGIN { d = $nats * $n_scored - $sum; exit !(d * d < 1e-6) }" ||
+        failed "$folder: $nats nats per token, the sum of $n_scored is $sum"
+done < "$root/tests/data/transformers/strided.txt"
+run 0 perplexity "$root/tests/data/transformers/mamba-biases" --ids ids --window 32 --json
+prints '"window":32,"stride":16,"target":16'
+# decimation that drops nothing changes nothing, and the settings leave the scored tokens alone
+run 0 perplexity "$root/tests/data/transformers/mamba-biases" --ids ids --window 32 --stride 8
+cp out plain
+run 0 perplexity "$root/tests/data/transformers/mamba-biases" --ids ids --window 32 --stride 8 --layers 1
+same out plain
+run 0 perplexity "$root/tests/data/transformers/mamba-biases" --ids ids --window 32 --stride 8 --layers 1 \
+    --base-length 4 --min-length 1
+! cmp -s out plain || failed 'decimation changed nothing'
+run 1 perplexity "$root/tests/data/transformers/mamba-biases" --ids ids --window 32 --stride 33
+complains '--stride 33: more than --window 32'
 # of a token per byte: bits per byte are nats per token / ln 2
 printf 'Plain text, some of it; then more of it, and more.' > text
 run 0 perplexity model --file text
@@ -94,7 +117,7 @@ if "$program" info model --dtype int8 > out 2>&1; then
 else
     grep -q 'this processor' out || failed "int8: $(cat out)"
 fi
-run 1 perplexity model --file text --window 51
+run 1 perplexity model --file text --window 51 --target 100
 complains 'must be larger than --target 100'
 run 1 perplexity model --file text --window 51 --target 10
 complains 'text: 50 tokens, fewer than --window 51'

@@ -464,4 +464,15 @@ cp run.json books/
 run 1 train books/run.json --output books --config config.json --text text.txt
 complains 'books/run.json: the settings in effect would overwrite this file'
 same run.json books/run.json
+# the first two examples of docs/training.md, as they stand there
+json_of() { # the n-th block of JSON
+    awk -v n="$1" '/^```json/ { on = ++i == n; next } /^```/ { on = 0 } on' "$root/docs/training.md"
+}
+mkdir documented
+json_of 1 > documented/run.json
+json_of 2 > documented/config.json
+ln -s "$root/models" "$root/data" documented
+run 0 train documented/run.json --steps 1 --warmup 0 --length 16 --batch-tokens 32 --held-out 2
+run 0 info documented/out/model
+prints 'parameters          732544'
 finish

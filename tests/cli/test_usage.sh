@@ -4,12 +4,14 @@
 
 run 0 --version
 printed_exactly "decimamba $("$root/scripts/version.sh")"
+run 0 -V
+printed_exactly "decimamba $("$root/scripts/version.sh")"
 run 0 --help
 prints 'Example:'
 n_word=0
 manual=$(cat "$root"/docs/man/*.1 | sed 's/\\-/-/g')
-for command in generate tokenize perplexity info bench logits 'evaluate passkey' 'evaluate retrieval' \
-    'evaluate multidoc-qa' 'evaluate perplexity' 'evaluate longbench' \
+for command in generate ask tokenize perplexity info bench logits 'evaluate passkey' 'evaluate retrieval' \
+    'evaluate multidoc-qa' 'evaluate perplexity' 'evaluate longbench' 'evaluate jsonl' \
     'analyze attention' 'analyze distance' 'analyze receptive-field' 'analyze delta' \
     'analyze layers passkey' calibrate convert init train; do
     run 0 --help
@@ -18,7 +20,7 @@ for command in generate tokenize perplexity info bench logits 'evaluate passkey'
     prints "decimamba $command "
     prints 'Example:'
     [ "$(awk 'length > 80' out | grep -cv '^Method')" -eq 0 ] || failed 'help is over 80 columns wide'
-    for flag in $(sed -n 's/^  \(--[a-z-]*\).*/\1/p' out); do
+    for flag in $(sed -n 's/^  \(-[a-z], \)*\(--[a-z-]*\).*/\2/p' out); do
         case $manual in
         *"$flag"*) ;;
         *) failed "the man page of $command lacks $flag" ;;
@@ -26,12 +28,12 @@ for command in generate tokenize perplexity info bench logits 'evaluate passkey'
     done
     # a flag that takes certain words names all of them
     cp out help
-    for flag in $(sed -n 's/^  \(--[a-z-]*\) [A-Z].*/\1/p' help); do
+    for flag in $(sed -n 's/^  \(-[a-z], \)*\(--[a-z-]*\) [A-Z].*/\2/p' help); do
         words=$("$program" $command x "$flag" @ 2>&1 < /dev/null |
             sed -n "s/,//g; s/.*'@' is not one of \(.*\); see .*/\1/p")
         for word in $words; do
             n_word=$((n_word + 1))
-            sed -n "/^  $flag /,/^  --/p" help | grep -qw -e "$word" ||
+            sed -n "/^  \(-[a-z], \)*$flag /,/^  -/p" help | grep -qw -e "$word" ||
                 failed "the help of $command $flag lacks $word"
             case $manual in
             *"$word"*) ;;
@@ -188,6 +190,18 @@ run 0 tokenize "$here/ascii" abc --count
 printed_exactly 3
 run 0 info "$golden" --json --threads=1
 prints '"n_thread":1'
+# letters: a value follows as the next word or in the same one
+run 0 info "$golden" --json -t 1
+prints '"n_thread":1'
+run 0 info -t1 "$golden" --json
+prints '"n_thread":1'
+printf abc > abc.txt
+run 0 tokenize "$here/ascii" --count -f abc.txt
+printed_exactly 3
+run 1 generate model text -n
+complains '--max-tokens: its N is missing'
+run 1 generate model text -nx
+complains "--max-tokens: 'x' is not a whole number"
 
 # whoever reads the output may leave before its end: not a word, and the status of SIGPIPE
 ln -s "$golden" tiny

@@ -25,6 +25,20 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* glibc calls those that know files of any length by these names, others by the plain ones. */
+#ifdef __GLIBC__
+#define __real_fopen __real_fopen64
+#define __wrap_fopen __wrap_fopen64
+#define __real_fstat __real_fstat64
+#define __wrap_fstat __wrap_fstat64
+#define __real_mmap __real_mmap64
+#define __wrap_mmap __wrap_mmap64
+#define __real_open __real_open64
+#define __wrap_open __wrap_open64
+#define __real_truncate __real_truncate64
+#define __wrap_truncate __wrap_truncate64
+#endif
+
 enum kind { NOTHING, COUNT_CHANGES, COUNT_ALL, SIGNAL, FULL, INPUT_OUTPUT };
 enum call { READS, MAKES, WRITES, REMOVES };
 enum loss { NOTHING_LOST, CUT, ZERO };
@@ -36,7 +50,7 @@ static unsigned long at, count;
 
 /* ---- What a power cut takes away ---- */
 
-int __real_truncate64(const char *path, off64_t n_byte);
+int __real_truncate(const char *path, off_t n_byte);
 
 /* How much of a file is on the disk; of one that is not among them, nothing. */
 struct synced {
@@ -86,7 +100,7 @@ static int lose_file(const char *path, const struct stat *status, int type, stru
     off_t kept = known ? known->n_byte : 0;
     if (status->st_size <= kept)
         return 0;
-    if (__real_truncate64(path, kept) || (loss == ZERO && __real_truncate64(path, status->st_size)))
+    if (__real_truncate(path, kept) || (loss == ZERO && __real_truncate(path, status->st_size)))
         abort();
     return 0;
 }
@@ -170,8 +184,8 @@ WRAP(int, rmdir, (const char *path), (path), REMOVES, -1)
 WRAP(int, remove, (const char *path), (path), REMOVES, -1)
 WRAP(int, flock, (int descriptor, int operation), (descriptor, operation), READS, -1)
 WRAP(ssize_t, read, (int descriptor, void *bytes, size_t n), (descriptor, bytes, n), READS, -1)
-WRAP(int, fstat64, (int descriptor, struct stat64 *status), (descriptor, status), READS, -1)
-WRAP(void *, mmap64, (void *to, size_t n, int access, int flags, int descriptor, off64_t offset),
+WRAP(int, fstat, (int descriptor, struct stat *status), (descriptor, status), READS, -1)
+WRAP(void *, mmap, (void *to, size_t n, int access, int flags, int descriptor, off_t offset),
      (to, n, access, flags, descriptor, offset), READS, MAP_FAILED)
 
 int __real_fsync(int descriptor);
@@ -185,9 +199,9 @@ int __wrap_fsync(int descriptor) {
     return 0;
 }
 
-int __wrap_truncate64(const char *path, off64_t n_byte);
-int __wrap_truncate64(const char *path, off64_t n_byte) {
-    if (strikes(WRITES) || __real_truncate64(path, n_byte))
+int __wrap_truncate(const char *path, off_t n_byte);
+int __wrap_truncate(const char *path, off_t n_byte) {
+    if (strikes(WRITES) || __real_truncate(path, n_byte))
         return -1;
     struct stat status;
     const struct synced *known =
@@ -209,27 +223,27 @@ ssize_t __wrap_write(int descriptor, const void *bytes, size_t n) {
     return rest < 0 ? rest : half + rest;
 }
 
-int __real_open64(const char *path, int flags, ...);
-int __wrap_open64(const char *path, int flags, ...);
-int __wrap_open64(const char *path, int flags, ...) {
+int __real_open(const char *path, int flags, ...);
+int __wrap_open(const char *path, int flags, ...);
+int __wrap_open(const char *path, int flags, ...) {
     va_list arguments;
     va_start(arguments, flags);
     mode_t mode = flags & O_CREAT ? va_arg(arguments, mode_t) : 0;
     va_end(arguments);
     if (strikes(flags & O_CREAT ? MAKES : READS))
         return -1;
-    int descriptor = __real_open64(path, flags, mode);
+    int descriptor = __real_open(path, flags, mode);
     if (descriptor >= 0 && flags & O_CREAT)
         note_opened(descriptor);
     return descriptor;
 }
 
-FILE *__real_fopen64(const char *path, const char *mode);
-FILE *__wrap_fopen64(const char *path, const char *mode);
-FILE *__wrap_fopen64(const char *path, const char *mode) {
+FILE *__real_fopen(const char *path, const char *mode);
+FILE *__wrap_fopen(const char *path, const char *mode);
+FILE *__wrap_fopen(const char *path, const char *mode) {
     if (strikes(strchr(mode, 'r') ? READS : MAKES))
         return NULL;
-    FILE *stream = __real_fopen64(path, mode);
+    FILE *stream = __real_fopen(path, mode);
     if (stream && !strchr(mode, 'r'))
         note_opened(fileno(stream));
     return stream;

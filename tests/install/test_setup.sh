@@ -76,6 +76,21 @@ lacks=libzip run 1
 says 'not found: libzip'
 [ ! -s "$work/asked" ] || failed 'something was asked for'
 
+# by name, not that they are right: no such system is at hand
+is_told() { # manager, user, command that installs
+    begin "$1, user $2"
+    put "$1" "echo $1 >> \"\$ASKED\""
+    put id "echo $2"
+    rm "$work/bin/ninja"
+    lacks=libutf8proc run 1
+    says "not found: ninja, utf8proc; to install: $3"
+    [ ! -s "$work/asked" ] || failed 'something was asked for'
+}
+is_told dnf 1000 'sudo dnf install ninja-build utf8proc-devel'
+is_told pacman 1000 'sudo pacman -S ninja libutf8proc'
+is_told apk 0 'apk add samurai utf8proc-dev'
+is_told brew 501 'brew install ninja utf8proc'
+
 begin 'a library is too old'
 put_apt
 lacks='jansson >= 2.14' run 0

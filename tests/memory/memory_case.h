@@ -13,12 +13,14 @@ struct outputs {
     dm_tokenizer *tokenizer;
     dm_encoder *encoder;
     dm_decoder *decoder;
+    dm_chat_template *chat;
     dm_session *session;
     dm_trainer *trainer;
     dm_sampler *sampler;
     int32_t *ids;
     const int32_t *settled;
     char *text;
+    void *bytes;
     dm_operation_time *times;
     const char *part;
     const size_t *positions;
@@ -38,9 +40,12 @@ struct scene {
     dm_tokenizer *tokenizer;
     dm_encoder *encoder;
     dm_decoder *decoder;
+    dm_chat_template *chat;
     dm_session *sessions[n_case_session];
     dm_trainer *trainer;
     dm_sampler *sampler;
+    unsigned char *bytes; /* [n_byte] of a file */
+    size_t n_byte;
     struct outputs out;
 };
 

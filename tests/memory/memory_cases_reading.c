@@ -282,6 +282,41 @@ static dm_status act_new_scaled(struct scene *scene, dm_error *error) {
     return status ? status : dm_session_new(scene->model, &method, &scene->out.session, error);
 }
 
+static void score_own(const dm_score_view *view, float *score, void *user) {
+    for (size_t t = 0; t < view->n_token; t++)
+        score[t] = view->delta[t * view->d_inner] - view->residual[t * view->d_model];
+    (void)user;
+}
+
+/* By a score of the caller's own. */
+static dm_status act_new_scored(struct scene *scene, dm_error *error) {
+    dm_method_options method = case_method();
+    method.score = DM_SCORE_CUSTOM;
+    method.score_function = score_own, method.score_name = "own";
+    return dm_session_new(scene->model, &method, &scene->out.session, error);
+}
+
+/* In the place of session 0, as its file gives it. */
+static void prepare_scored(struct scene *scene) {
+    dm_session **session = &scene->sessions[0];
+    const char *path = test_join(scene->directory, "session");
+    dm_error error;
+    make_sessions(scene);
+    dm_session_free(*session);
+    require(act_new_scored(scene, &error), &error);
+    require(dm_session_save(scene->out.session, path, &error), &error);
+    dm_session_free(scene->out.session);
+    require(dm_session_restore(scene->model, path, session, &error), &error);
+}
+
+static dm_status act_set_score(struct scene *scene, dm_error *error) {
+    return dm_session_set_score(scene->sessions[0], "own", score_own, NULL, error);
+}
+
+static void use_scored(struct scene *scene, uint64_t *digest) {
+    digest_session(scene->sessions[0], digest);
+}
+
 static void use_session(struct scene *scene, uint64_t *digest) {
     digest_session(scene->out.session, digest);
     dm_session_free(scene->out.session);
@@ -429,6 +464,103 @@ static void use_generation(struct scene *scene, uint64_t *digest) {
     use_session(scene, digest);
 }
 
+/* ---- Forks, marks and memory ---- */
+
+static dm_status act_sampler_rewind(struct scene *scene, dm_error *error) {
+    return dm_sampler_rewind(scene->sampler, scene->sampler, error);
+}
+
+static void use_sampler_rewind(struct scene *scene, uint64_t *digest) {
+    digest_draws(scene->sampler, digest);
+}
+
+static dm_status act_fork(struct scene *scene, dm_error *error) {
+    return dm_session_fork(scene->sessions[0], &scene->out.session, error);
+}
+
+static void use_fork(struct scene *scene, uint64_t *digest) {
+    use_session(scene, digest);
+    digest_sessions(scene, digest);
+}
+
+/* What a method with settings of its own holds is copied too. */
+static void prepare_scaled(struct scene *scene) {
+    dm_error error;
+    prepare_model(scene);
+    require(act_new_scaled(scene, &error), &error);
+    scene->sessions[0] = scene->out.session;
+}
+
+/* To a mark that holds more than the session ever did. */
+static void prepare_mark(struct scene *scene) {
+    prepare_closed(scene);
+    dm_session_free(scene->sessions[1]);
+    const dm_method_options method = case_method();
+    scene->sessions[1] = new_session(scene->model, &method);
+    read_text(scene->sessions[1], case_ids, 3);
+}
+
+static dm_status act_rewind(struct scene *scene, dm_error *error) {
+    return dm_session_rewind(scene->sessions[1], scene->sessions[0], error);
+}
+
+/* Back to where it was: it holds enough already. */
+static void prepare_own_mark(struct scene *scene) {
+    dm_error error;
+    prepare_closed(scene);
+    dm_session_free(scene->sessions[1]);
+    require(dm_session_fork(scene->sessions[0], &scene->sessions[1], &error), &error);
+    read_text(scene->sessions[0], case_ids, 10);
+}
+
+static dm_status act_rewind_own(struct scene *scene, dm_error *error) {
+    return dm_session_rewind(scene->sessions[0], scene->sessions[1], error);
+}
+
+static dm_status act_append_logprobs(struct scene *scene, dm_error *error) {
+    double logprobs[20]; /* which a failure may have filled in part */
+    dm_status status =
+        dm_session_append_logprobs(scene->sessions[0], case_ids + 40, 20, logprobs, error);
+    if (!status)
+        memcpy(scene->out.log_decay, logprobs, sizeof logprobs);
+    return status;
+}
+
+static void use_logprobs(struct scene *scene, uint64_t *digest) {
+    digest_bytes(digest, scene->out.log_decay, 20 * sizeof *scene->out.log_decay);
+    digest_sessions(scene, digest);
+}
+
+static dm_status act_save_buffer(struct scene *scene, dm_error *error) {
+    return dm_session_save_buffer(scene->sessions[0], &scene->out.bytes, &scene->out.n, error);
+}
+
+static void use_buffer(struct scene *scene, uint64_t *digest) {
+    digest_bytes(digest, scene->out.bytes, scene->out.n);
+    dm_free(scene->out.bytes);
+    digest_sessions(scene, digest);
+}
+
+static dm_status act_save_generation_buffer(struct scene *scene, dm_error *error) {
+    return dm_generation_save_buffer(scene->sessions[0], scene->sampler, &scene->out.bytes,
+                                     &scene->out.n, error);
+}
+
+static dm_status act_restore_buffer(struct scene *scene, dm_error *error) {
+    return dm_session_restore_buffer(scene->model, scene->bytes, scene->n_byte, &scene->out.session,
+                                     error);
+}
+
+static void prepare_buffer(struct scene *scene) {
+    prepare_generation_file(scene);
+    scene->bytes = test_read_file(test_join(scene->directory, "session"), &scene->n_byte);
+}
+
+static dm_status act_restore_generation_buffer(struct scene *scene, dm_error *error) {
+    return dm_generation_restore_buffer(scene->model, scene->bytes, scene->n_byte,
+                                        &scene->out.session, scene->sampler, NULL, error);
+}
+
 const struct memory_case memory_cases_reading[] = {
     {.call = "dm_model_load", .act = act_load, .use = use_load},
     {.call = "dm_model_load",
@@ -493,6 +625,16 @@ const struct memory_case memory_cases_reading[] = {
      .prepare = prepare_model,
      .act = act_new_scaled,
      .use = use_scaled},
+    {.call = "dm_session_new",
+     .what = "with a score of the caller's own",
+     .prepare = prepare_model,
+     .act = act_new_scored,
+     .use = use_session},
+    {.call = "dm_session_set_score",
+     .prepare = prepare_scored,
+     .act = act_set_score,
+     .use = use_scored,
+     .frugal = true},
     {.call = "dm_session_append",
      .prepare = prepare_sessions,
      .act = act_append,
@@ -541,6 +683,45 @@ const struct memory_case memory_cases_reading[] = {
     {.call = "dm_generation_restore",
      .prepare = prepare_generation_file,
      .act = act_restore_generation,
+     .use = use_generation},
+    {.call = "dm_session_fork", .prepare = prepare_closed, .act = act_fork, .use = use_fork},
+    {.call = "dm_session_fork",
+     .what = "with settings of its own",
+     .prepare = prepare_scaled,
+     .act = act_fork,
+     .use = use_scaled},
+    {.call = "dm_session_rewind", .prepare = prepare_mark, .act = act_rewind, .use = use_sessions},
+    {.call = "dm_session_rewind",
+     .what = "to a fork of its own",
+     .prepare = prepare_own_mark,
+     .act = act_rewind_own,
+     .use = use_sessions,
+     .frugal = true},
+    {.call = "dm_sampler_rewind",
+     .prepare = prepare_generation,
+     .act = act_sampler_rewind,
+     .use = use_sampler_rewind,
+     .frugal = true},
+    {.call = "dm_session_append_logprobs",
+     .prepare = prepare_sessions,
+     .act = act_append_logprobs,
+     .use = use_logprobs,
+     .mend = mend_sessions},
+    {.call = "dm_session_save_buffer",
+     .prepare = prepare_closed,
+     .act = act_save_buffer,
+     .use = use_buffer},
+    {.call = "dm_session_restore_buffer",
+     .prepare = prepare_buffer,
+     .act = act_restore_buffer,
+     .use = use_session},
+    {.call = "dm_generation_save_buffer",
+     .prepare = prepare_generation,
+     .act = act_save_generation_buffer,
+     .use = use_buffer},
+    {.call = "dm_generation_restore_buffer",
+     .prepare = prepare_buffer,
+     .act = act_restore_generation_buffer,
      .use = use_generation},
     {0},
 };

@@ -61,6 +61,47 @@ static void use_decode(struct scene *scene, uint64_t *digest) {
     dm_free(scene->out.text);
 }
 
+/* ---- dm_chat_template_* ---- */
+
+static void load_chat(struct scene *scene) {
+    dm_error error;
+    require(dm_chat_template_load(test_data("chat/model"), &scene->chat, &error), &error);
+}
+
+static const dm_chat_message some_messages[] = {
+    {"system", " Be brief. "}, {"user", "caf\xc3\xa9?"}, {"assistant", "yes"}, {"user", "Go."}};
+enum { n_message = sizeof some_messages / sizeof *some_messages };
+
+static dm_status act_load_chat(struct scene *scene, dm_error *error) {
+    return dm_chat_template_load(test_data("chat/model"), &scene->out.chat, error);
+}
+
+static void digest_chat(const dm_chat_template *chat, uint64_t *digest) {
+    char *rendered;
+    size_t n_byte;
+    dm_error error;
+    require(dm_chat_template_render(chat, some_messages, n_message, 1, &rendered, &n_byte, &error),
+            &error);
+    digest_bytes(digest, rendered, n_byte + 1);
+    dm_free(rendered);
+}
+
+static void use_load_chat(struct scene *scene, uint64_t *digest) {
+    digest_chat(scene->out.chat, digest);
+    dm_chat_template_free(scene->out.chat);
+}
+
+static dm_status act_render(struct scene *scene, dm_error *error) {
+    return dm_chat_template_render(scene->chat, some_messages, n_message, 1, &scene->out.text,
+                                   &scene->out.n, error);
+}
+
+static void use_render(struct scene *scene, uint64_t *digest) {
+    digest_bytes(digest, scene->out.text, scene->out.n + 1);
+    digest_chat(scene->chat, digest);
+    dm_free(scene->out.text);
+}
+
 static dm_status act_stop(struct scene *scene, dm_error *error) {
     return dm_checkpoint_stop_tokens(test_data("gguf/tokens"), scene->tokenizer, &scene->out.ids,
                                      &scene->out.n, error);
@@ -238,6 +279,8 @@ const struct memory_case memory_cases_text[] = {
      .prepare = load_tokenizer,
      .act = act_stop,
      .use = use_stop},
+    {.call = "dm_chat_template_load", .act = act_load_chat, .use = use_load_chat},
+    {.call = "dm_chat_template_render", .prepare = load_chat, .act = act_render, .use = use_render},
     {.call = "dm_encoder_new",
      .prepare = load_tokenizer,
      .act = act_new_encoder,

@@ -1,12 +1,7 @@
 #define _GNU_SOURCE
 #include "system_memory.h"
 
-#include <errno.h>
-#include <link.h>
-#include <stdatomic.h>
-#include <stdint.h>
 #include <stdlib.h>
-#include <string.h>
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define HOOKED 0
@@ -21,6 +16,12 @@
 #endif
 
 #if HOOKED
+
+#include <errno.h>
+#include <link.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <string.h>
 
 /* The loader is not among them: its own allocations (for threads) end the process. */
 static const char *const libraries[] = {"libjansson.", "libpcre2-8.",  "libzip.",

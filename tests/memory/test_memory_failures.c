@@ -70,10 +70,12 @@ static void close_scene(struct scene *scene) {
         dm_session_free(scene->sessions[i]);
     dm_encoder_free(scene->encoder);
     dm_decoder_free(scene->decoder);
+    dm_chat_template_free(scene->chat);
     dm_tokenizer_free(scene->tokenizer);
     dm_sampler_free(scene->sampler);
     dm_trainer_free(scene->trainer);
     dm_model_free(scene->model);
+    free(scene->bytes);
     test_remove_directory(scene->directory);
 }
 

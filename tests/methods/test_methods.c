@@ -102,7 +102,7 @@ static void test_promises(void **state) {
         size_t n_seen = 0;
         dm_error error;
         assert_memory_not_equal(plainly, expected, VOCAB * sizeof *plainly);
-        /* threads, pieces, a file in between */
+        /* threads, pieces, a file and a fork in between */
         dm_session *session = new_session(threaded, &method);
         struct dm_random random;
         dm_random_seed(&random, i);
@@ -112,8 +112,12 @@ static void test_promises(void **state) {
             read_text(session, ids + done, n);
             require(dm_session_save(session, test_join(parent, "session"), &error), &error);
             dm_session_free(session);
-            require(dm_session_restore(threaded, test_join(parent, "session"), &session, &error),
+            dm_session *restored, *fork;
+            require(dm_session_restore(threaded, test_join(parent, "session"), &restored, &error),
                     &error);
+            require(dm_session_fork(restored, &fork, &error), &error);
+            dm_session_free(restored);
+            session = fork;
         }
         expect(session, expected);
         dm_session_free(session);

@@ -4,8 +4,12 @@
  * depends on none of these (kernel.h). */
 #include "backends/gemm/gemm.h"
 
+#include <string.h>
+
 #include "backends/gemm/gradient.h"
 #include "backends/gemm/matrix.h"
+#include "backends/gemm/pack.h"
+#include "backends/gemm/terms.h"
 #include "base/memory.h"
 
 enum { min_blocks = 4 /* fewer blocks of rows are cut by columns */ };
@@ -26,9 +30,29 @@ static size_t prepared_bytes(const struct dm_matrix *matrix, size_t n_token) {
     return matrix->kernel->prepare ? n_token * (matrix->row_byte + scale) : 0;
 }
 
+/* Some inputs at a time, whole units of which have their places in each term. */
+static void prepare_terms(const struct dm_matrix *matrix, const float *x, unsigned char *row) {
+    enum { AT_ONCE = 512 };
+    const struct dm_gemm_kernel *kernel = matrix->kernel;
+    size_t term_byte = matrix->row_byte / matrix->n_term;
+    float rest[AT_ONCE];
+    for (size_t i = 0, n; i < matrix->n_in; i += n) {
+        n = smaller(matrix->n_in - i, AT_ONCE);
+        size_t first = i / kernel->unit * kernel->unit_bytes;
+        size_t n_byte = smaller(term_byte - first, AT_ONCE / kernel->unit * kernel->unit_bytes);
+        memcpy(rest, x + i, n * sizeof *rest);
+        for (size_t term = 0; term < matrix->n_term; term++) {
+            kernel->prepare(rest, n, row + term * term_byte + first, n_byte);
+            dm_take_term(&matrix->gemm->convert, n, rest);
+        }
+    }
+}
+
 static void prepare_rows(const struct dm_matrix *matrix, const float *x, size_t n, void *rows,
                          float *scales) {
-    for (size_t t = 0; t < n; t++) {
+    for (size_t t = 0; t < n && matrix->n_term > 1; t++)
+        prepare_terms(matrix, x + t * matrix->n_in, (unsigned char *)rows + t * matrix->row_byte);
+    for (size_t t = 0; t < n && matrix->n_term == 1; t++) {
         float scale =
             matrix->kernel->prepare(x + t * matrix->n_in, matrix->n_in,
                                     (unsigned char *)rows + t * matrix->row_byte, matrix->row_byte);
@@ -58,8 +82,17 @@ struct piece {
     bool accumulate;
 };
 
-/* All inputs of some rows and columns, a block of inputs after the other. Their sums grow in y, or, as
- * what is to be added there must be whole, in `sums`. */
+/* Of weights in groups, from a column on. */
+static void put_scales(const struct dm_matrix *matrix, size_t column, struct dm_gemm_block *block) {
+    size_t panel = column / matrix->kernel->columns;
+    block->scales = matrix->group_scales + panel * matrix->group_scale_step;
+    block->scale_step = matrix->group_scale_step;
+    block->form = matrix->blocks->form;
+    block->zero = dm_group_zero(matrix->blocks, matrix->kernel);
+}
+
+/* All inputs of some rows and columns, a block of inputs after the other, and a product of their terms
+ * after the other. Their sums grow in y, or, as what is to be added there must be whole, in `sums`. */
 static void multiply_inputs(const struct piece *piece, size_t row, size_t n_row, size_t column,
                             size_t n_column, float *sums) {
     const struct dm_matrix *matrix = piece->matrix;
@@ -68,29 +101,36 @@ static void multiply_inputs(const struct piece *piece, size_t row, size_t n_row,
     float *y = piece->y + row * piece->y_step + column;
     float *between = piece->accumulate ? sums : y;
     size_t between_step = piece->accumulate ? n_column : piece->y_step;
-    for (size_t unit = 0, n; unit < matrix->n_unit; unit += n) {
-        n = smaller(matrix->n_unit - unit, kernel->block_units);
-        bool is_last = unit + n == matrix->n_unit;
-        const struct dm_gemm_block block = {
-            .n_row = n_row,
-            .n_column = n_column,
-            .n_unit = n,
-            .x = (const unsigned char *)piece->x + row * matrix->row_byte +
-                 unit * kernel->unit_bytes,
-            .x_step = matrix->row_byte,
-            .panels = matrix->panels + first / kernel->columns * matrix->panel_step +
-                      unit * kernel->columns,
-            .panel_step = matrix->panel_step,
-            .before = unit ? between : NULL,
-            .before_step = between_step,
-            .y = is_last ? y : between,
-            .y_step = is_last ? piece->y_step : between_step,
-            .accumulate = is_last && piece->accumulate,
-            .row_scale = piece->scales ? piece->scales + row : NULL,
-            .column_scale = matrix->scale ? matrix->scale + first : NULL,
-            .column_offset = matrix->offset ? matrix->offset + first : NULL};
-        kernel->multiply(&block);
-    }
+    bool is_first = true;
+    size_t pair = matrix->n_term == 1 ? DM_MAX_TERM_PRODUCTS - 1 : 0;
+    for (; pair < DM_MAX_TERM_PRODUCTS; pair++)
+        for (size_t unit = 0, n; unit < matrix->n_unit; unit += n, is_first = false) {
+            n = smaller(matrix->n_unit - unit, kernel->block_units);
+            size_t of_x = dm_term_pairs[pair].x * matrix->n_unit + unit;
+            size_t of_weight = dm_term_pairs[pair].weight * matrix->n_unit + unit;
+            bool is_last = pair + 1 == DM_MAX_TERM_PRODUCTS && unit + n == matrix->n_unit;
+            struct dm_gemm_block block = {
+                .n_row = n_row,
+                .n_column = n_column,
+                .n_unit = n,
+                .x = (const unsigned char *)piece->x + row * matrix->row_byte +
+                     of_x * kernel->unit_bytes,
+                .x_step = matrix->row_byte,
+                .panels = matrix->panels + first / kernel->columns * matrix->panel_step +
+                          of_weight * kernel->columns,
+                .panel_step = matrix->panel_step,
+                .before = is_first ? NULL : between,
+                .before_step = between_step,
+                .y = is_last ? y : between,
+                .y_step = is_last ? piece->y_step : between_step,
+                .accumulate = is_last && piece->accumulate,
+                .row_scale = piece->scales ? piece->scales + row : NULL,
+                .column_scale = matrix->scale ? matrix->scale + first : NULL,
+                .column_offset = matrix->offset ? matrix->offset + first : NULL};
+            if (matrix->blocks)
+                put_scales(matrix, first, &block);
+            kernel->multiply(&block);
+        }
 }
 
 static void multiply_piece(const struct piece *piece, float *sums) {

@@ -58,7 +58,11 @@ static void pack_piece(void *context, size_t piece) {
     size_t n_group = divide_up(g->op->n_in, group_columns);
     size_t column = piece % n_group * group_columns;
     const struct chunk chunk = chunk_of(g, piece / n_group);
-    const struct dm_packing packing = {&g->gemm->convert, g->kernel, chunk.x, g->panel_step};
+    const struct dm_packing packing = {.convert = &g->gemm->convert,
+                                       .kernel = g->kernel,
+                                       .panels = chunk.x,
+                                       .panel_step = g->panel_step,
+                                       .n_term = 1};
     const struct dm_part part = {
         g->op->x + chunk.first * g->op->n_in + column, g->op->n_in, true, 0, chunk.n, column,
         smaller(g->op->n_in - column, group_columns)};

@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/blocks.h"
 #include "decimamba.h"
 
 /* Some rows of x times some panels, over some units of inputs. */
@@ -30,6 +31,11 @@ struct dm_gemm_block {
     /* in 8 bits, where a block has all inputs: y = whole sum * (column_scale * row_scale) */
     const float *row_scale, *column_scale;
     const int32_t *column_offset; /* 128 times the sum of a column's weights */
+    /* in groups, where a block has all inputs: see groups.h */
+    const uint16_t *scales;
+    size_t scale_step; /* from panel to panel */
+    enum dm_scale_form form;
+    float zero; /* what the bytes or nibbles have too much, in steps */
 };
 
 struct dm_gemm_kernel {
@@ -39,6 +45,7 @@ struct dm_gemm_kernel {
     size_t whole_units; /* a row is filled up to multiples of so many units */
     size_t block_units; /* best for a block; a multiple of whole_units */
     size_t unit_bytes;  /* of a row as `prepare` makes it */
+    bool takes_signed;  /* weights in groups may be below 0 */
     /* Makes a row of n_byte ready, filled up with zeros; in 8 bits it returns the row's scale. NULL:
      * rows are taken as they are. */
     float (*prepare)(const float *x, size_t n_in, void *row, size_t n_byte);
@@ -48,5 +55,7 @@ struct dm_gemm_kernel {
 /* The best kernel for a type among the instruction sets of `flags` (base/cpu_features.h); NULL: there
  * is none. */
 const struct dm_gemm_kernel *dm_gemm_kernel(dm_dtype compute, unsigned flags);
+/* The best for weights in groups of four bits or of eight. */
+const struct dm_gemm_kernel *dm_gemm_group_kernel(bool is_narrow, unsigned flags);
 
 #endif

@@ -20,17 +20,25 @@ struct dm_matrix {
     struct dm_gemm *gemm;
     const struct dm_gemm_kernel *kernel;
     size_t n_in, n_out;
-    size_t n_unit;   /* of a column, filled up */
-    size_t row_byte; /* of a row of x as `prepare` makes it */
+    size_t n_term;   /* 1, or DM_MAX_TERMS (terms.h) */
+    size_t n_unit;   /* of a column, filled up; of each of its terms */
+    size_t row_byte; /* of a row of x as `prepare` makes it, with all its terms */
     size_t n_slice, slice_columns;
     size_t panel_step, n_byte;
     uint32_t *panels;
-    float *scale;    /* [n_out], in 8 bits; else NULL */
-    int32_t *offset; /* [n_out]: see struct dm_gemm_block */
+    float *scale;                       /* [n_out], in 8 bits; else NULL */
+    int32_t *offset;                    /* [n_out]: see struct dm_gemm_block */
+    const struct dm_block_kind *blocks; /* in groups; else NULL */
+    uint16_t *group_scales;             /* groups.h */
+    size_t group_scale_step;
 };
 
-dm_status dm_matrix_new(void *gemm, const struct dm_matrix_source *source, dm_dtype compute,
+dm_status dm_matrix_new(void *state, const struct dm_matrix_source *source, dm_dtype compute,
                         struct dm_matrix **matrix, dm_error *error);
+/* By a kernel, of the type itself or, for DM_MAX_TERMS terms, of bf16. */
+dm_status dm_matrix_new_by(struct dm_gemm *gemm, const struct dm_gemm_kernel *kernel, size_t n_term,
+                           const struct dm_matrix_source *source, dm_dtype compute,
+                           struct dm_matrix **matrix, dm_error *error);
 dm_status dm_matrix_set(struct dm_matrix *matrix, const struct dm_matrix_source *source,
                         dm_error *error);
 void dm_matrix_free(struct dm_matrix *matrix);

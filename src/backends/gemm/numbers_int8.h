@@ -4,19 +4,11 @@
 #ifndef DM_BACKENDS_GEMM_NUMBERS_INT8_H
 #define DM_BACKENDS_GEMM_NUMBERS_INT8_H
 
-#include <string.h>
-
 #include "backends/gemm/tiles.h"
 #include "ops/simd_ops.h"
 
 typedef vi sums_type;
 typedef vi weights_type;
-
-DM_INLINE vi same_bits(const void *x) { /* in each lane */
-    int32_t bits;
-    memcpy(&bits, x, sizeof bits);
-    return vi_set1(bits);
-}
 
 #ifdef DM_SIMD_DOT
 
@@ -27,7 +19,7 @@ DM_INLINE weights_type weights_at(const uint32_t *units, size_t part) {
     return vi_load(units, VF_LANES);
 }
 DM_INLINE sums_type add_products(sums_type sums, weights_type weights, const void *x) {
-    return vi_dot(sums, same_bits(x), weights);
+    return vi_dot(sums, dm_same_bits(x), weights);
 }
 /* What x has too much is taken away before. */
 DM_INLINE sums_type first_sums(const struct dm_tile *tile, size_t row, size_t vector) {
@@ -55,7 +47,7 @@ DM_INLINE weights_type weights_at(const uint32_t *units, size_t part) {
     return part ? vi_odd_bytes(bytes) : vi_even_bytes(bytes);
 }
 DM_INLINE sums_type add_products(sums_type sums, weights_type weights, const void *x) {
-    sums = vi_add_products(sums, same_bits(x), weights);
+    sums = vi_add_products(sums, dm_same_bits(x), weights);
     DM_SETTLE(sums);
     return sums;
 }

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "backends/gemm/terms.h"
 #include "base/memory.h"
 
 enum { rows_at_a_time = 16, inputs_at_a_time = 512 };
@@ -94,9 +95,22 @@ void dm_pack_zeros(const struct dm_packing *packing, size_t unit, size_t end, si
         memset(unit_of(packing, unit, c), 0, (end - unit) * columns * sizeof(uint32_t));
 }
 
+/* A part whose floats become what is left of them. */
+static void pack_terms(const struct dm_packing *packing, const struct dm_part *part,
+                       float *floats) {
+    struct dm_packing term = *packing;
+    size_t columns = packing->kernel->columns;
+    dm_pack(&term, part);
+    for (size_t i = 1; i < packing->n_term; i++) {
+        dm_take_term(packing->convert, rows_at_a_time * inputs_at_a_time, floats);
+        term.panels += packing->term_units * columns;
+        dm_pack(&term, part);
+    }
+}
+
 /* A few rows at a time through float32. */
 static void pack_stored(const struct dm_packing *packing, const struct dm_matrix_source *source) {
-    float floats[rows_at_a_time * inputs_at_a_time];
+    float floats[rows_at_a_time * inputs_at_a_time] = {0};
     size_t n_row = source->transposed ? source->n_in : source->n_out;
     size_t length = source->transposed ? source->n_out : source->n_in;
     for (size_t row = 0; row < n_row; row += rows_at_a_time)
@@ -104,13 +118,12 @@ static void pack_stored(const struct dm_packing *packing, const struct dm_matrix
             size_t rows = smaller(n_row - row, rows_at_a_time);
             size_t n = smaller(length - first, inputs_at_a_time);
             for (size_t r = 0; r < rows; r++)
-                dm_reals_from(source->data, source->dtype, (row + r) * length + first, n,
-                              floats + r * inputs_at_a_time);
+                dm_source_reals(source, row + r, first, n, floats + r * inputs_at_a_time);
             const struct dm_part part =
                 source->transposed
                     ? (struct dm_part){floats, inputs_at_a_time, true, row, rows, first, n}
                     : (struct dm_part){floats, inputs_at_a_time, false, first, n, row, rows};
-            dm_pack(packing, &part);
+            pack_terms(packing, &part, floats);
         }
 }
 
@@ -118,7 +131,7 @@ void dm_pack_matrix(const struct dm_packing *packing, const struct dm_matrix_sou
     size_t n_in = source->n_in, n_out = source->n_out;
     const struct dm_part all = {
         source->data, source->transposed ? n_out : n_in, source->transposed, 0, n_in, 0, n_out};
-    if (source->dtype == DM_DTYPE_AUTO)
+    if (source->dtype == DM_DTYPE_AUTO && !source->blocks && packing->n_term == 1)
         dm_pack(packing, &all);
     else
         pack_stored(packing, source);
@@ -148,7 +161,7 @@ dm_status dm_pack_bytes(const struct dm_packing *packing, const struct dm_matrix
         for (size_t column = 0, n; column < source->n_out; column += n) {
             n = smaller(source->n_out - column, rows_at_a_time);
             for (size_t i = column; i < column + n; i++) {
-                dm_reals_from(source->data, source->dtype, i * n_in, n_in, floats);
+                dm_source_reals(source, i, 0, n_in, floats);
                 scale[i] = round_column(packing->convert, floats, n_in, n_byte,
                                         bytes + (i - column) * n_byte, &offset[i]);
                 offset[i] *= 128;

@@ -8,9 +8,12 @@
 
 struct dm_packing {
     const struct dm_convert *convert;
-    const struct dm_gemm_kernel *kernel; /* of float32 or bf16 */
+    const struct dm_gemm_kernel *kernel; /* of float32 or bf16, unless it is said below */
     uint32_t *panels;
     size_t panel_step;
+    size_t n_term, term_units; /* of a weight as the sum of so many bf16: see terms.h */
+    uint16_t *scales;          /* in groups */
+    size_t scale_step;
 };
 
 /* A part of a weight in float32: `n_in` inputs of `n_out` columns, the first of which are `input`
@@ -33,5 +36,12 @@ void dm_pack_matrix(const struct dm_packing *packing, const struct dm_matrix_sou
  * times the sum of its weights. DM_ERROR_MEMORY: nothing has changed. */
 dm_status dm_pack_bytes(const struct dm_packing *packing, const struct dm_matrix_source *source,
                         float *scale, int32_t *offset, dm_error *error);
+
+/* The same in groups: the blocks of the source where they are of this kind, else its numbers rounded to
+ * it. DM_ERROR_UNSUPPORTED: beyond its range. */
+dm_status dm_pack_groups(const struct dm_packing *packing, const struct dm_block_kind *kind,
+                         const struct dm_matrix_source *source, dm_error *error);
+/* What a packed weight's steps have too much. */
+float dm_group_zero(const struct dm_block_kind *kind, const struct dm_gemm_kernel *kernel);
 
 #endif

@@ -6,6 +6,9 @@
 
 #include "backends/cpu.h"
 #include "backends/gemm/gemm.h"
+#include "backends/gemm/kernel.h"
+#include "backends/gemm/matrix.h"
+#include "backends/gemm/terms.h"
 #include "base/cpu_features.h"
 #include "base/half.h"
 #include "base/memory.h"
@@ -175,6 +178,16 @@ static void check_slices(const struct dm_matmul_backend *backend, const struct d
     }
 }
 
+/* As the sum of three bf16 by the kernel of bf16, whichever serves bf16x3 on this processor. */
+static dm_status new_matrix(const struct dm_matmul_backend *backend,
+                            const struct dm_matrix_source *source, dm_dtype compute,
+                            struct dm_matrix **matrix, dm_error *error) {
+    return compute == DM_DTYPE_BF16X3
+               ? dm_matrix_new_by(backend->state, dm_gemm_kernel(DM_DTYPE_BF16, dm_cpu_features()),
+                                  DM_MAX_TERMS, source, compute, matrix, error)
+               : backend->matrix_new(backend->state, source, compute, matrix, error);
+}
+
 static void check_shape(const struct dm_matmul_backend *backend, size_t n_in, size_t n_out,
                         dm_dtype compute, struct dm_random *random) {
     struct product product;
@@ -186,7 +199,7 @@ static void check_shape(const struct dm_matmul_backend *backend, size_t n_in, si
     memcpy(stored + 1, product.weight, n_out * n_in * sizeof(float));
     const struct dm_matrix_source source = {
         .data = stored + 1, .dtype = DM_DTYPE_F32, .n_out = n_out, .n_in = n_in};
-    if (backend->matrix_new(backend->state, &source, compute, &matrix, &error))
+    if (new_matrix(backend, &source, compute, &matrix, &error))
         fail_msg("%s", error.message);
     free(stored); /* the matrix has its own copy */
     size_t size = compute == DM_DTYPE_INT8 ? 1 : compute == DM_DTYPE_BF16 ? 2 : 4;
@@ -228,6 +241,11 @@ static void test_f32(void **state) {
 static void test_bf16(void **state) {
     (void)state;
     check_type(DM_DTYPE_BF16);
+}
+
+static void test_bf16x3(void **state) {
+    (void)state;
+    check_type(DM_DTYPE_BF16X3);
 }
 
 static void test_int8(void **state) {
@@ -429,6 +447,8 @@ static void test_processors(void **state) {
 
 static int set_up(void **state) {
     (void)state;
+    if (!dm_gemm_kernel(DM_DTYPE_F32, dm_cpu_features()))
+        exit(77); /* skipped: without vectors nothing is packed */
     static const size_t counts[] = {1, 2, 7};
     for (int i = 0; i < 3; i++)
         if (dm_threads_new(counts[i], &test_threads[i], NULL))
@@ -445,12 +465,14 @@ static int tear_down(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_kernels),    cmocka_unit_test(test_f32),
-        cmocka_unit_test(test_bf16),       cmocka_unit_test(test_int8),
-        cmocka_unit_test(test_scales),     cmocka_unit_test(test_rounding),
-        cmocka_unit_test(test_set),        cmocka_unit_test(test_gradient),
-        cmocka_unit_test(test_callers),    cmocka_unit_test(test_no_memory),
-        cmocka_unit_test(test_processors),
+        cmocka_unit_test(test_kernels),        cmocka_unit_test(test_f32),
+        cmocka_unit_test(test_bf16),           cmocka_unit_test(test_int8),
+        cmocka_unit_test(test_bf16x3),         cmocka_unit_test(test_scales),
+        cmocka_unit_test(test_rounding),       cmocka_unit_test(test_set),
+        cmocka_unit_test(test_gradient),       cmocka_unit_test(test_callers),
+        cmocka_unit_test(test_no_memory),      cmocka_unit_test(test_processors),
+        cmocka_unit_test(test_groups),         cmocka_unit_test(test_blocks_in_floats),
+        cmocka_unit_test(test_rounded_groups),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -5,6 +5,8 @@
 #ifndef DM_BACKENDS_GEMM_TILES_H
 #define DM_BACKENDS_GEMM_TILES_H
 
+#include <string.h>
+
 #include "backends/gemm/kernel.h"
 #include "ops/simd.h"
 
@@ -39,6 +41,17 @@ DM_INLINE const void *dm_tile_x(const struct dm_tile *tile, size_t row) {
 DM_INLINE const uint32_t *dm_tile_panel(const struct dm_tile *tile, size_t panel) {
     return tile->block->panels +
            (tile->column / DM_PANEL_COLUMNS + panel) * tile->block->panel_step;
+}
+
+DM_INLINE const uint16_t *dm_tile_scales(const struct dm_tile *tile, size_t panel) {
+    return tile->block->scales +
+           (tile->column / DM_PANEL_COLUMNS + panel) * tile->block->scale_step;
+}
+
+DM_INLINE vi dm_same_bits(const void *x) { /* in each lane */
+    int32_t bits;
+    memcpy(&bits, x, sizeof bits);
+    return vi_set1(bits);
 }
 
 /* How many lanes of a tile's vector are columns of the block. */

@@ -23,7 +23,7 @@ static double sum_exponentials(const float *logits, size_t vocab_size, float max
     size_t n = vocab_size - vocab_size % VF_LANES;
     vd sums = vd_zero();
     for (size_t v = 0; v < n; v += VF_LANES) {
-        vf power = vf_exp(vf_sub(vf_load(logits + v, VF_LANES), vf_set1(max)));
+        vf power = vf_exp_negative(vf_sub(vf_load(logits + v, VF_LANES), vf_set1(max)));
         sums = vd_add(vd_widen(power), sums);
         if (out)
             vf_store(out + v, VF_LANES, power);

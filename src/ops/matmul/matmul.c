@@ -14,17 +14,34 @@ static void matrix_free(struct dm_matrix *matrix) {
     dm_memory_free(matrix);
 }
 
+void dm_source_reals(const struct dm_matrix_source *source, size_t row, size_t first, size_t n,
+                     dm_real *out) {
+    size_t length = source->transposed ? source->n_out : source->n_in;
+    if (!source->blocks) {
+        dm_reals_from(source->data, source->dtype, row * length + first, n, out);
+        return;
+    }
+    const unsigned char *blocks =
+        (const unsigned char *)source->data + row * dm_blocks_bytes(source->blocks, length);
+    for (size_t i = 0, piece; i < n; i += piece) {
+        float floats[DM_GROUP];
+        piece = n - i < DM_GROUP ? n - i : DM_GROUP;
+        dm_blocks_to_floats(source->blocks, blocks, first + i, piece, floats);
+        for (size_t j = 0; j < piece; j++)
+            out[i + j] = floats[j];
+    }
+}
+
 static dm_status matrix_set(struct dm_matrix *matrix, const struct dm_matrix_source *source,
                             dm_error *error) {
     (void)error;
     size_t n_out = matrix->n_out, n_in = matrix->n_in;
-    if (!source->transposed)
-        dm_reals_from(source->data, source->dtype, 0, n_out * n_in, matrix->weight);
-    else
-        for (size_t o = 0; o < n_out; o++)
+    for (size_t o = 0; o < n_out; o++)
+        if (!source->transposed)
+            dm_source_reals(source, o, 0, n_in, matrix->weight + o * n_in);
+        else
             for (size_t i = 0; i < n_in; i++)
-                dm_reals_from(source->data, source->dtype, i * n_out + o, 1,
-                              &matrix->weight[o * n_in + i]);
+                dm_source_reals(source, i, o, 1, &matrix->weight[o * n_in + i]);
     return DM_OK;
 }
 
@@ -143,7 +160,7 @@ static dm_status weight_gradient(void *state, const struct dm_matmul_grad *op,
 
 static bool has(void *state, dm_dtype compute) {
     (void)state;
-    return compute == DM_DTYPE_F32;
+    return compute == DM_DTYPE_F32 || compute == DM_DTYPE_BF16X3;
 }
 
 static void free_state(void *state) {

@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 
+#include "base/blocks.h"
 #include "base/threads.h"
 #include "ops/real.h"
 
@@ -15,7 +16,12 @@ struct dm_matrix_source {
     dm_dtype dtype;
     size_t n_out, n_in;
     bool transposed; /* data is [n_in, n_out]: for dx = dy W, as the product of dy and W' */
+    const struct dm_block_kind *blocks; /* not NULL: data is rows of such blocks, not transposed */
 };
+
+/* Elements [first, first + n) of a row as it is stored. */
+void dm_source_reals(const struct dm_matrix_source *source, size_t row, size_t first, size_t n,
+                     dm_real *out);
 
 struct dm_matrix; /* a packed weight; each backend has its own */
 
@@ -61,8 +67,9 @@ struct dm_matmul_grad {
 /* Immutable once its matrices are made, except for what a mutex of its own guards. */
 struct dm_matmul_backend {
     void *state;
-    /* Packs a weight; `compute` is DM_DTYPE_F32, DM_DTYPE_BF16 or (weights that are not
-     * transposed) DM_DTYPE_INT8. Several threads may do so. */
+    /* Packs a weight; `compute` is DM_DTYPE_F32, _BF16, _BF16X3 or (weights that are not
+     * transposed) _INT8 or _Q4; or, for a weight in blocks, DM_DTYPE_AUTO: products are with exactly
+     * what the blocks hold. Several threads may do so. */
     dm_status (*matrix_new)(void *state, const struct dm_matrix_source *source, dm_dtype compute,
                             struct dm_matrix **matrix, dm_error *error);
     /* Packs other values, of the same shape; several threads may do so for different matrices, and

@@ -121,10 +121,10 @@ static void test_set(void **state) {
         columns[i % N_IN * N_OUT + i / N_IN] = weight[i];
     }
     const float zeros[N_OUT * N_IN] = {0};
-    const struct dm_matrix_source sources[] = {{weight, DM_DTYPE_AUTO, N_OUT, N_IN, false},
-                                               {weight, DM_DTYPE_F32, N_OUT, N_IN, false},
-                                               {columns, DM_DTYPE_AUTO, N_OUT, N_IN, true},
-                                               {columns, DM_DTYPE_F32, N_OUT, N_IN, true}};
+    const struct dm_matrix_source sources[] = {{weight, DM_DTYPE_AUTO, N_OUT, N_IN, false, NULL},
+                                               {weight, DM_DTYPE_F32, N_OUT, N_IN, false, NULL},
+                                               {columns, DM_DTYPE_AUTO, N_OUT, N_IN, true, NULL},
+                                               {columns, DM_DTYPE_F32, N_OUT, N_IN, true, NULL}};
     for (size_t k = 0; k < sizeof sources / sizeof *sources; k++) {
         struct dm_matrix *matrix = pack(zeros, DM_DTYPE_F32, N_OUT, N_IN);
         struct dm_matmul op = {.n_token = 1, .x = x, .weight = matrix, .y = y};

@@ -31,6 +31,7 @@ struct tile {
 /* What one vector of channels keeps for each token. */
 struct column {
     vf delta[CHUNK], delta_u[CHUNK];
+    vf largest;                  /* |delta| */
     vf dy[CHUNK];                /* of the sum before the gate */
     vf y[CHUNK];                 /* sum_n C * h */
     vf gB[CHUNK], gA_bar[CHUNK]; /* sum_n g * B and g * A * A_bar * h before the token */
@@ -56,7 +57,9 @@ static struct tile tile_at(const struct block *b, size_t v, size_t first) {
 static void open_block(const struct block *b, struct scratch *s) {
     const struct dm_selective_scan *op = b->op;
     const struct dm_selective_scan_grad *grad = b->grad;
-    vf zero = vf_set1(0), one = vf_set1(1);
+    vf zero = vf_set1(0);
+    for (size_t v = 0; v * VF_LANES < b->n_channel; v++)
+        s->columns[v].largest = zero;
     for (size_t i = 0; i < b->n_token; i++)
         for (size_t v = 0; v * VF_LANES < b->n_channel; v++) {
             struct tile at = tile_at(b, v, 0);
@@ -64,15 +67,14 @@ static void open_block(const struct block *b, struct scratch *s) {
             size_t x = (b->t + i) * op->d_inner + at.c;
             vf u = vf_load(op->u + x, at.n), z = vf_load(op->z.data + x, at.n);
             vf dy = vf_load(grad->dy + x, at.n), delta = vf_load(op->delta.data + x, at.n);
-            vf divisor = vf_add(one, vf_exp(vf_negate(z))), silu = vf_div(z, divisor);
-            vf sigmoid = vf_div(one, divisor);
-            vf slope = vf_mul(sigmoid, vf_fma(z, vf_sub(one, sigmoid), one));
-            vf_store(grad->dz + x, at.n, vf_mul(dy, slope));
+            vf silu = vf_silu(z);
+            vf_store(grad->dz + x, at.n, vf_mul(dy, vf_silu_slope(z)));
             if (grad->y)
                 vf_store(grad->y + x, at.n, silu);
             dy = vf_mul(dy, silu);
             vf_store(grad->dD + at.c, at.n, vf_fma(dy, u, vf_load(grad->dD + at.c, at.n)));
             column->delta[i] = delta;
+            column->largest = vf_max(column->largest, vf_abs(delta));
             column->delta_u[i] = vf_mul(delta, u);
             column->dy[i] = dy;
             column->y[i] = column->gB[i] = column->gA_bar[i] = zero;
@@ -121,24 +123,22 @@ static const float *next_column(const struct block *b, const struct tile *at, si
     return b->next[(at->first / STATES * 2 + pass) % ROWS] + at->v * VF_LANES;
 }
 
-static void scan_again(const struct block *b, struct scratch *s, const struct tile *at) {
-    struct column *column = &s->columns[at->v];
-    const float *next = next_column(b, at, 0);
-    size_t n_token = b->n_token, d_inner = b->op->d_inner;
-    vf A[STATES], h[STATES], log2e = vf_set1(0x1.715476p+0f);
-    load_states(b, at, b->op->A, A);
-    load_states(b, at, b->checkpoint, h);
+/* `small`: no exponent is larger than VF_SMALL_EXPONENT. */
+static inline __attribute__((always_inline)) void scan_tokens(struct scratch *s,
+                                                              struct column *column, size_t n_token,
+                                                              const vf *A, const float *next,
+                                                              size_t next_step, bool small) {
+    vf h[STATES];
 #pragma GCC unroll 4
-    for (size_t k = 0; k < STATES; k++) {
-        A[k] = vf_mul(A[k], log2e);
-        s->h[0][k] = h[k];
-    }
+    for (size_t k = 0; k < STATES; k++)
+        h[k] = s->h[0][k];
     for (size_t i = 0; i < n_token; i++) {
         vf delta = column->delta[i], delta_u = column->delta_u[i], y = column->y[i];
-        __builtin_prefetch(next + i * d_inner);
+        __builtin_prefetch(next + i * next_step);
 #pragma GCC unroll 4
         for (size_t k = 0; k < STATES; k++) {
-            vf A_bar = vf_exp2(vf_mul(delta, A[k]));
+            vf exponent = vf_mul(delta, A[k]);
+            vf A_bar = small ? vf_exp2_small(exponent) : vf_exp2(exponent);
             h[k] = vf_fma(A_bar, h[k], vf_mul(delta_u, vf_set1(s->B[i][k])));
             y = vf_fma(vf_set1(s->C[i][k]), h[k], y);
             s->A_bar[i][k] = A_bar;
@@ -146,6 +146,23 @@ static void scan_again(const struct block *b, struct scratch *s, const struct ti
         }
         column->y[i] = y;
     }
+}
+
+static void scan_again(const struct block *b, struct scratch *s, const struct tile *at) {
+    struct column *column = &s->columns[at->v];
+    const float *next = next_column(b, at, 0);
+    vf A[STATES], largest = vf_set1(0), log2e = vf_set1(0x1.715476p+0f);
+    load_states(b, at, b->op->A, A);
+    load_states(b, at, b->checkpoint, s->h[0]);
+#pragma GCC unroll 4
+    for (size_t k = 0; k < STATES; k++) {
+        A[k] = vf_mul(A[k], log2e);
+        largest = vf_max(largest, vf_abs(A[k]));
+    }
+    if (vf_is_small_product(largest, column->largest))
+        scan_tokens(s, column, b->n_token, A, next, b->op->d_inner, true);
+    else
+        scan_tokens(s, column, b->n_token, A, next, b->op->d_inner, false);
 }
 
 static void scan_back(const struct block *b, struct scratch *s, const struct tile *at) {

@@ -1,3 +1,5 @@
+#include <stdbool.h>
+
 #include "ops/simd_math.h"
 #include "ops/simd_ops.h"
 
@@ -12,13 +14,43 @@ struct piece {
     float *checkpoint; /* where the states are saved first, or NULL */
 };
 
+static bool are_small(const struct dm_selective_scan *op, const struct piece *at, const vf *A,
+                      size_t n_state) {
+    vf largest = vf_set1(0), delta = vf_set1(0);
+    for (size_t n = 0; n < n_state; n++)
+        largest = vf_max(largest, vf_abs(A[n]));
+    for (size_t t = at->t; t < at->t + at->n_token; t++)
+        delta = vf_max(delta, vf_abs(vf_load(dm_channel_view_at(&op->delta, t, at->c), at->n)));
+    return vf_is_small_product(largest, delta);
+}
+
 /* sum[i] += sum_n C[n] * h[n] of token i, for n_state states from `first`, in `lanes` lanes.
- * Inlined: a third faster where both numbers are constants. */
+ * `small`: no exponent is larger than VF_SMALL_EXPONENT. Inlined: a third faster where the numbers are
+ * constants. */
+static inline __attribute__((always_inline)) void
+scan_tokens(const struct dm_selective_scan *op, const struct piece *at, const vf *A, size_t first,
+            size_t n_state, size_t lanes, bool small, vf *h, vf *sum) {
+    for (size_t i = 0; i < at->n_token; i++) {
+        size_t t = at->t + i, row = t * op->d_inner + at->c;
+        const float *B = op->BC + t * 2 * op->d_state + first, *C = B + op->d_state;
+        vf delta = vf_load(dm_channel_view_at(&op->delta, t, at->c), lanes);
+        vf delta_u = vf_mul(delta, vf_load(op->u + row, lanes)), y = sum[i];
+#pragma GCC unroll 16
+        for (size_t n = 0; n < n_state; n++) {
+            vf exponent = vf_mul(delta, A[n]);
+            vf A_bar = small ? vf_exp2_small(exponent) : vf_exp2(exponent);
+            h[n] = vf_fma(A_bar, h[n], vf_mul(delta_u, vf_set1(B[n])));
+            y = vf_fma(vf_set1(C[n]), h[n], y);
+        }
+        sum[i] = y;
+    }
+}
+
 static inline __attribute__((always_inline)) void scan_some(const struct dm_selective_scan *op,
                                                             const struct piece *at, float *state,
                                                             size_t first, size_t n_state,
                                                             size_t lanes, vf *sum) {
-    vf log2e = vf_set1(0x1.715476p+0f), A[STATES], h[STATES];
+    vf log2e = vf_set1(0x1.715476p+0f), A[STATES], h[STATES] = {log2e};
 #pragma GCC unroll 16
     for (size_t n = 0; n < n_state; n++) {
         size_t row = (first + n) * op->d_inner + at->c;
@@ -27,19 +59,10 @@ static inline __attribute__((always_inline)) void scan_some(const struct dm_sele
         if (at->checkpoint)
             vf_store(at->checkpoint + row, lanes, h[n]);
     }
-    for (size_t i = 0; i < at->n_token; i++) {
-        size_t t = at->t + i, row = t * op->d_inner + at->c;
-        const float *B = op->BC + t * 2 * op->d_state + first, *C = B + op->d_state;
-        vf delta = vf_load(dm_channel_view_at(&op->delta, t, at->c), lanes);
-        vf delta_u = vf_mul(delta, vf_load(op->u + row, lanes)), y = sum[i];
-#pragma GCC unroll 16
-        for (size_t n = 0; n < n_state; n++) {
-            vf A_bar = vf_exp2(vf_mul(delta, A[n]));
-            h[n] = vf_fma(A_bar, h[n], vf_mul(delta_u, vf_set1(B[n])));
-            y = vf_fma(vf_set1(C[n]), h[n], y);
-        }
-        sum[i] = y;
-    }
+    if (are_small(op, at, A, n_state))
+        scan_tokens(op, at, A, first, n_state, lanes, true, h, sum);
+    else
+        scan_tokens(op, at, A, first, n_state, lanes, false, h, sum);
 #pragma GCC unroll 16
     for (size_t n = 0; n < n_state; n++)
         vf_store(state + (first + n) * op->d_inner + at->c, lanes, h[n]);

@@ -221,12 +221,43 @@ static void test_edges(void **state) {
     batch_free(&b);
 }
 
+/* A channel whose steps are so large that exponents must be limited, infinite or NaN leaves its
+ * neighbours' bits as they are. */
+static void test_neighbours(void **state) {
+    (void)state;
+    enum { WIDTH = 35, ODD = 3 };
+    static const size_t length[] = {70};
+    static const float steps[] = {60, 1e30f, INFINITY, NAN};
+    struct dm_random random;
+    struct batch b;
+    dm_random_seed(&random, 14);
+    batch_new(&b, &random, length, 1, WIDTH, 16);
+    size_t n = b.n_token * WIDTH;
+    for (size_t v = 0; v < n_variant; v++)
+        for (size_t k = 0; k < sizeof steps / sizeof *steps; k++) {
+            float *plain = new_floats(n);
+            for (size_t is_odd = 0; is_odd < 2; is_odd++) {
+                for (size_t t = 0; t < b.n_token; t++)
+                    b.delta[t * WIDTH + ODD] = is_odd && t % 5 == 4 ? steps[k] : 0.5f;
+                batch_rewind(&b);
+                variants[v].selective_scan(&b.op, 0, WIDTH);
+                if (!is_odd)
+                    memcpy(plain, b.y, n * sizeof *plain);
+            }
+            for (size_t i = 0; i < n; i++)
+                if (i % WIDTH != ODD)
+                    assert_memory_equal(&plain[i], &b.y[i], sizeof *plain);
+            free_floats(plain, n);
+        }
+    batch_free(&b);
+}
+
 int main(void) {
     n_variant = list_variants(variants);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_formula),     cmocka_unit_test(test_split),
         cmocka_unit_test(test_checkpoints), cmocka_unit_test(test_in_place),
-        cmocka_unit_test(test_edges),
+        cmocka_unit_test(test_edges),       cmocka_unit_test(test_neighbours),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

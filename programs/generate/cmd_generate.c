@@ -1,80 +1,64 @@
 /* decimamba generate: reads a prompt of any length and continues it. */
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
-#include "base/grow.h"
 #include "cli/fail.h"
-#include "cli/generation.h"
 #include "cli/json_output.h"
-#include "cli/method_flags.h"
-#include "cli/model_flags.h"
 #include "cli/output_file.h"
 #include "cli/progress.h"
 #include "cli/read_tokens.h"
 #include "commands.h"
-#include "decimamba.h"
-
-struct settings {
-    const char *directory, *prompt, *file, *ids, *save_session, *load_session;
-    size_t max_tokens;
-    dm_sampler_options sampler;
-    struct text_list stops;
-    bool ignore_end, json, print_ids;
-    bool temperature_given, seed_given;
-    struct model_flags model;
-    struct method_flags method;
-};
+#include "generate.h"
 
 /* What one run holds. */
 struct work {
-    struct settings *settings;
+    struct generate_settings *settings;
     dm_tokenizer *tokenizer;
     dm_model *model;
     dm_model_info info;
     struct token_source prompt;
     struct generation generation;
+    struct generate_answer answer;
     double read_seconds;
-    char *text; /* with --json: what would have been printed */
-    size_t n_byte, capacity;
     bool unended; /* the text printed so far lacks a line's end */
 };
 
-static bool show_id(int32_t id, void *user) {
-    struct work *work = user;
-    if (!work->settings->print_ids || work->settings->json)
-        return true;
-    printf("%s%d", work->generation.n_id > 1 ? " " : "", (int)id);
-    return flush_output();
+/* A line of --json-lines. */
+static bool show_line(struct work *work, const struct shown_token *token) {
+    json_t *line =
+        json_pack("{so so}", "id", token->id >= 0 ? json_integer(token->id) : json_null(), "text",
+                  work->tokenizer ? json_stringn(token->text, token->n_byte) : json_null());
+    if (line && work->settings->logprobs_given && token->id >= 0)
+        line = add_logprobs(line, &work->answer, token);
+    return print_json(line);
 }
 
-static bool show_text(const char *text, size_t n_byte, void *user) {
+static bool show(const struct shown_token *token, void *user) {
     struct work *work = user;
-    if (work->settings->json) {
-        char *room = dm_grow(work->text, work->n_byte, n_byte, &work->capacity, 1);
-        if (!room)
-            return fail_memory();
-        work->text = room;
-        memcpy(work->text + work->n_byte, text, n_byte);
-        work->n_byte += n_byte;
-        return true;
+    const struct generate_settings *settings = work->settings;
+    if (settings->json)
+        return generate_answer_add(&work->answer, token);
+    if (settings->json_lines)
+        return generate_answer_add(&work->answer, token) && show_line(work, token);
+    if (settings->print_ids) {
+        if (token->id >= 0)
+            printf("%s%d", work->generation.n_id > 1 ? " " : "", (int)token->id);
+    } else if (token->n_byte) {
+        fwrite(token->text, 1, token->n_byte, stdout);
+        work->unended = token->text[token->n_byte - 1] != '\n';
     }
-    if (work->settings->print_ids)
-        return true;
-    fwrite(text, 1, n_byte, stdout);
-    work->unended = text[n_byte - 1] != '\n';
     return flush_output();
 }
 
 /* Whether there is a prompt of text. A session needs none. */
-static bool has_text(const struct settings *settings) {
+static bool has_text(const struct generate_settings *settings) {
     return !settings->ids && (settings->prompt || settings->file || !settings->load_session);
 }
 
 /* The prompt, as ids or as text. */
 static bool open_prompt(struct work *work) {
-    const struct settings *settings = work->settings;
+    const struct generate_settings *settings = work->settings;
     if (settings->ids)
         return token_source_open_ids(&work->prompt, "list of ids", NULL, settings->ids,
                                      work->info.vocab_size);
@@ -90,31 +74,34 @@ static bool open_prompt(struct work *work) {
 
 /* Ids in and out need none: one that there is still says where the vocabulary and the text end. */
 static bool open_tokenizer(struct work *work) {
-    const struct settings *settings = work->settings;
-    bool ids_alone = !settings->stops.n && (settings->print_ids || settings->json);
+    const struct generate_settings *settings = work->settings;
+    bool ids_alone = !settings->sampling.stops.n &&
+                     (settings->print_ids || settings->json || settings->json_lines);
     if (has_text(settings))
-        return load_tokenizer(settings->directory, &work->tokenizer);
-    if (!load_tokenizer_if_any(settings->directory, !ids_alone, &work->tokenizer))
+        return load_model_tokenizer(settings->directory, &settings->model, &work->tokenizer);
+    if (!load_tokenizer_if_any(settings->directory, &settings->model, !ids_alone, &work->tokenizer))
         return false;
-    if (!work->tokenizer && settings->stops.n)
-        return fail("--stop: %s has no tokenizer.json, so there is no text", settings->directory);
+    if (!work->tokenizer && settings->sampling.stops.n)
+        return fail("--stop: %s has no tokenizer, so there is no text: --tokenizer FILE names one",
+                    settings->directory);
     return work->tokenizer || ids_alone ||
-           fail("%s: there is no tokenizer.json: ask for ids with --print-ids",
+           fail("%s: there is no tokenizer.json: ask for ids with --print-ids, or name one by "
+                "--tokenizer FILE",
                 settings->directory);
 }
 
 /* With what the sampler knew of its text, and its random numbers, but for another --seed's. */
 static bool load_session(struct work *work) {
-    const struct settings *settings = work->settings;
+    const struct generate_settings *settings = work->settings;
     dm_sampler *sampler = work->generation.sampler;
     int has_sampler;
     dm_error error;
     if (dm_generation_restore(work->model, settings->load_session, &work->generation.session,
                               sampler, &has_sampler, &error))
         return fail("%s", error.message);
-    if (settings->seed_given)
-        dm_sampler_set_seed(sampler, settings->sampler.seed);
-    if (!has_sampler && settings->sampler.repetition_penalty != 1)
+    if (settings->sampling.seed_given)
+        dm_sampler_set_seed(sampler, settings->sampling.sampler.seed);
+    if (!has_sampler && settings->sampling.sampler.repetition_penalty != 1)
         complain("%s: without the ids of its text, of an earlier version: --repetition-penalty "
                  "counts from here",
                  settings->load_session);
@@ -122,12 +109,9 @@ static bool load_session(struct work *work) {
 }
 
 static bool open_session(struct work *work) {
-    struct settings *settings = work->settings;
+    struct generate_settings *settings = work->settings;
     dm_method_options method;
     dm_error error;
-    if (dm_sampler_new(work->info.vocab_size, &settings->sampler, &work->generation.sampler,
-                       &error))
-        return fail("%s", error.message);
     if (settings->load_session)
         return load_session(work);
     return method_flags_resolve(&settings->method, work->model, &method) &&
@@ -136,53 +120,51 @@ static bool open_session(struct work *work) {
 }
 
 static bool prepare(struct work *work) {
-    const struct settings *settings = work->settings;
+    const struct generate_settings *settings = work->settings;
     struct generation *generation = &work->generation;
-    dm_error error;
     if (!load_model(settings->directory, &settings->model, &work->model, &work->info) ||
-        !open_tokenizer(work) || !open_prompt(work) || !open_session(work))
+        !open_tokenizer(work))
         return false;
-    if ((work->tokenizer && dm_decoder_new(work->tokenizer, 0, &generation->decoder, &error)) ||
-        (!settings->ignore_end &&
-         dm_checkpoint_stop_tokens(settings->directory, work->tokenizer, &generation->ends,
-                                   &generation->n_end, &error)))
-        return fail("%s", error.message);
-    generation->vocab_size = work->info.vocab_size;
-    generation->n_allowed = shared_vocabulary(work->tokenizer, &work->info);
-    generation->max_tokens = settings->max_tokens;
-    generation->show_id = show_id;
-    generation->show_text = show_text;
+    if (settings->batch)
+        return true;
+    work->answer = (struct generate_answer){
+        .settings = settings, .tokenizer = work->tokenizer, .generation = generation};
+    if (!open_prompt(work) || !generation_open(generation, settings->directory, &work->info,
+                                               work->tokenizer, &settings->sampling))
+        return false;
+    generation->show = show;
     generation->user = work;
-    stop_strings_init(&generation->stops, &settings->stops);
-    return true;
+    return open_session(work);
 }
 
 static bool print_result(const struct work *work) {
-    static const char *const reasons[] = {"length", "end_token", "stop_string", "interrupted"};
     const struct generation *generation = &work->generation;
     double read_seconds = work->read_seconds + generation->close_seconds;
-    json_t *text =
-        work->tokenizer ? json_stringn(work->text ? work->text : "", work->n_byte) : json_null();
-    json_t *stop = generation->stops.found ? json_string(generation->stops.found) : json_null();
-    return print_json(json_pack(
-        "{so so so so ss so so so so so so so}", "text", text, "ids",
-        json_ids(generation->ids, generation->n_id), "prompt_tokens", json_size(work->prompt.n_id),
-        "generated_tokens", json_size(generation->n_id), "stop_reason", reasons[generation->reason],
-        "stop_string", stop, "session_tokens", json_size(dm_session_n_token(generation->session)),
+    json_t *object = generate_answer_json(&work->answer, work->prompt.n_id);
+    json_t *more = json_pack(
+        "{so so so so so so}", "session_tokens", json_size(dm_session_n_token(generation->session)),
         "session_bytes", json_size(dm_session_memory(generation->session)), "read_seconds",
         json_number_or_null(read_seconds), "read_tokens_per_second",
         json_number_or_null((double)work->prompt.n_id / read_seconds), "generate_seconds",
         json_number_or_null(generation->seconds), "generate_tokens_per_second",
-        json_number_or_null((double)generation->n_id / generation->seconds)));
+        json_number_or_null((double)generation->n_id / generation->seconds));
+    bool fine = object && !json_object_update(object, more);
+    json_decref(more);
+    if (!fine)
+        json_decref(object);
+    return print_json(fine ? object : NULL);
 }
 
 /* Reads the prompt and continues it. */
 static bool run_work(struct work *work) {
-    const struct settings *settings = work->settings;
+    const struct generate_settings *settings = work->settings;
     struct generation *generation = &work->generation;
     dm_error error;
     if (!prepare(work))
         return false;
+    cancel_by_interrupt();
+    if (settings->batch)
+        return generate_batch(work->settings, work->model, &work->info, work->tokenizer);
     catch_interrupt("the tokens at hand");
     double started = seconds_now();
     bool fine = read_tokens(generation->session, generation->sampler, &work->prompt);
@@ -202,11 +184,14 @@ static bool run_work(struct work *work) {
     } else {
         generation->reason = END_INTERRUPTED;
     }
-    if (settings->json)
+    if (settings->json || settings->json_lines)
         fine = fine && print_result(work);
     else if (settings->print_ids || (isatty(STDOUT_FILENO) && work->unended))
         putchar('\n');
     fine = fine && flush_output();
+    if (fine && whole)
+        tell_speed(work->prompt.n_id, work->read_seconds + generation->close_seconds,
+                   generation->n_id, generation->seconds);
     if (fine && whole && settings->save_session &&
         dm_generation_save(generation->session, generation->sampler, settings->save_session,
                            &error))
@@ -216,47 +201,45 @@ static bool run_work(struct work *work) {
 
 static void release(struct work *work) {
     dm_session_free(work->generation.session);
-    dm_sampler_free(work->generation.sampler);
     generation_free(&work->generation);
-    dm_decoder_free(work->generation.decoder);
+    generate_answer_free(&work->answer);
     dm_model_free(work->model);
     dm_tokenizer_free(work->tokenizer);
-    dm_free(work->generation.ends);
     token_source_close(&work->prompt);
-    free(work->text);
 }
 
-static bool check(const struct settings *settings) {
+static bool check_batch(const struct generate_settings *settings) {
+    if (settings->prompt || settings->file || settings->ids || settings->load_session)
+        return fail("generate: --batch has the prompts: there can be no other");
+    if (settings->save_session || settings->print_ids || settings->json_lines)
+        return fail("generate: --batch prints an object a line: it has no %s",
+                    settings->save_session ? "--save-session"
+                    : settings->print_ids  ? "--print-ids"
+                                           : "--json-lines");
+    return true;
+}
+
+static bool check(const struct generate_settings *settings) {
     if (settings->ids && (settings->prompt || settings->file))
         return fail("generate: the prompt is given twice: as ids and as text");
     if (settings->load_session && method_flags_any(&settings->method))
         return fail("generate: a loaded session keeps its own method settings: drop those flags");
-    for (size_t i = 0; i < settings->stops.n; i++) {
-        json_t *text = json_string(settings->stops.items[i]); /* NULL where it is not UTF-8 */
-        json_decref(text);
-        if (!text || !*settings->stops.items[i])
-            return fail("generate: --stop: the text is %s", text ? "empty" : "not UTF-8");
-    }
+    if (settings->batch && !check_batch(settings))
+        return false;
+    if (settings->json && settings->json_lines)
+        return fail("generate: --json prints one object, --json-lines many: give one");
+    if (settings->logprobs_given && !settings->json && !settings->json_lines && !settings->batch)
+        return fail("generate: --logprobs is a part of --json, --json-lines or --batch");
     return !settings->save_session || output_possible(settings->save_session);
 }
 
-/* A flag that says which tokens to draw from wants draws. */
-static void choose_temperature(struct settings *settings) {
-    dm_sampler_options *sampler = &settings->sampler;
-    if (settings->temperature_given)
-        return;
-    if (sampler->top_k || sampler->top_p < 1 || sampler->min_p > 0)
-        sampler->temperature = 1;
-    else if (settings->seed_given)
-        complain("generate: --seed: nothing is drawn without --temperature, --top-k, --top-p or "
-                 "--min-p: the best token is taken");
-}
-
 static int run(int n_argument, char **arguments) {
-    struct settings settings = {.max_tokens = 128, .sampler = DM_SAMPLER_OPTIONS_INIT};
-    dm_sampler_options *sampler = &settings.sampler;
+    struct generate_settings settings = {.n_at_once = 8};
     struct option model_options[n_model_option], method_options[n_method_option];
-    model_flags_table(&settings.model, model_options);
+    struct option sampling_options[n_sampling_option], ending_rows[n_ending_option];
+    sampling_flags_table(&settings.sampling, sampling_options);
+    ending_flags_rows(&settings.sampling, ending_rows);
+    text_model_flags_table(&settings.model, model_options);
     method_flags_table(&settings.method, method_options);
     const struct option input_options[] = {
         {OPTION_TEXT, "file", &settings.file, "FILE", .help = "read the prompt from here"},
@@ -276,44 +259,31 @@ static int run(int n_argument, char **arguments) {
          .help =
              "save the session at the end, after the prompt and all generated tokens, with the ids "
              "for the repetition penalty and the state of the random numbers"},
+        {OPTION_TEXT, "batch", &settings.batch, "FILE",
+         .help = "prompts from the lines of this file, JSON objects with \"prompt\" and, as they "
+                 "like, \"id\". Prints for each, in their order, what --json prints, and its id: "
+                 "the same as one by one, in less time, as they are read and continued together",
+         .path = true},
+        {OPTION_SIZE, "batch-size", &settings.n_at_once, "N",
+         .help = "prompts of a batch at a time", .min = 1, .max = 4096},
         {.kind = OPTION_END},
     };
     const struct option output_options[] = {
-        {OPTION_SIZE, "max-tokens", &settings.max_tokens, "N",
-         .help = "tokens to generate at most; 0: none", .max = 1e9},
-        {OPTION_TEXTS, "stop", &settings.stops, "TEXT",
-         .help = "end before this text, which is not printed; may be repeated"},
-        {OPTION_FLAG, "ignore-eos", &settings.ignore_end,
-         .help =
-             "do not end at the model's stop tokens: the eos_token_id (a number or a list) of "
-             "generation_config.json, else of config.json, else the tokenizer's end token (the "
-             "eos_token of tokenizer_config.json or special_tokens_map.json, else <|endoftext|>)"},
+        ending_rows[0],
+        ending_rows[1],
+        ending_rows[2],
         {OPTION_FLAG, "json", &settings.json,
          .help = "print one JSON object at the end instead of the text"},
+        {OPTION_FLAG, "json-lines", &settings.json_lines,
+         .help = "print a JSON object for each token as it comes, a line each, and at the end that "
+                 "of --json"},
+        {OPTION_SIZE, "logprobs", &settings.n_logprob, "N",
+         .help =
+             "in JSON: the log-probability of each token, and the N likeliest in its place with "
+             "theirs",
+         .max = 20, .given = &settings.logprobs_given},
         {OPTION_FLAG, "print-ids", &settings.print_ids,
          .help = "print the new ids instead of their text"},
-        {.kind = OPTION_END},
-    };
-    const struct option sampling_options[] = {
-        {OPTION_REAL, "temperature", &sampler->temperature, "X",
-         .help = "0 takes the best token, always. The default is 0, or 1 with --top-k, --top-p or "
-                 "--min-p, where these are not off",
-         .max = 1e6, .given = &settings.temperature_given},
-        {OPTION_SIZE, "top-k", &sampler->top_k, "N", .help = "draw from the N best; 0: off"},
-        {OPTION_REAL, "top-p", &sampler->top_p, "X",
-         .help = "draw from the best that together have this probability; 1: off", .min = 1e-9,
-         .max = 1},
-        {OPTION_REAL, "min-p", &sampler->min_p, "X",
-         .help = "drop what is less likely than X times the best; 0: off", .max = 1},
-        {OPTION_REAL, "repetition-penalty", &sampler->repetition_penalty, "X",
-         .help = "divides the positive logits of tokens in the prompt and the answer, multiplies "
-                 "the negative ones; 1: off",
-         .min = 1e-6, .max = 1e6},
-        {OPTION_SEED, "seed", &sampler->seed, "S",
-         .help = "the same seed gives the same draws (default 0); there are none at temperature 0, "
-                 "which a seed alone does not change. A loaded session of the same seed, or where "
-                 "none is given, draws on from where it stood",
-         .given = &settings.seed_given},
         {.kind = OPTION_END},
     };
     const struct option_group groups[] = {
@@ -326,9 +296,8 @@ static int run(int n_argument, char **arguments) {
         return options_status(result);
     settings.directory = operands[0];
     settings.prompt = operands[1];
-    if (!check(&settings))
+    if (!check(&settings) || !sampling_flags_settle(&settings.sampling, "generate"))
         return EXIT_FAILURE;
-    choose_temperature(&settings);
     method_flags_spare(&settings.method, &settings.model.settings);
     struct work work = {.settings = &settings};
     bool fine = run_work(&work);
@@ -342,11 +311,21 @@ const struct command generate_command = {
     .summary = "Continues a prompt, printing the text as it comes.",
     .notes = "The prompt is PROMPT, a file, or standard input, byte for byte. Ctrl-C ends the text "
              "early, with exit status 130.",
-    .manual = "# JSON\n\nThe object of --json holds text, ids (the generated ones), prompt_tokens, "
-              "generated_tokens, stop_reason (length, end_token, stop_string or interrupted), "
-              "stop_string, session_tokens, session_bytes, and the time of reading and generating.",
+    .manual =
+        "# JSON\n\nThe object of --json holds text, ids (the generated ones), prompt_tokens, "
+        "generated_tokens, stop_reason (length, end_token, stop_string or interrupted), "
+        "stop_string, session_tokens, session_bytes, and the time of reading and generating; with "
+        "--logprobs, logprobs: for each of the ids an object of id, token (its text by "
+        "itself), logprob (natural, of what the model says, whatever the sampling flags do "
+        "with it) and top_logprobs, a list of such objects. Each line of --json-lines has "
+        "id, text (what became certain with this token: it may lag behind, and a last line "
+        "without an id may hold the rest) and, with --logprobs, token, logprob and "
+        "top_logprobs; the last line is the object of --json. A line of --batch has id (the "
+        "prompt's, or the number of its line), text, ids, prompt_tokens, generated_tokens, "
+        "stop_reason, stop_string and logprobs.",
     .example = "decimamba generate mamba-130m 'The quick brown' --max-tokens 20\n"
-               "decimamba generate mamba-130m --file book.txt --layers 12 --base-length 2000",
+               "decimamba generate mamba-130m --file book.txt --layers 12 --base-length 2000\n"
+               "decimamba generate mamba-130m --batch prompts.jsonl > answers.jsonl",
     .min_operand = 1,
     .max_operand = 2,
     .run = run,

@@ -1,0 +1,107 @@
+#include "generate.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/grow.h"
+#include "cli/fail.h"
+#include "cli/json_output.h"
+
+/* ---- Log-probabilities ---- */
+
+enum { most_top = 20 };
+
+/* The ids of the n largest logits, the largest first; equal ones by id. */
+static size_t find_top(const struct generation *generation, const float *logits, size_t n,
+                       size_t top[most_top]) {
+    size_t n_found = 0;
+    for (size_t id = 0; id < generation->n_allowed && n; id++) {
+        size_t at = n_found;
+        if (n_found == n && !(logits[id] > logits[top[n - 1]]))
+            continue;
+        at -= n_found == n;
+        for (; at > 0 && logits[id] > logits[top[at - 1]]; at--)
+            top[at] = top[at - 1];
+        top[at] = id;
+        n_found += n_found < n;
+    }
+    return n_found;
+}
+
+/* The text of one token: U+FFFD for bytes that are a part of a character; null without a tokenizer. */
+static json_t *token_text(const dm_tokenizer *tokenizer, int32_t id) {
+    char *text;
+    size_t n_byte;
+    if (!tokenizer || dm_tokenizer_decode(tokenizer, &id, 1, 1, &text, &n_byte, NULL))
+        return json_null();
+    json_t *string = json_stringn(text, n_byte);
+    dm_free(text);
+    return string;
+}
+
+static json_t *token_logprob(const struct generate_answer *answer, const float *logits,
+                             int32_t id) {
+    double logprob = -dm_negative_log_likelihood(logits, answer->generation->vocab_size, id);
+    return json_pack("{si so so}", "id", (int)id, "token", token_text(answer->tokenizer, id),
+                     "logprob", json_number_or_null(logprob));
+}
+
+json_t *add_logprobs(json_t *object, const struct generate_answer *answer,
+                     const struct shown_token *token) {
+    size_t top[most_top],
+        n = find_top(answer->generation, token->logits, answer->settings->n_logprob, top);
+    json_t *own = token_logprob(answer, token->logits, token->id), *list = json_array();
+    for (size_t i = 0; i < n; i++)
+        json_array_append_new(list, token_logprob(answer, token->logits, (int32_t)top[i]));
+    if (own && object)
+        json_object_update_missing(object, own);
+    if (own && !object)
+        object = json_incref(own);
+    json_decref(own);
+    if (object && json_object_set_new(object, "top_logprobs", list)) {
+        json_decref(object);
+        return NULL;
+    }
+    return object;
+}
+
+/* ---- The whole ---- */
+
+bool generate_answer_add(struct generate_answer *answer, const struct shown_token *token) {
+    if (answer->settings->logprobs_given && token->id >= 0) {
+        if (!answer->logprobs)
+            answer->logprobs = json_array();
+        if (json_array_append_new(answer->logprobs, add_logprobs(NULL, answer, token)))
+            return fail_memory();
+    }
+    char *room = dm_grow(answer->text, answer->n_byte, token->n_byte, &answer->capacity, 1);
+    if (!room)
+        return fail_memory();
+    answer->text = room;
+    if (token->n_byte)
+        memcpy(answer->text + answer->n_byte, token->text, token->n_byte);
+    answer->n_byte += token->n_byte;
+    return true;
+}
+
+void generate_answer_free(struct generate_answer *answer) {
+    free(answer->text);
+    json_decref(answer->logprobs);
+}
+
+json_t *generate_answer_json(const struct generate_answer *answer, size_t n_prompt) {
+    const struct generation *generation = answer->generation;
+    json_t *text = answer->tokenizer
+                       ? json_stringn(answer->text ? answer->text : "", answer->n_byte)
+                       : json_null();
+    json_t *stop = generation->stops.found ? json_string(generation->stops.found) : json_null();
+    json_t *object = json_pack(
+        "{so so so so ss so}", "text", text, "ids", json_ids(generation->ids, generation->n_id),
+        "prompt_tokens", json_size(n_prompt), "generated_tokens", json_size(generation->n_id),
+        "stop_reason", end_reason_name(generation->reason), "stop_string", stop);
+    if (object && answer->settings->logprobs_given)
+        json_object_set_new(object, "logprobs",
+                            answer->logprobs ? json_incref(answer->logprobs) : json_array());
+    return object;
+}

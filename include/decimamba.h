@@ -130,23 +130,29 @@ typedef struct dm_model_info {
     size_t packed_bytes;    /* weights as this model holds them in memory, beside the file */
     size_t workspace_bytes; /* for each thread of the caller that reads at the same time */
     size_t n_thread;
-    dm_dtype stored_dtype;  /* of the embedding */
-    dm_dtype compute_dtype; /* DM_DTYPE_F32, _BF16, _INT8, _Q4 or _BF16X3 */
-    const char *cpu;        /* "reference", "avx2", "avx512", "amx", "neon"; static */
+    dm_dtype stored_dtype; /* of the embedding; DM_DTYPE_AUTO: in blocks, see stored_type */
+    dm_dtype
+        compute_dtype; /* DM_DTYPE_F32, _BF16, _INT8, _Q4 or _BF16X3; _AUTO: blocks as stored */
+    const char *cpu;   /* "reference", "avx2", "avx512", "amx", "neon"; static */
     int tied_head;
-    int has_defaults;      /* there is a decimamba.json: the directory's, or options->settings */
-    size_t trained_length; /* tokens: the training length, where decimamba.json says it; else 0 */
+    int has_defaults;        /* there is a decimamba.json: the directory's, or options->settings */
+    size_t trained_length;   /* tokens: the training length, where decimamba.json says it; else 0 */
+    const char *stored_type; /* of most weights: "f32", "bf16", "f16", "q4_K", ...; static */
 } dm_model_info;
 #define DM_MODEL_INFO_INIT                                                                       \
     {                                                                                            \
         sizeof(dm_model_info), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, DM_DTYPE_AUTO, DM_DTYPE_AUTO, \
-            NULL, 0, 0, 0                                                                        \
+            NULL, 0, 0, 0, NULL                                                                  \
     }
 
 /* Loads a checkpoint directory: config.json (state-spaces or transformers dialect), then
  * model.safetensors or pytorch_model.bin, whole or in shards; and decimamba.json where there is one, or
  * options->settings. The directory of a PEFT adapter (adapter_config.json) is that of the model which
  * it belongs to, with LoRA merged, and with the adapter's own files where it has them.
+ * Or a GGUF file (version 2 or 3; of a split one, the first): of the architecture mamba, in F32, F16,
+ * BF16, Q8_0, Q4_0, Q4_K, Q5_K or Q6_K. Blocks are multiplied as they are, unless options->dtype says
+ * otherwise. Its decimamba.json is that whose name is the file's with ".decimamba.json" behind it. What
+ * takes a model's directory takes such a file too.
  * Weights are mapped; the matrices of the products are packed once for the processor. What is read
  * of the mapped files later is the embedding, and all of them when a session is saved or restored.
  * To replace or remove them meanwhile is fine. Where one is written to, loading, saving and
@@ -173,7 +179,8 @@ DM_API dm_status dm_model_get_profile(const dm_model *model, dm_operation_time *
 /* Writes `output`, a directory in transformers' dialect (config.json, model.safetensors, and the
  * tokenizer's files, chat templates, generation_config.json and decimamba.json where the input has
  * them), with the large matrices and the
- * embedding in `dtype` (DM_DTYPE_AUTO: as stored). `output` must not exist, or be empty. */
+ * embedding in `dtype` (DM_DTYPE_AUTO: as stored, or float32 of blocks). `output` must not exist, or be
+ * empty. Of a GGUF file, the tokenizer and the settings are made of its keys. */
 DM_API dm_status dm_checkpoint_convert(const char *input, const char *output, dm_dtype dtype,
                                        dm_error *error);
 /* Writes `path`, a GGUF file that llama.cpp reads, with the large matrices and the embedding in
@@ -197,8 +204,8 @@ DM_API dm_status dm_checkpoint_init(const char *config_path, const char *output,
 
 typedef struct dm_tokenizer dm_tokenizer;
 
-/* `path`: a tokenizer.json or a tokenizer.model, or a directory that holds one: tokenizer.json goes
- * first. A file whose name has ".model" in it is a SentencePiece model. */
+/* `path`: a tokenizer.json, a tokenizer.model or a GGUF file, or a directory that holds one of the first
+ * two: tokenizer.json goes first. A file whose name has ".model" in it is a SentencePiece model. */
 DM_API dm_status dm_tokenizer_load(const char *path, dm_tokenizer **tokenizer, dm_error *error);
 DM_API void dm_tokenizer_free(dm_tokenizer *tokenizer);
 /* One more than the highest id. */
@@ -258,7 +265,8 @@ DM_API dm_status dm_decoder_finish(dm_decoder *decoder, const char **text, size_
                                    dm_error *error);
 
 /* The tokens at which the model in `directory` stops: "eos_token_id", a number or a list, of
- * generation_config.json, else of config.json, else dm_tokenizer_end (`tokenizer` NULL: none).
+ * generation_config.json, else of config.json, else dm_tokenizer_end (`tokenizer` NULL: none); of a GGUF
+ * file, the ends of a text, of a turn and of a message.
  * `*ids` is allocated; there may be none. */
 DM_API dm_status dm_checkpoint_stop_tokens(const char *directory, const dm_tokenizer *tokenizer,
                                            int32_t **ids, size_t *n_id, dm_error *error);

@@ -49,6 +49,17 @@ static void print_method(const dm_method_options *method) {
     putchar('\n');
 }
 
+/* Of blocks, the kind that most weights are in. */
+static const char *stored_name(const dm_model_info *info) {
+    return info->stored_dtype == DM_DTYPE_AUTO ? info->stored_type : dtype_name(info->stored_dtype);
+}
+
+/* Blocks are multiplied as they are stored. */
+static const char *computed_name(const dm_model_info *info) {
+    return info->compute_dtype == DM_DTYPE_AUTO ? info->stored_type
+                                                : dtype_name(info->compute_dtype);
+}
+
 static bool print_text(const struct report *report) {
     const dm_model_info *info = report->info;
     printf("%-20s%zu\n", "layers", info->n_layer);
@@ -57,9 +68,8 @@ static bool print_text(const struct report *report) {
     printf("%-20s%zu (%s head)\n", "vocabulary", info->vocab_size,
            info->tied_head ? "tied" : "separate");
     printf("%-20s%zu\n", "parameters", info->n_parameter);
-    printf("%-20s%s stored, %s computed (%s, %zu thread%s)\n", "type",
-           dtype_name(info->stored_dtype), dtype_name(info->compute_dtype), info->cpu,
-           info->n_thread, info->n_thread == 1 ? "" : "s");
+    printf("%-20s%s stored, %s computed (%s, %zu thread%s)\n", "type", stored_name(info),
+           computed_name(info), info->cpu, info->n_thread, info->n_thread == 1 ? "" : "s");
     print_bytes("weights, stored", info->weight_bytes);
     print_bytes("weights, packed", info->packed_bytes);
     print_bytes("workspace", info->workspace_bytes);
@@ -79,12 +89,11 @@ static bool print_object(const struct report *report) {
         json_size(info->d_conv), "dt_rank", json_size(info->dt_rank), "vocab_size",
         json_size(info->vocab_size), "n_parameter", json_size(info->n_parameter), "weight_bytes",
         json_size(info->weight_bytes), "packed_bytes", json_size(info->packed_bytes),
-        "workspace_bytes", json_size(info->workspace_bytes), "stored_dtype",
-        dtype_name(info->stored_dtype), "compute_dtype", dtype_name(info->compute_dtype), "cpu",
-        info->cpu, "n_thread", json_size(info->n_thread), "session_bytes",
-        json_size(report->session_bytes), "session_bytes_at_most", json_size(report->session_bound),
-        "tied_head", info->tied_head, "has_defaults", info->has_defaults, "method",
-        method_options_to_json(&report->method)));
+        "workspace_bytes", json_size(info->workspace_bytes), "stored_dtype", stored_name(info),
+        "compute_dtype", computed_name(info), "cpu", info->cpu, "n_thread",
+        json_size(info->n_thread), "session_bytes", json_size(report->session_bytes),
+        "session_bytes_at_most", json_size(report->session_bound), "tied_head", info->tied_head,
+        "has_defaults", info->has_defaults, "method", method_options_to_json(&report->method)));
 }
 
 static int run(int n_argument, char **arguments) {

@@ -157,7 +157,8 @@ const struct command tokenize_command = {
     .summary = "Turns text into token ids, or ids into text.",
     .notes =
         "The text, or the ids, are an argument, a file or standard input. MODEL_OR_TOKENIZER is a "
-        "directory that holds a tokenizer.json or a tokenizer.model, or such a file.",
+        "directory that holds a tokenizer.json or a tokenizer.model, or such a file, or a GGUF "
+        "file.",
     .example = "decimamba tokenize models/passkey-bytes-512 'The pass key is 01234.'\n"
                "decimamba tokenize models/passkey-bytes-512 --file book.txt --count",
     .min_operand = 1,

@@ -153,7 +153,7 @@ static int run(int n_argument, char **arguments) {
         return EXIT_FAILURE;
     }
     settings.model.settings = ""; /* what is written anew may be there, and be of any kind */
-    char *own = path_join(settings.directory, "decimamba.json");
+    char *own = path_of_model(settings.directory, "decimamba.json");
     settings.output = settings.output ? settings.output : own;
     bool fine = own ? calibrate(&settings) : fail_memory();
     free(own);

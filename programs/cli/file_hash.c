@@ -5,8 +5,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <xxhash.h>
 
+#include "base/gguf_file.h"
 #include "base/memory.h"
 #include "base/path.h"
 #include "fail.h"
@@ -118,9 +120,21 @@ static bool add_folder(struct running_hash *running, const char *folder,
     return fine;
 }
 
-/* A file, and what lies beside it. */
+/* A GGUF file, and its settings where there are any. */
+static bool add_gguf(struct running_hash *running, const char *path, struct replaced replaced) {
+    char *own = path_of_model(path, "decimamba.json");
+    bool has_own = own && !replaced.settings && access(own, F_OK) == 0;
+    bool fine =
+        (own || fail_memory()) && add_file(running, path) && (!has_own || add_file(running, own));
+    free(own);
+    return fine;
+}
+
+/* A file, and what lies beside it, unless all is in it. */
 static bool add_tokenizer(struct running_hash *running, const char *path) {
     const struct replaced nothing = {NULL, NULL};
+    if (dm_gguf_is_file(path))
+        return add_file(running, path);
     if (dm_path_is_folder(path))
         return add_folder(running, path, is_of_tokenizer, nothing);
     char *folder = dm_path_folder(path);
@@ -132,10 +146,12 @@ static bool add_tokenizer(struct running_hash *running, const char *path) {
 
 bool model_hash(const char *directory, const char *settings, const char *tokenizer,
                 char hash[hash_size]) {
+    const struct replaced replaced = {settings, tokenizer};
     struct running_hash *running = running_hash_new();
     bool fine =
         running &&
-        add_folder(running, directory, is_of_model, (struct replaced){settings, tokenizer}) &&
+        (dm_gguf_is_file(directory) ? add_gguf(running, directory, replaced)
+                                    : add_folder(running, directory, is_of_model, replaced)) &&
         (!settings || !*settings || add_file(running, settings)) &&
         (!tokenizer || add_tokenizer(running, tokenizer));
     running_hash_finish(running, hash);

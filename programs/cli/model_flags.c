@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/gguf_settings.h"
 #include "base/path.h"
 #include "fail.h"
 #include "paths.h"
@@ -43,9 +44,9 @@ void text_model_flags_table(struct model_flags *flags, struct option table[n_mod
              "type of the large matrix products: f32, bf16, int8 (weights in 8 bits with a scale "
              "for each output, activations with one for each token), q4 (weights in 4 bits with a "
              "scale and a minimum for each 32 inputs), bf16x3 (f32 as three bf16, within 1e-5 of "
-             "it "
-             "and faster where the processor has AMX, else f32 itself), or auto: bf16 where the "
-             "checkpoint is bf16 and the processor supports it, else f32",
+             "it and faster where the processor has AMX, else f32 itself), or auto: blocks of a "
+             "GGUF file (Q4_K and so on) as they are, bf16 where the checkpoint is bf16 and the "
+             "processor supports it, else f32",
          .choices = dtype_names},
         {OPTION_TEXT, "settings", &flags->settings, "FILE",
          .help =
@@ -144,6 +145,8 @@ bool load_model_tokenizer(const char *directory, const struct model_flags *flags
 }
 
 char *tokenizer_path(const char *folder) {
+    if (dm_gguf_is_file(folder))
+        return strdup(folder);
     char *path = path_join(folder, "tokenizer.json");
     char *model = path_join(folder, "tokenizer.model");
     bool is_model = path && model && access(path, F_OK) != 0 && access(model, F_OK) == 0;
@@ -159,7 +162,9 @@ bool load_tokenizer_if_any(const char *directory, const struct model_flags *flag
     dm_error error;
     if (!path)
         return fail_memory();
-    bool there = access(path, F_OK) == 0;
+    bool there = access(path, F_OK) == 0, has = true;
+    if (there && dm_gguf_is_file(path) && !dm_gguf_has_tokenizer(path, &has, &error))
+        there = has;
     free(path);
     if (!there || !dm_tokenizer_load(directory, tokenizer, &error))
         return true;

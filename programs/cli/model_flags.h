@@ -37,6 +37,7 @@ bool load_model_tokenizer(const char *directory, const struct model_flags *flags
                           dm_tokenizer **tokenizer);
 /* Where the folder's tokenizer is: tokenizer.json, or tokenizer.model where that alone is there;
  * allocated. NULL: memory is short. */
+/* Of a GGUF file: itself. */
 char *tokenizer_path(const char *folder);
 /* As load_model_tokenizer, but NULL and no fault where the directory holds no tokenizer, or one that
  * cannot be read and is not needed: then a line says so. */

@@ -75,6 +75,7 @@ dm_status dm_model_get_info(const dm_model *model, dm_model_info *info, dm_error
     own.compute_dtype = model->compute;
     own.has_defaults = model->calibration != NULL;
     own.trained_length = model->calibration ? model->calibration->length : 0;
+    own.stored_type = model->stored_type;
     dm_result_give(DM_KIND(dm_model_info), &own, info);
     return DM_OK;
 }

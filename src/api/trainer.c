@@ -135,6 +135,7 @@ dm_status dm_trainer_get_info(const dm_trainer *trainer, dm_model_info *info, dm
     own.compute_dtype = trainer->trained.compute;
     own.has_defaults = trainer->calibration != NULL;
     own.trained_length = trainer->calibration ? trainer->calibration->length : 0;
+    own.stored_type = dm_dtype_name(DM_DTYPE_F32);
     dm_result_give(DM_KIND(dm_model_info), &own, info);
     return DM_OK;
 }

@@ -135,7 +135,7 @@ dm_status dm_json_read_if_any(const char *path, json_t **object, dm_error *error
 
 /* With as many digits as the same numbers need when they are read again: 0.1 is not to be
  * 0.10000000000000001. NULL: memory is short. */
-static char *dump(const json_t *value) {
+char *dm_json_text(const json_t *value) {
     char *text = json_dumps(value, JSON_INDENT(2) | JSON_REAL_PRECISION(15));
     json_t *again = text ? json_loads(text, 0, NULL) : NULL;
     bool is_read = again, is_same = again && json_equal(again, value);
@@ -147,7 +147,7 @@ static char *dump(const json_t *value) {
 }
 
 dm_status dm_json_write(const char *path, const json_t *value, dm_error *error) {
-    char *text = dump(value);
+    char *text = dm_json_text(value);
     if (!text)
         return dm_fail_memory(error, path);
     struct dm_file_writer writer;

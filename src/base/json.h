@@ -20,6 +20,8 @@ dm_status dm_json_parse_python(const char *text, size_t n_byte, const char *name
 dm_status dm_json_read(const char *path, json_t **value, dm_error *error);
 /* The object in the file; NULL where there is no such file. */
 dm_status dm_json_read_if_any(const char *path, json_t **object, dm_error *error);
+/* The object, indented, of malloc; NULL: memory is short. */
+char *dm_json_text(const json_t *value);
 /* Writes the object, indented, whole or not at all; its numbers are read back as they are. */
 dm_status dm_json_write(const char *path, const json_t *value, dm_error *error);
 

@@ -1,5 +1,9 @@
 #include "base/model_folder.h"
 
+#include <stdio.h>
+#include <string.h>
+
+#include "base/gguf_settings.h"
 #include "base/memory.h"
 #include "base/path.h"
 
@@ -52,7 +56,20 @@ dm_status dm_adapter_config_read(const char *directory, json_t **config, const c
     return status;
 }
 
+/* file.name, allocated. */
+static char *beside_file(const char *file, const char *name) {
+    size_t size = strlen(file) + strlen(name) + 2;
+    char *path = dm_memory_array(size, 1);
+    if (path)
+        snprintf(path, size, "%s.%s", file, name);
+    return path;
+}
+
 dm_status dm_model_file(const char *directory, const char *name, char **path, dm_error *error) {
+    if (dm_gguf_is_file(directory)) {
+        *path = beside_file(directory, name);
+        return *path ? DM_OK : dm_fail_memory(error, "a file name");
+    }
     json_t *config = NULL;
     const char *base = NULL;
     char *own = dm_path_join(directory, name), *other = NULL;
@@ -69,9 +86,21 @@ dm_status dm_model_file(const char *directory, const char *name, char **path, dm
     return status;
 }
 
+static dm_status read_settings(const char *file, const char *name, json_t **object,
+                               dm_error *error) {
+    struct dm_gguf_file gguf;
+    dm_status status = dm_gguf_open(&gguf, file, false, error);
+    if (!status)
+        status = dm_gguf_settings(&gguf, name, object, error);
+    dm_gguf_close(&gguf);
+    return status;
+}
+
 dm_status dm_model_json(const char *directory, const char *name, json_t **object, dm_error *error) {
     char *path = NULL;
     *object = NULL;
+    if (dm_gguf_is_file(directory))
+        return read_settings(directory, name, object, error);
     dm_status status = dm_model_file(directory, name, &path, error);
     if (!status)
         status = dm_json_read_if_any(path, object, error);

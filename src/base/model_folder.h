@@ -1,5 +1,6 @@
 /* Where the files of a model are: in its folder, or, where that is the folder of a PEFT adapter, in
- * that of the model which the adapter belongs to. */
+ * that of the model which the adapter belongs to; or a GGUF file is the model, whose keys say what some
+ * of these files would say. */
 #ifndef DM_BASE_MODEL_FOLDER_H
 #define DM_BASE_MODEL_FOLDER_H
 
@@ -10,10 +11,12 @@
  * owned by it: a folder that is there and is no adapter's, or the call fails. */
 dm_status dm_adapter_config_read(const char *directory, json_t **config, const char **base,
                                  dm_error *error);
-/* directory/name where it is there; else, for an adapter, base/name where that is there; else
- * directory/name again. `*path` is allocated. */
+/* Of a GGUF file, file.name: "x.gguf.decimamba.json". Else directory/name where it is there;
+ * else, for an adapter, base/name where that is there; else directory/name again. `*path` is
+ * allocated. */
 dm_status dm_model_file(const char *directory, const char *name, char **path, dm_error *error);
-/* Reads that file as JSON; NULL where there is none. */
+/* Reads that file as JSON, or what a GGUF file says in its place (gguf_settings.h); NULL where there is
+ * none. */
 dm_status dm_model_json(const char *directory, const char *name, json_t **object, dm_error *error);
 /* `path` is a model's folder, or itself a file like its `name`: where the file is, and the folder
  * that it is in, both allocated. */

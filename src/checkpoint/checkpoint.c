@@ -3,9 +3,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define XXH_STATIC_LINKING_ONLY /* the state by value: no allocation that could fail */
-#include <xxhash.h>
-
 #include "base/finite.h"
 #include "base/half.h"
 #include "base/memory.h"
@@ -15,6 +12,7 @@
 
 struct dm_checkpoint {
     struct dm_model_config config;
+    bool is_gguf;
     struct dm_weight_files files;
     struct dm_adapter adapter; /* all zero: there is none */
     struct dm_parameters parameters;
@@ -53,7 +51,13 @@ static struct dm_weight_entry *find(const struct dm_checkpoint *checkpoint, cons
                : find_name(checkpoint, dm_official_embedding);
 }
 
-static dm_status check_shape(const struct dm_weight_entry *entry, struct dm_shape wanted,
+/* What says of which sizes the model is. */
+static const char *sizes_place(const struct dm_checkpoint *checkpoint) {
+    return checkpoint->is_gguf ? "its head" : "config.json";
+}
+
+static dm_status check_shape(const struct dm_checkpoint *checkpoint,
+                             const struct dm_weight_entry *entry, struct dm_shape wanted,
                              dm_error *error) {
     const struct dm_named_tensor *tensor = entry->tensor;
     if (tensor->n_dim == wanted.n_dim &&
@@ -62,27 +66,32 @@ static dm_status check_shape(const struct dm_weight_entry *entry, struct dm_shap
     char is[max_shape_text], should_be[max_shape_text];
     print_shape(tensor->shape, tensor->n_dim, is);
     print_shape(wanted.size, wanted.n_dim, should_be);
-    return dm_fail(error, DM_ERROR_FORMAT, "%s: tensor %s is %s, but config.json says %s",
-                   entry->path, tensor->name, is, should_be);
+    return dm_fail(error, DM_ERROR_FORMAT, "%s: tensor %s is %s, but %s says %s", entry->path,
+                   tensor->name, is, sizes_place(checkpoint), should_be);
 }
 
 static dm_status fail_missing(const struct dm_checkpoint *checkpoint,
                               const struct dm_parameter *parameter, dm_error *error) {
     bool is_head = parameter->layer == DM_NO_LAYER && parameter->index == DM_HEAD;
+    if (checkpoint->is_gguf && parameter->layer != DM_NO_LAYER)
+        return dm_fail(error, DM_ERROR_FORMAT, "%s: tensor blk.%zu.%s is missing",
+                       checkpoint->files.path, parameter->layer, parameter->row->gguf);
+    if (checkpoint->is_gguf)
+        return dm_fail(error, DM_ERROR_FORMAT, "%s: tensor %s is missing", checkpoint->files.path,
+                       parameter->row->gguf);
     return dm_fail(error, DM_ERROR_FORMAT, "%s: tensor %s is missing%s", checkpoint->files.path,
                    parameter->name,
                    is_head ? ", and config.json says that the head is not tied" : "");
 }
 
-/* A weight of 64 bits, or one that an adapter adds to, is held in memory as float32. */
+/* A weight of 64 bits, or one that GGUF changes or an adapter adds to, is held in memory as float32. */
 static dm_status bind_copy(struct dm_checkpoint *checkpoint, size_t i,
                            const struct dm_weight_entry *entry, dm_error *error) {
     struct dm_weight *weight = &checkpoint->weights[i];
     float *copy = checkpoint->copies[i] = dm_memory_array(weight->n_element, sizeof *copy);
     if (!copy)
         return dm_fail_memory(error, entry->tensor->name);
-    weight->data = copy;
-    weight->dtype = DM_DTYPE_F32;
+    *weight = (struct dm_weight){copy, DM_DTYPE_F32, weight->n_element, NULL};
     dm_status status = dm_weight_entry_read(entry, copy, error);
     return status
                ? status
@@ -94,13 +103,16 @@ static dm_status bind(struct dm_checkpoint *checkpoint, size_t i, dm_error *erro
     struct dm_weight_entry *entry = find(checkpoint, parameter->name);
     if (!entry)
         return fail_missing(checkpoint, parameter, error);
-    dm_status status = check_shape(entry, parameter->shape, error);
+    dm_status status = check_shape(checkpoint, entry, parameter->shape, error);
     if (status)
         return status;
     entry->used = true;
     dm_dtype dtype = dm_weight_entry_dtype(entry);
-    checkpoint->weights[i] = (struct dm_weight){entry->tensor->data, dtype, parameter->n_element};
-    return dtype == DM_DTYPE_AUTO || dm_adapter_has(&checkpoint->adapter, parameter->name)
+    const struct dm_block_kind *blocks = entry->back ? NULL : entry->tensor->blocks;
+    checkpoint->weights[i] =
+        (struct dm_weight){entry->tensor->data, dtype, parameter->n_element, blocks};
+    return (dtype == DM_DTYPE_AUTO && !blocks) ||
+                   dm_adapter_has(&checkpoint->adapter, parameter->name)
                ? bind_copy(checkpoint, i, entry, error)
                : DM_OK;
 }
@@ -113,8 +125,8 @@ static void decide_head(struct dm_checkpoint *checkpoint) {
     if (!head || !embedding)
         return;
     const struct dm_named_tensor *a = head->tensor, *b = embedding->tensor;
-    bool same = a->element == b->element && a->n_byte == b->n_byte && a->n_dim == b->n_dim &&
-                !memcmp(a->shape, b->shape, a->n_dim * sizeof *a->shape) &&
+    bool same = a->element == b->element && a->blocks == b->blocks && a->n_byte == b->n_byte &&
+                a->n_dim == b->n_dim && !memcmp(a->shape, b->shape, a->n_dim * sizeof *a->shape) &&
                 (a->data == b->data || !memcmp(a->data, b->data, a->n_byte));
     checkpoint->config.tie_word_embeddings = head->used = same;
 }
@@ -137,7 +149,7 @@ static dm_status check_tied_head(const struct dm_checkpoint *checkpoint, dm_erro
 /* Is the name inside the model's own modules? A tensor there that is no known weight would change
  * what they compute. */
 static bool is_of_model(const char *name) {
-    static const char *const modules[] = {"embedding", "layers.", "norm_f.", "lm_head."};
+    static const char *const modules[] = {"embedding", "layers.", "norm_f.", "lm_head.", "blk."};
     static const char state[] = "_extra_state"; /* of training, in any module */
     size_t n = strlen(name), n_state = strlen(state);
     if (n >= n_state && !strcmp(name + n - n_state, state))
@@ -158,8 +170,8 @@ static dm_status check_others(const struct dm_checkpoint *checkpoint, dm_error *
             continue;
         if (is_of_model(entry->name))
             return dm_fail(error, DM_ERROR_FORMAT,
-                           "%s: tensor %s belongs to no weight of the model in config.json",
-                           entry->path, entry->tensor->name);
+                           "%s: tensor %s belongs to no weight of the model in %s", entry->path,
+                           entry->tensor->name, sizes_place(checkpoint));
         first = first ? first : entry;
         n++;
     }
@@ -195,8 +207,9 @@ static dm_status bind_all(struct dm_checkpoint *checkpoint, dm_error *error) {
     const struct dm_model_config *config = &checkpoint->config;
     /* A damaged n_layer must not size an array: every layer has at least one tensor. */
     if (config->n_layer > checkpoint->files.n_entry)
-        return dm_fail(error, DM_ERROR_FORMAT, "%s: %zu tensors, but config.json says %zu layers",
-                       checkpoint->files.path, checkpoint->files.n_entry, config->n_layer);
+        return dm_fail(error, DM_ERROR_FORMAT, "%s: %zu tensors, but %s says %zu layers",
+                       checkpoint->files.path, checkpoint->files.n_entry, sizes_place(checkpoint),
+                       config->n_layer);
     decide_switches(checkpoint);
     decide_head(checkpoint);
     dm_status status = check_tied_head(checkpoint, error);
@@ -226,6 +239,10 @@ static dm_status read_config(const char *directory, struct dm_model_config *conf
 
 static dm_status open_files(struct dm_checkpoint *checkpoint, const char *directory, bool copy,
                             dm_error *error) {
+    checkpoint->is_gguf = dm_gguf_is_file(directory);
+    if (checkpoint->is_gguf)
+        return dm_weight_files_open_gguf(&checkpoint->files, directory, copy, &checkpoint->config,
+                                         error);
     dm_status status = dm_adapter_open(&checkpoint->adapter, directory, copy, error);
     if (checkpoint->adapter.base)
         directory = checkpoint->adapter.base;
@@ -296,8 +313,21 @@ void dm_checkpoint_forget_pages(const struct dm_checkpoint *checkpoint) {
     dm_weight_files_forget_pages(&checkpoint->files);
 }
 
+dm_dtype dm_checkpoint_dtype(const struct dm_checkpoint *checkpoint) {
+    struct dm_weight embedding = dm_checkpoint_weight(checkpoint, DM_NO_LAYER, DM_EMBEDDING);
+    return embedding.blocks ? DM_DTYPE_F32 : embedding.dtype;
+}
+
+size_t dm_weight_bytes(struct dm_weight weight) {
+    return weight.blocks ? dm_blocks_bytes(weight.blocks, weight.n_element)
+                         : weight.n_element * dm_dtype_size(weight.dtype);
+}
+
 void dm_weight_to_float(struct dm_weight weight, size_t first, size_t n, float *out) {
-    dm_floats_from(weight.data, weight.dtype, first, n, out);
+    if (weight.blocks)
+        dm_blocks_to_floats(weight.blocks, weight.data, first, n, out);
+    else
+        dm_floats_from(weight.data, weight.dtype, first, n, out);
 }
 
 static dm_status fail_not_finite(const struct dm_checkpoint *checkpoint, size_t i, size_t element,
@@ -339,66 +369,4 @@ dm_status dm_checkpoint_check_finite(const struct dm_checkpoint *checkpoint, dm_
     if (!status)
         status = check_weight(checkpoint, DM_NO_LAYER, DM_FINAL_NORM, error);
     return status ? status : check_weight(checkpoint, DM_NO_LAYER, DM_HEAD, error);
-}
-
-/* Numbers enter the hash as 8 bytes, little-endian. */
-static void hash_number(XXH3_state_t *state, uint64_t number) {
-    unsigned char bytes[8];
-    for (int i = 0; i < 8; i++)
-        bytes[i] = (unsigned char)(number >> 8 * i);
-    XXH3_128bits_update(state, bytes, sizeof bytes);
-}
-
-static void hash_real(XXH3_state_t *state, double real) {
-    uint64_t bits;
-    memcpy(&bits, &real, sizeof bits);
-    hash_number(state, bits);
-}
-
-/* Whole sizes before the vocabulary's, switches after it: as the hash was when all layers were
- * Mamba's, so that older session files still belong to their checkpoints. */
-static void hash_sizes(XXH3_state_t *state, const struct dm_layer_config *layer, bool switches) {
-    for (size_t i = 0; i < layer->kind->n_size; i++)
-        if (layer->kind->sizes[i].is_switch == switches)
-            hash_number(state, layer->size[i]);
-}
-
-static void hash_reals(XXH3_state_t *state, const struct dm_layer_config *layer) {
-    for (size_t i = 0; i < layer->kind->n_real; i++) {
-        size_t only_where = layer->kind->reals[i].only_where;
-        hash_real(state, !only_where || layer->size[only_where - 1] == 1 ? layer->real[i] : 0);
-    }
-}
-
-static void hash_config(XXH3_state_t *state, const struct dm_model_config *config) {
-    hash_number(state, config->n_layer);
-    hash_number(state, config->d_model);
-    for (size_t sort = 0; sort < config->n_sort; sort++)
-        hash_sizes(state, &config->sorts[sort], false);
-    hash_number(state, config->vocab_size);
-    hash_number(state, config->tie_word_embeddings);
-    for (size_t sort = 0; sort < config->n_sort; sort++)
-        hash_sizes(state, &config->sorts[sort], true);
-    hash_real(state, config->rms_norm_eps);
-    for (size_t sort = 0; sort < config->n_sort; sort++)
-        hash_reals(state, &config->sorts[sort]);
-    for (size_t layer = 0; layer < config->n_layer && config->n_sort > 1; layer++) {
-        const char *kind = dm_layer_config_of(config, layer)->kind->name;
-        XXH3_128bits_update(state, kind, strlen(kind));
-    }
-}
-
-void dm_checkpoint_hash(const struct dm_checkpoint *checkpoint, char hex[33]) {
-    XXH3_state_t state;
-    XXH3_INITSTATE(&state);
-    XXH3_128bits_reset(&state);
-    hash_config(&state, &checkpoint->config);
-    for (size_t i = 0; i < checkpoint->parameters.n; i++) {
-        struct dm_weight weight = checkpoint->weights[i];
-        hash_number(&state, weight.dtype);
-        XXH3_128bits_update(&state, weight.data, weight.n_element * dm_dtype_size(weight.dtype));
-    }
-    XXH128_hash_t hash = XXH3_128bits_digest(&state);
-    snprintf(hex, 33, "%016llx%016llx", (unsigned long long)hash.high64,
-             (unsigned long long)hash.low64);
 }

@@ -1,9 +1,13 @@
 #include "checkpoint/companions.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 #include "base/file_writer.h"
 #include "base/memory.h"
 #include "base/model_folder.h"
 #include "base/path.h"
+#include "text/gguf_tokenizer.h"
 #include "text/tokenizer.h"
 
 /* What transformers and llama.cpp read of a tokenizer; what is not a tokenizer's comes last. */
@@ -19,10 +23,66 @@ static const char *const names[DM_N_COMPANION] = {"tokenizer.json",
                                                   "chat_template.json",
                                                   "generation_config.json"};
 
+/* Bytes that no file has as they are. */
+static dm_status take_bytes(struct dm_companions *companions, size_t i, const char *bytes,
+                            size_t n_byte, dm_error *error) {
+    struct dm_mapped_file *file = &companions->files[i];
+    unsigned char *copy = dm_memory_array(n_byte, 1);
+    *file = (struct dm_mapped_file){
+        .bytes = copy, .n_byte = n_byte, .path = dm_memory_text(names[i]), .is_copy = true};
+    if (!copy || !file->path)
+        return dm_fail_memory(error, names[i]);
+    memcpy(copy, bytes, n_byte);
+    return DM_OK;
+}
+
+static dm_status take_json(struct dm_companions *companions, size_t i, const json_t *object,
+                           dm_error *error) {
+    char *text = dm_json_text(object);
+    size_t n_byte = text ? strlen(text) : 0;
+    if (text)
+        text[n_byte] = '\n'; /* where the NUL was */
+    dm_status status =
+        text ? take_bytes(companions, i, text, n_byte + 1, error) : dm_fail_memory(error, names[i]);
+    free(text);
+    return status;
+}
+
+/* What a GGUF file says in place of names[i], if it does. */
+static dm_status read_settings(struct dm_companions *companions, const char *path, size_t i,
+                               dm_error *error) {
+    json_t *object;
+    dm_status status = dm_model_json(path, names[i], &object, error);
+    if (!status && json_object_size(object) && !companions->files[i].path)
+        status = take_json(companions, i, object, error);
+    json_decref(object);
+    return status;
+}
+
+/* The tokenizer of a GGUF file, if it has one. */
+static dm_status read_tokenizer(struct dm_companions *companions, const char *path,
+                                dm_error *error) {
+    struct dm_gguf_file gguf;
+    struct dm_gguf_tokenizer tokenizer = {0};
+    dm_status status = dm_gguf_open(&gguf, path, false, error);
+    if (!status)
+        status = dm_gguf_tokenizer_read(&gguf, &tokenizer, error);
+    if (!status && tokenizer.json)
+        status = take_json(companions, tokenizer_json, tokenizer.json, error);
+    else if (!status && tokenizer.pieces.bytes)
+        status = take_bytes(companions, tokenizer_model, tokenizer.pieces.bytes,
+                            tokenizer.pieces.n_byte, error);
+    dm_gguf_tokenizer_close(&tokenizer);
+    dm_gguf_close(&gguf);
+    return status;
+}
+
 /* Reads directory/names[i] if it exists and was not read from elsewhere. */
 static dm_status read_from(struct dm_companions *companions, const char *directory, size_t i,
                            dm_error *error) {
     char *path = NULL;
+    if (dm_gguf_is_file(directory))
+        return read_settings(companions, directory, i, error);
     dm_status status = dm_model_file(directory, names[i], &path, error);
     if (!status && !companions->files[i].path && dm_path_exists(path))
         status = dm_mapped_file_read(&companions->files[i], path, error);
@@ -38,7 +98,9 @@ dm_status dm_companions_read(struct dm_companions *companions, const char *direc
     if (status)
         return status;
     size_t kind = dm_tokenizer_is_model(file) ? tokenizer_model : tokenizer_json;
-    if (tokenizer || dm_path_exists(file))
+    if (dm_gguf_is_file(file))
+        status = read_tokenizer(companions, file, error);
+    else if (tokenizer || dm_path_exists(file))
         status = dm_mapped_file_read(&companions->files[kind], file, error);
     if (!status)
         status = read_from(companions, directory, generation_config, error);

@@ -11,8 +11,9 @@ struct dm_companions {
 };
 
 /* generation_config.json of the directory, and the tokenizer's files: the directory's, or, of
- * `tokenizer` (a tokenizer.json or .model, or a folder that holds one; NULL: the directory), that one and what
- * lies beside it, which may then be a generation_config.json too. Closed either way. */
+ * `tokenizer` (a tokenizer.json, .model or .gguf, or a folder that holds one; NULL: the
+ * directory), that one and what lies beside it, which may then be a generation_config.json too.
+ * Of a GGUF file, what its keys say in place of such files. Closed either way. */
 dm_status dm_companions_read(struct dm_companions *companions, const char *directory,
                              const char *tokenizer, dm_error *error);
 /* Into a directory that exists. */

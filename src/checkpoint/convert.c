@@ -58,7 +58,7 @@ dm_status dm_checkpoint_write_converted(const char *input, const char *output, d
     if (status)
         return status;
     if (dtype == DM_DTYPE_AUTO)
-        dtype = dm_checkpoint_weight(checkpoint, DM_NO_LAYER, DM_EMBEDDING).dtype;
+        dtype = dm_checkpoint_dtype(checkpoint);
     status = dm_output_directory_open(&directory, output, error);
     if (!status) {
         struct dm_weight_source source = {read_weight, checkpoint};

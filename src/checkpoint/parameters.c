@@ -18,6 +18,16 @@ const char *dm_network_parameter_name(enum dm_network_parameter index) {
     return network_rows[index].name;
 }
 
+const struct dm_parameter_row *dm_network_parameter_row(enum dm_network_parameter index) {
+    return &network_rows[index];
+}
+
+struct dm_shape dm_network_parameter_shape(const struct dm_model_config *config,
+                                           enum dm_network_parameter index) {
+    return index == DM_FINAL_NORM ? dm_vector_shape(config->d_model)
+                                  : dm_matrix_shape(config->vocab_size, config->d_model);
+}
+
 void dm_parameter_name(const struct dm_layer_config *config, size_t layer, size_t index,
                        char name[DM_MAX_NAME]) {
     snprintf(name, DM_MAX_NAME, "backbone.layers.%zu.%s", layer,
@@ -41,15 +51,12 @@ static struct dm_parameter *add(struct dm_parameters *parameters,
 static void add_network_parameter(struct dm_parameters *parameters,
                                   const struct dm_model_config *config,
                                   enum dm_network_parameter index) {
-    struct dm_shape shape = index == DM_FINAL_NORM
-                                ? dm_vector_shape(config->d_model)
-                                : dm_matrix_shape(config->vocab_size, config->d_model);
     parameters->of_network[index] = DM_NO_PARAMETER;
     if (index == DM_HEAD && config->tie_word_embeddings)
         return;
     parameters->of_network[index] = parameters->n;
-    struct dm_parameter *parameter =
-        add(parameters, &network_rows[index], DM_NO_LAYER, index, shape);
+    struct dm_parameter *parameter = add(parameters, &network_rows[index], DM_NO_LAYER, index,
+                                         dm_network_parameter_shape(config, index));
     snprintf(parameter->name, sizeof parameter->name, "%s", network_rows[index].name);
 }
 

@@ -51,6 +51,9 @@ void dm_parameter_name(const struct dm_layer_config *config, size_t layer, size_
 /* The names of the network's own parameters; and the embedding's in state-spaces' spelling, the
  * only one that differs. */
 const char *dm_network_parameter_name(enum dm_network_parameter index);
+const struct dm_parameter_row *dm_network_parameter_row(enum dm_network_parameter index);
+struct dm_shape dm_network_parameter_shape(const struct dm_model_config *config,
+                                           enum dm_network_parameter index);
 extern const char dm_official_embedding[];
 
 #endif

@@ -3,6 +3,7 @@
 #ifndef DM_CHECKPOINT_SAFETENSORS_H
 #define DM_CHECKPOINT_SAFETENSORS_H
 
+#include "base/blocks.h"
 #include "base/file_writer.h"
 #include "base/json.h"
 #include "base/mapped_file.h"
@@ -26,7 +27,8 @@ struct dm_named_tensor {
     enum dm_element element;
     size_t n_dim, shape[DM_TENSOR_MAX_DIM];
     size_t n_byte;
-    const unsigned char *data; /* into the file (may be unaligned) */
+    const unsigned char *data;          /* into the file (may be unaligned) */
+    const struct dm_block_kind *blocks; /* of DM_ELEMENT_OTHER, in a GGUF file; NULL: none */
 };
 
 struct dm_safetensors {

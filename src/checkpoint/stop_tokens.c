@@ -9,7 +9,7 @@ static dm_status read_file(const char *directory, const char *name, struct dm_to
     char *path = NULL;
     dm_status status = dm_model_file(directory, name, &path, error);
     if (!status)
-        status = dm_json_read_if_any(path, &object, error);
+        status = dm_model_json(directory, name, &object, error);
     if (!status)
         status = dm_token_list_get(object, "eos_token_id", path, stops, error);
     json_decref(object);

@@ -30,25 +30,32 @@ static int compare_entries(const void *a, const void *b) {
 }
 
 static const struct dm_mapped_file *file_of(const struct dm_weight_file *shard) {
-    return shard->bin.file.path ? &shard->bin.file : &shard->safetensors.file;
+    return shard->bin.file.path         ? &shard->bin.file
+           : shard->gguf.gguf.file.path ? &shard->gguf.gguf.file
+                                        : &shard->safetensors.file;
 }
 
 static const struct dm_named_tensor *tensors_of(const struct dm_weight_file *shard, size_t *n) {
-    bool is_bin = shard->bin.file.path != NULL;
-    *n = is_bin ? shard->bin.n_tensor : shard->safetensors.n_tensor;
-    return is_bin ? shard->bin.tensors : shard->safetensors.tensors;
+    bool is_bin = shard->bin.file.path, is_gguf = shard->gguf.gguf.file.path;
+    *n = is_bin    ? shard->bin.n_tensor
+         : is_gguf ? shard->gguf.gguf.n_tensor
+                   : shard->safetensors.n_tensor;
+    return is_bin ? shard->bin.tensors : is_gguf ? shard->gguf.tensors : shard->safetensors.tensors;
 }
 
 static void add_entries(struct dm_weight_files *files, const struct dm_weight_file *shard) {
     size_t n;
     const struct dm_named_tensor *tensors = tensors_of(shard, &n);
-    for (size_t i = 0; i < n; i++)
-        files->entries[files->n_entry++] = (struct dm_weight_entry){
-            &tensors[i], skip_wrappers(tensors[i].name), file_of(shard)->path, false};
+    for (size_t i = 0; i < n; i++) {
+        struct dm_weight_entry *entry = &files->entries[files->n_entry++];
+        bool is_gguf = shard->gguf.names;
+        *entry = (struct dm_weight_entry){.tensor = &tensors[i], .path = file_of(shard)->path};
+        entry->name = skip_wrappers(is_gguf ? shard->gguf.names[i] : tensors[i].name);
+        entry->back = is_gguf ? shard->gguf.back[i] : NULL;
+    }
 }
 
-/* Gathers the tensors of all files, sorted by name. */
-static dm_status list_entries(struct dm_weight_files *files, dm_error *error) {
+dm_status dm_weight_files_list(struct dm_weight_files *files, dm_error *error) {
     size_t n = 0, n_own;
     for (size_t i = 0; i < files->n_shard; i++, n += n_own)
         tensors_of(&files->shards[i], &n_own);
@@ -151,7 +158,7 @@ static dm_status open_map(struct dm_weight_files *files, const char *directory, 
         return dm_fail_memory(error, files->path);
     dm_status status = open_shards(files, directory, map, are_bins, error);
     if (!status)
-        status = list_entries(files, error);
+        status = dm_weight_files_list(files, error);
     return status ? status : check_map(files, map, error);
 }
 
@@ -170,7 +177,7 @@ static dm_status open_single(struct dm_weight_files *files, bool is_bin, dm_erro
     if (!files->shards)
         return dm_fail_memory(error, files->path);
     dm_status status = open_shard(files, files->path, is_bin, error);
-    return status ? status : list_entries(files, error);
+    return status ? status : dm_weight_files_list(files, error);
 }
 
 /* How weights may lie in a directory. */
@@ -226,6 +233,7 @@ void dm_weight_files_close(struct dm_weight_files *files) {
     for (size_t i = 0; i < files->n_shard; i++) {
         dm_safetensors_close(&files->shards[i].safetensors);
         dm_torch_bin_close(&files->shards[i].bin);
+        dm_gguf_weights_close(&files->shards[i].gguf);
     }
     dm_memory_free(files->shards);
     dm_memory_free(files->entries);
@@ -241,8 +249,8 @@ struct dm_weight_entry *dm_weight_files_find(const struct dm_weight_files *files
                : NULL;
 }
 
-dm_dtype dm_weight_entry_dtype(const struct dm_weight_entry *entry) {
-    switch (entry->tensor->element) {
+static dm_dtype stored_dtype(const struct dm_named_tensor *tensor) {
+    switch (tensor->element) {
     case DM_ELEMENT_F32:
         return DM_DTYPE_F32;
     case DM_ELEMENT_BF16:
@@ -254,13 +262,36 @@ dm_dtype dm_weight_entry_dtype(const struct dm_weight_entry *entry) {
     }
 }
 
+dm_dtype dm_weight_entry_dtype(const struct dm_weight_entry *entry) {
+    return entry->back ? DM_DTYPE_AUTO : stored_dtype(entry->tensor);
+}
+
+/* Makes values as a GGUF file has them the parameter's. */
+static dm_status change_back(const struct dm_weight_entry *entry, size_t n, float *values,
+                             dm_error *error) {
+    for (size_t i = 0; i < n; i++) {
+        float value = values[i];
+        values[i] = entry->back(value);
+        if (isnan(values[i]) && !isnan(value))
+            return dm_fail(error, DM_ERROR_FORMAT, "%s: tensor %s holds %g, which cannot be there",
+                           entry->path, entry->tensor->name, value);
+    }
+    return DM_OK;
+}
+
 dm_status dm_weight_entry_read(const struct dm_weight_entry *entry, float *out, dm_error *error) {
     const struct dm_named_tensor *tensor = entry->tensor;
-    dm_dtype dtype = dm_weight_entry_dtype(entry);
+    const struct dm_block_kind *blocks = tensor->blocks;
+    dm_dtype dtype = stored_dtype(tensor);
     size_t size = dm_element_size(tensor->element);
-    if (dtype != DM_DTYPE_AUTO) {
-        dm_floats_from(tensor->data, dtype, 0, tensor->n_byte / size, out);
-        return DM_OK;
+    if (blocks || dtype != DM_DTYPE_AUTO) {
+        size_t n =
+            blocks ? tensor->n_byte / blocks->n_byte * blocks->n_weight : tensor->n_byte / size;
+        if (blocks)
+            dm_blocks_to_floats(blocks, tensor->data, 0, n, out);
+        else
+            dm_floats_from(tensor->data, dtype, 0, n, out);
+        return entry->back ? change_back(entry, n, out, error) : DM_OK;
     }
     if (tensor->element != DM_ELEMENT_F64)
         return dm_fail(error, DM_ERROR_UNSUPPORTED,

@@ -6,16 +6,8 @@
 
 #include <stdbool.h>
 
+#include "base/gguf_file.h"
 #include "text/grow.h"
-
-enum dm_gguf_type {
-    DM_GGUF_U32 = 4,
-    DM_GGUF_I32 = 5,
-    DM_GGUF_F32 = 6,
-    DM_GGUF_BOOL = 7,
-    DM_GGUF_TEXT = 8,
-    DM_GGUF_ARRAY = 9
-};
 
 /* Starts zeroed. Once memory is short, nothing more is written: checking at the end is enough. */
 struct dm_gguf_bytes {

@@ -42,6 +42,9 @@ static dm_status check(const struct dm_model_config *config, const char *directo
     size_t d_inner = dm_model_size(config, "d_inner");
     if (config->n_sort > 1)
         return dm_fail(error, DM_ERROR_UNSUPPORTED, "%s: layers of several kinds", directory);
+    if (!config->sorts[0].kind->fill_from_gguf)
+        return dm_fail(error, DM_ERROR_UNSUPPORTED, "%s: llama.cpp has no layers of the kind %s",
+                       directory, config->sorts[0].kind->name);
     dm_status status = check_layers(&config->sorts[0], directory, error);
     if (status)
         return status;
@@ -57,62 +60,81 @@ static dm_status check(const struct dm_model_config *config, const char *directo
 }
 
 /* Warns of what the file cannot hold. */
-static dm_status warn(const char *directory, dm_error *error) {
+static dm_status warn(const char *directory, const char *output, dm_error *error) {
     char *path = NULL;
     dm_status status = dm_model_file(directory, "decimamba.json", &path, error);
     if (!status && dm_path_exists(path))
-        dm_warn("%s: a GGUF file has no place for it: llama.cpp reads plain Mamba", path);
+        dm_warn("%s: a GGUF file has no place for it: llama.cpp reads plain Mamba, and so does "
+                "decimamba, unless a copy of it is %s.decimamba.json",
+                path, output);
     dm_memory_free(path);
     return status;
 }
 
-/* The model's name is the directory's, without slashes at the end. */
+/* The model's name is the directory's, without slashes at the end, or the file's, without ".gguf". */
 static void put_name(struct dm_gguf_bytes *keys, const char *directory) {
-    size_t end = strlen(directory), begin;
+    static const char ending[] = ".gguf";
+    size_t end = strlen(directory), begin, n_ending = strlen(ending);
     while (end > 1 && directory[end - 1] == '/')
         end--;
+    if (end > n_ending && !memcmp(directory + end - n_ending, ending, n_ending))
+        end -= n_ending;
     for (begin = end; begin > 0 && directory[begin - 1] != '/'; begin--)
         ;
     dm_gguf_key_text(keys, "general.name", directory + begin, end - begin);
 }
 
-/* A size of the layers, below the architecture's name. */
-static void put_layer_size(struct dm_gguf_bytes *keys, const struct dm_size_row *row, size_t size) {
+/* ---- Keys below the architecture's name, which is that of the kind of layer ---- */
+
+static void put_size(struct dm_gguf_bytes *keys, const char *architecture, const char *name,
+                     size_t value) {
     char key[64];
-    snprintf(key, sizeof key, "mamba.%s", row->gguf);
-    if (row->is_switch)
-        dm_gguf_key_bool(keys, key, size == 1);
-    else
-        dm_gguf_key_u32(keys, key, (uint32_t)size);
+    snprintf(key, sizeof key, "%s.%s", architecture, name);
+    dm_gguf_key_u32(keys, key, (uint32_t)value);
+}
+
+static void put_switch(struct dm_gguf_bytes *keys, const char *architecture, const char *name,
+                       bool on) {
+    char key[64];
+    snprintf(key, sizeof key, "%s.%s", architecture, name);
+    dm_gguf_key_bool(keys, key, on);
 }
 
 static void put_sizes(struct dm_gguf_bytes *keys, const struct dm_model_config *config) {
     const struct dm_layer_config *layer = &config->sorts[0];
+    const char *architecture = layer->kind->name;
     const struct {
-        const char *key;
+        const char *name;
         size_t value;
     } sizes[] = {
-        {"mamba.context_length", context_length}, /* the official converter's constant */
-        {"mamba.embedding_length", config->d_model}, {"mamba.feed_forward_length", 0},
-        {"mamba.attention.head_count", 0},           {"mamba.block_count", config->n_layer},
+        {"context_length", context_length}, /* the official converter's constant */
+        {"embedding_length", config->d_model}, {"feed_forward_length", 0},
+        {"attention.head_count", 0},           {"block_count", config->n_layer},
     };
+    char key[64];
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
-        dm_gguf_key_u32(keys, sizes[i].key, (uint32_t)sizes[i].value);
-    for (size_t i = 0; i < layer->kind->n_size; i++)
-        if (layer->kind->sizes[i].gguf)
-            put_layer_size(keys, &layer->kind->sizes[i], layer->size[i]);
-    dm_gguf_key_f32(keys, "mamba.attention.layer_norm_rms_epsilon", (float)config->rms_norm_eps);
+        put_size(keys, architecture, sizes[i].name, sizes[i].value);
+    for (size_t i = 0; i < layer->kind->n_size; i++) {
+        const struct dm_size_row *row = &layer->kind->sizes[i];
+        if (row->gguf && row->is_switch)
+            put_switch(keys, architecture, row->gguf, layer->size[i] == 1);
+        else if (row->gguf)
+            put_size(keys, architecture, row->gguf, layer->size[i]);
+    }
+    snprintf(key, sizeof key, "%s.attention.layer_norm_rms_epsilon", architecture);
+    dm_gguf_key_f32(keys, key, (float)config->rms_norm_eps);
 }
 
 static dm_status put_keys(struct dm_gguf_bytes *keys, const char *directory,
                           const struct dm_model_config *config, dm_dtype dtype, dm_error *error) {
-    dm_gguf_key_text(keys, "general.architecture", "mamba", strlen("mamba"));
+    const char *architecture = config->sorts[0].kind->name;
+    dm_gguf_key_text(keys, "general.architecture", architecture, strlen(architecture));
     dm_gguf_key_text(keys, "general.type", "model", strlen("model"));
     put_name(keys, directory);
     put_sizes(keys, config);
     dm_gguf_key_u32(keys, "general.file_type", file_type(dtype));
     dm_gguf_key_u32(keys, "general.quantization_version", quantization_version);
-    return dm_gguf_put_vocabulary(keys, directory, config->vocab_size, error);
+    return dm_gguf_put_vocabulary(keys, directory, architecture, config->vocab_size, error);
 }
 
 static dm_status fill(struct contents *contents, const char *directory,
@@ -159,10 +181,10 @@ dm_status dm_gguf_export(const char *directory, const char *path, dm_dtype dtype
         return status;
     const struct dm_model_config *config = dm_checkpoint_config(checkpoint);
     if (dtype == DM_DTYPE_AUTO)
-        dtype = dm_checkpoint_weight(checkpoint, DM_NO_LAYER, DM_EMBEDDING).dtype;
+        dtype = dm_checkpoint_dtype(checkpoint);
     status = check(config, directory, error);
     if (!status)
-        status = warn(directory, error);
+        status = warn(directory, path, error);
     if (!status)
         status = fill(&contents, directory, config, dtype, error);
     if (!status)

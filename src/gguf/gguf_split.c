@@ -3,59 +3,20 @@
 #include <string.h>
 
 #include "text/classes.h"
-
-#define ONE_TO_THREE "\\p{N}{1,3}"
-#define WORDS(numbers)                                                    \
-    "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|" numbers \
-    "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
-
-/* A part of a row: a split by a pattern, or by a class that is named here; or the byte alphabet. */
-struct step {
-    const char *pattern; /* NULL: the byte alphabet */
-    enum dm_split_behavior behavior;
-};
-static const char numeric[] = "numeric", punctuation[] = "punctuation";
-enum { max_steps = 5 };
-
-/* Rows of pre-tokenizers that llama.cpp (llama-vocab.cpp) has a name for. Falcon's looks for digits in
- * the byte alphabet too, where some bytes of letters look like numbers; merges of its own never join
- * those. "olmo" is GPT-2's way, and GPT-NeoX's. */
-static const struct {
-    const char *name;
-    bool ignore_merges;
-    size_t n_step;
-    struct step steps[max_steps];
-} rows[] = {
-    {"olmo", false, 2, {{dm_pattern_gpt2, DM_SPLIT_ISOLATED}, {NULL, 0}}},
-    {"starcoder",
-     false,
-     3,
-     {{numeric, DM_SPLIT_ISOLATED}, {dm_pattern_gpt2, DM_SPLIT_ISOLATED}, {NULL, 0}}},
-    {"llama-bpe", true, 2, {{WORDS(ONE_TO_THREE), DM_SPLIT_ISOLATED}, {NULL, 0}}},
-    {"dbrx", false, 2, {{WORDS(ONE_TO_THREE), DM_SPLIT_ISOLATED}, {NULL, 0}}},
-    {"qwen2", false, 2, {{WORDS("\\p{N}"), DM_SPLIT_ISOLATED}, {NULL, 0}}},
-    {"falcon",
-     false,
-     5,
-     {{punctuation, DM_SPLIT_CONTIGUOUS},
-      {dm_pattern_gpt2, DM_SPLIT_ISOLATED},
-      {NULL, 0},
-      {numeric, DM_SPLIT_CONTIGUOUS},
-      {"[0-9][0-9][0-9]", DM_SPLIT_ISOLATED}}},
-};
+#include "text/gguf_splits.h"
 
 /* Whether the part splits by this pattern; classes are in brackets there. */
 static bool has_pattern(const struct dm_part *part, const char *pattern) {
-    const char *members = pattern == numeric       ? dm_class_numeric
-                          : pattern == punctuation ? dm_class_punctuation
-                                                   : NULL;
+    const char *members = pattern == dm_gguf_numeric       ? dm_class_numeric
+                          : pattern == dm_gguf_punctuation ? dm_class_punctuation
+                                                           : NULL;
     if (!members)
         return part->n_text == strlen(pattern) && memcmp(part->text, pattern, part->n_text) == 0;
     return part->n_text == strlen(members) + 2 &&
            memcmp(part->text + 1, members, part->n_text - 2) == 0;
 }
 
-static bool is_step(const struct dm_part *part, const struct step *step) {
+static bool is_step(const struct dm_part *part, const struct dm_gguf_step *step) {
     if (!step->pattern)
         return part->feed == dm_feed_alphabet;
     return part->feed == dm_feed_split && part->behavior == step->behavior && !part->invert &&
@@ -64,13 +25,14 @@ static bool is_step(const struct dm_part *part, const struct step *step) {
 
 static const char *find_row(const struct dm_tokenizer *tokenizer) {
     size_t first = tokenizer->n_normalizer + 2; /* two parts find added tokens */
-    for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) {
-        bool same = tokenizer->n_part - first == rows[r].n_step &&
-                    tokenizer->bpe.ignore_merges == rows[r].ignore_merges;
-        for (size_t i = 0; same && i < rows[r].n_step; i++)
-            same = is_step(&tokenizer->parts[first + i], &rows[r].steps[i]);
+    for (size_t r = 0; r < dm_n_gguf_split; r++) {
+        const struct dm_gguf_split *row = &dm_gguf_splits[r];
+        bool same = tokenizer->n_part - first == row->n_step &&
+                    tokenizer->bpe.ignore_merges == row->ignore_merges;
+        for (size_t i = 0; same && i < row->n_step; i++)
+            same = is_step(&tokenizer->parts[first + i], &row->steps[i]);
         if (same)
-            return rows[r].name;
+            return row->name;
     }
     return NULL;
 }

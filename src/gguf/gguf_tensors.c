@@ -6,12 +6,12 @@
 #include "base/half.h"
 #include "base/memory.h"
 
-static uint32_t type_number(const struct dm_gguf_tensor *tensor) { /* enum ggml_type */
+static uint32_t type_number(const struct dm_gguf_tensor *tensor) {
     dm_dtype dtype = tensor->weight.dtype;
     return tensor->blocks           ? tensor->blocks->number
-           : dtype == DM_DTYPE_BF16 ? 30
-           : dtype == DM_DTYPE_F16  ? 1
-                                    : 0;
+           : dtype == DM_DTYPE_BF16 ? DM_GGUF_TENSOR_BF16
+           : dtype == DM_DTYPE_F16  ? DM_GGUF_TENSOR_F16
+                                    : DM_GGUF_TENSOR_F32;
 }
 
 static size_t row_length(const struct dm_parameter *parameter) {

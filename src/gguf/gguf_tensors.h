@@ -7,8 +7,6 @@
 #include "checkpoint/weight_writer.h"
 #include "gguf/gguf_bytes.h"
 
-enum { DM_GGUF_ALIGNMENT = 32 }; /* of the data, and of each tensor in it */
-
 struct dm_gguf_tensor {
     struct dm_stored_weight weight;
     const struct dm_block_kind *blocks; /* its rows are blocks; NULL: numbers of weight.dtype */
@@ -29,8 +27,9 @@ dm_status dm_gguf_tensors_list(struct dm_gguf_tensors *tensors,
 void dm_gguf_tensors_free(struct dm_gguf_tensors *tensors); /* a zeroed struct is fine */
 /* Name, shape (the fastest dimension first), type and offset of each. */
 void dm_gguf_put_tensors(struct dm_gguf_bytes *bytes, const struct dm_gguf_tensors *tensors);
-/* The bytes of each, padded. What differs from the checkpoint: A = -exp(A_log), a convolution
- * without a bias has one of zeros, and x_proj may be scaled. */
+/* The bytes of each, padded to multiples of DM_GGUF_ALIGNMENT, as all the data is. What differs
+ * from the checkpoint: A = -exp(A_log), a convolution without a bias has one of zeros, and
+ * x_proj may be scaled. */
 dm_status dm_gguf_write_tensors(struct dm_file_writer *writer,
                                 const struct dm_gguf_tensors *tensors,
                                 struct dm_checkpoint *checkpoint, dm_error *error);

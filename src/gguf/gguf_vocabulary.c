@@ -3,11 +3,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/gguf_settings.h"
 #include "base/memory.h"
-#include "base/model_folder.h"
 #include "base/path.h"
 #include "gguf/gguf_specials.h"
 #include "gguf/gguf_split.h"
+#include "text/tokenizer.h"
 
 enum {
     type_normal = 1,
@@ -225,22 +226,26 @@ static dm_status put_tokenizer(struct dm_gguf_bytes *keys, const char *directory
     return status;
 }
 
-dm_status dm_gguf_put_vocabulary(struct dm_gguf_bytes *keys, const char *directory, size_t n_row,
-                                 dm_error *error) {
-    static const char *const names[] = {"tokenizer.json", "tokenizer.model"};
-    bool found = false;
-    for (size_t i = 0; i < sizeof names / sizeof *names && !found; i++) {
-        char *path = NULL;
-        dm_status status = dm_model_file(directory, names[i], &path, error);
-        if (!status && (found = dm_path_exists(path)))
-            status = put_tokenizer(keys, directory, path, n_row, error);
-        dm_memory_free(path);
-        if (status)
-            return status;
-    }
+dm_status dm_gguf_put_vocabulary(struct dm_gguf_bytes *keys, const char *directory,
+                                 const char *architecture, size_t n_row, dm_error *error) {
+    char *folder, *path;
+    dm_status status = dm_tokenizer_place(directory, &folder, &path, error);
+    if (status)
+        return status;
+    bool found = dm_path_exists(path);
+    if (dm_gguf_is_file(path))
+        status = dm_gguf_has_tokenizer(path, &found, error);
+    if (!status && found)
+        status = put_tokenizer(keys, directory, path, n_row, error);
+    dm_memory_free(folder);
+    dm_memory_free(path);
+    if (status)
+        return status;
     if (!found) {
         dm_gguf_key_text(keys, "tokenizer.ggml.model", "none", strlen("none"));
-        dm_gguf_key_u32(keys, "mamba.vocab_size", (uint32_t)n_row);
+        char key[64];
+        snprintf(key, sizeof key, "%s.vocab_size", architecture);
+        dm_gguf_key_u32(keys, key, (uint32_t)n_row);
     }
     return DM_OK;
 }

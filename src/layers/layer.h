@@ -74,13 +74,14 @@ struct dm_shape {
 };
 
 struct dm_parameter_row {
-    const char *name;        /* below backbone.layers.<i>. */
-    const char *gguf;        /* below blk.<i>.; NULL: llama.cpp has no place for it */
-    bool is_matrix;          /* stored in the requested type, and decays; the rest is float32 */
-    bool is_adapted;         /* LoRA changes it */
-    size_t only_where;       /* 1 + the switch that it depends on; 0: always there */
-    float (*to_gguf)(float); /* how GGUF has its values; NULL: as they are */
-    bool gguf_zeros;         /* GGUF needs zeros where a layer lacks it */
+    const char *name;          /* below backbone.layers.<i>. */
+    const char *gguf;          /* below blk.<i>.; NULL: llama.cpp has no place for it */
+    bool is_matrix;            /* stored in the requested type, and decays; the rest is float32 */
+    bool is_adapted;           /* LoRA changes it */
+    size_t only_where;         /* 1 + the switch that it depends on; 0: always there */
+    float (*to_gguf)(float);   /* how GGUF has its values; NULL: as they are */
+    float (*from_gguf)(float); /* the other way round */
+    bool gguf_zeros;           /* GGUF needs zeros where a layer lacks it */
 };
 
 /* ---- Weights: what the operations read ---- */
@@ -151,6 +152,9 @@ struct dm_layer_kind {
     dm_status (*configure)(const struct dm_config_source *source, struct dm_layer_config *config,
                            dm_error *error);
     bool (*describe)(const struct dm_layer_config *config, json_t *object);
+    /* Sets what a GGUF file of the architecture with the kind's name has no key for; sizes that
+     * have a name there are set. NULL: there is no such architecture. */
+    void (*fill_from_gguf)(struct dm_layer_config *config);
     /* What transformers calls a model of such layers. */
     struct dm_model_names (*names)(const struct dm_layer_config *config);
 

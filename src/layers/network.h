@@ -20,9 +20,10 @@ struct dm_network {
     struct dm_threads *threads;
     const void *embedding; /* [vocab_size, d_model] of embedding_dtype, possibly unaligned */
     dm_dtype embedding_dtype;
-    struct dm_layer *layers; /* [n_layer] */
-    dm_real *final_norm;     /* [d_model] */
-    struct dm_matrix *head;  /* [vocab_size, d_model] */
+    const struct dm_block_kind *embedding_blocks; /* that it is in; NULL: none */
+    struct dm_layer *layers;                      /* [n_layer] */
+    dm_real *final_norm;                          /* [d_model] */
+    struct dm_matrix *head;                       /* [vocab_size, d_model] */
     struct dm_slice_plan slices;
     struct dm_profile *profile; /* NULL: not profiled */
 };

@@ -1,5 +1,7 @@
 #include "model/language_model.h"
 
+#include <string.h>
+
 #include "base/first_error.h"
 #include "base/half.h"
 #include "base/memory.h"
@@ -26,13 +28,19 @@ static dm_status load_floats(const struct dm_model *model, size_t layer, size_t 
 
 /* Rows [row, row + n_out) of a matrix weight, packed. */
 static dm_status load_matrix(const struct dm_model *model, struct dm_weight weight, size_t row,
-                             size_t n_out, size_t n_in, dm_dtype compute, struct dm_matrix **matrix,
+                             size_t n_out, size_t n_in, bool exact, struct dm_matrix **matrix,
                              dm_error *error) {
+    size_t row_bytes =
+        weight.blocks ? dm_blocks_bytes(weight.blocks, n_in) : n_in * dm_dtype_size(weight.dtype);
     const struct dm_matrix_source source = {.data = (const unsigned char *)weight.data +
-                                                    row * n_in * dm_dtype_size(weight.dtype),
+                                                    row * row_bytes,
                                             .dtype = weight.dtype,
                                             .n_out = n_out,
-                                            .n_in = n_in};
+                                            .n_in = n_in,
+                                            .blocks = weight.blocks};
+    bool as_stored = model->compute == DM_DTYPE_AUTO && weight.blocks; /* else float32 */
+    dm_dtype compute =
+        exact || (model->compute == DM_DTYPE_AUTO && !as_stored) ? DM_DTYPE_F32 : model->compute;
     const struct dm_matmul_backend *matmul = &model->network.ops.matmul;
     return matmul->matrix_new(matmul->state, &source, compute, matrix, error);
 }
@@ -62,8 +70,7 @@ static dm_status load_weight(const struct dm_model *model, size_t layer,
         return load_arranged(model, layer, row, dm_weight_reals(weights, row), error);
     default:
         return load_matrix(model, dm_checkpoint_weight(model->checkpoint, layer, row->parameter),
-                           row->row, row->n_out, row->n_in,
-                           row->exact ? DM_DTYPE_F32 : model->compute,
+                           row->row, row->n_out, row->n_in, row->exact,
                            dm_weight_matrix(weights, row), error);
     }
 }
@@ -111,14 +118,40 @@ static void count_packed(struct dm_model *model) {
                                                        network->layers[layer].weights, matmul);
 }
 
+/* How many weights are of each type that was seen. */
+struct type_count {
+    const char *name;
+    size_t n_element;
+};
+
+static const char *type_name(struct dm_weight weight) {
+    return weight.blocks ? weight.blocks->name : dm_dtype_name(weight.dtype);
+}
+
+/* Counts the weight to its type; gives that if it has the most now, else `most`. */
+static const struct type_count *count_type(struct type_count *types, struct dm_weight weight,
+                                           const struct type_count *most) {
+    const char *name = type_name(weight);
+    while (types->name && strcmp(types->name, name) != 0)
+        types++;
+    types->name = name;
+    types->n_element += weight.n_element;
+    return types->n_element > most->n_element ? types : most;
+}
+
 static void count_weights(struct dm_model *model) {
+    enum { MAX_TYPE = 16 }; /* more than there are */
+    struct type_count types[MAX_TYPE] = {{NULL, 0}};
+    const struct type_count *most = types;
     const struct dm_parameters *parameters = dm_checkpoint_parameters(model->checkpoint);
     for (size_t i = 0; i < parameters->n; i++) {
         struct dm_weight weight = dm_checkpoint_weight(model->checkpoint, parameters->list[i].layer,
                                                        parameters->list[i].index);
         model->n_parameter += weight.n_element;
-        model->weight_bytes += weight.n_element * dm_dtype_size(weight.dtype);
+        model->weight_bytes += dm_weight_bytes(weight);
+        most = count_type(types, weight, most);
     }
+    model->stored_type = most->name;
 }
 
 static dm_status load_weights(struct dm_model *model, dm_error *error) {
@@ -134,9 +167,9 @@ static dm_status load_weights(struct dm_model *model, dm_error *error) {
         status = load_floats(model, DM_NO_LAYER, DM_FINAL_NORM, &model->network.final_norm, error);
     if (!status) {
         enum dm_network_parameter head = config->tie_word_embeddings ? DM_EMBEDDING : DM_HEAD;
-        status = load_matrix(model, dm_checkpoint_weight(model->checkpoint, DM_NO_LAYER, head), 0,
-                             config->vocab_size, config->d_model, model->compute,
-                             &model->network.head, error);
+        status =
+            load_matrix(model, dm_checkpoint_weight(model->checkpoint, DM_NO_LAYER, head), 0,
+                        config->vocab_size, config->d_model, false, &model->network.head, error);
     }
     dm_checkpoint_forget_pages(model->checkpoint);
     return status;
@@ -144,13 +177,23 @@ static dm_status load_weights(struct dm_model *model, dm_error *error) {
 
 /* ---- The model ---- */
 
+static bool has_blocks(const struct dm_checkpoint *checkpoint) {
+    const struct dm_parameters *parameters = dm_checkpoint_parameters(checkpoint);
+    for (size_t i = 0; i < parameters->n; i++)
+        if (dm_checkpoint_weight(checkpoint, parameters->list[i].layer, parameters->list[i].index)
+                .blocks)
+            return true;
+    return false;
+}
+
 static dm_status choose_compute(struct dm_model *model, dm_dtype asked, dm_error *error) {
     const struct dm_network *network = &model->network;
     bool has_bf16 = network->ops.matmul.has(network->ops.matmul.state, DM_DTYPE_BF16);
     bool is_bf16 = network->embedding_dtype == DM_DTYPE_BF16;
-    model->compute = asked != DM_DTYPE_AUTO ? asked
-                     : has_bf16 && is_bf16  ? DM_DTYPE_BF16
-                                            : DM_DTYPE_F32;
+    model->compute = asked != DM_DTYPE_AUTO          ? asked
+                     : has_blocks(model->checkpoint) ? DM_DTYPE_AUTO
+                     : has_bf16 && is_bf16           ? DM_DTYPE_BF16
+                                                     : DM_DTYPE_F32;
     return dm_cpu_check_dtype(&network->ops, asked, error);
 }
 
@@ -180,6 +223,7 @@ dm_status dm_language_model_load(const char *directory, const dm_model_options *
             dm_checkpoint_weight(model->checkpoint, DM_NO_LAYER, DM_EMBEDDING);
         model->network.embedding = embedding.data;
         model->network.embedding_dtype = embedding.dtype;
+        model->network.embedding_blocks = embedding.blocks;
         status = choose_compute(model, options->dtype, error);
     }
     if (!status)

@@ -13,12 +13,13 @@
 struct dm_model {
     struct dm_network network;
     struct dm_checkpoint *checkpoint;
-    dm_dtype compute;
+    dm_dtype compute; /* DM_DTYPE_AUTO: blocks as they are, other matrices in float32 */
     struct dm_calibration *calibration; /* NULL: no decimamba.json */
     size_t n_parameter, weight_bytes, packed_bytes;
-    size_t chunk; /* tokens that run through the layers at once */
-    bool check;   /* sessions check for NaN and infinity */
-    bool no_map;  /* files are read into memory */
+    const char *stored_type; /* of most of its weights */
+    size_t chunk;            /* tokens that run through the layers at once */
+    bool check;              /* sessions check for NaN and infinity */
+    bool no_map;             /* files are read into memory */
     pthread_mutex_t mutex;
     struct dm_buffers *free_buffers;
 };

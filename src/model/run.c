@@ -24,8 +24,8 @@ void dm_embed(const struct dm_batch *batch) {
     const struct dm_network *network = batch->network;
     const struct embedding_call call = {network,
                                         {network->config.d_model, network->embedding,
-                                         network->embedding_dtype, batch->at->ids,
-                                         batch->at->residual}};
+                                         network->embedding_dtype, network->embedding_blocks,
+                                         batch->at->ids, batch->at->residual}};
     dm_split(network->threads, &call, run_embedding, batch->n_token, 1, network->config.d_model);
 }
 

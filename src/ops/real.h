@@ -6,6 +6,7 @@
 
 #include <stddef.h>
 
+#include "base/blocks.h"
 #include "decimamba.h"
 
 #ifdef DM_DOUBLE
@@ -17,6 +18,10 @@ typedef float dm_real;
 /* Elements [first, first + n) of an array of `dtype`, possibly unaligned; DM_DTYPE_AUTO stands for
  * dm_real itself (aligned). */
 void dm_reals_from(const void *data, dm_dtype dtype, size_t first, size_t n, dm_real *out);
+
+/* The same of rows in blocks, all of the same length. */
+void dm_reals_from_blocks(const void *data, const struct dm_block_kind *kind, size_t first,
+                          size_t n, dm_real *out);
 
 /* Rows of some of the channels, from `first` on; whole rows have first 0. */
 struct dm_channel_view {

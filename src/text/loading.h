@@ -81,7 +81,9 @@ dm_status dm_load_model(struct dm_loading *loading, const json_t *model);
 dm_status dm_load_added_count(struct dm_loading *loading, const json_t *added);
 dm_status dm_load_added(struct dm_loading *loading, const json_t *added);
 
-/* A SentencePiece model, whole; its settings come from tokenizer_config.json (or NULL). */
-dm_status dm_load_sentencepiece(struct dm_loading *loading, const json_t *settings);
+/* The message of a SentencePiece model, whole; its settings come from tokenizer_config.json (or
+ * NULL). */
+dm_status dm_load_sentencepiece(struct dm_loading *loading, const void *bytes, size_t n_byte,
+                                const json_t *settings);
 
 #endif

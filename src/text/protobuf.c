@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "base/half.h"
+
 enum wire { WIRE_VARINT = 0, WIRE_EIGHT = 1, WIRE_BYTES = 2, WIRE_FOUR = 5 };
 
 static bool skip(struct dm_protobuf *message, size_t n_byte) {
@@ -63,4 +65,37 @@ bool dm_protobuf_next(struct dm_protobuf *message, struct dm_protobuf_field *fie
     }
     field->number = tag >> 3;
     return true;
+}
+
+/* ---- Writing ---- */
+
+static bool put_varint(struct dm_bytes *message, uint64_t value) {
+    char bytes[10];
+    size_t n = 0;
+    for (; value >= 0x80; value >>= 7)
+        bytes[n++] = (char)(value | 0x80);
+    bytes[n++] = (char)value;
+    return dm_bytes_append(message, bytes, n);
+}
+
+static bool put_tag(struct dm_bytes *message, unsigned number, enum wire wire) {
+    return put_varint(message, (uint64_t)number << 3 | wire);
+}
+
+bool dm_protobuf_put_whole(struct dm_bytes *message, unsigned number, uint64_t value) {
+    return put_tag(message, number, WIRE_VARINT) && put_varint(message, value);
+}
+
+bool dm_protobuf_put_real(struct dm_bytes *message, unsigned number, float value) {
+    char bytes[4];
+    uint32_t bits = dm_float_bits(value);
+    for (unsigned i = 0; i < sizeof bytes; i++)
+        bytes[i] = (char)(bits >> 8 * i);
+    return put_tag(message, number, WIRE_FOUR) && dm_bytes_append(message, bytes, sizeof bytes);
+}
+
+bool dm_protobuf_put_bytes(struct dm_bytes *message, unsigned number, const char *bytes,
+                           size_t n_byte) {
+    return put_tag(message, number, WIRE_BYTES) && put_varint(message, n_byte) &&
+           dm_bytes_append(message, bytes, n_byte);
 }

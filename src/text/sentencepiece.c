@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/mapped_file.h"
 #include "base/memory.h"
 #include "text/loading.h"
 #include "text/protobuf.h"
@@ -386,8 +385,8 @@ static dm_status load_pieces(struct model *model) {
     return status;
 }
 
-static dm_status load_file(struct model *model, const struct dm_mapped_file *file) {
-    struct dm_protobuf message = {file->bytes, file->n_byte, false};
+static dm_status load_message(struct model *model, const void *bytes, size_t n_byte) {
+    const struct dm_protobuf message = {bytes, n_byte, false};
     bool sound = read_model(message, model);
     if (!sound)
         return dm_fail(model->loading->error, DM_ERROR_FORMAT, "%s: not a SentencePiece model",
@@ -405,7 +404,8 @@ static dm_status load_file(struct model *model, const struct dm_mapped_file *fil
     return status ? status : load_pieces(model);
 }
 
-dm_status dm_load_sentencepiece(struct dm_loading *loading, const json_t *settings) {
+dm_status dm_load_sentencepiece(struct dm_loading *loading, const void *bytes, size_t n_byte,
+                                const json_t *settings) {
     static const char bos[] = "<s>", eos[] = "</s>";
     struct model model = {.loading = loading,
                           .kind = MODEL_UNIGRAM,
@@ -414,14 +414,9 @@ dm_status dm_load_sentencepiece(struct dm_loading *loading, const json_t *settin
                           .escape_spaces = true,
                           .bos = {bos, sizeof bos - 1},
                           .eos = {eos, sizeof eos - 1}};
-    struct dm_mapped_file file;
-    dm_status status = dm_mapped_file_read(&file, loading->path, loading->error);
-    if (status)
-        return status;
-    status = load_file(&model, &file);
+    dm_status status = load_message(&model, bytes, n_byte);
     if (!status)
         status = add_template(&model, settings);
     dm_memory_free(model.pieces);
-    dm_mapped_file_close(&file);
     return status;
 }

@@ -88,9 +88,14 @@ static void check_case(const dm_tokenizer *tokenizer, const json_t *expected) {
 }
 
 size_t tokenizer_cases_check(const char *directory, tokenizer_cases_text check) {
+    return tokenizer_cases_check_with(directory, directory, check);
+}
+
+size_t tokenizer_cases_check_with(const char *tokenizer_path, const char *directory,
+                                  tokenizer_cases_text check) {
     struct dm_mapped_file file;
     struct dm_random random;
-    dm_tokenizer *tokenizer = tokenizer_cases_load(directory);
+    dm_tokenizer *tokenizer = tokenizer_cases_load(tokenizer_path);
     dm_encoder *encoder;
     const char *path = test_join(directory, "expected.jsonl");
     dm_random_seed(&random, 7);

@@ -14,6 +14,9 @@ typedef void (*tokenizer_cases_text)(dm_tokenizer *tokenizer, dm_encoder *encode
  * left out where it is the text. Checks that, or, of each text, what `check` does. A line with "before" and "after"
  * says what the template puts around a text. Gives the number of texts. */
 size_t tokenizer_cases_check(const char *directory, tokenizer_cases_text check);
+/* The same with the tokenizer at `path`, and other lines. */
+size_t tokenizer_cases_check_with(const char *path, const char *directory,
+                                  tokenizer_cases_text check);
 
 /* However the text is cut, its ids are those of the whole: every way of a short one, each place to cut
  * it once, byte by byte, and some at random. */

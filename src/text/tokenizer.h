@@ -44,12 +44,13 @@ struct dm_tokenizer {
 /* Ids are below this. */
 enum { DM_MAX_VOCABULARY = 1 << 20 };
 
-/* `path`: a tokenizer.json or a tokenizer.model, or a directory that holds one (tokenizer.json goes
- * first); tokenizer_config.json and special_tokens_map.json are looked for beside it, for the token
- * that ends a text. A file whose name has ".model" in it is a SentencePiece model. */
+/* `path`: a tokenizer.json, a tokenizer.model or a GGUF file, or a directory that holds one of
+ * the first two (tokenizer.json goes first); tokenizer_config.json and special_tokens_map.json
+ * are looked for beside it, for the token that ends a text. A file whose name has ".model" in it
+ * is a SentencePiece model. */
 dm_status dm_tokenizer_read(const char *path, struct dm_tokenizer **tokenizer, dm_error *error);
-/* Where that file is, and the folder that it is in, both allocated; where there is none, the place of
- * tokenizer.json. */
+/* Where that file is, and the folder that it is in (a GGUF file again), both allocated; where
+ * there is none, the place of tokenizer.json. */
 dm_status dm_tokenizer_place(const char *path, char **folder, char **file, dm_error *error);
 bool dm_tokenizer_is_model(const char *file);              /* by its name: a SentencePiece model */
 void dm_tokenizer_release(struct dm_tokenizer *tokenizer); /* NULL is fine */

@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "base/model_folder.h"
 #include "base/path.h"
+#include "text/gguf_tokenizer.h"
 #include "text/loading.h"
 
 static bool decodes_bytes(const struct dm_tokenizer *tokenizer) {
@@ -112,17 +113,47 @@ bool dm_tokenizer_is_model(const char *file) {
     return strstr(slash ? slash : file, ".model") != NULL;
 }
 
+static dm_status read_pieces(struct dm_loading *loading, const json_t *settings) {
+    struct dm_mapped_file file;
+    dm_status status = dm_mapped_file_read(&file, loading->path, loading->error);
+    if (status)
+        return status;
+    status = dm_load_sentencepiece(loading, file.bytes, file.n_byte, settings);
+    dm_mapped_file_close(&file);
+    return status;
+}
+
+static dm_status read_gguf(struct dm_loading *loading, const json_t *settings) {
+    struct dm_gguf_file gguf;
+    struct dm_gguf_tokenizer found;
+    dm_status status = dm_gguf_open(&gguf, loading->path, false, loading->error);
+    if (status)
+        return status;
+    status = dm_gguf_tokenizer_read(&gguf, &found, loading->error);
+    dm_gguf_close(&gguf);
+    if (status)
+        return status;
+    if (found.json)
+        status = load_json(loading, found.json);
+    else if (found.pieces.bytes)
+        status = dm_load_sentencepiece(loading, found.pieces.bytes, found.pieces.n_byte, settings);
+    else
+        status =
+            dm_fail(loading->error, DM_ERROR_UNSUPPORTED, "%s: holds no tokenizer", loading->path);
+    dm_gguf_tokenizer_close(&found);
+    return status;
+}
+
 static dm_status read_files(const char *folder, const char *file, struct dm_tokenizer *tokenizer,
                             dm_error *error) {
     struct dm_loading loading = {.path = file, .tokenizer = tokenizer, .error = error};
     json_t *settings = NULL;
     tokenizer->end = -1;
-    bool pieces = dm_tokenizer_is_model(file);
-    dm_status status = pieces ? DM_OK : read_json(&loading);
+    dm_status status = dm_model_json(folder, "tokenizer_config.json", &settings, error);
     if (!status)
-        status = dm_model_json(folder, "tokenizer_config.json", &settings, error);
-    if (!status && pieces)
-        status = dm_load_sentencepiece(&loading, settings);
+        status = dm_gguf_is_file(file)         ? read_gguf(&loading, settings)
+                 : dm_tokenizer_is_model(file) ? read_pieces(&loading, settings)
+                                               : read_json(&loading);
     if (!status)
         status = find_end(folder, settings, tokenizer, error);
     if (!status)
@@ -131,8 +162,22 @@ static dm_status read_files(const char *folder, const char *file, struct dm_toke
     return status;
 }
 
+/* A GGUF file has its settings in itself, too. */
+static dm_status place_gguf(const char *path, char **folder, char **file, dm_error *error) {
+    *folder = dm_memory_text(path);
+    *file = dm_memory_text(path);
+    if (*folder && *file)
+        return DM_OK;
+    dm_memory_free(*folder);
+    dm_memory_free(*file);
+    *folder = *file = NULL;
+    return dm_fail_memory(error, "a file name");
+}
+
 dm_status dm_tokenizer_place(const char *path, char **folder, char **file, dm_error *error) {
     char *other;
+    if (dm_gguf_is_file(path))
+        return place_gguf(path, folder, file, error);
     dm_status status = dm_model_place(path, "tokenizer.json", folder, file, error);
     if (status || strcmp(*file, path) == 0 || dm_path_exists(*file))
         return status;

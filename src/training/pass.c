@@ -20,7 +20,7 @@ static void embedding_back(const struct dm_pass *pass) {
     const struct dm_tensor *tensor =
         dm_tensors_find(&pass->trained->tensors, DM_NO_LAYER, DM_EMBEDDING);
     size_t n = pass->spans[0].n_token, d_model = network->config.d_model;
-    const struct embedding back = {{d_model, NULL, DM_DTYPE_AUTO, pass->batch->ids, NULL},
+    const struct embedding back = {{d_model, NULL, DM_DTYPE_AUTO, NULL, pass->batch->ids, NULL},
                                    pass->gradients.dresidual,
                                    tensor->gradient,
                                    n};

@@ -137,6 +137,48 @@ run_warned 1 convert "$tokens" converted --format gguf
 complains 'converted: cannot write'
 absent new missing
 
+# GGUF files as models: what a directory gives, the file of it gives
+run_warned 0 convert "$tokens" tokens.gguf --format gguf
+run 0 info tokens.gguf --json
+cp out from-file
+run 0 info "$tokens" --json
+same out from-file
+printf 'the caf\303\251 <|endoftext|>' > text.txt
+run 0 tokenize tokens.gguf --file text.txt
+prints '116 257 32 99 97 102 259 32 261'
+for model in "$tokens" tokens.gguf; do
+    run 0 generate "$model" --file text.txt --max-tokens 8 --print-ids
+    cp out "$(basename "$model").ids"
+    run 0 perplexity "$model" --file text --target 20
+    grep -v seconds out > "$(basename "$model").loss"
+done
+same tokens.ids tokens.gguf.ids
+same tokens.loss tokens.gguf.loss
+run 0 convert tokens.gguf back
+for model in back tokens.gguf "$tokens"; do
+    run 0 logits "$model" --ids ids --output "$(basename "$model").logits"
+done
+same back.logits tokens.gguf.logits
+same tokens.logits tokens.gguf.logits
+printf '{"version": 1, "method": "decimate", "layers": [1], "base_length": 40}' > tokens.gguf.decimamba.json
+run 0 info tokens.gguf
+prints 'method              decimate, layers 1, base length 40'
+run 0 info tokens.gguf --settings ''
+prints 'method              none'
+run 0 calibrate tokens.gguf --text text --length 128 --layers 1
+run 0 info tokens.gguf
+prints 'method              decimate, layers 1, base length 128'
+head -c 3000 tokens.gguf > short.gguf
+run 1 info short.gguf
+complains 'short.gguf: damaged, or cut short, inside key'
+run 1 tokenize short.gguf a
+complains 'short.gguf: damaged, or cut short, inside key'
+run 0 info "$root/tests/data/gguf/types/model.gguf"
+prints 'type                q4_K stored, q4_K computed'
+run 1 tokenize "$root/tests/data/gguf/types/model.gguf" a
+complains 'types/model.gguf: holds no tokenizer'
+run 0 generate "$root/tests/data/gguf/types/model.gguf" --ids ids --max-tokens 3 --print-ids
+
 # calibrate
 run 0 calibrate model --text text --length 256 --layers 2
 run 0 info model

@@ -87,6 +87,10 @@ static dm_status act_load_falcon(struct scene *scene, dm_error *error) {
     return load_from(test_data("checkpoints/falcon-mamba"), scene, error);
 }
 
+static dm_status act_load_gguf(struct scene *scene, dm_error *error) {
+    return load_from(test_source("fuzz/corpus/gguf/olmo"), scene, error);
+}
+
 static void prepare_adapter(struct scene *scene) {
     static const char *const names[] = {"adapter_config.json", "adapter_model.safetensors"};
     for (size_t i = 0; i < 2; i++)
@@ -194,6 +198,11 @@ static void use_directory(struct scene *scene, uint64_t *digest) {
 static dm_status act_convert(struct scene *scene, dm_error *error) {
     return dm_checkpoint_convert(test_data("checkpoints/official-strided-bin"),
                                  test_join(scene->directory, "out"), DM_DTYPE_BF16, error);
+}
+
+static dm_status act_convert_gguf(struct scene *scene, dm_error *error) {
+    return dm_checkpoint_convert(test_source("fuzz/corpus/gguf/pieces"),
+                                 test_join(scene->directory, "out"), DM_DTYPE_AUTO, error);
 }
 
 static dm_status act_convert_own(struct scene *scene, dm_error *error) {
@@ -570,6 +579,7 @@ const struct memory_case memory_cases_reading[] = {
      .zip = true,
      .use = use_load_other},
     {.call = "dm_model_load", .what = "falcon", .act = act_load_falcon, .use = use_load_other},
+    {.call = "dm_model_load", .what = "GGUF", .act = act_load_gguf, .use = use_load_other},
     {.call = "dm_model_load",
      .what = "adapter",
      .prepare = prepare_adapter,
@@ -599,6 +609,10 @@ const struct memory_case memory_cases_reading[] = {
     {.call = "dm_method_find", .act = act_find, .use = use_found, .frugal = true},
     {.call = "dm_method_get_setting", .act = act_setting, .use = use_found, .frugal = true},
     {.call = "dm_checkpoint_convert", .act = act_convert, .zip = true, .use = use_directory},
+    {.call = "dm_checkpoint_convert",
+     .what = "of a GGUF file",
+     .act = act_convert_gguf,
+     .use = use_directory},
     {.call = "dm_checkpoint_convert",
      .what = "with decimamba.json",
      .act = act_convert_own,

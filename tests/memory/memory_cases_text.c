@@ -14,6 +14,15 @@ static dm_status act_load(struct scene *scene, dm_error *error) {
     return dm_tokenizer_load(test_data("tokenizer/odd"), &scene->out.tokenizer, error);
 }
 
+static dm_status act_load_gguf(struct scene *scene, dm_error *error) {
+    return dm_tokenizer_load(test_source("fuzz/corpus/gguf/llama-bpe"), &scene->out.tokenizer,
+                             error);
+}
+
+static dm_status act_load_pieces(struct scene *scene, dm_error *error) {
+    return dm_tokenizer_load(test_source("fuzz/corpus/gguf/pieces"), &scene->out.tokenizer, error);
+}
+
 static void digest_encoding(const dm_tokenizer *tokenizer, uint64_t *digest) {
     int32_t *ids;
     size_t n_id;
@@ -256,6 +265,8 @@ static void use_sampler(struct scene *scene, uint64_t *digest) {
 
 const struct memory_case memory_cases_text[] = {
     {.call = "dm_tokenizer_load", .act = act_load, .use = use_load},
+    {.call = "dm_tokenizer_load", .what = "GGUF", .act = act_load_gguf, .use = use_load},
+    {.call = "dm_tokenizer_load", .what = "GGUF's pieces", .act = act_load_pieces, .use = use_load},
     {.call = "dm_tokenizer_encode",
      .prepare = load_tokenizer,
      .act = act_encode,

@@ -80,6 +80,13 @@ static const struct dm_real_row reals[] = {
     [RMS_EPSILON] = {.name = "mixer_rms_eps", .only_where = 1 + DT_B_C_RMS},
 };
 
+/* Files have a bias of zeros where a model has none, and one epsilon for all norms. */
+static void fill_from_gguf(struct dm_layer_config *config) {
+    config->size[CONV_BIAS] = 1;
+    config->size[PROJECTION_BIAS] = 0;
+    config->real[RMS_EPSILON] = config->rms_norm_eps;
+}
+
 static struct dm_model_names names(const struct dm_layer_config *config) {
     return config->size[DT_B_C_RMS]
                ? (struct dm_model_names){"falcon_mamba", "FalconMambaForCausalLM"}
@@ -91,6 +98,21 @@ static struct dm_model_names names(const struct dm_layer_config *config) {
 /* A, as GGUF stores it. */
 static float negative_exponential(float A_log) {
     return -expf(A_log);
+}
+
+/* A_log of an A, so that it gives that A again where a float does: the nearest to the logarithm, or a
+ * neighbour. (Several may: then it is not that which A was made of.) */
+static float log_of_negative(float A) {
+    float middle = (float)log(-(double)A), lower = middle, higher = middle;
+    for (int i = 0; i < 4; i++) {
+        if (negative_exponential(lower) == A)
+            return lower;
+        if (negative_exponential(higher) == A)
+            return higher;
+        lower = nextafterf(lower, -INFINITY);
+        higher = nextafterf(higher, INFINITY);
+    }
+    return middle;
 }
 
 static const struct dm_parameter_row parameters[N_MAMBA_PARAMETER] = {
@@ -108,7 +130,10 @@ static const struct dm_parameter_row parameters[N_MAMBA_PARAMETER] = {
     [X_PROJ] = {.name = "mixer.x_proj.weight", .gguf = "ssm_x.weight", .is_matrix = true},
     [DT_PROJ] = {.name = "mixer.dt_proj.weight", .gguf = "ssm_dt.weight", .is_matrix = true},
     [DT_BIAS] = {.name = "mixer.dt_proj.bias", .gguf = "ssm_dt.bias"},
-    [A_LOG] = {.name = "mixer.A_log", .gguf = "ssm_a", .to_gguf = negative_exponential},
+    [A_LOG] = {.name = "mixer.A_log",
+               .gguf = "ssm_a",
+               .to_gguf = negative_exponential,
+               .from_gguf = log_of_negative},
     [D_VALUES] = {.name = "mixer.D", .gguf = "ssm_d"},
     [OUT_PROJ] = {.name = "mixer.out_proj.weight",
                   .gguf = "ssm_out.weight",
@@ -400,6 +425,7 @@ const struct dm_layer_kind dm_mamba = {
     .n_real = sizeof reals / sizeof *reals,
     .configure = configure,
     .describe = describe,
+    .fill_from_gguf = fill_from_gguf,
     .names = names,
     .parameters = parameters,
     .n_parameter = N_MAMBA_PARAMETER,

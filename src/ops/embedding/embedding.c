@@ -1,9 +1,14 @@
 #include "ops/embedding/embedding.h"
 
 void dm_embedding_forward(const struct dm_embedding *op, size_t token, size_t n_token) {
-    for (size_t t = token; t < token + n_token; t++)
-        dm_reals_from(op->weight, op->dtype, (size_t)op->ids[t] * op->d_model, op->d_model,
-                      op->out + t * op->d_model);
+    for (size_t t = token; t < token + n_token; t++) {
+        size_t first = (size_t)op->ids[t] * op->d_model;
+        dm_real *out = op->out + t * op->d_model;
+        if (op->blocks)
+            dm_reals_from_blocks(op->weight, op->blocks, first, op->d_model, out);
+        else
+            dm_reals_from(op->weight, op->dtype, first, op->d_model, out);
+    }
 }
 
 void dm_embedding_backward(const struct dm_embedding *op, const dm_real *dout, dm_real *dweight,

@@ -6,10 +6,11 @@
 
 struct dm_embedding {
     size_t d_model;
-    const void *weight; /* [vocab_size, d_model] of `dtype`, as dm_reals_from takes it */
+    const void *weight; /* [vocab_size, d_model] of `dtype`, as dm_reals_from takes it, */
     dm_dtype dtype;
-    const int32_t *ids; /* [n_token], in range */
-    dm_real *out;       /* [n_token, d_model] */
+    const struct dm_block_kind *blocks; /* or in such blocks; NULL: of the dtype */
+    const int32_t *ids;                 /* [n_token], in range */
+    dm_real *out;                       /* [n_token, d_model] */
 };
 
 void dm_embedding_forward(const struct dm_embedding *op, size_t token, size_t n_token);

@@ -46,7 +46,33 @@ static void test_types(void **state) {
     check(DM_DTYPE_F16, eighth);
 }
 
+/* Rows of two blocks: block b has the scale b + 1, and steps from -8 to 7. */
+static void test_blocks(void **state) {
+    enum { N_BLOCK = 2, BLOCK_BYTES = 18, BLOCK = 32 };
+    unsigned char bytes[VOCAB * N_BLOCK * BLOCK_BYTES + 1];
+    float out[N_TOKEN * N_BLOCK * BLOCK];
+    for (size_t b = 0; b < VOCAB * N_BLOCK; b++) {
+        unsigned char *block = bytes + 1 + b * BLOCK_BYTES;
+        uint16_t scale = dm_f16_from_float((float)(b + 1));
+        memcpy(block, &scale, sizeof scale);
+        for (size_t i = 0; i < BLOCK / 2; i++)
+            block[2 + i] = (unsigned char)(i | i << 4);
+    }
+    const struct dm_embedding op = {.d_model = N_BLOCK * BLOCK,
+                                    .weight = bytes + 1,
+                                    .blocks = &dm_blocks_q4_0,
+                                    .ids = ids,
+                                    .out = out};
+    dm_embedding_forward(&op, 0, N_TOKEN);
+    for (size_t t = 0; t < N_TOKEN; t++)
+        for (size_t i = 0; i < N_BLOCK * BLOCK; i++)
+            assert_true(out[t * N_BLOCK * BLOCK + i] ==
+                        (float)((size_t)ids[t] * N_BLOCK + i / BLOCK + 1) *
+                            ((float)(i % (BLOCK / 2)) - 8));
+    (void)state;
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_types)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_types), cmocka_unit_test(test_blocks)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

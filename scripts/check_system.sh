@@ -35,10 +35,9 @@ musl)
     sed -n 's/^deb /deb-src /p' /etc/apt/sources.list >/etc/apt/sources.list.d/check-system.list
     apt-get update -qq
     scripts/musl_libraries.sh "$build-libraries"
-    PKG_CONFIG_LIBDIR=$(realpath "$build-libraries")/lib/pkgconfig CC=musl-gcc \
-        set_up -Dprefer_static=true
     LD_LIBRARY_PATH=$(realpath "$build-libraries")/lib # older cmocka has no archive
-    export LD_LIBRARY_PATH
+    export LD_LIBRARY_PATH PKG_CONFIG_LIBDIR="$LD_LIBRARY_PATH/pkgconfig"
+    CC=musl-gcc set_up -Dprefer_static=true
     tests 4
     ;;
 *)

@@ -44,6 +44,8 @@ def find(included, folder):
             return path
     if included == os.path.basename(HEADER):
         return HEADER
+    if included.endswith(".inc"):  # made of a page that lies here
+        return find(included[: -len("inc")] + "html", folder)
     sys.exit(f"{folder}: includes \"{included}\", which is not there")
 
 

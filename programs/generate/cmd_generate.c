@@ -18,6 +18,7 @@ struct work {
     dm_model *model;
     dm_model_info info;
     struct token_source prompt;
+    char *chat; /* the prompt by the chat template; or NULL */
     struct generation generation;
     struct generate_answer answer;
     double read_seconds;
@@ -56,6 +57,15 @@ static bool has_text(const struct generate_settings *settings) {
     return !settings->ids && (settings->prompt || settings->file || !settings->load_session);
 }
 
+/* What the template gives has the tokens that a text begins with. */
+static bool open_chat(struct work *work) {
+    const struct generate_settings *settings = work->settings;
+    work->chat =
+        chat_prompt(settings->directory, &settings->chat, settings->prompt, settings->file);
+    return work->chat &&
+           token_source_open_text(&work->prompt, "prompt", work->chat, NULL, work->tokenizer);
+}
+
 /* The prompt, as ids or as text. */
 static bool open_prompt(struct work *work) {
     const struct generate_settings *settings = work->settings;
@@ -64,6 +74,8 @@ static bool open_prompt(struct work *work) {
                                      work->info.vocab_size);
     if (!has_text(settings))
         return true; /* nothing to add */
+    if (settings->chat.chat)
+        return open_chat(work);
     if (!token_source_open_text(&work->prompt, "prompt", settings->prompt, settings->file,
                                 work->tokenizer))
         return false;
@@ -206,6 +218,7 @@ static void release(struct work *work) {
     dm_model_free(work->model);
     dm_tokenizer_free(work->tokenizer);
     token_source_close(&work->prompt);
+    dm_free(work->chat);
 }
 
 static bool check_batch(const struct generate_settings *settings) {
@@ -219,7 +232,21 @@ static bool check_batch(const struct generate_settings *settings) {
     return true;
 }
 
+static bool check_chat(const struct generate_settings *settings) {
+    const struct chat_flags *chat = &settings->chat;
+    if (settings->ids || settings->batch || settings->load_session)
+        return fail("generate: a chat begins with a text of its own: not with %s",
+                    settings->ids     ? "--ids"
+                    : settings->batch ? "--batch"
+                                      : "--load-session");
+    if (chat->messages && (chat->system || settings->prompt || settings->file))
+        return fail("generate: --messages has all that is said: there can be no other");
+    return true;
+}
+
 static bool check(const struct generate_settings *settings) {
+    if (settings->chat.chat && !check_chat(settings))
+        return false;
     if (settings->ids && (settings->prompt || settings->file))
         return fail("generate: the prompt is given twice: as ids and as text");
     if (settings->load_session && method_flags_any(&settings->method))
@@ -247,6 +274,14 @@ static int run(int n_argument, char **arguments) {
          .help = "the prompt as decimal ids separated by white space. With --print-ids as well, no "
                  "tokenizer is needed: if there is one, only ids that it knows are drawn; if it "
                  "cannot be read, a warning says so"},
+        {OPTION_FLAG, "chat", &settings.chat.chat,
+         .help = "the prompt is a user's message: the model reads it by its chat template"},
+        {OPTION_TEXT, "system", &settings.chat.system, "TEXT",
+         .help = "a system's message before it (--chat goes without saying)"},
+        {OPTION_TEXT, "messages", &settings.chat.messages, "FILE",
+         .help = "all messages of a chat instead: JSON, a list of objects with \"role\" and "
+                 "\"content\" (--chat goes without saying)",
+         .path = true},
         {OPTION_TEXT, "load-session", &settings.load_session, "FILE",
          .help =
              "go on from a saved session, with the method settings that it was saved with. "
@@ -296,6 +331,7 @@ static int run(int n_argument, char **arguments) {
         return options_status(result);
     settings.directory = operands[0];
     settings.prompt = operands[1];
+    settings.chat.chat |= settings.chat.system || settings.chat.messages;
     if (!check(&settings) || !sampling_flags_settle(&settings.sampling, "generate"))
         return EXIT_FAILURE;
     method_flags_spare(&settings.method, &settings.model.settings);
@@ -325,7 +361,8 @@ const struct command generate_command = {
         "stop_reason, stop_string and logprobs.",
     .example = "decimamba generate mamba-130m 'The quick brown' --max-tokens 20\n"
                "decimamba generate mamba-130m --file book.txt --layers 12 --base-length 2000\n"
-               "decimamba generate mamba-130m --batch prompts.jsonl > answers.jsonl",
+               "decimamba generate mamba-130m --batch prompts.jsonl > answers.jsonl\n"
+               "decimamba generate falcon-mamba-7b-instruct --chat 'Who wrote Faust?'",
     .min_operand = 1,
     .max_operand = 2,
     .run = run,

@@ -4,6 +4,7 @@
 
 #include <jansson.h>
 
+#include "cli/chat_prompt.h"
 #include "cli/generation.h"
 #include "cli/method_flags.h"
 #include "cli/model_flags.h"
@@ -13,6 +14,7 @@ struct generate_settings {
     const char *directory, *prompt, *file, *ids, *batch, *save_session, *load_session;
     size_t n_at_once, n_logprob;
     bool json, json_lines, print_ids, logprobs_given;
+    struct chat_flags chat;
     struct sampling_flags sampling;
     struct model_flags model;
     struct method_flags method;

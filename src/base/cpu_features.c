@@ -62,6 +62,12 @@ static unsigned detect(void) {
 
 #endif
 
+/* Asked once: a virtual machine takes some ten microseconds for an answer. */
 unsigned dm_cpu_features(void) {
-    return detect() & limit;
+    static const unsigned asked = 1u << 31;
+    static atomic_uint known;
+    unsigned flags = known;
+    if (!flags)
+        known = flags = detect() | asked;
+    return flags & ~asked & limit;
 }

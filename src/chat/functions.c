@@ -5,7 +5,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "chat/evaluate.h"
+#include "chat/functions.h"
 #include "chat/strings.h"
 
 #define take(value) dm_evaluation_take(evaluation, value)

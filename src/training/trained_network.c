@@ -47,10 +47,10 @@ static dm_status set_or_make(const struct dm_matmul_backend *matmul,
 static dm_status pack(const struct dm_trained_network *trained, const struct product *product,
                       const dm_real *values, dm_error *error) {
     const struct dm_matmul_backend *matmul = &trained->network.ops.matmul;
-    const struct dm_matrix_source forward = {values, DM_DTYPE_AUTO, product->n_out, product->n_in,
-                                             false, NULL};
-    const struct dm_matrix_source transposed = {values, DM_DTYPE_AUTO, product->n_in,
-                                                product->n_out, true, NULL};
+    const struct dm_matrix_source forward = {values,        DM_DTYPE_AUTO, product->n_out,
+                                             product->n_in, false,         NULL};
+    const struct dm_matrix_source transposed = {values,         DM_DTYPE_AUTO, product->n_in,
+                                                product->n_out, true,          NULL};
     dm_status status = set_or_make(matmul, &forward, product->compute, product->forward, error);
     return status ? status
                   : set_or_make(matmul, &transposed, product->compute, product->transposed, error);

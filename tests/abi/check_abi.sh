@@ -89,7 +89,7 @@ diff "$list" "$work/abi.txt" > "$work/diff" ||
     failed "decimamba.h is no longer what abi.txt says; see the top of $0:
 $(cat "$work/diff")"
 sed -n 's/^function \([^(]*[ *]\)*\([a-z_0-9]*\)(.*/\2/p' "$list" > "$work/listed"
-nm -D --defined-only "$library" | awk '$2 ~ /[A-Z]/ { print $3 }' | LC_ALL=C sort > "$work/exported"
+nm -D --defined-only "$library" | awk '$2 ~ /[A-Z]/ && $3 !~ /^_(init|fini)$/ { print $3 }' | LC_ALL=C sort > "$work/exported"
 LC_ALL=C sort "$work/listed" | diff - "$work/exported" > "$work/diff" ||
     failed "the library exports (>) other functions than abi.txt lists (<):
 $(cat "$work/diff")"

@@ -230,11 +230,15 @@ run 0 generate "$golden" --ids ids --print-ids --max-tokens 1 --save-session lin
 run 0 generate "$golden" --ids ids --print-ids --max-tokens 1 --load-session far/o
 [ -L link ] && [ -L other_link ] || failed 'a link was replaced'
 [ "$(ls -A far)" = o ] || failed "left: $(ls -A far)"
+complains_of_ring() { # in the words of glibc or musl
+    grep -q 'ring: cannot write: \(Too many levels of symbolic links\|Symbolic link loop\)$' err ||
+        failed "'$(cat err)'"
+}
 ln -s ring ring
 run 1 logits "$golden" --ids ids --output ring
-complains 'ring: cannot write: Too many levels of symbolic links'
+complains_of_ring
 run 1 generate "$golden" --ids ids --print-ids --save-session ring
-complains 'ring: cannot write: Too many levels of symbolic links'
+complains_of_ring
 cp o before
 run 1 logits "$golden" --ids ids --last 97 --output o
 complains 'ids: 96 ids, fewer than --last 97'

@@ -27,11 +27,11 @@ completes 'generate ' ge
 completes '--version ' --v
 completes 'passkey ' evaluate pass
 completes 'multidoc-qa ' analyze layers multi
-completes 'auto f32 bf16 int8 ' generate model --dtype ''
-completes 'bf16 ' generate model --dtype b
-completes '--dtype=bf16 ' generate model --dtype=b
-completes 'auto f32 bf16 int8 ' generate model --dtype =
-completes 'bf16 ' generate model --dtype = b
+completes 'auto f32 bf16 int8 q4 bf16x3 ' generate model --dtype ''
+completes 'bf16 bf16x3 ' generate model --dtype b
+completes '--dtype=bf16 --dtype=bf16x3 ' generate model --dtype=b
+completes 'auto f32 bf16 int8 q4 bf16x3 ' generate model --dtype =
+completes 'bf16 bf16x3 ' generate model --dtype = b
 completes 'norm mean global random token-norm ' generate model --score ''
 completes 'keep-last ' info --method ke
 completes 'reference avx2 avx512 amx neon ' generate model --cpu ''
@@ -47,7 +47,7 @@ completes '--print-ids ' generate model --pri
 completes '' init --x
 for command in generate train 'evaluate longbench' 'analyze delta'; do
     run 0 $command --help
-    sed -n 's/^  \(--[a-z0-9-]*\).*/\1/p' out > flags
+    sed -n 's/^  \(-[a-z], \)*\(--[a-z0-9-]*\).*/\2/p' out > flags
     echo --help >> flags
     run 0 --help=words $command --
     cut -f 1 out | diff flags - || failed 'other flags than --help has'
@@ -61,7 +61,7 @@ if command -v bash > where; then
         complete_at decimamba pe
         complete_at decimamba generate model --dtype = b
         complete_at decimamba evaluate ret' bash "$root" > out 2> err
-    printf 'perplexity\nbf16\nretrieval\n' | diff - out || failed "bash: $(cat err)"
+    printf 'perplexity\nbf16 bf16x3\nretrieval\n' | diff - out || failed "bash: $(cat err)"
 fi
 if command -v fish > where; then
     HOME=$work PATH=${program%/*}:$PATH ROOT=$root fish --no-config -c '
@@ -69,6 +69,6 @@ if command -v fish > where; then
         complete -C "decimamba pe"
         complete -C "decimamba generate model --dtype=b"
         complete -C "decimamba generate model --file ma"' 2> err | cut -f 1 > out
-    printf 'perplexity\n--dtype=bf16\nmade/\n' | diff - out || failed "fish: $(cat err)"
+    printf 'perplexity\n--dtype=bf16\n--dtype=bf16x3\nmade/\n' | diff - out || failed "fish: $(cat err)"
 fi
 finish

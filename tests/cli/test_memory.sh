@@ -52,7 +52,7 @@ for threads in 1 2; do
     # a thread may have its 64 MB of addresses where one that had them not did well
     beyond=$((threads * 70000))
     ends_well info model --threads $threads
-    for type in f32 bf16 int8; do
+    for type in f32 bf16 int8 q4; do
         "$program" info wide --dtype $type > out 2> err || continue # this processor has it not
         ends_well generate wide hello --max-tokens 2 --ignore-eos --dtype $type --threads $threads
     done

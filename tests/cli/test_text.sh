@@ -105,15 +105,17 @@ run 0 perplexity model --file text --layers 2 --base-length 5 --min-length 1 --t
 ! grep -qF "nats per token  $nats" out || failed 'decimation changed nothing'
 run 1 perplexity model --file text --layers 2 --target 5 --keep-tail 5
 complains '--keep-tail 5: the last 6 tokens are looked at'
-# 8 bits cost a hundredth at most
+# 8 bits cost a hundredth at most, 4 bits five: 2.5 of the whole book
 if "$program" info model --dtype int8 > out 2>&1; then
     head -c 6000 "$root/data/books/26239.txt" > page
     run 0 perplexity "$root/models/books" --file page --dtype f32 --json
     exact=$(sed 's/.*"perplexity":\([0-9.]*\).*/\1/' out)
-    run 0 perplexity "$root/models/books" --file page --dtype int8 --json
-    rounded=$(sed 's/.*"perplexity":\([0-9.]*\).*/\1/' out)
-    awk "BEGIN { r = $rounded / $exact; exit !(r != 1 && r > 0.99 && r < 1.01) }" ||
-        failed "perplexity $rounded in 8 bits, $exact in float32"
+    for type in int8:1.01 q4:1.05; do
+        run 0 perplexity "$root/models/books" --file page --dtype ${type%:*} --json
+        rounded=$(sed 's/.*"perplexity":\([0-9.]*\).*/\1/' out)
+        awk "BEGIN { r = $rounded / $exact; exit !(r != 1 && r > 0.99 && r < ${type#*:}) }" ||
+            failed "perplexity $rounded in ${type%:*}, $exact in float32"
+    done
 else
     grep -q 'this processor' out || failed "int8: $(cat out)"
 fi

@@ -3,10 +3,11 @@
  * 0, `zero` of a block was added to them.
  *
  * Beside each panel lie its scales, 16 bits for each of its columns: for DM_SUPER_GROUPS groups d and
- * d_min, then the scale of each group. A row of x has for each group its steps, their scale, and what
- * minima are multiplied with: the scale times the sum of the steps of each half. So
+ * d_min, then the scale of each group. A row of x has for each group its steps, their scale, and the sum
+ * of the steps of each half. So
  *
- *     y = sum over groups of (scale * x_scale) * (sum of steps * x_steps) - minimum * x_times_sum
+ *     y = sum over groups of (scale * x_scale) * (sum of (steps - zero) * x_steps)
+ *                            - minimum * x_scale * (sum of x_steps)
  *
  * where the inner sums are whole numbers; the outer one is in float32, and in order. */
 #ifndef DM_BACKENDS_GEMM_GROUPS_H

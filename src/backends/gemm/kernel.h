@@ -35,7 +35,7 @@ struct dm_gemm_block {
     const uint16_t *scales;
     size_t scale_step; /* from panel to panel */
     enum dm_scale_form form;
-    float zero; /* what the bytes or nibbles have too much, in steps */
+    int32_t zero; /* what the bytes or nibbles have too much, in steps */
 };
 
 struct dm_gemm_kernel {

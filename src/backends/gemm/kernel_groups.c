@@ -15,7 +15,8 @@ enum {
 };
 
 struct row_scale {
-    float scale, times_sum[HALVES];
+    float scale;
+    int32_t sum[HALVES]; /* of the steps */
 };
 
 static float prepare(const float *x, size_t n_in, void *row, size_t n_byte) {
@@ -23,16 +24,13 @@ static float prepare(const float *x, size_t n_in, void *row, size_t n_byte) {
     for (size_t i = 0; i < n_byte / X_GROUP_BYTES * DM_GROUP; i += DM_GROUP) {
         uint8_t bytes[DM_GROUP];
         int8_t steps[DM_GROUP];
-        int sum[HALVES] = {0};
         size_t n = n_in - i < DM_GROUP ? n_in - i : DM_GROUP;
         struct row_scale scale = {.scale = DM_VARIANT(dm_bytes_from_floats)(x + i, n, bytes)};
         memset(bytes + n, 128, DM_GROUP - n);
         for (size_t j = 0; j < DM_GROUP; j++) {
             steps[j] = (int8_t)(bytes[j] - 128);
-            sum[j * HALVES / DM_GROUP] += steps[j];
+            scale.sum[j * HALVES / DM_GROUP] += steps[j];
         }
-        for (size_t h = 0; h < HALVES; h++)
-            scale.times_sum[h] = scale.scale * (float)sum[h];
         put_bytes(steps, group);
         memcpy(group + X_BYTES, &scale, sizeof scale);
         group += X_GROUP_BYTES;
@@ -44,9 +42,9 @@ static float prepare(const float *x, size_t n_in, void *row, size_t n_byte) {
 struct super_scale {
     vf d, d_min;
 };
-/* and of a group, for each half. */
+/* and of a group: a scale for each half, and a minimum where the blocks have one. */
 struct column_scale {
-    vf scale[HALVES], minimum[HALVES];
+    vf scale[HALVES], minimum;
 };
 
 DM_INLINE struct super_scale super_at(const uint16_t *scales) {
@@ -58,22 +56,18 @@ DM_INLINE struct column_scale scales_at(const struct dm_gemm_block *block, const
                                         const struct super_scale *super, size_t v) {
     const uint8_t *lower = (const uint8_t *)own + v * VF_LANES, *higher = lower + DM_PANEL_COLUMNS;
     struct column_scale s;
+    s.minimum = vf_set1(0);
     if (block->form == DM_SCALE_HALF) {
         s.scale[0] = vf_load_f16(own + v * VF_LANES);
     } else if (block->form == DM_SCALE_MINIMUM) {
         s.scale[0] = vf_mul(super->d, vf_from_ints(vi_load_bytes(lower)));
-        s.minimum[0] = vf_mul(super->d_min, vf_from_ints(vi_load_bytes(higher)));
+        s.minimum = vf_mul(super->d_min, vf_from_ints(vi_load_bytes(higher)));
     } else {
         s.scale[0] = vf_mul(super->d, vf_from_ints(vi_load_signed_bytes(lower)));
         s.scale[HALVES - 1] = vf_mul(super->d, vf_from_ints(vi_load_signed_bytes(higher)));
     }
     if (block->form != DM_SCALE_TWO)
         s.scale[HALVES - 1] = s.scale[0];
-    if (block->form != DM_SCALE_MINIMUM)
-        s.minimum[0] = vf_mul(s.scale[0], vf_set1(block->zero));
-    s.minimum[HALVES - 1] = block->form == DM_SCALE_TWO
-                                ? vf_mul(s.scale[HALVES - 1], vf_set1(block->zero))
-                                : s.minimum[0];
     return s;
 }
 
@@ -128,8 +122,13 @@ DM_INLINE void add_group(const struct dm_gemm_block *block, size_t group, const 
             for (size_t v = 0; v < DM_PANEL_VECTORS; v++) {
                 vf scale = vf_mul(column_scales[v].scale[h], vf_set1(row.scale));
                 vf *sum = &sums[r * DM_PANEL_VECTORS + v];
-                *sum = vf_fma(scale, vf_from_ints(whole_sums(whole[r][v])), *sum);
-                *sum = vf_sub_product(*sum, column_scales[v].minimum[h], vf_set1(row.times_sum[h]));
+                vi steps = whole_sums(whole[r][v]);
+                if (block->form != DM_SCALE_MINIMUM)
+                    steps = vi_sub(steps, vi_set1(block->zero * row.sum[h]));
+                *sum = vf_fma(scale, vf_from_ints(steps), *sum);
+                if (block->form == DM_SCALE_MINIMUM)
+                    *sum = vf_sub_product(*sum, column_scales[v].minimum,
+                                          vf_set1(row.scale * (float)row.sum[h]));
             }
         }
     }

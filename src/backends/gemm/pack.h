@@ -42,6 +42,6 @@ dm_status dm_pack_bytes(const struct dm_packing *packing, const struct dm_matrix
 dm_status dm_pack_groups(const struct dm_packing *packing, const struct dm_block_kind *kind,
                          const struct dm_matrix_source *source, dm_error *error);
 /* What a packed weight's steps have too much. */
-float dm_group_zero(const struct dm_block_kind *kind, const struct dm_gemm_kernel *kernel);
+int32_t dm_group_zero(const struct dm_block_kind *kind, const struct dm_gemm_kernel *kernel);
 
 #endif

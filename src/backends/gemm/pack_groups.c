@@ -2,8 +2,8 @@
 #include "backends/gemm/pack.h"
 #include "base/memory.h"
 
-float dm_group_zero(const struct dm_block_kind *kind, const struct dm_gemm_kernel *kernel) {
-    return kernel->takes_signed ? 0 : (float)-kind->least;
+int32_t dm_group_zero(const struct dm_block_kind *kind, const struct dm_gemm_kernel *kernel) {
+    return kernel->takes_signed ? 0 : -kind->least;
 }
 
 /* The units of a group, side by side. */
@@ -35,7 +35,7 @@ static void put_scale(const struct dm_block_kind *kind, uint16_t scale, uint16_t
 static void pack_row(const struct dm_packing *packing, const struct dm_block_kind *kind,
                      const void *row, size_t n_group, size_t column) {
     size_t columns = packing->kernel->columns, unit = packing->kernel->unit;
-    int zero = (int)dm_group_zero(kind, packing->kernel);
+    int zero = dm_group_zero(kind, packing->kernel);
     uint32_t *panel = packing->panels + column / columns * packing->panel_step + column % columns;
     uint16_t *scales = packing->scales + column / columns * packing->scale_step;
     for (size_t g = 0; g < n_group; g++) {

@@ -5,6 +5,7 @@
 
 #include "backends/gemm/test_gemm.h"
 #include "base/half.h"
+#include "base/memory.h"
 #include "ops/convert/convert.h"
 
 const struct dm_block_kind *const test_block_kinds[] = {
@@ -192,6 +193,25 @@ void test_blocks_in_floats(void **state) {
     own.free_state(own.state);
 }
 
+/* Where memory is short, no matrix is left. */
+static void check_short_memory(const struct dm_matmul_backend *backend,
+                               const struct dm_matrix_source *source) {
+    struct dm_matrix *matrix;
+    size_t live = dm_memory_live(), n = 1;
+    dm_status status;
+    for (;; n++) {
+        dm_memory_fail_at(n);
+        status = backend->matrix_new(backend->state, source, DM_DTYPE_Q4, &matrix, NULL);
+        dm_memory_fail_at(0);
+        if (!status)
+            break;
+        assert_int_equal(status, DM_ERROR_MEMORY);
+        assert_int_equal(dm_memory_live(), live);
+    }
+    backend->matrix_free(matrix);
+    assert_true(n > 3 && dm_memory_live() == live);
+}
+
 /* A weight in floats becomes Q4_K, of any width; one that is set anew has the bits of one that was made;
  * what does not fit is refused. */
 void test_rounded_groups(void **state) {
@@ -217,6 +237,7 @@ void test_rounded_groups(void **state) {
         assert_int_equal(backend.matrix_new(backend.state, &source, DM_DTYPE_Q4, &matrix, NULL),
                          DM_OK);
         assert_true(backend.matrix_bytes(matrix) >= n_out * n_in / 2);
+        check_short_memory(&backend, &source);
         source.data = rows.weight;
         assert_int_equal(backend.matrix_set(matrix, &source, NULL), DM_OK);
         multiply_rows(&backend, matrix, &rows, 0, rows.n_row, 2, rows.y);

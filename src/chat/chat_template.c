@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/gguf_file.h"
 #include "base/mapped_file.h"
 #include "base/memory.h"
 #include "base/model_folder.h"
@@ -107,7 +108,8 @@ static dm_status read_jinja(const char *path, json_t *tokens, struct dm_chat_tem
 static dm_status read_settings(const char *directory, const json_t *settings, json_t *tokens,
                                struct dm_chat_template **result, dm_error *error) {
     const json_t *source = find_source(settings);
-    char *path = dm_path_join(directory, "tokenizer_config.json");
+    char *path = dm_gguf_is_file(directory) ? dm_memory_text(directory)
+                                            : dm_path_join(directory, "tokenizer_config.json");
     dm_status status;
     if (!path)
         status = dm_fail_memory(error, "a path");

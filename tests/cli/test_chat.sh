@@ -49,6 +49,20 @@ run 1 generate model x --messages chat.json
 complains 'generate: --messages has all that is said'
 run 1 generate model x --chat --ids ids
 complains 'generate: a chat begins with a text of its own: not with --ids'
+# a GGUF file has its template in itself
+echo '{"d_model": 16, "n_layer": 2, "vocab_size": 256}' > wide.json
+run 0 init wide.json wide --seed 4
+cp model/tokenizer.json model/chat_template.jinja wide
+run 0 convert wide wide.gguf --format gguf
+run 0 generate wide --chat 'Hi there' --max-tokens 5 --json
+sed 's/,"session_tokens.*//' out > expected
+run 0 generate wide.gguf --chat 'Hi there' --max-tokens 5 --json
+sed 's/,"session_tokens.*//' out > given
+same given expected
+echo '{% macro f() %}{% endmacro %}' > wide/chat_template.jinja
+run 0 convert wide wide.gguf --format gguf
+run 1 generate wide.gguf x --chat
+complains "wide.gguf: chat template, line 1: a statement that is not supported: 'macro'"
 echo '{% macro f() %}{% endmacro %}' > model/chat_template.jinja
 run 1 generate model x --chat
 complains "model/chat_template.jinja: chat template, line 1: a statement that is not supported: 'macro'"

@@ -284,7 +284,7 @@ static int run(int n_argument, char **arguments) {
          .path = true},
         {OPTION_TEXT, "load-session", &settings.load_session, "FILE",
          .help =
-             "go on from a saved session, with the method settings that it was saved with. "
+             "resume a saved session, with the method settings that it was saved with. "
              "The prompt continues its text, and may be left out: the tokens are then those of a "
              "single run with the same sampling flags, which are not saved. With a prompt, "
              "decimating layers choose anew, over the whole text. The repetition penalty "

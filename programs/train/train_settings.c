@@ -198,7 +198,7 @@ static char *shown(const json_t *value) {
 
 static bool refuse(const char *file, const char *key, const json_t *before, const json_t *now) {
     char *old = shown(before), *new = shown(now);
-    complain("%s: \"%s\" is %.80s there, and %.80s now: a training goes on as it began; give "
+    complain("%s: \"%s\" is %.80s there, and %.80s now: a training is resumed as it began; give "
              "another --output for a new one",
              file, key, old ? old : "?", new ? new : "?");
     free(old);

@@ -38,8 +38,8 @@ static int run(int n_argument, char **arguments) {
     if (result != OPTIONS_READ)
         return options_status(result);
     if (format == 0 && dtypes[dtype] >= DM_DTYPE_INT8) {
-        complain("--dtype %s: transformers has no such type: --format gguf writes it",
-                 dtype_names[dtype]);
+        fail_usage("--dtype %s: transformers has no such type: --format gguf writes it",
+                   dtype_names[dtype]);
         return EXIT_FAILURE;
     }
     if (formats[format](operands[0], operands[1], dtypes[dtype], &error)) {

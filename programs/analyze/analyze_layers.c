@@ -37,7 +37,7 @@ static bool choose_columns(const struct sweep *sweep, const struct report_cells 
     free(order);
     if ((!sweep->column && n > 1) || (sweep->column && !strcmp(sweep->column, "all")))
         curve->columns[curve->n_column++] = n;
-    return curve->n_column || fail("--column: there is no column '%.80s'", sweep->column);
+    return curve->n_column || fail_usage("--column: there is no column '%.80s'", sweep->column);
 }
 
 static const struct report_cell *cell_at(const struct curve *curve, size_t i, size_t method) {

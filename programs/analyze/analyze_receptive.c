@@ -62,8 +62,8 @@ static bool prepare(struct analysis *analysis) {
         return false;
     size_t shortest = receptive->lengths.items[0];
     if (shortest <= receptive->n_prediction)
-        return fail("--predictions %zu: of %zu token%s there is none to predict them from",
-                    receptive->n_prediction, shortest, shortest == 1 ? "" : "s");
+        return fail_usage("--predictions %zu: of %zu token%s there is none to predict them from",
+                          receptive->n_prediction, shortest, shortest == 1 ? "" : "s");
     return make_rows(receptive);
 }
 

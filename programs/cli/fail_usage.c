@@ -1,0 +1,21 @@
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "fail.h"
+
+static bool failed;
+
+bool fail_usage(const char *format, ...) {
+    char line[1024];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
+    complain("%s", line);
+    failed = true;
+    return false;
+}
+
+bool failed_by_usage(void) {
+    return failed;
+}

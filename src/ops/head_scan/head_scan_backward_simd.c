@@ -137,7 +137,7 @@ static void begin_chunk(const struct chunk *at, struct scratch *s) {
     }
     for (size_t i = 0, n; i < at->n_token; i += n) {
         n = dm_simd_lanes(at->n_token - i);
-        vf_store(s->a + i, n, vf_exp(vf_load(exponent + i, n)));
+        vf_store(s->a + i, n, vf_exp_negative(vf_load(exponent + i, n)));
     }
 }
 

@@ -33,7 +33,7 @@ static void decays(const struct dm_head_scan *op, struct piece *at) {
         exponent[i] = op->delta[(at->t + i) * op->n_head + at->h] * op->A[at->h];
     for (size_t i = 0, n; i < at->n_token; i += n) {
         n = dm_simd_lanes(at->n_token - i);
-        vf_store(at->a + i, n, vf_exp(vf_load(exponent + i, n)));
+        vf_store(at->a + i, n, vf_exp_negative(vf_load(exponent + i, n)));
     }
 }
 

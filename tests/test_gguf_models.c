@@ -2,6 +2,8 @@
  * scripts/make_gguf_reading_cases.py), and against the directory that a file was made of. */
 #include "engine.h"
 
+#include <unistd.h>
+
 static const char *inside(const char *name) {
     return test_join(test_directory, name);
 }
@@ -135,6 +137,31 @@ static void share_session_files(void **state) {
     (void)state;
 }
 
+/* Settings lie beside the file. */
+static void keep_settings_beside_them(void **state) {
+    enum { N_ID = 400 };
+    int32_t ids[N_ID];
+    dm_error error;
+    dm_calibration_options options = DM_CALIBRATION_OPTIONS_INIT;
+    dm_model_info info = DM_MODEL_INFO_INIT;
+    options.length = 64;
+    for (int i = 0; i < N_ID; i++)
+        ids[i] = i * i % 17;
+    test_copy_file(test_data("gguf/types/model.gguf"), inside("x.gguf"));
+    dm_model *model = load_model(inside("x.gguf"), NULL, 1);
+    require(dm_model_get_info(model, &info, &error), &error);
+    assert_false(info.has_defaults);
+    assert_string_equal(info.stored_type, "q4_K");
+    require(dm_calibrate(model, ids, N_ID, &options, inside("x.gguf"), &error), &error);
+    dm_model_free(model);
+    assert_int_equal(access(inside("x.gguf.decimamba.json"), F_OK), 0);
+    model = load_model(inside("x.gguf"), NULL, 1);
+    require(dm_model_get_info(model, &info, &error), &error);
+    assert_true(info.has_defaults);
+    dm_model_free(model);
+    (void)state;
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, test_set_up, test_tear_down)
 
 int main(void) {
@@ -142,6 +169,7 @@ int main(void) {
         TEST(agree_with_others_on_every_type),
         TEST(are_the_directory_s_bits),
         TEST(share_session_files),
+        TEST(keep_settings_beside_them),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -23,9 +23,10 @@ static int run(int n_argument, char **arguments) {
                  "--ignore-eos",
          .choices = format_names},
         {OPTION_CHOICE, "dtype", &dtype, "TYPE",
-         .help = "type of the large matrices and the embedding: f32, bf16, f16, or auto: as they "
-                 "are stored (f32 where that is in blocks, as Q4_K); and in a GGUF file int8 (Q8_0) or "
-                 "q4 (Q4_K; Q8_0 where rows are no multiple of 256)",
+         .help =
+             "type of the large matrices and the embedding: f32, bf16, f16, or auto: as they "
+             "are stored (f32 where that is in blocks, as Q4_K); and in a GGUF file int8 (Q8_0) or "
+             "q4 (Q4_K; Q8_0 where rows are no multiple of 256)",
          .choices = dtype_names},
         {.kind = OPTION_END},
     };
@@ -37,8 +38,8 @@ static int run(int n_argument, char **arguments) {
     if (result != OPTIONS_READ)
         return options_status(result);
     if (format == 0 && dtypes[dtype] >= DM_DTYPE_INT8) {
-        complain("--dtype %s: transformers has no such type: --format gguf writes it",
-                 dtype_names[dtype]);
+        fail_usage("--dtype %s: transformers has no such type: --format gguf writes it",
+                   dtype_names[dtype]);
         return EXIT_FAILURE;
     }
     if (formats[format](operands[0], operands[1], dtypes[dtype], &error)) {
@@ -55,7 +56,7 @@ const struct command convert_command = {
     .notes = "IN is a MODEL: a directory or a GGUF file. The tokenizer's files, chat templates, "
              "generation_config.json and decimamba.json are copied where IN has them; of a GGUF "
              "file, they are made of its keys. OUT must not exist, or be an empty directory. A "
-             "GGUF file does not hold the ways of reading; it replaces an OUT that exists.",
+             "GGUF file does not hold methods; it replaces an OUT that exists.",
     .example = "decimamba convert mamba-130m mamba-130m-bf16 --dtype bf16",
     .min_operand = 2,
     .max_operand = 2,

@@ -113,7 +113,7 @@ static int run(int n_argument, char **arguments) {
         return options_status(result);
     settings.directory = operands[0];
     if (!settings.ids || !settings.output) {
-        complain("logits: %s is missing", settings.ids ? "--output" : "--ids");
+        fail_usage("logits: %s is missing", settings.ids ? "--output" : "--ids");
         return EXIT_FAILURE;
     }
     method_flags_spare(&settings.method, &settings.model.settings);

@@ -72,8 +72,8 @@ static bool check_lengths(const struct settings *settings, const char *name, siz
     if (!settings->window_given || by_strides(settings))
         return true;
     if (settings->window <= settings->target)
-        return fail("--window %zu: must be larger than --target %zu", settings->window,
-                    settings->target);
+        return fail_usage("--window %zu: must be larger than --target %zu", settings->window,
+                          settings->target);
     if (settings->window > n_id)
         return fail("%s: %zu tokens, fewer than --window %zu", name, n_id, settings->window);
     return true;
@@ -140,15 +140,18 @@ static bool measure(struct settings *settings, const dm_model *model, const dm_m
 
 static bool check(const struct settings *settings) {
     if (!settings->file == !settings->ids)
-        return fail("perplexity: give %s--file or --ids", settings->file ? "only one of " : "");
+        return fail_usage("perplexity: give %s--file or --ids",
+                          settings->file ? "only one of " : "");
     if (settings->stream && settings->window_given)
-        return fail("perplexity: --stream reads the text once, --window in windows: give one");
+        return fail_usage(
+            "perplexity: --stream reads the text once, --window in windows: give one");
     if (settings->stride_given && !settings->window_given)
-        return fail("perplexity: --stride has no meaning without --window");
+        return fail_usage("perplexity: --stride has no meaning without --window");
     return !by_strides(settings) || !settings->stride_given ||
            settings->stride <= settings->window ||
-           fail("--stride %zu: more than --window %zu, so that tokens between windows are left out",
-                settings->stride, settings->window);
+           fail_usage(
+               "--stride %zu: more than --window %zu, so that tokens between windows are left out",
+               settings->stride, settings->window);
 }
 
 static int run(int n_argument, char **arguments) {

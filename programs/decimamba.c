@@ -57,7 +57,9 @@ static const struct command program = {
         "after an equals sign. After -- every word is an argument. A file named - is standard "
         "input. 'decimamba COMMAND --help' says what a command's page says.\n\n"
         "# EXIT STATUS\n\n"
-        "0 on success; 1 on any fault, with one line on standard error that names it; 130 when "
+        "0 on success; 1 on any fault, with one line on standard error that names it; 2, with such "
+        "a "
+        "line, where the command line is not one that the program takes; 130 when "
         "Ctrl-C ended the program (train: also SIGTERM, after saving). Where there is something to "
         "finish first, Ctrl-C says on a terminal what is waited for, and a second one ends the "
         "program at once. When whoever reads the output leaves before its end, as head does, the "
@@ -116,5 +118,7 @@ int main(int n_argument, char **arguments) {
     enum options_result result = menu_choose(&menu, n_argument, arguments, &found);
     int status = result == OPTIONS_READ ? commands[found]->run(n_argument - 1, arguments + 1)
                                         : options_status(result);
+    if (status == EXIT_FAILURE && failed_by_usage())
+        return EXIT_USAGE;
     return status == EXIT_SUCCESS && !flush_output() ? EXIT_FAILURE : status;
 }

@@ -25,10 +25,10 @@ static bool choose_layers(struct attention *attention) {
         bool large = i >= show->n;
         size_t layer = large ? others->items[i - show->n] : show->items[i];
         if (layer >= n_layer)
-            return fail("--%s: there is no layer %zu: the model has layers 0 to %zu",
-                        large ? "large" : "show", layer, n_layer - 1);
+            return fail_usage("--%s: there is no layer %zu: the model has layers 0 to %zu",
+                              large ? "large" : "show", layer, n_layer - 1);
         if (large && show->n && !has_layer(show, layer))
-            return fail("--large: layer %zu is not in --show", layer);
+            return fail_usage("--large: layer %zu is not in --show", layer);
     }
     attention->layers = calloc(n_layer, sizeof *attention->layers);
     if (!attention->layers)

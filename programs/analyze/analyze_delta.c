@@ -41,12 +41,12 @@ static bool prepare(struct analysis *analysis) {
     struct delta *delta = (struct delta *)analysis;
     const dm_method_options *method = &analysis->method;
     if (method->score > DM_SCORE_GLOBAL) /* which is what the map shows */
-        return fail("--score %s: it is no score of Delta", score_name(method->score));
+        return fail_usage("--score %s: it is no score of Delta", score_name(method->score));
     if (!choose_length(analysis))
         return false;
     size_t length = analysis->length;
     if (delta->from_given && delta->from >= length)
-        return fail("--from %zu: tokens 0 to %zu are looked at", delta->from, length - 1);
+        return fail_usage("--from %zu: tokens 0 to %zu are looked at", delta->from, length - 1);
     delta->n_bin = delta->max_bins < length ? delta->max_bins : length;
     return list_dropping(delta) && make_text(delta);
 }

@@ -37,8 +37,8 @@ static bool prepare(struct analysis *analysis) {
         !choose_lengths(analysis, &distances->lengths, 16384))
         return false;
     if (distances->lengths.items[0] < distances->n_query)
-        return fail("--queries %zu: a text of %zu tokens has fewer", distances->n_query,
-                    distances->lengths.items[0]);
+        return fail_usage("--queries %zu: a text of %zu tokens has fewer", distances->n_query,
+                          distances->lengths.items[0]);
     return make_room(distances);
 }
 

@@ -37,7 +37,7 @@ static bool choose_columns(const struct sweep *sweep, const struct report_cells 
     free(order);
     if ((!sweep->column && n > 1) || (sweep->column && !strcmp(sweep->column, "all")))
         curve->columns[curve->n_column++] = n;
-    return curve->n_column || fail("--column: there is no column '%.80s'", sweep->column);
+    return curve->n_column || fail_usage("--column: there is no column '%.80s'", sweep->column);
 }
 
 static const struct report_cell *cell_at(const struct curve *curve, size_t i, size_t method) {
@@ -211,7 +211,7 @@ static void sweep_flags_table(struct sweep_flags *flags, struct option table[n_s
                  "left out, with a line, where the model has no calibration",
          .choices = sweeps},
         {OPTION_TEXT, "methods", &flags->levels, "LIST",
-         .help = "ways of reading to draw beside it, as horizontal lines (default none and "
+         .help = "methods to draw beside it, as horizontal lines (default none and "
                  "keep-last)"},
         {OPTION_TEXT, "column", &flags->column, "NAME",
          .help = "draw this column of the table alone, or all (the figures of all columns "
@@ -284,7 +284,7 @@ const struct command analyze_layers_command = {
     .notes = "Measures a task of evaluate by the layer that drops tokens, by L_base, beta or the "
              "score: the paper's ablations. Each point is a method of the evaluation, named as "
              "users would name it; prompts, outcomes, tables and the output folder are those of "
-             "evaluate TASK, which can go on with the same folder, and so can another sweep. "
+             "evaluate TASK, which can resume from the same folder, and so can another sweep. "
              "Beside the points, plain Mamba and keep-last are measured; where L_base is swept, "
              "keep-last with each L_base.\n\nThe folder also receives sweep-WHAT.png and .svg, a "
              "panel for each column of the table with 95% intervals, and for all of them; "

@@ -62,8 +62,8 @@ static bool prepare(struct analysis *analysis) {
         return false;
     size_t shortest = receptive->lengths.items[0];
     if (shortest <= receptive->n_prediction)
-        return fail("--predictions %zu: of %zu token%s there is none to predict them from",
-                    receptive->n_prediction, shortest, shortest == 1 ? "" : "s");
+        return fail_usage("--predictions %zu: of %zu token%s there is none to predict them from",
+                          receptive->n_prediction, shortest, shortest == 1 ? "" : "s");
     return make_rows(receptive);
 }
 
@@ -354,16 +354,17 @@ const struct command analyze_receptive_field_command = {
     .name = "analyze receptive-field",
     .operands = "MODEL --text FILE",
     .summary = "Measures how far back a prediction depends on the text.",
-    .notes = "Measured through the whole model: the gradient of the loss of a window's last token "
-             "is taken back to each token's embedding, and its L2 norm, by the sum of all tokens' "
-             "norms, is the token's weight. A token that was dropped counts by what the kept ones "
-             "took of it before. Weights are means over windows that are spread over the text, "
-             "each of which counts alike.\n\nThe table has a row for each length: how many of the "
-             "nearest tokens have 50%, 90% and 99% of the weight; the weighed mean distance, where "
-             "the last token that predicts has distance 0; and beside it the Mamba Mean Distance "
-             "of analyze distance in the same windows, which looks at one layer at a time: the "
-             "mean of the layers, and the layer where it is largest. A window whose loss has no "
-             "gradient at all does not count; where there is no other, a figure is -.",
+    .notes =
+        "Measured through the whole model: the gradient of the loss of a window's last token "
+        "is taken back to each token's embedding, and its L2 norm, by the sum of all tokens' "
+        "norms, is the token's weight. A token that was dropped counts by what the kept ones "
+        "took of it before. Weights are means over windows that are spread over the text, "
+        "each of which counts alike.\n\nThe table has a row for each length: how many of the "
+        "nearest tokens have 50%, 90% and 99% of the weight; the weighted mean distance, where "
+        "the last token that predicts has distance 0; and beside it the Mamba Mean Distance "
+        "of analyze distance in the same windows, which looks at one layer at a time: the "
+        "mean of the layers, and the layer where it is largest. A window whose loss has no "
+        "gradient at all does not count; where there is no other, a figure is -.",
     .manual = "# FILES\n\nThe folder receives receptive-field.tsv (the table), "
               "receptive-field-profile.tsv (for each length, the weight of a token by its "
               "distance, in bins of a quarter of a doubling), receptive-field.json, and "

@@ -28,7 +28,7 @@ static bool is_fixed(const struct method_flags *fixed, enum sweep_kind kind) {
 
 static bool add_point(struct sweep *sweep, const char *value, size_t length) {
     if (sweep->n_point == list_capacity)
-        return fail("--sweep %s: more than %d values", sweep->name, list_capacity);
+        return fail_usage("--sweep %s: more than %d values", sweep->name, list_capacity);
     struct sweep_point *point = &sweep->points[sweep->n_point];
     *point = (struct sweep_point){.value = strndup(value, length)};
     if (!point->value)
@@ -42,7 +42,7 @@ static bool read_values(struct sweep *sweep, const char *list) {
     for (const char *value = list; value;) {
         size_t length = strcspn(value, ",");
         if (!length || strcspn(value, " \t\n;:=") < length)
-            return fail("--sweep %s: '%.80s' is not a list of values", sweep->name, list);
+            return fail_usage("--sweep %s: '%.80s' is not a list of values", sweep->name, list);
         if (!add_point(sweep, value, length))
             return false;
         value = value[length] ? value + length + 1 : NULL;
@@ -56,17 +56,17 @@ bool sweep_read(struct sweep *sweep, const char *text, const struct method_flags
            (strlen(kinds[kind].name) != length || strncmp(kinds[kind].name, text, length) != 0))
         kind++;
     if (kind == n_kind)
-        return fail("--sweep: '%.80s' is not one of layer, base-length, beta, score", text);
+        return fail_usage("--sweep: '%.80s' is not one of layer, base-length, beta, score", text);
     sweep->kind = (enum sweep_kind)kind;
     sweep->name = kinds[kind].name;
     sweep->key = kinds[kind].key;
     if (is_fixed(fixed, sweep->kind))
-        return fail("--%s: this is what is swept", sweep->key);
+        return fail_usage("--%s: this is what is swept", sweep->key);
     if (text[length])
         return read_values(sweep, text + length + 1);
     return sweep->kind == SWEEP_LAYER || sweep->kind == SWEEP_SCORE ||
-           fail("--sweep %s: its values are missing, as in --sweep %s=%s", sweep->name, sweep->name,
-                sweep->kind == SWEEP_BETA ? "0.5,0.83,1" : "512,1024,2048");
+           fail_usage("--sweep %s: its values are missing, as in --sweep %s=%s", sweep->name,
+                      sweep->name, sweep->kind == SWEEP_BETA ? "0.5,0.83,1" : "512,1024,2048");
 }
 
 static bool add_layers(struct sweep *sweep, size_t n_layer) {
@@ -195,7 +195,7 @@ static bool drop_unusable(struct sweep *sweep, const struct method_flags *fixed,
                 printf("score global is left out: %s\n", error.message);
             remove_point(sweep, i);
         }
-    return fine && (sweep->n_point || fail("--sweep score: no score is left"));
+    return fine && (sweep->n_point || fail_usage("--sweep score: no score is left"));
 }
 
 static void write_methods(FILE *stream, struct sweep *sweep, const struct method_flags *fixed,
@@ -245,7 +245,7 @@ bool sweep_methods(struct sweep *sweep, const struct method_flags *fixed, const 
     number_methods(sweep, run->methods.n);
     const struct method *first = &run->methods.items[sweep->points[0].method];
     return sweep->kind != SWEEP_BETA || first->options.n_layer > 1 ||
-           fail("--sweep beta: with one layer beta says nothing: give several --layers");
+           fail_usage("--sweep beta: with one layer beta says nothing: give several --layers");
 }
 
 void sweep_free(struct sweep *sweep) {

@@ -121,11 +121,11 @@ static bool check_flags(const struct analysis *analysis) {
     const struct view *view = analysis->view;
     const char *name = view->command->name;
     if (!analysis->text)
-        return fail("%s: --text is missing", name);
+        return fail_usage("%s: --text is missing", name);
     if (!analysis->output && !analysis->json && view->needs_output)
-        return fail("%s: --output is missing", name);
+        return fail_usage("%s: --output is missing", name);
     return !(analysis->json && analysis->output && view->json_or_files) ||
-           fail("%s: --json prints what --output writes as %s: give one", name, view->mark);
+           fail_usage("%s: --json prints what --output writes as %s: give one", name, view->mark);
 }
 
 int view_run(struct analysis *analysis, const struct view *view, const struct option *own,

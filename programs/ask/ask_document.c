@@ -53,8 +53,9 @@ static bool hash_of(const struct ask_settings *settings, const dm_method_options
     json_t *options = method_options_to_json(method);
     char *dumped = json_dumps(options, JSON_COMPACT | JSON_SORT_KEYS);
     json_decref(options);
-    bool fine = (dumped || fail_memory()) &&
-                model_hash(settings->directory, settings->model.settings, settings->model.tokenizer, model);
+    bool fine =
+        (dumped || fail_memory()) &&
+        model_hash(settings->directory, settings->model.settings, settings->model.tokenizer, model);
     if (fine) {
         char method_hash[hash_size];
         bytes_hash(dumped, strlen(dumped), method_hash);

@@ -256,21 +256,23 @@ static void release(struct ask *ask) {
 
 static bool check(struct ask_settings *settings) {
     if (!settings->file == !settings->load_session)
-        return fail("ask: give %s--file or --load-session", settings->file ? "only one of " : "");
+        return fail_usage("ask: give %s--file or --load-session",
+                          settings->file ? "only one of " : "");
     if (settings->file && !strcmp(settings->file, "-") && !settings->question)
-        return fail("ask: --file -: standard input has the questions: give one as an argument");
+        return fail_usage(
+            "ask: --file -: standard input has the questions: give one as an argument");
     if (settings->load_session && method_flags_any(&settings->method))
-        return fail("ask: a loaded session keeps its own method settings: drop those flags");
+        return fail_usage("ask: a loaded session keeps its own method settings: drop those flags");
     if (settings->load_session && (settings->cache || settings->no_cache))
-        return fail("ask: --load-session is kept where it is: drop --%scache",
-                    settings->cache ? "" : "no-");
+        return fail_usage("ask: --load-session is kept where it is: drop --%scache",
+                          settings->cache ? "" : "no-");
     if (settings->cache && settings->no_cache)
-        return fail("ask: --cache says where to keep the text, --no-cache not to: give one");
+        return fail_usage("ask: --cache says where to keep the text, --no-cache not to: give one");
     if (settings->cache && !*settings->cache)
-        return fail("ask: --cache '': a folder's name is needed");
+        return fail_usage("ask: --cache '': a folder's name is needed");
     if (settings->format && !strstr(settings->format, "{}"))
-        return fail("ask: --question-format '%s': there is no {} for the question",
-                    settings->format);
+        return fail_usage("ask: --question-format '%s': there is no {} for the question",
+                          settings->format);
     return true;
 }
 

@@ -83,17 +83,19 @@ static void find_slow(const struct calibrate_work *work, double *slow) {
 static void print_layers(const struct calibrate_work *work, const double *slow,
                          const double *distance, const struct layer_proposal *proposal) {
     printf(
-        "   layer  log-decay  mean distance  over %zu tokens; of the slow channels, and of all\n",
+        "\nLayer: how slowly each forgets (its slow channels), and how far back it looks, over %zu "
+        "tokens\n"
+        "   layer  log-decay  mean distance\n",
         work->length);
     for (size_t l = 0; l < work->info.n_layer; l++)
         printf("%8zu  %9.4g  %13.1f\n", l, slow[l], distance[l]);
     if (proposal->alone)
         printf("layer %zu: its slow channels remember %.3g times as long as those of any other "
-               "layer:\n"
-               "  what it holds must be chosen at it, not above it\n",
+               "layer,\n"
+               "  so tokens must be dropped before they enter its memory\n",
                proposal->layer, proposal->times);
     else
-        printf("layer %zu: the first that looks at least half as far back as the farthest\n",
+        printf("layer %zu: the lowest that looks at least half as far back as any other\n",
                proposal->layer);
 }
 

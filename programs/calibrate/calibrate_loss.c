@@ -93,8 +93,8 @@ static bool search(struct calibrate_work *work) {
     size_t longest = first_length, best = first_length;
     while (longest < last_length && window_fits(work, 2 * longest))
         longest *= 2;
-    printf("  tokens  windows    loss  of the last %d, in nats; above the least, on the same "
-           "windows\n",
+    printf("Training length: the loss of the same %d tokens, in nats, after more and more text\n"
+           "  tokens  windows    loss  worse by (95%% interval), on the same windows\n",
            n_target);
     for (size_t length = first_length; length <= longest && !work->rises; length *= 2) {
         double rise = 0;
@@ -103,7 +103,7 @@ static bool search(struct calibrate_work *work) {
         printf("%8zu  %7zu  %6.4f", length, max_window / now.stride, now.mean);
         if (length > first_length) {
             struct interval interval = window_difference(&least, &now, &rise);
-            printf("  %+.4f (95%%: %+.4f to %+.4f) above %zu", rise, interval.low, interval.high,
+            printf("  %+.4f (%+.4f to %+.4f) than with %zu", rise, interval.low, interval.high,
                    best);
             work->rises = interval.low > 0;
         }
@@ -137,14 +137,14 @@ bool calibrate_length(struct calibrate_work *work) {
     if (!search(work))
         return false;
     if (work->rises)
-        printf("training length %zu: beyond it, more text before the same tokens makes their loss "
-               "rise\n",
+        printf("training length %zu: with more text than that the model predicts worse\n",
                work->length);
     else
-        printf("training length %zu: the longest tried; the loss rises nowhere\n", work->length);
+        printf("training length %zu: the longest tried, and more text never made it worse\n",
+               work->length);
     if (!work->told)
-        printf("  the loss is no better than chance (%.2f nats): by the text alone little can be "
-               "said\n",
+        printf("  the model predicts this text no better than chance (%.2f nats): its losses say "
+               "little\n",
                log((double)work->info.vocab_size));
     return true;
 }

@@ -30,9 +30,10 @@ static bool compare_scores(const struct calibrate_work *work, const struct delta
     double correlation;
     if (!score_overlap(a, b, n, k, overlap) || !score_correlation(a, b, n, &correlation))
         return fail_memory();
-    printf("  norm at layer %zu keeps %.0f%% of the %zu of %zu tokens that global keeps at layer "
-           "%zu\n"
-           "    (by chance %.0f%%; rank correlation %.2f)\n",
+    printf("  score norm at layer %zu keeps %.0f%% of the %zu tokens of %zu that score global "
+           "keeps at "
+           "layer %zu\n"
+           "    (a random choice: %.0f%%; rank correlation of the scores %.2f)\n",
            layer, 100 * *overlap, k, n, work->layer, 100 * (double)k / (double)n, correlation);
     return true;
 }
@@ -62,7 +63,8 @@ static bool print_preferred(const struct calibrate_work *work, const int32_t *id
     if (!best_kinds(ids, scores, global->n_token, work->info.vocab_size, min_kind, kinds, n_kind,
                     &n))
         return fail_memory();
-    printf("  the global channels of layer %zu prefer, of what occurs %d times or more:",
+    printf("\nScore: which tokens layer %zu should keep\n", work->layer);
+    printf("  the slow channels of layer %zu open most for, of what occurs %d times or more:",
            work->layer, min_kind);
     for (size_t i = 0; i < n; i++) {
         char *text;
@@ -75,7 +77,7 @@ static bool print_preferred(const struct calibrate_work *work, const int32_t *id
         printf(" %.2g", kinds[i].mean / mean);
         dm_free(text);
     }
-    puts("\n    (each with its score, the mean of all tokens being 1)");
+    puts("\n    (with its score relative to the mean over all tokens)");
     return true;
 }
 
@@ -86,9 +88,9 @@ static bool choose(struct calibrate_work *work, const struct delta_map *global,
         (work->layer && !compare_scores(work, global, norm, work->layer - 1, &below)))
         return false;
     work->score = overlap >= overlap_alike ? DM_SCORE_NORM : DM_SCORE_GLOBAL;
-    printf("score %s: norm at layer %zu keeps %s\n", score_name(work->score), work->layer,
+    printf("score %s: score norm at layer %zu keeps %s\n", score_name(work->score), work->layer,
            work->score == DM_SCORE_NORM ? "the same tokens, and needs no calibration"
-                                        : "other tokens");
+                                        : "other tokens than the slow channels call for");
     return true;
 }
 
@@ -191,7 +193,9 @@ bool calibrate_compare(struct calibrate_work *work) {
                       : "the text is too short for long windows");
         return true;
     }
-    printf("  loss of the last %d of %zu tokens, in nats; against the first (95%% interval):\n",
+    printf("\nCheck: the loss of the last %d of %zu tokens, in nats, and how much worse it is than "
+           "the "
+           "first (95%% interval)\n",
            n_target, length);
     if (!measure_candidates(work, candidates, n, length))
         return false;
@@ -200,8 +204,8 @@ bool calibrate_compare(struct calibrate_work *work) {
         printf("layer %zu, score %s: its loss is lower\n", candidates[best].layer,
                score_name(candidates[best].score));
     else
-        printf("  %s\n", work->told ? "none is better beyond doubt: the proposal stays"
-                                    : "a loss that is no better than chance decides nothing");
+        printf("  %s\n", work->told ? "no other is clearly better: the proposal stays"
+                                    : "losses no better than chance decide nothing");
     work->layer = candidates[best].layer;
     work->score = candidates[best].score;
     return true;

@@ -1,5 +1,5 @@
 /* `decimamba calibrate` at work: what it proposes of the settings that are not given, each with its
- * reasons, from a sample of text without labels. Every step prints its lines; faults print theirs. */
+ * reasons, from a sample of unlabelled text. Every step prints its lines; faults print theirs. */
 #ifndef DECIMAMBA_CALIBRATE_WORK_H
 #define DECIMAMBA_CALIBRATE_WORK_H
 

@@ -144,11 +144,11 @@ static int run(int n_argument, char **arguments) {
     if (result != OPTIONS_READ)
         return options_status(result);
     if (!settings.text) {
-        complain("calibrate: --text is missing");
+        fail_usage("calibrate: --text is missing");
         return EXIT_FAILURE;
     }
     if (settings.model.settings) {
-        complain(
+        fail_usage(
             "calibrate: --settings: the settings are found anew; --output FILE says where they "
             "are written");
         return EXIT_FAILURE;

@@ -5,16 +5,35 @@
 #include <stdio.h>
 #include <string.h>
 
-void complain(const char *format, ...) {
+static bool usage;
+
+static void say(const char *format, va_list arguments) {
     char line[1024];
-    va_list arguments;
-    va_start(arguments, format);
     vsnprintf(line, sizeof line, format, arguments);
-    va_end(arguments);
     for (char *c = line; *c; c++)
         if ((unsigned char)*c < ' ' || *c == 127)
             *c = '?';
     fprintf(stderr, "decimamba: %s\n", line);
+}
+
+void complain(const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    say(format, arguments);
+    va_end(arguments);
+}
+
+bool fail_usage(const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    say(format, arguments);
+    va_end(arguments);
+    usage = true;
+    return false;
+}
+
+bool failed_by_usage(void) {
+    return usage;
 }
 
 bool flush_output(void) {

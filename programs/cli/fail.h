@@ -12,6 +12,13 @@ void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
  * `return fail(...)`. */
 #define fail(...) (complain(__VA_ARGS__), false)
 
+/* The same where the command line itself is wrong: the program then ends with status 2, as other programs
+ * do, so that scripts can tell it from a fault of files. */
+bool fail_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* Whether fail_usage was called. */
+bool failed_by_usage(void);
+enum { EXIT_USAGE = 2 };
+
 /* The line for memory that ran out; false. */
 static inline bool fail_memory(void) {
     return fail("memory is short");

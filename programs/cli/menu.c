@@ -31,8 +31,8 @@ enum options_result menu_choose(const struct menu *menu, int n_argument, char **
     if (answer(menu, n_argument, arguments))
         return OPTIONS_HELP;
     if (n_argument < 2) {
-        complain("%s%s%s %s is %s; see 'decimamba%s%s --help'", own, between, *own ? "a" : "no",
-                 menu->what, *own ? "missing" : "given", blank, own);
+        fail_usage("%s%s%s %s is %s; see 'decimamba%s%s --help'", own, between, *own ? "a" : "no",
+                   menu->what, *own ? "missing" : "given", blank, own);
         return OPTIONS_FAILED;
     }
     const char *name = arguments[1];
@@ -42,8 +42,8 @@ enum options_result menu_choose(const struct menu *menu, int n_argument, char **
             return OPTIONS_READ;
         }
     const char *nearest = nearest_name(name, strlen(name), menu->n, name_at, menu);
-    complain("%s%sunknown %s '%.80s'%s%s%s; see 'decimamba%s%s --help'", own, between, menu->what,
-             name, nearest ? " (did you mean " : "", nearest ? nearest : "", nearest ? "?)" : "",
-             blank, own);
+    fail_usage("%s%sunknown %s '%.80s'%s%s%s; see 'decimamba%s%s --help'", own, between, menu->what,
+               name, nearest ? " (did you mean " : "", nearest ? nearest : "", nearest ? "?)" : "",
+               blank, own);
     return OPTIONS_FAILED;
 }

@@ -137,7 +137,7 @@ static bool apply_method(const struct method_flags *flags, size_t trained,
         method->kind = DM_METHOD_DECIMATE;
     bool drops = dm_method_drops_tokens(method->kind);
     if (!drops && flags->layers_given)
-        return fail("--layers: --method %s drops no tokens", dm_method_name(method->kind));
+        return fail_usage("--layers: --method %s drops no tokens", dm_method_name(method->kind));
     if (method->kind != before) {
         method->values = NULL;
         method->n_value = 0;
@@ -155,7 +155,7 @@ static bool apply_method(const struct method_flags *flags, size_t trained,
     if (method->kind == DM_METHOD_KEEP_LAST && before != DM_METHOD_KEEP_LAST && trained)
         method->base_length = trained;
     if (method->kind == DM_METHOD_DECIMATE && !method->n_layer)
-        return fail("--method decimate: --layers is missing, and the model has no default");
+        return fail_usage("--method decimate: --layers is missing, and the model has no default");
     return true;
 }
 
@@ -182,8 +182,8 @@ static bool apply_settings(struct method_flags *flags, dm_method_options *method
         if (!setting->given)
             continue;
         if (!find_row(method->kind, setting->row.name, &row))
-            return fail("--%s: --method %s has no such setting", setting->row.name,
-                        dm_method_name(method->kind));
+            return fail_usage("--%s: --method %s has no such setting", setting->row.name,
+                              dm_method_name(method->kind));
         if (setting->row.type == DM_SETTING_CHOICE) {
             setting->numbers.items[0] = setting->choice;
             setting->numbers.n = 1;
@@ -220,7 +220,8 @@ static bool apply(struct method_flags *flags, size_t n_layer, size_t trained,
                        : flags->beta_given        ? "beta"
                        : flags->min_length_given  ? "min-length"
                                                   : NULL;
-    return !idle || fail("--%s: nothing is dropped without --layers or --method keep-last", idle);
+    return !idle ||
+           fail_usage("--%s: nothing is dropped without --layers or --method keep-last", idle);
 }
 
 bool method_flags_apply(struct method_flags *flags, size_t n_layer, dm_method_options *method) {
@@ -248,7 +249,8 @@ bool method_flags_need_tail(const struct method_flags *flags, size_t needed,
     if (!flags->keep_tail_given)
         method->keep_tail = needed;
     return method->keep_tail >= needed ||
-           fail("--keep-tail %zu: the last %zu tokens are looked at", method->keep_tail, needed);
+           fail_usage("--keep-tail %zu: the last %zu tokens are looked at", method->keep_tail,
+                      needed);
 }
 
 bool method_flags_choose(const struct method_flags *flags) {

@@ -71,7 +71,7 @@ static bool read_list(struct method_list *methods, const char *list, const dm_mo
     while (*list) {
         size_t length = strcspn(list, between);
         if (methods->n == list_capacity)
-            return fail("--methods: more than %d", (int)list_capacity);
+            return fail_usage("--methods: more than %d", (int)list_capacity);
         if (!read_method(&methods->items[methods->n++], list, length, model, trained))
             return false;
         list += length;

@@ -45,7 +45,7 @@ bool load_tokenizer_if_any(const char *directory, const struct model_flags *flag
                            dm_tokenizer **tokenizer);
 
 /* Where standard error is a terminal, says that a text of `n_token` was read by plain Mamba for want
- * of a decimamba.json, and what mends it: unless the way of reading was `chosen`, or the text is no
+ * of a decimamba.json, and what mends it: unless the method was `chosen`, or the text is no
  * longer than the model was trained on (`trained`; 0: not known, so 2,048 as most are). */
 void tell_of_plain_reading(const char *directory, const dm_model_info *info, bool chosen,
                            size_t n_token, size_t trained);

@@ -336,13 +336,13 @@ enum options_result options_read(const struct command *command, const struct opt
             bool (*read)(const struct option_group *, int, char **, int *, char *, size_t) =
                 word[1] == '-' ? read_flag : read_short_flag;
             if (!read(groups, n_argument, arguments, &i, message, sizeof message)) {
-                complain("%s: %s; see 'decimamba %s --help'", command->name, message,
-                         command->name);
+                fail_usage("%s: %s; see 'decimamba %s --help'", command->name, message,
+                           command->name);
                 return OPTIONS_FAILED;
             }
         } else if (n_operand == command->max_operand) {
-            complain("%s: '%.80s' is one argument too many; the usage is: decimamba %s %s",
-                     command->name, word, command->name, command->operands);
+            fail_usage("%s: '%.80s' is one argument too many; the usage is: decimamba %s %s",
+                       command->name, word, command->name, command->operands);
             return OPTIONS_FAILED;
         } else {
             operands[n_operand++] = word;
@@ -350,8 +350,8 @@ enum options_result options_read(const struct command *command, const struct opt
     }
     if (n_operand >= command->min_operand)
         return OPTIONS_READ;
-    complain("%s: an argument is missing; the usage is: decimamba %s %s", command->name,
-             command->name, command->operands);
+    fail_usage("%s: an argument is missing; the usage is: decimamba %s %s", command->name,
+               command->name, command->operands);
     return OPTIONS_FAILED;
 }
 

@@ -54,7 +54,7 @@ bool sampling_flags_settle(struct sampling_flags *flags, const char *command) {
         json_t *text = json_string(flags->stops.items[i]); /* NULL where it is not UTF-8 */
         json_decref(text);
         if (!text || !*flags->stops.items[i])
-            return fail("%s: --stop: the text is %s", command, text ? "empty" : "not UTF-8");
+            return fail_usage("%s: --stop: the text is %s", command, text ? "empty" : "not UTF-8");
     }
     if (flags->temperature_given)
         return true;

@@ -64,7 +64,7 @@ static bool add_models(struct text_list *models, const char *const *operands,
         models->n = 0;
     for (size_t i = 0; i < list_capacity && operands[i]; i++) {
         if (models->n == list_capacity)
-            return fail("--models: more than %d", (int)list_capacity);
+            return fail_usage("--models: more than %d", (int)list_capacity);
         models->items[models->n++] = operands[i];
     }
     return models->n || fail("%s: an argument is missing; the usage is: decimamba %s %s",

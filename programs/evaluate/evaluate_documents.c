@@ -29,7 +29,7 @@ static bool make_documents(const struct evaluate_settings *settings, struct eval
     dm_error error;
     char *path;
     if (!settings->data)
-        return fail("evaluate %s: --data is missing", name);
+        return fail_usage("evaluate %s: --data is missing", name);
     if (!evaluate_check(squad_find(settings->data, &path, &error), &error))
         return false;
     bool fine = evaluate_note_file(data, path) &&

@@ -35,7 +35,7 @@ static void lines_flags(struct evaluate_settings *settings, struct option table[
 static bool make_lines(const struct evaluate_settings *settings, struct evaluate_data *data) {
     dm_error error;
     if (!settings->data)
-        return fail("evaluate jsonl: --data is missing");
+        return fail_usage("evaluate jsonl: --data is missing");
     const struct lines_options options = {.path = settings->data,
                                           .tokenizer = data->tokenizer,
                                           .metric = (enum lines_metric)settings->metric,
@@ -45,7 +45,7 @@ static bool make_lines(const struct evaluate_settings *settings, struct evaluate
     const char *stop = settings->stop ? settings->stop : "";
     json_t *noted = json_string(stop);
     if (!noted)
-        return fail("evaluate jsonl: --stop: '%s' is not UTF-8", stop);
+        return fail_usage("evaluate jsonl: --stop: '%s' is not UTF-8", stop);
     return evaluate_note(data, "stop", noted) &&
            evaluate_note(data, "metric", json_string(metric_choices[settings->metric])) &&
            evaluate_note_size(data, "prompts", settings->n_each) &&

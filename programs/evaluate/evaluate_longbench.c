@@ -30,7 +30,7 @@ static void longbench_flags(struct evaluate_settings *settings,
 static bool make_longbench(const struct evaluate_settings *settings, struct evaluate_data *data) {
     dm_error error;
     if (!settings->data)
-        return fail("evaluate longbench: --data is missing");
+        return fail_usage("evaluate longbench: --data is missing");
     const struct longbench_options options = {
         .folder = settings->data,
         .tokenizer = data->tokenizer,

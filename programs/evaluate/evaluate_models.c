@@ -91,9 +91,10 @@ static bool name_models(struct several *several, const struct text_list *models)
         if (!(several->names[i] = strdup(models->items[i])))
             return fail_memory();
         if (several->flags->output)
-            return fail("%s: --output has a folder for each model, by the last part of its name: "
-                        "two are alike, or one is none",
-                        models->items[i]);
+            return fail_usage(
+                "%s: --output has a folder for each model, by the last part of its name: "
+                "two are alike, or one is none",
+                models->items[i]);
     }
     for (size_t i = 0; i < several->n; i++)
         if (is_twice(several->names, several->n, several->names[i]))
@@ -106,7 +107,7 @@ static bool check_inputs(const struct evaluate_settings *task) {
     bool once = task->data && !strcmp(task->data, "-");
     for (size_t i = 0; i < task->texts.n; i++)
         once = once || !strcmp(task->texts.items[i], "-");
-    return !once || fail("--models: standard input cannot be read for each of them");
+    return !once || fail_usage("--models: standard input cannot be read for each of them");
 }
 
 static bool open_several(struct several *several, const struct text_list *models) {

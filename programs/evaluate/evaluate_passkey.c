@@ -43,11 +43,11 @@ static bool make_passage_task(const struct evaluate_settings *settings,
                               struct evaluate_data *data) {
     dm_error error;
     if (!settings->texts.n)
-        return fail("evaluate passkey: --text is missing");
+        return fail_usage("evaluate passkey: --text is missing");
     if (settings->data)
-        return fail("evaluate passkey: --data is for --prompt official");
+        return fail_usage("evaluate passkey: --data is for --prompt official");
     if (settings->texts.n > 1)
-        return fail("evaluate passkey: --text is given twice");
+        return fail_usage("evaluate passkey: --text is given twice");
     const struct id_store *text = evaluate_read_ids(data, settings->texts.items[0], false);
     if (!text)
         return false;
@@ -77,7 +77,7 @@ static bool make_official_task(const struct evaluate_settings *settings,
     struct text text, keys;
     dm_error error;
     if (!settings->data)
-        return fail(
+        return fail_usage(
             "evaluate passkey: --data is missing: official prompts take their keys from it");
     data->text_name = noise_path(settings);
     data->keys_name = data->text_name ? evaluate_find(settings->data, names) : NULL;

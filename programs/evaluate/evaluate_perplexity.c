@@ -60,7 +60,7 @@ static bool add_book(const char *path, void *user) {
 static bool read_books(const struct evaluate_settings *settings, struct books *books) {
     static const char *const folders[] = {"books/test", "books", NULL};
     bool fine = settings->texts.n || settings->data ||
-                fail("evaluate perplexity: --text or --data is missing");
+                fail_usage("evaluate perplexity: --text or --data is missing");
     for (size_t i = 0; fine && i < settings->texts.n; i++)
         fine = file_list_walk(settings->texts.items[i], ".txt", add_book, books);
     if (fine && settings->data) {

@@ -183,7 +183,7 @@ int evaluate_run_answer(struct evaluate_run *run) {
     catch_no_more();
     if (end == EVALUATION_INTERRUPTED) {
         if (run->output && !run->flags->json)
-            printf("stopped; the same command goes on\n");
+            printf("stopped; the same command resumes it\n");
         return EXIT_INTERRUPTED;
     }
     return end == EVALUATION_FAILED ? EXIT_FAILURE : EXIT_SUCCESS;

@@ -94,8 +94,9 @@ static bool open_tokenizer(struct work *work) {
     if (!load_tokenizer_if_any(settings->directory, &settings->model, !ids_alone, &work->tokenizer))
         return false;
     if (!work->tokenizer && settings->sampling.stops.n)
-        return fail("--stop: %s has no tokenizer, so there is no text: --tokenizer FILE names one",
-                    settings->directory);
+        return fail_usage(
+            "--stop: %s has no tokenizer, so there is no text: --tokenizer FILE names one",
+            settings->directory);
     return work->tokenizer || ids_alone ||
            fail("%s: there is no tokenizer.json: ask for ids with --print-ids, or name one by "
                 "--tokenizer FILE",
@@ -223,24 +224,24 @@ static void release(struct work *work) {
 
 static bool check_batch(const struct generate_settings *settings) {
     if (settings->prompt || settings->file || settings->ids || settings->load_session)
-        return fail("generate: --batch has the prompts: there can be no other");
+        return fail_usage("generate: --batch has the prompts: there can be no other");
     if (settings->save_session || settings->print_ids || settings->json_lines)
-        return fail("generate: --batch prints an object a line: it has no %s",
-                    settings->save_session ? "--save-session"
-                    : settings->print_ids  ? "--print-ids"
-                                           : "--json-lines");
+        return fail_usage("generate: --batch prints an object a line: it has no %s",
+                          settings->save_session ? "--save-session"
+                          : settings->print_ids  ? "--print-ids"
+                                                 : "--json-lines");
     return true;
 }
 
 static bool check_chat(const struct generate_settings *settings) {
     const struct chat_flags *chat = &settings->chat;
     if (settings->ids || settings->batch || settings->load_session)
-        return fail("generate: a chat begins with a text of its own: not with %s",
-                    settings->ids     ? "--ids"
-                    : settings->batch ? "--batch"
-                                      : "--load-session");
+        return fail_usage("generate: a chat begins with a text of its own: not with %s",
+                          settings->ids     ? "--ids"
+                          : settings->batch ? "--batch"
+                                            : "--load-session");
     if (chat->messages && (chat->system || settings->prompt || settings->file))
-        return fail("generate: --messages has all that is said: there can be no other");
+        return fail_usage("generate: --messages has all that is said: there can be no other");
     return true;
 }
 
@@ -248,15 +249,16 @@ static bool check(const struct generate_settings *settings) {
     if (settings->chat.chat && !check_chat(settings))
         return false;
     if (settings->ids && (settings->prompt || settings->file))
-        return fail("generate: the prompt is given twice: as ids and as text");
+        return fail_usage("generate: the prompt is given twice: as ids and as text");
     if (settings->load_session && method_flags_any(&settings->method))
-        return fail("generate: a loaded session keeps its own method settings: drop those flags");
+        return fail_usage(
+            "generate: a loaded session keeps its own method settings: drop those flags");
     if (settings->batch && !check_batch(settings))
         return false;
     if (settings->json && settings->json_lines)
-        return fail("generate: --json prints one object, --json-lines many: give one");
+        return fail_usage("generate: --json prints one object, --json-lines many: give one");
     if (settings->logprobs_given && !settings->json && !settings->json_lines && !settings->batch)
-        return fail("generate: --logprobs is a part of --json, --json-lines or --batch");
+        return fail_usage("generate: --logprobs is a part of --json, --json-lines or --batch");
     return !settings->save_session || output_possible(settings->save_session);
 }
 
@@ -284,7 +286,7 @@ static int run(int n_argument, char **arguments) {
          .path = true},
         {OPTION_TEXT, "load-session", &settings.load_session, "FILE",
          .help =
-             "go on from a saved session, with the method settings that it was saved with. "
+             "resume a saved session, with the method settings that it was saved with. "
              "The prompt continues its text, and may be left out: the tokens are then those of a "
              "single run with the same sampling flags, which are not saved. With a prompt, "
              "decimating layers choose anew, over the whole text. The repetition penalty "

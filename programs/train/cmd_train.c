@@ -290,7 +290,7 @@ static enum train_end train(struct work *work) {
     catch_termination();
     enum train_end end = train_loop_run(loop);
     if (end == TRAIN_INTERRUPTED)
-        printf("%s: interrupted after step %zu; the same command goes on\n", settings->output,
+        printf("%s: interrupted after step %zu; the same command resumes it\n", settings->output,
                dm_trainer_step_count(loop->trainer));
     return end == TRAIN_FINISHED && !finish(work) ? TRAIN_FAILED : end;
 }
@@ -325,10 +325,10 @@ const struct command train_command = {
     .summary = "Trains a model on texts, or on prompts with their answers.",
     .notes =
         "RUN.json is an object whose keys are the flags below with _ for -, as {\"learning_rate\": "
-        "0.002}; a flag goes before the file, and names of files in it are seen from its "
+        "0.002}; a flag overrides the file, and names of files in it are relative to its "
         "folder.\n\nThe output folder receives run.json (the settings), checkpoints (step-N, with "
         "the links last and best), metrics.jsonl, events/ for TensorBoard, and at the end "
-        "loss.tsv, loss.png (by gnuplot) and model/. The same command goes on with a training that "
+        "loss.tsv, loss.png (by gnuplot) and model/. The same command resumes a training that "
         "was interrupted or killed, and ends with the same bits. docs/training.md has "
         "recipes.",
     .example = "decimamba train run.json\ndecimamba train --config config.json --text books/ "

@@ -40,8 +40,9 @@ static bool index_windows(struct train_data *data, const char *name) {
         return fail_memory();
     for (size_t i = 0; i < corpus->n_document; i++) {
         if (corpus->documents[i].has_prompt && data->settings->chunks > 1)
-            return fail("--chunks %zu: text is read in chunks, prompts with completions are not",
-                        data->settings->chunks);
+            return fail_usage(
+                "--chunks %zu: text is read in chunks, prompts with completions are not",
+                data->settings->chunks);
         data->first_window[i] = data->n_window;
         data->n_window += count_windows(data, &corpus->documents[i]);
     }

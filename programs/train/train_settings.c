@@ -29,19 +29,19 @@ static const struct train_settings defaults = {
 
 static bool check_source(const struct train_settings *s) {
     if (!s->model == !s->config)
-        return fail("train: give %s--model or --config", s->model ? "only one of " : "");
+        return fail_usage("train: give %s--model or --config", s->model ? "only one of " : "");
     if (!s->output)
-        return fail("train: --output is missing");
+        return fail_usage("train: --output is missing");
     if (!s->text.n && !s->jsonl.n && s->task != TASK_RETRIEVAL)
-        return fail("train: nothing to learn from: give --text or --jsonl");
+        return fail_usage("train: nothing to learn from: give --text or --jsonl");
     return true;
 }
 
 static bool check_passkey(const struct train_settings *s) {
     if (s->task != TASK_PASSKEY)
-        return !s->shortest_given || fail("train: --shortest is for --task passkey");
+        return !s->shortest_given || fail_usage("train: --shortest is for --task passkey");
     return (s->text.n && !s->jsonl.n && !s->held_out_jsonl.n) ||
-           fail("train: --task passkey hides its keys in --text, and knows no --jsonl");
+           fail_usage("train: --task passkey hides its keys in --text, and knows no --jsonl");
 }
 
 static bool check_retrieval(const struct train_settings *s) {
@@ -52,28 +52,29 @@ static bool check_retrieval(const struct train_settings *s) {
                            : s->documents_start_given ? "documents-start"
                            : s->documents_over_given  ? "documents-over"
                                                       : NULL;
-        return !flag || fail("train: --%s is for --task retrieval", flag);
+        return !flag || fail_usage("train: --%s is for --task retrieval", flag);
     }
     if (!s->squad || s->text.n || s->jsonl.n || s->held_out_text.n || s->held_out_jsonl.n)
-        return fail("train: --task retrieval takes its questions from --squad and "
-                    "--held-out-squad, and knows no text or lines");
+        return fail_usage("train: --task retrieval takes its questions from --squad and "
+                          "--held-out-squad, and knows no text or lines");
     if (s->length_start_given)
-        return fail("train: --length-start: the prompts of --task retrieval grow from "
-                    "--documents-start");
+        return fail_usage("train: --length-start: the prompts of --task retrieval grow from "
+                          "--documents-start");
     return !s->documents_start_given || s->documents_start <= s->documents ||
-           fail("train: --documents-start %zu is more than --documents %zu", s->documents_start,
-                s->documents);
+           fail_usage("train: --documents-start %zu is more than --documents %zu",
+                      s->documents_start, s->documents);
 }
 
 static bool check_lengths(const struct train_settings *s) {
     if (s->batch_tokens < s->length)
-        return fail("train: --batch-tokens %zu holds no sequence of --length %zu", s->batch_tokens,
-                    s->length);
+        return fail_usage("train: --batch-tokens %zu holds no sequence of --length %zu",
+                          s->batch_tokens, s->length);
     if (s->length_start_given && s->length_start > s->length)
-        return fail("train: --length-start %zu is more than --length %zu", s->length_start,
-                    s->length);
+        return fail_usage("train: --length-start %zu is more than --length %zu", s->length_start,
+                          s->length);
     if (s->shortest_given && s->shortest > s->length)
-        return fail("train: --shortest %zu is more than --length %zu", s->shortest, s->length);
+        return fail_usage("train: --shortest %zu is more than --length %zu", s->shortest,
+                          s->length);
     return true;
 }
 
@@ -81,25 +82,28 @@ static bool check_lengths(const struct train_settings *s) {
 static bool check_chunks(const struct train_settings *s) {
     size_t shortest = s->length_start_given ? s->length_start : s->length;
     return shortest / 2 >= s->chunks ||
-           fail("train: --chunks %zu: sequences of --length%s %zu cannot be read in that many "
-                "pieces",
-                s->chunks, s->length_start_given ? "-start" : "", shortest);
+           fail_usage(
+               "train: --chunks %zu: sequences of --length%s %zu cannot be read in that many "
+               "pieces",
+               s->chunks, s->length_start_given ? "-start" : "", shortest);
 }
 
 static bool check_loss(const struct train_settings *s) {
     bool last = s->loss == LOSS_LAST;
     if (s->task != TASK_NONE && (s->loss_given || s->chunks > 1))
-        return fail("train: --%s: the loss of --task %s is on its answers",
-                    s->loss_given ? "loss" : "chunks",
-                    s->task == TASK_PASSKEY ? "passkey" : "retrieval");
+        return fail_usage("train: --%s: the loss of --task %s is on its answers",
+                          s->loss_given ? "loss" : "chunks",
+                          s->task == TASK_PASSKEY ? "passkey" : "retrieval");
     if (s->labels_given && !last)
-        return fail("train: --labels has no meaning without --loss last");
+        return fail_usage("train: --labels has no meaning without --loss last");
     if (s->chunks > 1 && last)
-        return fail("train: --chunks says itself which labels are last: leave out --loss last");
+        return fail_usage(
+            "train: --chunks says itself which labels are last: leave out --loss last");
     if (s->loss == LOSS_ALL && s->text_weight_given)
-        return fail("train: --text-weight: with --loss all, every token is a label");
+        return fail_usage("train: --text-weight: with --loss all, every token is a label");
     return !last || s->labels < s->length ||
-           fail("train: --labels %zu: a sequence of --length %zu has fewer", s->labels, s->length);
+           fail_usage("train: --labels %zu: a sequence of --length %zu has fewer", s->labels,
+                      s->length);
 }
 
 bool train_settings_held_out(const struct train_settings *settings) {
@@ -108,15 +112,15 @@ bool train_settings_held_out(const struct train_settings *settings) {
 
 static bool check_run(const struct train_settings *s) {
     if (s->patience && !train_settings_held_out(s))
-        return fail("train: --patience needs held-out data: --held-out-%s",
-                    s->task == TASK_RETRIEVAL ? "squad" : "text or --held-out-jsonl");
+        return fail_usage("train: --patience needs held-out data: --held-out-%s",
+                          s->task == TASK_RETRIEVAL ? "squad" : "text or --held-out-jsonl");
     if (s->schedule && s->trainer.warmup >= s->steps)
-        return fail("train: --warmup %zu leaves none of --steps %zu for the rate to fall",
-                    s->trainer.warmup, s->steps);
+        return fail_usage("train: --warmup %zu leaves none of --steps %zu for the rate to fall",
+                          s->trainer.warmup, s->steps);
     if (s->kept_share_given && s->method.base_length_given)
-        return fail("train: --kept-share and --base-length say the same: give one");
+        return fail_usage("train: --kept-share and --base-length say the same: give one");
     return !s->kept_share_start_given || s->kept_share_given ||
-           fail("train: --kept-share-start goes to --kept-share, which is missing");
+           fail_usage("train: --kept-share-start goes to --kept-share, which is missing");
 }
 
 /* The command line is read twice: it names the run file, and is then laid over it. */
@@ -198,7 +202,7 @@ static char *shown(const json_t *value) {
 
 static bool refuse(const char *file, const char *key, const json_t *before, const json_t *now) {
     char *old = shown(before), *new = shown(now);
-    complain("%s: \"%s\" is %.80s there, and %.80s now: a training goes on as it began; give "
+    complain("%s: \"%s\" is %.80s there, and %.80s now: a training is resumed as it began; give "
              "another --output for a new one",
              file, key, old ? old : "?", new ? new : "?");
     free(old);
@@ -241,13 +245,15 @@ bool train_settings_method(struct train_settings *settings, size_t n_layer,
     struct method_flags *flags = &settings->method;
     *method = (dm_method_options)DM_METHOD_OPTIONS_INIT;
     if (flags->method_given && flags->kind == DM_METHOD_DECIMATE && !flags->layers_given)
-        return fail("--method decimate: --layers is missing, and training does not take them from "
-                    "the model's decimamba.json");
+        return fail_usage(
+            "--method decimate: --layers is missing, and training does not take them from "
+            "the model's decimamba.json");
     if (!method_flags_apply(flags, n_layer, method))
         return false;
     if (!dm_method_drops_tokens(method->kind))
         return !settings->kept_share_given ||
-               fail("--kept-share: nothing is dropped without --layers or --method keep-last");
+               fail_usage(
+                   "--kept-share: nothing is dropped without --layers or --method keep-last");
     /* from now on they are what they are taken for */
     flags->kind = (int)method->kind;
     flags->score = (int)method->score;

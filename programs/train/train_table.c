@@ -22,12 +22,12 @@ static void model_options(struct train_settings *s, struct option *table) {
          .help = "or start from random weights of the shape in this config.json", .path = true},
         {OPTION_TEXT, "settings", &s->trainer.settings, "FILE",
          .help = "a decimamba.json from which --score global takes its channels, in place of the "
-                 "model's own; a training that goes on keeps those it began with",
+                 "model's own; a resumed training keeps those it began with",
          .path = true},
         {OPTION_SIZE, "seed", &s->seed, "S", .help = "of random weights, and of every draw of data",
          .max = whole},
         {OPTION_TEXT, "output", &s->output, "DIR",
-         .help = "the folder to write; a training that is there goes on", .path = true},
+         .help = "the folder to write; a training that is there is resumed", .path = true},
         {OPTION_TEXT, "tokenizer", &s->tokenizer, "PATH",
          .help = "a tokenizer.json, or a directory with one, of which every checkpoint gets a copy "
                  "(default the model's, or the one beside the config.json)",
@@ -225,7 +225,7 @@ void train_table_make(struct train_settings *settings, struct train_table *table
         "Steps",
         "Decimation while training (the model's own settings do not count)",
         "How much is kept, where --base-length does not say it",
-        "The run (these may change when a training goes on)"};
+        "The run (these may change when a training is resumed)"};
     for (int i = 0; i < N_TRAIN_GROUP; i++)
         table->groups[i] = (struct option_group){titles[i], table->options[i]};
     table->groups[N_TRAIN_GROUP] = (struct option_group){0};

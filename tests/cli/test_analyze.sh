@@ -89,15 +89,15 @@ check_streams $? 0
 prints 'no attention.png and attention.svg: gnuplot: No such file'
 [ -s plain/attention.safetensors ] || failed 'no maps without gnuplot'
 run 0 analyze attention model --text text --length 1 --output one
-run 1 analyze attention model --output maps
+run 2 analyze attention model --output maps
 complains 'analyze attention: --text is missing'
-run 1 analyze attention model --text text
+run 2 analyze attention model --text text
 complains 'analyze attention: --output is missing'
 run 1 analyze attention model --text text --length 5000 --output new
 complains "text: $tokens tokens, fewer than --length 5000"
-run 1 analyze attention model --text text --show 4 --output new
+run 2 analyze attention model --text text --show 4 --output new
 complains '--show: there is no layer 4: the model has layers 0 to 3'
-run 1 analyze attention model --text text --show 1 --large 2 --output new
+run 2 analyze attention model --text text --show 1 --large 2 --output new
 complains '--large: layer 2 is not in --show'
 run 1 analyze attention model --text text --output model
 complains 'model: not empty'
@@ -145,17 +145,17 @@ prints '"lengths":[300]'
 prints '"ends_at":null'
 run 0 analyze distance model --text text
 prints '     512   1024   2048  ends at'
-run 1 analyze distance model
+run 2 analyze distance model
 complains 'analyze distance: --text is missing'
-run 1 analyze distance model --text text --json --output distances
+run 2 analyze distance model --text text --json --output distances
 complains 'analyze distance: --json prints what --output writes as distance.json: give one'
 run 1 analyze distance model --text text --lengths 100,5000
 complains "text: $tokens tokens, fewer than the 5000 of --lengths"
-run 1 analyze distance model --text text --lengths 10,10 --queries 2
+run 2 analyze distance model --text text --lengths 10,10 --queries 2
 complains "--lengths: '10,10' is not a list of at most 64 different whole numbers"
-run 1 analyze distance model --text text --lengths 10
+run 2 analyze distance model --text text --lengths 10
 complains '--queries 16: a text of 10 tokens has fewer'
-run 1 analyze distance model --text text --layers 1 --keep-tail 3
+run 2 analyze distance model --text text --layers 1 --keep-tail 3
 complains '--keep-tail 3: the last 16 tokens are looked at'
 run 1 analyze distance model --text text --output maps
 complains 'maps: not empty, and no folder of a measurement of distances'
@@ -211,31 +211,31 @@ prints "best by 'all': "
 [ "$(awk -F '\t' 'NR > 1 { print $2 }' loss/sweep-layer.tsv | uniq | tr '\n' ' ')" = \
     '150 300 all ' ] || failed 'columns are not in the order of their values'
 is_figure loss/sweep-layer
-run 1 analyze layers
+run 2 analyze layers
 complains 'analyze layers: a task is missing'
-run 1 analyze layers passky model
+run 2 analyze layers passky model
 complains "unknown task 'passky' (did you mean passkey?)"
-run 1 analyze layers passkey model $task --sweep layers
+run 2 analyze layers passkey model $task --sweep layers
 complains "--sweep: 'layers' is not one of layer, base-length, beta, score"
-run 1 analyze layers passkey model $task --sweep beta
+run 2 analyze layers passkey model $task --sweep beta
 complains '--sweep beta: its values are missing, as in --sweep beta=0.5,0.83,1'
-run 1 analyze layers passkey model $task --sweep layer=1,,2
+run 2 analyze layers passkey model $task --sweep layer=1,,2
 complains "--sweep layer: '1,,2' is not a list of values"
 run 1 analyze layers passkey model $task --sweep layer=4
 complains 'there is no layer 4'
 run 1 analyze layers passkey model $task --sweep layer=1,1
 complains "method 'decimate:layers=1' is named twice"
-run 1 analyze layers passkey model $task --layers 1
+run 2 analyze layers passkey model $task --layers 1
 complains '--layers: this is what is swept'
-run 1 analyze layers passkey model $task --layers 1 --sweep beta=.5,1
+run 2 analyze layers passkey model $task --layers 1 --sweep beta=.5,1
 complains '--sweep beta: with one layer beta says nothing'
 run 1 analyze layers passkey model $task --score global --output new
 complains "method 'decimate:layers=0,score=global': score global needs the channels of layer 0"
 run 1 analyze layers passkey model $task --sweep score=fast --layers 1
 complains "'fast' is not one of norm, mean, global, random, token-norm"
-run 1 analyze layers passkey model $task --column 300
+run 2 analyze layers passkey model $task --column 300
 complains "--column: there is no column '300'"
-run 1 analyze layers passkey model $task --sweep base-length=10
+run 2 analyze layers passkey model $task --sweep base-length=10
 complains '--layers is missing'
 absent new
 finish

@@ -112,13 +112,13 @@ PATH=$work/nowhere "$program" analyze delta model --text text --length 20 --laye
 check_streams $? 0
 prints 'no delta.png and delta.svg: gnuplot: No such file'
 grep -q '<img' bare/delta.html && failed 'a picture that is not there'
-run 1 analyze delta model --output new
+run 2 analyze delta model --output new
 complains 'analyze delta: --text is missing'
-run 1 analyze delta model --text text
+run 2 analyze delta model --text text
 complains 'analyze delta: --output is missing'
 run 1 analyze delta model --text text --length 5000 --output new
 complains "text: $tokens tokens, fewer than --length 5000"
-run 1 analyze delta model --text text --length 50 --from 50 --output new
+run 2 analyze delta model --text text --length 50 --from 50 --output new
 complains '--from 50: tokens 0 to 49 are looked at'
 run 1 analyze delta model --text text --output model
 complains 'model: not empty'
@@ -160,15 +160,15 @@ prints '"windows":4'
 prints '"0.99":'
 run 0 analyze receptive-field model --text text --lengths 2 --json
 prints '"within":{"0.5":1,"0.9":1,"0.99":1}'
-run 1 analyze receptive-field model
+run 2 analyze receptive-field model
 complains 'analyze receptive-field: --text is missing'
 run 1 analyze receptive-field model --text text --lengths 100,5000
 complains "text: $tokens tokens, fewer than the 5000 of --lengths"
-run 1 analyze receptive-field model --text text --lengths 10,10
+run 2 analyze receptive-field model --text text --lengths 10,10
 complains "--lengths: '10,10' is not a list of at most 64 different whole numbers"
-run 1 analyze receptive-field model --text text --lengths 10 --predictions 10
+run 2 analyze receptive-field model --text text --lengths 10 --predictions 10
 complains '--predictions 10: of 10 tokens there is none to predict them from'
-run 1 analyze receptive-field model --text text --layers 1 --keep-tail 1 --predictions 2
+run 2 analyze receptive-field model --text text --layers 1 --keep-tail 1 --predictions 2
 complains '--keep-tail 1: the last 2 tokens are looked at'
 run 1 analyze receptive-field model --text text --output delta
 complains 'delta: not empty, and no folder of a measurement of receptive fields'

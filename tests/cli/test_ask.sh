@@ -138,17 +138,17 @@ run 0 ask model What? --file page.h --temperature 1.5 --seed 4 --json --stop "$w
 prints '"stop_reason":"stop_string"'
 
 # what cannot be
-run 1 ask model What?
+run 2 ask model What?
 complains 'give --file or --load-session'
-run 1 ask model What? --file page.h --load-session session
+run 2 ask model What? --file page.h --load-session session
 complains 'give only one of'
-run 1 ask model --file -
+run 2 ask model --file -
 complains 'standard input has the questions'
-run 1 ask model What? --load-session session --layers 1
+run 2 ask model What? --load-session session --layers 1
 complains 'keeps its own method settings'
-run 1 ask model What? --load-session session --no-cache
+run 2 ask model What? --load-session session --no-cache
 complains 'drop --no-cache'
-run 1 ask model What? --file page.h --question-format Question
+run 2 ask model What? --file page.h --question-format Question
 complains 'there is no {}'
 run 1 ask model What? --file nowhere
 complains nowhere
@@ -161,7 +161,7 @@ run 1 ask "$golden" What? --file page.h
 complains tokenizer.json
 run 1 ask model "$(printf '\303\251')" --file page.h $short
 complains 'the question: token id 195 at position 3013'
-run 1 ask model What? --file page.h --cache ''
+run 2 ask model What? --file page.h --cache ''
 complains "a folder's name is needed"
 run 1 ask model "$(printf 'a\377')" --file page.h $short
 complains 'the question: '

@@ -65,18 +65,18 @@ complains "bad:1: token id 195: the model's ids are 0 to 127"
 run 1 generate model --batch nowhere
 complains nowhere
 for other in x '--file page' '--ids page' '--load-session page'; do
-    run 1 generate model --batch prompts.jsonl $other
+    run 2 generate model --batch prompts.jsonl $other
     complains '--batch has the prompts'
 done
 for other in '--save-session s' --print-ids --json-lines; do
-    run 1 generate model --batch prompts.jsonl $other
+    run 2 generate model --batch prompts.jsonl $other
     complains "it has no ${other%% *}"
 done
-run 1 generate model x --json --json-lines
+run 2 generate model x --json --json-lines
 complains 'give one'
-run 1 generate model x --logprobs 2
+run 2 generate model x --logprobs 2
 complains '--logprobs is a part of'
-run 1 generate model x --json --logprobs 21
+run 2 generate model x --json --logprobs 21
 complains '--logprobs'
 run 1 generate "$golden" --batch prompts.jsonl
 complains tokenizer.json

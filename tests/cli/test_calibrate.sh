@@ -20,14 +20,14 @@ expect() {
 copy passkey-512
 run 0 calibrate model --text "$text" --dry-run
 cp out dry
-prints 'training length 256: beyond it'
+prints 'training length 256: with more text than that'
 prints 'layer 2: its slow channels remember '
-prints '  norm at layer 2 keeps 0% of the 256 of 4096 tokens'
-prints '  norm at layer 1 keeps '
-prints 'score global: norm at layer 2 keeps other tokens'
+prints '  score norm at layer 2 keeps 0% of the 256 tokens of 4096'
+prints '  score norm at layer 1 keeps '
+prints 'score global: score norm at layer 2 keeps other tokens'
 prints '    layer 2, global  '
 prints '    layer 1, norm    '
-prints 'none is better beyond doubt'
+prints 'no other is clearly better'
 prints 'method {"method":"decimate","layers":[2],"base_length":256,"beta":0.5,"min_length":20,"keep_tail":1,"score":"global"}'
 prints '; nothing written to model/decimamba.json'
 [ "$(grep -c "^    '" out)" -eq 2 ] || failed 'eight preferred tokens on two lines'
@@ -50,13 +50,13 @@ run 0 evaluate passkey model --text "$root/data/books/26239.txt" --lengths 8192 
 right=$(sed -n 's/^\([0-9]*\) of 5 right.*/\1/p' out | tail -1)
 [ "$right" -ge 4 ] || failed "$right of 5 keys are found with what was proposed"
 
-# a loss that is no better than chance decides nothing
+# losses no better than chance decide nothing
 copy passkey-bytes-512-decimated
 run 0 calibrate model --text "$text" --dry-run
 prints 'training length 256: '
-prints 'the loss is no better than chance (5.55 nats)'
+prints 'the model predicts this text no better than chance (5.55 nats)'
 prints 'layer 3: its slow channels remember '
-prints 'a loss that is no better than chance decides nothing'
+prints 'losses no better than chance decide nothing'
 prints '"layers":[3],"base_length":256,'
 
 # ---- flags come before proposals; all of them give what they always gave ----
@@ -147,7 +147,7 @@ run 1 evaluate passkey bare --text short --lengths 300 --depths 1 --keys 1 --out
 complains 'weights'
 run 1 info bare --settings missing.json
 complains 'missing.json: No such file'
-run 1 calibrate bare --text short --settings settings.json
+run 2 calibrate bare --text short --settings settings.json
 complains 'calibrate: --settings: the settings are found anew; --output FILE says'
 run 1 calibrate bare --text short --length 100 --output missing/settings.json
 complains 'missing/settings.json: cannot write: No such file'

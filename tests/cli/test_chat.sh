@@ -45,9 +45,9 @@ complains 'chat.json: message 0: "role" and "content" must be strings'
 printf '{"role": "user"}' > chat.json
 run 1 generate model --messages chat.json
 complains 'chat.json: must be a list of messages'
-run 1 generate model x --messages chat.json
+run 2 generate model x --messages chat.json
 complains 'generate: --messages has all that is said'
-run 1 generate model x --chat --ids ids
+run 2 generate model x --chat --ids ids
 complains 'generate: a chat begins with a text of its own: not with --ids'
 # a GGUF file has its template in itself
 echo '{"d_model": 16, "n_layer": 2, "vocab_size": 256}' > wide.json

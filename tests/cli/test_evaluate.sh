@@ -111,7 +111,7 @@ run 1 evaluate passkey "$golden" --text "$text"
 complains tokenizer.json
 run 1 evaluate passkey model --text "$text" --lengths 200,50 --output nothing
 absent nothing
-run 1 evaluate passkey model --prompt official
+run 2 evaluate passkey model --prompt official
 complains '--data is missing'
 [ -z "$(find . -name '*.tmp')" ] || failed "left: $(find . -name '*.tmp')"
 
@@ -227,18 +227,18 @@ complains 'another text is called 26618.txt too'
 run 1 evaluate perplexity "$bytes" --data "$root/data" --lengths 300 \
     --methods 'none decimate:layers=2,keep-tail=5'
 complains 'keep-tail 5 is less than 101'
-run 1 evaluate passkey "$bytes" --text "$text" --lengths 512,512
+run 2 evaluate passkey "$bytes" --text "$text" --lengths 512,512
 complains '--lengths'
 
-run 1 evaluate retrieval "$bytes"
+run 2 evaluate retrieval "$bytes"
 complains '--data is missing'
 run 1 evaluate retrieval "$bytes" --data nowhere
 complains nowhere
-run 1 evaluate retrieval "$bytes" --data "$root/data" --documents 100000
+run 2 evaluate retrieval "$bytes" --data "$root/data" --documents 100000
 complains '--documents'
 run 1 evaluate retrieval "$bytes" --data "$root/data" --documents 900
 complains 'paragraphs'
-run 1 evaluate perplexity "$bytes"
+run 2 evaluate perplexity "$bytes"
 complains '--text or --data is missing'
 run 1 evaluate perplexity "$bytes" --data "$root/data" --lengths 100
 complains 'windows of 100 tokens'
@@ -257,9 +257,9 @@ cp "$root/data/longbench/"*.json bad/longbench/
 printf '{"input": "a"}\n' > bad/longbench/trec.jsonl
 run 1 evaluate longbench "$bytes" --data bad
 complains 'trec.jsonl:1'
-run 1 evaluate passkay model
+run 2 evaluate passkay model
 complains "unknown task 'passkay' (did you mean passkey?)"
-run 1 evaluate
+run 2 evaluate
 complains 'a task is missing'
 run 0 evaluate --help
 prints 'multidoc-qa'

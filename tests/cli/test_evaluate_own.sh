@@ -41,7 +41,7 @@ complains 'made with metric "exact", not "f1"'
 printf '{"prompt": "a"}\n' > bad.jsonl
 run 1 evaluate jsonl "$bytes" --data bad.jsonl
 complains "bad.jsonl:1: key 'answer' is missing"
-run 1 evaluate jsonl "$bytes"
+run 2 evaluate jsonl "$bytes"
 complains 'evaluate jsonl: --data is missing'
 
 # ---- several models ----
@@ -75,14 +75,14 @@ cp -r "$bytes" a-copy
 run 1 evaluate passkey "$bytes" "$bytes" $few
 complains 'the model is named twice'
 mkdir other && cp -r "$bytes" other/
-run 1 evaluate passkey "$bytes" other/passkey-bytes-512 $few --output alike
+run 2 evaluate passkey "$bytes" other/passkey-bytes-512 $few --output alike
 complains '--output has a folder for each model'
 absent alike
 run 1 evaluate passkey "$bytes" nowhere $few --methods none --output late
 complains 'nowhere/config.json: No such file'
 run 1 evaluate passkey nowhere "$bytes" $few --methods none --output never
 absent never
-run 1 evaluate passkey "$bytes" "$small" --text - --lengths 256
+run 2 evaluate passkey "$bytes" "$small" --text - --lengths 256
 complains 'standard input cannot be read for each'
 run 1 evaluate passkey "$bytes" "$small" $few --methods none --output exact
 complains 'exact: '
@@ -110,7 +110,7 @@ echo '{"models": []}' > runs/bad.json
 run 1 evaluate runs/bad.json
 complains 'bad.json: "task" must be the name of a task'
 echo '{"task": "passky"}' > runs/bad.json
-run 1 evaluate runs/bad.json
+run 2 evaluate runs/bad.json
 complains "unknown task 'passky' (did you mean passkey?)"
 echo '{"task": "passkey", "lenths": [1]}' > runs/bad.json
 run 1 evaluate runs/bad.json

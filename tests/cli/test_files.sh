@@ -37,7 +37,7 @@ prints '"test":"read","tokens":600,"sequences":1,"tokens_per_s":'
 prints '"breakdown":{"embedding":'
 shares=$(sed 's/.*"breakdown":{//; s/}.*//; s/"[a-z0-9_]*"://g; s/,/+/g' out)
 awk "BEGIN { exit !(($shares) > 0.2 && ($shares) <= 1.01) }" || failed "shares are $shares"
-run 1 bench model --read 0
+run 2 bench model --read 0
 complains '--read'
 run 1 bench nowhere
 complains nowhere
@@ -83,7 +83,7 @@ run 1 convert model converted
 complains converted
 run 1 convert nowhere new
 complains nowhere
-run 1 convert model new --dtype f64
+run 2 convert model new --dtype f64
 complains "'f64' is not one of auto, f32, bf16, f16"
 run 1 convert model missing/new
 complains missing
@@ -126,10 +126,10 @@ for dtype in int8 q4; do
     run_warned 0 convert "$root/models/books" model.gguf --format gguf --dtype $dtype
     run_warned 0 convert "$root/models/books" wide.gguf --format gguf --dtype f32
     [ "$(wc -c <model.gguf)" -lt $(($(wc -c <wide.gguf) / 2)) ] || failed "no smaller in $dtype"
-    run 1 convert model new --dtype $dtype
+    run 2 convert model new --dtype $dtype
     complains "--dtype $dtype: transformers has no such type: --format gguf writes it"
 done
-run 1 convert model new --format onnx
+run 2 convert model new --format onnx
 complains "'onnx' is not one of transformers, gguf"
 run_warned 1 convert "$tokens" missing/new --format gguf
 complains 'missing/new: cannot write'
@@ -243,7 +243,7 @@ cp o before
 run 1 logits "$golden" --ids ids --last 97 --output o
 complains 'ids: 96 ids, fewer than --last 97'
 same o before
-run 1 logits "$golden" --ids ids --last 4 --keep-tail 3 --output new
+run 2 logits "$golden" --ids ids --last 4 --keep-tail 3 --output new
 complains '--keep-tail 3'
 run 1 logits "$golden" --ids ids --output missing/new
 complains 'missing/new: cannot write: No such file'

@@ -221,7 +221,7 @@ run 1 generate model ''
 complains 'the argument: the prompt is empty'
 run 1 generate "$golden" --ids ids
 complains "$golden: there is no tokenizer.json: ask for ids with --print-ids"
-run 1 generate "$golden" --ids ids --json --stop x
+run 2 generate "$golden" --ids ids --json --stop x
 complains 'there is no text'
 # what needs no tokenizer does without, and with one that cannot be read
 run 0 generate "$golden" --ids ids --print-ids --max-tokens 5 --save-session session
@@ -266,13 +266,13 @@ run 1 generate model --file nowhere
 complains 'nowhere: cannot read'
 run 1 generate model text --layers 4
 complains 'there is no layer 4: the model has layers 0 to 3'
-run 1 generate model text --layers 1,2,1
+run 2 generate model text --layers 1,2,1
 complains "--layers: '1,2,1' is not a list of at most 64 different whole numbers"
-run 1 generate model text --method decimate
+run 2 generate model text --method decimate
 complains '--layers is missing'
-run 1 generate model text --base-length 5
+run 2 generate model text --base-length 5
 complains '--base-length: nothing is dropped'
-run 1 generate model text --method none --layers 1
+run 2 generate model text --method none --layers 1
 complains '--method none drops no tokens'
 run 1 generate model text --cpu quantum
 complains quantum

@@ -61,7 +61,7 @@ run 1 tokenize bare hi
 complains 'bare: it holds no tokenizer.json'
 run 1 train --model bare --text text --output x
 complains 'bare: it holds no tokenizer.json'
-run 1 info model --tokenizer $own
+run 2 info model --tokenizer $own
 complains 'unknown flag --tokenizer'
 # not a hub's name
 mkdir owner

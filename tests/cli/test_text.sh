@@ -88,7 +88,7 @@ same out plain
 run 0 perplexity "$root/tests/data/transformers/mamba-biases" --ids ids --window 32 --stride 8 --layers 1 \
     --base-length 4 --min-length 1
 ! cmp -s out plain || failed 'decimation changed nothing'
-run 1 perplexity "$root/tests/data/transformers/mamba-biases" --ids ids --window 32 --stride 33
+run 2 perplexity "$root/tests/data/transformers/mamba-biases" --ids ids --window 32 --stride 33
 complains '--stride 33: more than --window 32'
 # of a token per byte: bits per byte are nats per token / ln 2
 printf 'Plain text, some of it; then more of it, and more.' > text
@@ -103,7 +103,7 @@ run 0 perplexity model --file text --layers 2
 prints "nats per token  $nats"
 run 0 perplexity model --file text --layers 2 --base-length 5 --min-length 1 --target 5
 ! grep -qF "nats per token  $nats" out || failed 'decimation changed nothing'
-run 1 perplexity model --file text --layers 2 --target 5 --keep-tail 5
+run 2 perplexity model --file text --layers 2 --target 5 --keep-tail 5
 complains '--keep-tail 5: the last 6 tokens are looked at'
 # 8 bits cost a hundredth at most, 4 bits five: 2.5 of the whole book
 if "$program" info model --dtype int8 > out 2>&1; then
@@ -119,7 +119,7 @@ if "$program" info model --dtype int8 > out 2>&1; then
 else
     grep -q 'this processor' out || failed "int8: $(cat out)"
 fi
-run 1 perplexity model --file text --window 51 --target 100
+run 2 perplexity model --file text --window 51 --target 100
 complains 'must be larger than --target 100'
 run 1 perplexity model --file text --window 51 --target 10
 complains 'text: 50 tokens, fewer than --window 51'

@@ -155,7 +155,7 @@ run 0 train scaled/run.json --steps 6
 prints 'scaled/model: after 6 steps'
 run 1 train scaled/run.json --steps 8 --delta-scale 0.7
 complains 'scaled/run.json: "delta_scale" is [0.8] there, and [0.7] now'
-run 1 train run.json --layers 1 --delta-scale 0.7 --output never
+run 2 train run.json --layers 1 --delta-scale 0.7 --output never
 complains '--delta-scale: --method decimate has no such setting'
 # a training of the version before, whose method was called "context"
 run 0 train run.json --layers 1 --base-length 20 --schedule constant --output older --steps 2
@@ -380,62 +380,62 @@ run 1 train nowhere.json
 complains 'nowhere.json: cannot read: No such file'
 run 1 train books
 complains 'books: cannot read: Is a directory'
-run 1 train run.json --learning-rat 1
+run 2 train run.json --learning-rat 1
 complains 'unknown flag --learning-rat (did you mean --learning-rate?)'
-run 1 train run.json --model model
+run 2 train run.json --model model
 complains 'give only one of --model or --config'
-run 1 train --text text.txt --output new
+run 2 train --text text.txt --output new
 complains 'give --model or --config'
-run 1 train --config config.json --text text.txt
+run 2 train --config config.json --text text.txt
 complains '--output is missing'
-run 1 train --config config.json --output new
+run 2 train --config config.json --output new
 complains 'nothing to learn from'
-bad() { # complaint, flags
-    expected_line=$1
-    shift
-    run 1 train run.json --output new "$@"
+bad() { # exit status, complaint, flags
+    bad_status=$1 expected_line=$2
+    shift 2
+    run "$bad_status" train run.json --output new "$@"
     complains "$expected_line"
     absent new
 }
-bad 'nowhere.txt: cannot read' --text nowhere.txt
-bad 'nowhere.json' --config nowhere.json
-bad 'nowhere/tokenizer.json: cannot read' --tokenizer nowhere/tokenizer.json
-bad '--batch-tokens 512 holds no sequence of --length 513' --length 513
-bad '--length-start 65 is more than --length 64' --length-start 65
-bad '--labels 64: a sequence of --length 64 has fewer' --loss last --labels 64
-bad '--labels has no meaning without --loss last' --labels 3
-bad '--text-weight: with --loss all' --loss all --text-weight 1
-bad '--warmup 3 leaves none of --steps 3' --steps 3
-bad '--shortest is for --task passkey' --shortest 9
-bad '--kept-share and --base-length say the same' --layers 1 --kept-share 0.5 --base-length 9
-bad '--kept-share: nothing is dropped' --kept-share 0.5
-bad '--kept-share-start goes to --kept-share' --kept-share-start 0.5
-bad 'layer 7' --layers 7
-bad "--method decimate: --layers is missing, and training does not take them from the model's" \
+bad 1 'nowhere.txt: cannot read' --text nowhere.txt
+bad 1 'nowhere.json' --config nowhere.json
+bad 1 'nowhere/tokenizer.json: cannot read' --tokenizer nowhere/tokenizer.json
+bad 2 '--batch-tokens 512 holds no sequence of --length 513' --length 513
+bad 2 '--length-start 65 is more than --length 64' --length-start 65
+bad 2 '--labels 64: a sequence of --length 64 has fewer' --loss last --labels 64
+bad 2 '--labels has no meaning without --loss last' --labels 3
+bad 2 '--text-weight: with --loss all' --loss all --text-weight 1
+bad 2 '--warmup 3 leaves none of --steps 3' --steps 3
+bad 2 '--shortest is for --task passkey' --shortest 9
+bad 2 '--kept-share and --base-length say the same' --layers 1 --kept-share 0.5 --base-length 9
+bad 2 '--kept-share: nothing is dropped' --kept-share 0.5
+bad 2 '--kept-share-start goes to --kept-share' --kept-share-start 0.5
+bad 1 'layer 7' --layers 7
+bad 2 "--method decimate: --layers is missing, and training does not take them from the model's" \
     --method decimate
-bad '--chunks 33: sequences of --length 64 cannot be read in that many pieces' --chunks 33
-bad '--chunks 5: sequences of --length-start 9 cannot be read' --chunks 5 --length-start 9
-bad '--chunks says itself which labels are last' --chunks 2 --loss last
-bad '--loss: the loss of --task passkey' --task passkey --loss all
-bad 'a prompt of 59 tokens: question, fact and answer alone take 88' --task passkey
-bad '--squad is for --task retrieval' --squad q.json
-bad '--documents-start is for --task retrieval' --documents-start 2
-bad '--task retrieval takes its questions from --squad' --task retrieval --squad q.json
+bad 2 '--chunks 33: sequences of --length 64 cannot be read in that many pieces' --chunks 33
+bad 2 '--chunks 5: sequences of --length-start 9 cannot be read' --chunks 5 --length-start 9
+bad 2 '--chunks says itself which labels are last' --chunks 2 --loss last
+bad 2 '--loss: the loss of --task passkey' --task passkey --loss all
+bad 1 'a prompt of 59 tokens: question, fact and answer alone take 88' --task passkey
+bad 2 '--squad is for --task retrieval' --squad q.json
+bad 2 '--documents-start is for --task retrieval' --documents-start 2
+bad 2 '--task retrieval takes its questions from --squad' --task retrieval --squad q.json
 printf 'a\200b' > latin.txt
-bad 'latin.txt: ' --text latin.txt
+bad 1 'latin.txt: ' --text latin.txt
 printf '\303\251' > accent.txt
-bad 'tokenizer.json: its id 195 occurs in the data, and the model knows only 128' --text accent.txt
+bad 1 'tokenizer.json: its id 195 occurs in the data, and the model knows only 128' --text accent.txt
 mkdir empty
-bad 'empty: this folder holds no .txt file' --text empty
+bad 1 'empty: this folder holds no .txt file' --text empty
 : > nothing.txt
-bad 'nothing to learn: no text has two tokens' --text nothing.txt
+bad 1 'nothing to learn: no text has two tokens' --text nothing.txt
 printf '{"text": "a b"}\n{"text": 1}\n' > bad.jsonl
-bad 'bad.jsonl:2: a line is {"text": ...}' --jsonl bad.jsonl
+bad 1 'bad.jsonl:2: a line is {"text": ...}' --jsonl bad.jsonl
 printf '\n{"prompt": "a", "completion": "b"\n' > bad.jsonl
-bad 'bad.jsonl:2: ' --jsonl bad.jsonl
+bad 1 'bad.jsonl:2: ' --jsonl bad.jsonl
 refused() { # line, complaint
     printf '\n%s\n' "$1" > bad.jsonl
-    bad "bad.jsonl:2: $2" --jsonl bad.jsonl
+    bad 1 "bad.jsonl:2: $2" --jsonl bad.jsonl
 }
 refused '{"messages": [{"role": "user", "content": "a"}]}' "key 'messages': a chat becomes text by"
 refused '{"conversations": []}' "key 'conversations': a chat becomes text by"
@@ -447,12 +447,12 @@ complains 'this one is both'
 refused '{}' 'a line is {"text": ...}'
 refused '[{"text": "a"}]' 'a line must be a JSON object'
 printf '{"prompt": "a", "completion": ""}\n' > bad.jsonl
-bad 'bad.jsonl:1: the completion is empty' --jsonl bad.jsonl
+bad 1 'bad.jsonl:1: the completion is empty' --jsonl bad.jsonl
 printf '{"prompt": "%080d", "completion": "b"}\n' 1 > long.jsonl
 run 1 train --config config.json --jsonl long.jsonl --output new --length 64
 complains 'every prompt with its completion is longer than --length 64'
 absent new
-run 1 train --config config.json --text text.txt --output new --patience 2
+run 2 train --config config.json --text text.txt --output new --patience 2
 complains '--patience needs held-out data'
 run 1 train run.json --output missing/new
 complains 'missing/new: cannot make this folder: No such file'

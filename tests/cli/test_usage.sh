@@ -47,36 +47,36 @@ done
 run 0 generate --help
 prints '(default 128)'
 
-run 1
+run 2
 complains "no command is given"
-run 1 genrate
+run 2 genrate
 complains "unknown command 'genrate' (did you mean generate?)"
-run 1 quux
+run 2 quux
 complains "unknown command 'quux'; see"
-run 1 generate model text --temprature 1
+run 2 generate model text --temprature 1
 complains '--temprature (did you mean --temperature?)'
-run 1 info model --quux
+run 2 info model --quux
 complains 'unknown flag --quux; see'
-run 1 generate model -x
+run 2 generate model -x
 complains 'unknown flag -x'
-run 1 generate
+run 2 generate
 complains 'an argument is missing'
-run 1 tokenize a b c
+run 2 tokenize a b c
 complains "'c' is one argument too many"
-run 1 generate model text --seed
+run 2 generate model text --seed
 complains '--seed: its S is missing'
-run 1 generate model text --json=1
+run 2 generate model text --json=1
 complains '--json takes no value'
 for value in '' x 1x -1 1.5 ' 1' 99999999999999999999 1000000001; do
-    run 1 generate model text "--max-tokens=$value"
+    run 2 generate model text "--max-tokens=$value"
     complains "--max-tokens: '$value' is not a whole number in the range 0 to 1000000000"
 done
 for value in '' x 0x1 nan inf 1e999 ' 1' 1.1 0; do
-    run 1 generate model text --top-p "$value"
+    run 2 generate model text --top-p "$value"
     complains "--top-p: '$value' is not a number in the range 1e-09 to 1"
 done
 for value in '' , 1, ,1 1,,2 1,x; do
-    run 1 generate model text --layers "$value"
+    run 2 generate model text --layers "$value"
     complains "--layers: '$value' is not a list"
 done
 # the lowest layer first; from a method's name, a run file and decimamba.json too
@@ -101,18 +101,18 @@ run 0 info turned
 prints 'base length 0'
 run 0 info "$golden" --layers 1,2 --base-length 0
 prints 'base length 0'
-run 1 generate model text --method fast
+run 2 generate model text --method fast
 complains "--method: 'fast' is not one of none, decimate, keep-last"
 # a method's own settings
-run 1 generate model text --method mamba-extend --delta-scale 0.8,x
+run 2 generate model text --method mamba-extend --delta-scale 0.8,x
 complains "--delta-scale: '0.8,x' is not a list of at most 64 numbers in the range 0.001 to 1000"
-run 1 generate model text --delta-scale-in steps
+run 2 generate model text --delta-scale-in steps
 complains "--delta-scale-in: 'steps' is not one of all, prefill"
-run 1 info "$golden" --layers 1 --delta-scale 0.9
+run 2 info "$golden" --layers 1 --delta-scale 0.9
 complains '--delta-scale: --method decimate has no such setting'
-run 1 info "$golden" --method mamba-extend --layers 1
+run 2 info "$golden" --method mamba-extend --layers 1
 complains '--layers: --method mamba-extend drops no tokens'
-run 1 info "$golden" --method mamba-extend --base-length 5
+run 2 info "$golden" --method mamba-extend --base-length 5
 complains '--base-length: nothing is dropped'
 run 1 info "$golden" --method mamba-extend --delta-scale 0.9,0.8
 complains 'delta-scale has 2 numbers: must be one, or one for each layer of the model'
@@ -127,7 +127,7 @@ run 0 info turned --delta-scale 0.5
 prints 'method              mamba-extend, delta-scale-in prefill, delta-scale 0.5'
 run 0 info turned --layers 1
 prints 'method              decimate, layers 1,'
-run 1 generate model text --method fast
+run 2 generate model text --method fast
 complains 'mamba-extend'
 # the name of the version before, with a word of advice
 run_warned 1 info "$golden" --context keep-last --layers 2,0
@@ -138,7 +138,7 @@ run_warned 0 info "$golden" --context=keep-last
 cp out renamed
 run 0 info "$golden" --method=keep-last
 same out renamed
-run_warned 1 generate model text --context fast
+run_warned 2 generate model text --context fast
 complains "--method: 'fast' is not one of none, decimate, keep-last"
 sed 's/"method"/"context"/' settings.json > turned/decimamba.json
 run 1 info turned
@@ -151,29 +151,29 @@ same out renamed
 printf '{"version": 1, "method": "none", "context": "none"}' > turned/decimamba.json
 run 1 info turned
 complains 'decimamba.json: "context" and "method" are the same: give one'
-run 1 info model --dtype f16
+run 2 info model --dtype f16
 complains "--dtype: 'f16' is not one of auto, f32, bf16"
-run 1 generate model text --stop ''
+run 2 generate model text --stop ''
 complains '--stop: the text is empty'
-run 1 generate model text --stop "$(printf '\377')"
+run 2 generate model text --stop "$(printf '\377')"
 complains '--stop: the text is not UTF-8'
-run 1 generate model text --ids ids.txt
+run 2 generate model text --ids ids.txt
 complains 'given twice'
-run 1 generate model --load-session s --layers 1
+run 2 generate model --load-session s --layers 1
 complains 'keeps its own method settings'
-run 1 perplexity model
+run 2 perplexity model
 complains 'give --file or --ids'
-run 1 perplexity model --file a --ids b
+run 2 perplexity model --file a --ids b
 complains 'give only one of --file or --ids'
-run 1 perplexity model --file a --stream --window 9
+run 2 perplexity model --file a --stream --window 9
 complains 'give one'
-run 1 perplexity model --file a --stride 9
+run 2 perplexity model --file a --stride 9
 complains 'no meaning without --window'
-run 1 calibrate model
+run 2 calibrate model
 complains '--text is missing'
-run 1 logits model --ids a
+run 2 logits model --ids a
 complains '--output is missing'
-run 1 logits model --output a
+run 2 logits model --output a
 complains '--ids is missing'
 run 1 evaluate passkey
 complains 'an argument is missing; the usage is: decimamba evaluate passkey MODEL'
@@ -198,9 +198,9 @@ prints '"n_thread":1'
 printf abc > abc.txt
 run 0 tokenize "$here/ascii" --count -f abc.txt
 printed_exactly 3
-run 1 generate model text -n
+run 2 generate model text -n
 complains '--max-tokens: its N is missing'
-run 1 generate model text -nx
+run 2 generate model text -nx
 complains "--max-tokens: 'x' is not a whole number"
 
 # whoever reads the output may leave before its end: not a word, and the status of SIGPIPE

@@ -27,7 +27,7 @@ static void test_gradients(void **state) {
     dm_real *weight = random_reals(&random, N_WEIGHT, 0, 1), *out = zero_reals(N_OUT);
     dm_real *dout = random_reals(&random, N_OUT, 0, 1);
     dm_real *dweight = random_reals(&random, N_WEIGHT, 0, 1), *before = zero_reals(N_WEIGHT);
-    struct problem p = {{WIDTH, weight, DM_DTYPE_AUTO, ids, out}, dout};
+    struct problem p = {{.d_model = WIDTH, .weight = weight, .ids = ids, .out = out}, dout};
     memcpy(before, dweight, N_WEIGHT * sizeof *before);
     dm_embedding_backward(&p.op, dout, dweight, N_TOKEN, 0, 2);
     dm_embedding_backward(&p.op, dout, dweight, N_TOKEN, 2, 0);

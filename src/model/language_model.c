@@ -206,6 +206,7 @@ dm_status dm_language_model_load(const char *directory, const dm_model_options *
     model->chunk = chunk_tokens;
     model->check = options->check;
     model->no_map = options->no_map;
+    model->network.limits_steps = options->limit_steps;
     dm_status status = dm_cpu_ops(options->cpu, &model->network.ops, error);
     if (!status && options->profile &&
         !(model->network.profile = dm_memory_zeroed(1, sizeof(struct dm_profile))))
@@ -228,8 +229,8 @@ dm_status dm_language_model_load(const char *directory, const dm_model_options *
     }
     if (!status)
         status = dm_calibration_find(directory, options->settings, model->network.config.n_layer,
-                                     dm_model_size(&model->network.config, "d_inner"),
-                                     &model->calibration, error);
+                                     dm_model_n_step(&model->network.config), &model->calibration,
+                                     error);
     if (!status)
         status = load_weights(model, error);
     if (!status)

@@ -156,7 +156,7 @@ typedef struct dm_model_info {
  * model.safetensors or pytorch_model.bin, whole or in shards; and decimamba.json where there is one, or
  * options->settings. The directory of a PEFT adapter (adapter_config.json) is that of the model which
  * it belongs to, with LoRA merged, and with the adapter's own files where it has them.
- * Or a GGUF file (version 2 or 3; of a split one, the first): of the architecture mamba, in F32, F16,
+ * Or a GGUF file (version 2 or 3; of a split one, the first): of the architecture mamba or mamba2, in F32, F16,
  * BF16, Q8_0, Q4_0, Q4_K, Q5_K or Q6_K. Blocks are multiplied as they are, unless options->dtype says
  * otherwise. Its decimamba.json is that whose name is the file's with ".decimamba.json" behind it. What
  * takes a model's directory takes such a file too.

@@ -2,6 +2,8 @@
  * scripts/make_gguf_reading_cases.py), and against the directory that a file was made of. */
 #include "engine.h"
 
+#include <unistd.h>
+
 static const char *inside(const char *name) {
     return test_join(test_directory, name);
 }
@@ -77,7 +79,8 @@ static void agree_with_others_on_every_type(void **state) {
 /* A file of float32 is the same model, bit for bit: A comes out as it went in. */
 static void are_the_directory_s_bits(void **state) {
     static const char *const folders[] = {"golden/tiny-a", "transformers/mamba-tied-bf16",
-                                          "transformers/mamba-no-conv-bias", "gguf/tokens"};
+                                          "transformers/mamba-no-conv-bias", "gguf/tokens",
+                                          "mamba2/plain"};
     enum { N_ID = 20 };
     int32_t ids[N_ID];
     for (int i = 0; i < N_ID; i++)
@@ -135,6 +138,71 @@ static void share_session_files(void **state) {
     (void)state;
 }
 
+/* Settings lie beside the file. */
+static void keep_settings_beside_them(void **state) {
+    enum { N_ID = 400 };
+    int32_t ids[N_ID];
+    dm_error error;
+    dm_calibration_options options = DM_CALIBRATION_OPTIONS_INIT;
+    dm_model_info info = DM_MODEL_INFO_INIT;
+    options.length = 64;
+    for (int i = 0; i < N_ID; i++)
+        ids[i] = i * i % 17;
+    test_copy_file(test_data("gguf/types/model.gguf"), inside("x.gguf"));
+    dm_model *model = load_model(inside("x.gguf"), NULL, 1);
+    require(dm_model_get_info(model, &info, &error), &error);
+    assert_false(info.has_defaults);
+    assert_string_equal(info.stored_type, "q4_K");
+    require(dm_calibrate(model, ids, N_ID, &options, inside("x.gguf"), &error), &error);
+    dm_model_free(model);
+    assert_int_equal(access(inside("x.gguf.decimamba.json"), F_OK), 0);
+    model = load_model(inside("x.gguf"), NULL, 1);
+    require(dm_model_get_info(model, &info, &error), &error);
+    assert_true(info.has_defaults);
+    dm_model_free(model);
+    (void)state;
+}
+
+/* Sets the number behind a key and its type. */
+static void set_number(const char *path, const char *key, unsigned char number) {
+    size_t n_byte, n = strlen(key), i = 0;
+    unsigned char *bytes = test_read_file(path, &n_byte);
+    while (i + n + 8 <= n_byte && memcmp(bytes + i, key, n) != 0)
+        i++;
+    assert_true(i + n + 8 <= n_byte);
+    memset(bytes + i + n + 4, 0, 4);
+    bytes[i + n + 4] = number;
+    test_write_file(path, bytes, n_byte);
+    free(bytes);
+}
+
+/* What config.json says of such sizes is checked of a file's, too. */
+static void name_sizes_of_mamba2_that_cannot_be(void **state) {
+    static const struct {
+        const char *key;
+        unsigned char number;
+        const char *part;
+    } cases[] = {
+        {"mamba2.ssm.time_step_rank", 0, "key mamba2.ssm.time_step_rank must be in 1 .. 2^31 - 1"},
+        {"mamba2.ssm.time_step_rank", 251, "\"head_dim\" must be in 1 .. 2^31 - 1"},
+        {"mamba2.ssm.time_step_rank", 3, "\"num_heads\" times \"head_dim\" is"},
+        {"mamba2.ssm.group_count", 251, "\"n_groups\" is 251, which does not divide the"},
+        {"mamba2.ssm.state_size", 251, "but its head says"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        dm_model *model;
+        dm_error error;
+        require(dm_checkpoint_export_gguf(test_data("mamba2/plain"), inside("x.gguf"), DM_DTYPE_F32,
+                                          &error),
+                &error);
+        set_number(inside("x.gguf"), cases[i].key, cases[i].number);
+        assert_int_equal(dm_model_load(inside("x.gguf"), NULL, &model, &error), DM_ERROR_FORMAT);
+        test_expect_error(&error, DM_ERROR_FORMAT, cases[i].part);
+        test_expect_error(&error, DM_ERROR_FORMAT, "x.gguf");
+    }
+    (void)state;
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, test_set_up, test_tear_down)
 
 int main(void) {
@@ -142,6 +210,8 @@ int main(void) {
         TEST(agree_with_others_on_every_type),
         TEST(are_the_directory_s_bits),
         TEST(share_session_files),
+        TEST(keep_settings_beside_them),
+        TEST(name_sizes_of_mamba2_that_cannot_be),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

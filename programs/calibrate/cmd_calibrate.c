@@ -1,12 +1,13 @@
 /* decimamba calibrate: proposes how to decimate, from a sample of text, and writes it down. */
 #include <stdlib.h>
 
+#include "base/memory.h"
+#include "base/model_folder.h"
 #include "calibrate_work.h"
 #include "cli/captured_output.h"
 #include "cli/fail.h"
 #include "cli/json_output.h"
 #include "cli/output_file.h"
-#include "cli/paths.h"
 #include "commands.h"
 
 /* Whether the settings drop tokens by a score. */
@@ -153,10 +154,10 @@ static int run(int n_argument, char **arguments) {
         return EXIT_FAILURE;
     }
     settings.model.settings = ""; /* what is written anew may be there, and be of any kind */
-    char *own = path_of_model(settings.directory, "decimamba.json");
+    char *own = dm_model_own_file(settings.directory, "decimamba.json");
     settings.output = settings.output ? settings.output : own;
     bool fine = own ? calibrate(&settings) : fail_memory();
-    free(own);
+    dm_memory_free(own);
     return fine ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 

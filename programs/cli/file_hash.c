@@ -10,6 +10,7 @@
 
 #include "base/gguf_file.h"
 #include "base/memory.h"
+#include "base/model_folder.h"
 #include "base/path.h"
 #include "fail.h"
 #include "paths.h"
@@ -122,11 +123,11 @@ static bool add_folder(struct running_hash *running, const char *folder,
 
 /* A GGUF file, and its settings where there are any. */
 static bool add_gguf(struct running_hash *running, const char *path, struct replaced replaced) {
-    char *own = path_of_model(path, "decimamba.json");
+    char *own = dm_model_own_file(path, "decimamba.json");
     bool has_own = own && !replaced.settings && access(own, F_OK) == 0;
     bool fine =
         (own || fail_memory()) && add_file(running, path) && (!has_own || add_file(running, own));
-    free(own);
+    dm_memory_free(own);
     return fine;
 }
 

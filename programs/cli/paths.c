@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/gguf_file.h"
 #include "base/memory.h"
 #include "base/path.h"
 
@@ -18,16 +17,6 @@ char *path_join(const char *folder, const char *name) {
     char *path = malloc(size);
     if (path)
         snprintf(path, size, "%s/%s", folder, name);
-    return path;
-}
-
-char *path_of_model(const char *model, const char *name) {
-    if (!dm_gguf_is_file(model))
-        return path_join(model, name);
-    size_t size = strlen(model) + strlen(name) + 2;
-    char *path = malloc(size);
-    if (path)
-        snprintf(path, size, "%s.%s", model, name);
     return path;
 }
 

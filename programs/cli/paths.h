@@ -6,8 +6,6 @@
 /* "folder/name"; `name` alone where it is absolute, or the folder is "."; the folder alone where
  * the name is ".". */
 char *path_join(const char *folder, const char *name);
-/* Where a model has a file of this name: in its folder, or, of a GGUF file, as FILE.gguf.NAME. */
-char *path_of_model(const char *model, const char *name);
 /* The absolute name of what may not be there yet: its folder must be. NULL sets errno. */
 char *path_absolute(const char *path);
 /* The last part of a path, as a title names it: "book.txt", "mamba-130m" of "models/mamba-130m/". */

@@ -3,7 +3,7 @@
 
 #include "api/options.h"
 #include "base/memory.h"
-#include "base/path.h"
+#include "base/model_folder.h"
 #include "base/progress.h"
 #include "methods/method.h"
 #include "model/language_model.h"
@@ -157,7 +157,8 @@ dm_status dm_calibrate(const dm_model *model, const int32_t *ids, size_t n_id,
     size_t n = model->network.config.n_layer * n_step;
     struct decay decay = {n_step, dm_memory_zeroed(n, sizeof(double)),
                           dm_memory_array(n, sizeof(double))};
-    char *path = own.path ? dm_memory_text(own.path) : dm_path_join(directory, "decimamba.json");
+    char *path =
+        own.path ? dm_memory_text(own.path) : dm_model_own_file(directory, "decimamba.json");
     status = decay.sum && decay.slowest && path
                  ? calibrate(model, ids, n_id, &own, path, &decay, error)
                  : dm_fail_memory(error, "a calibration");

@@ -56,23 +56,20 @@ dm_status dm_adapter_config_read(const char *directory, json_t **config, const c
     return status;
 }
 
-/* file.name, allocated. */
-static char *beside_file(const char *file, const char *name) {
-    size_t size = strlen(file) + strlen(name) + 2;
+char *dm_model_own_file(const char *directory, const char *name) {
+    if (!dm_gguf_is_file(directory))
+        return dm_path_join(directory, name);
+    size_t size = strlen(directory) + strlen(name) + 2;
     char *path = dm_memory_array(size, 1);
     if (path)
-        snprintf(path, size, "%s.%s", file, name);
+        snprintf(path, size, "%s.%s", directory, name);
     return path;
 }
 
 dm_status dm_model_file(const char *directory, const char *name, char **path, dm_error *error) {
-    if (dm_gguf_is_file(directory)) {
-        *path = beside_file(directory, name);
-        return *path ? DM_OK : dm_fail_memory(error, "a file name");
-    }
     json_t *config = NULL;
     const char *base = NULL;
-    char *own = dm_path_join(directory, name), *other = NULL;
+    char *own = dm_model_own_file(directory, name), *other = NULL;
     dm_status status = own ? DM_OK : dm_fail_memory(error, "a file name");
     if (!status && !dm_path_exists(own))
         status = dm_adapter_config_read(directory, &config, &base, error);

@@ -11,8 +11,10 @@
  * owned by it: a folder that is there and is no adapter's, or the call fails. */
 dm_status dm_adapter_config_read(const char *directory, json_t **config, const char **base,
                                  dm_error *error);
-/* Of a GGUF file, file.name: "x.gguf.decimamba.json". Else directory/name where it is there;
- * else, for an adapter, base/name where that is there; else directory/name again. `*path` is
+/* Where a model has a file of its own of this name, be it there or not: directory/name, or of a GGUF
+ * file file.name, as "x.gguf.decimamba.json". Allocated; NULL: memory is short. */
+char *dm_model_own_file(const char *directory, const char *name);
+/* That file, but for an adapter that has none base/name where that is there. `*path` is
  * allocated. */
 dm_status dm_model_file(const char *directory, const char *name, char **path, dm_error *error);
 /* Reads that file as JSON, or what a GGUF file says in its place (gguf_settings.h); NULL where there is

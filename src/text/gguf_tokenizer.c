@@ -182,7 +182,7 @@ static dm_status get_split(const struct dm_gguf_file *gguf, const struct dm_gguf
                             (int)(name.n_byte < 64 ? name.n_byte : 64), name.bytes);
 }
 
-/* The object takes vocab, merges and added over. */
+/* A whole tokenizer.json, which shares vocab, merges and added. */
 static json_t *pack_all(const struct dm_gguf_split *split, json_t *vocab, json_t *merges,
                         json_t *added, int64_t bos, int64_t eos) {
     return json_pack("{s:s, s:n, s:n, s:O, s:n, s:o, s:o, s:o, s:{s:s, s:n, s:n, s:n, s:n, s:b, "
@@ -197,7 +197,7 @@ static json_t *pack_all(const struct dm_gguf_split *split, json_t *vocab, json_t
 
 static dm_status read_bpe(const struct dm_gguf_vocabulary *vocabulary, json_t **root,
                           dm_error *error) {
-    const struct dm_gguf_split *split;
+    const struct dm_gguf_split *split = NULL;
     int64_t bos = -1, eos = -1;
     json_t *vocab = json_object(), *merges = json_array(), *added = json_array();
     dm_status status = vocab && merges && added ? DM_OK : fail_memory(vocabulary, error);

@@ -48,16 +48,18 @@ static double scale_of(const struct dm_model_config *config, const struct dm_par
     return layer->kind->gguf_scale ? layer->kind->gguf_scale(layer, parameter->index) : 1;
 }
 
-/* Does its product run in float32, whatever type the others run in? */
+/* Does the product of most of its rows run in float32, whatever type the others run in? Of Mamba-2's
+ * in_proj only that of dt's few rows does: it goes into blocks, as llama.cpp has it. */
 static bool is_exact(const struct dm_model_config *config, const struct dm_parameter *parameter) {
     struct dm_weight_row rows[DM_MAX_WEIGHT];
     if (parameter->layer == DM_NO_LAYER)
         return false;
     const struct dm_layer_config *layer = dm_layer_config_of(config, parameter->layer);
+    size_t n_exact = 0;
     for (size_t i = layer->kind->weights(layer, rows); i-- > 0;)
         if (rows[i].parameter == parameter->index && rows[i].exact)
-            return true;
-    return false;
+            n_exact += rows[i].n_out;
+    return 2 * n_exact > parameter->shape.size[0];
 }
 
 static const struct dm_block_kind *blocks_for(size_t length, dm_dtype dtype) {

@@ -56,9 +56,9 @@ static void fade_sources(const struct context *ctx, size_t c, size_t b) {
     float *out = ctx->sources + (c * ctx->n_block + b) * N * block;
     for (size_t j = b * block; j < end; j++) {
         float gap = (float)(sums[end - 1] - sums[j]);
+        const float *B = scan_inputs_row(inputs, inputs->B, j, c);
         for (size_t s = 0; s < N; s++)
-            out[s * block + j % block] =
-                decay(inputs->A[c * N + s] * gap) * delta[j] * inputs->B[j * N + s];
+            out[s * block + j % block] = decay(inputs->A[c * N + s] * gap) * delta[j] * B[s];
     }
 }
 
@@ -103,9 +103,10 @@ static void fade_readers(const struct context *ctx, size_t c, size_t b) {
     size_t N = inputs->d_state, first = b * block, end = block_end(inputs, b);
     for (size_t i = first; i < end; i++) {
         float gap = (float)(sums[i] - sums[first]), delta = inputs->delta[c * inputs->capacity + i];
+        const float *C = scan_inputs_row(inputs, inputs->C, i, c);
         for (size_t s = 0; s < N; s++) {
             float A = inputs->A[c * N + s];
-            ctx->readers[(i - first) * N + s] = inputs->C[i * N + s] * decay(A * gap);
+            ctx->readers[(i - first) * N + s] = C[s] * decay(A * gap);
             ctx->fades[(i - first) * N + s] = decay(A * delta);
         }
     }
@@ -118,10 +119,12 @@ static void add_diagonal(const struct context *ctx, size_t c, size_t b) {
     float *carried = ctx->packed;
     for (size_t j = first; j < end; j++) {
         float delta = inputs->delta[c * inputs->capacity + j];
+        const float *B = scan_inputs_row(inputs, inputs->B, j, c);
         for (size_t s = 0; s < N; s++)
-            carried[s] = delta * inputs->B[j * N + s];
+            carried[s] = delta * B[s];
         for (size_t i = j; i < end; i++) {
-            const float *C = inputs->C + i * N, *fade = ctx->fades + (i - first) * N;
+            const float *C = scan_inputs_row(inputs, inputs->C, i, c),
+                        *fade = ctx->fades + (i - first) * N;
             float sum = 0;
             for (size_t s = 0; s < N; s++) {
                 carried[s] *= i > j ? fade[s] : 1;

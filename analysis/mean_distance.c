@@ -21,7 +21,7 @@ struct layer {
     float *A;        /* [n_pack, d_state, lanes] */
     double *sums;    /* [n_channel] S at the current token */
     double *at;      /* [n_query, n_channel] S_q */
-    float *C;        /* [n_query, d_state] */
+    float *C;        /* [n_query, n_group, d_state] */
     float *readers;  /* [n_pack, n_query, d_state, lanes] C_q exp(A (S_q - S_0)) */
     double *weights; /* [n_query, n_channel] sum_j |M[q, j]| */
     double *moments; /* [n_query, n_channel] sum_j (q - j) |M[q, j]| */
@@ -29,8 +29,9 @@ struct layer {
 
 struct context {
     const struct scan_reading *reading;
-    size_t n_layer, n_query, d_inner, d_state, n_pack, n_channel; /* n_channel: padded */
-    size_t first_query;                                           /* its position in the text */
+    size_t n_layer, n_query, n_step, d_state, n_pack, n_channel; /* n_channel: padded */
+    size_t n_group, group_packs; /* a pack's channels are of one group */
+    size_t first_query;          /* its position in the text */
     struct layer *layers;
     size_t n_worker;
     struct worker *workers;
@@ -61,7 +62,7 @@ static bool make_layer(const struct context *ctx, struct layer *layer) {
     layer->A = calloc(n_state, sizeof *layer->A);
     layer->sums = calloc(E, sizeof *layer->sums);
     layer->at = calloc(Q * E, sizeof *layer->at);
-    layer->C = calloc(Q * N, sizeof *layer->C);
+    layer->C = calloc(Q * ctx->n_group * N, sizeof *layer->C);
     layer->readers = calloc(n, sizeof *layer->readers);
     layer->weights = calloc(Q * E, sizeof *layer->weights);
     layer->moments = calloc(Q * E, sizeof *layer->moments);
@@ -99,9 +100,11 @@ static bool make_worker(const struct context *ctx, struct worker *worker) {
 
 static bool make_context(struct context *ctx, const dm_model_info *info) {
     ctx->n_layer = info->n_layer;
-    ctx->d_inner = info->d_inner;
+    ctx->n_step = info->n_step;
     ctx->d_state = info->d_state;
-    ctx->n_pack = (info->d_inner + lanes - 1) / lanes;
+    ctx->n_group = info->n_group ? info->n_group : 1;
+    ctx->group_packs = (info->n_step / ctx->n_group + lanes - 1) / lanes;
+    ctx->n_pack = ctx->n_group * ctx->group_packs;
     ctx->n_channel = ctx->n_pack * lanes;
     ctx->n_worker = info->n_thread < ctx->n_pack ? info->n_thread : ctx->n_pack;
     ctx->n_worker = ctx->n_worker < max_workers ? ctx->n_worker : max_workers;
@@ -115,26 +118,36 @@ static bool make_context(struct context *ctx, const dm_model_info *info) {
     return room;
 }
 
+/* Where channel c is in the packs. */
+static size_t padded(const struct context *ctx, size_t c) {
+    size_t of_group = ctx->n_step / ctx->n_group;
+    return c / of_group * ctx->group_packs * lanes + c % of_group;
+}
+
 /* ---- The first reading: the queries ---- */
 
-static void take_A(const struct context *ctx, struct layer *layer, const float *A) {
-    for (size_t c = 0; c < ctx->d_inner; c++)
-        for (size_t s = 0; s < ctx->d_state; s++)
-            layer->A[(c / lanes * ctx->d_state + s) * lanes + c % lanes] = A[s * ctx->d_inner + c];
+static void take_A(const struct context *ctx, struct layer *layer, const dm_probe_view *view) {
+    for (size_t c = 0; c < ctx->n_step; c++)
+        for (size_t s = 0; s < ctx->d_state; s++) {
+            size_t at = padded(ctx, c);
+            layer->A[(at / lanes * ctx->d_state + s) * lanes + at % lanes] =
+                view->A[s % view->A_rows * ctx->n_step + c];
+        }
 }
 
 static void take_query(const struct context *ctx, struct layer *layer, const float *C) {
-    size_t q = layer->n_query++, N = ctx->d_state;
+    size_t q = layer->n_query++, N = ctx->d_state, width = ctx->n_group * N;
     double *at = layer->at + q * ctx->n_channel;
     memcpy(at, layer->sums, ctx->n_channel * sizeof *at);
-    memcpy(layer->C + q * N, C, N * sizeof *C);
+    memcpy(layer->C + q * width, C, width * sizeof *C);
     for (size_t p = 0; p < ctx->n_pack; p++)
         for (size_t s = 0; s < N; s++) {
+            float of_group = C[p / ctx->group_packs * N + s];
             const float *A = layer->A + (p * N + s) * lanes;
             float *reader = layer->readers + ((p * ctx->n_query + q) * N + s) * lanes;
             for (size_t c = 0; c < lanes; c++)
                 reader[c] =
-                    C[s] * decay(A[c] * (float)(at[p * lanes + c] - layer->at[p * lanes + c]));
+                    of_group * decay(A[c] * (float)(at[p * lanes + c] - layer->at[p * lanes + c]));
         }
 }
 
@@ -143,10 +156,10 @@ static void meet_queries(const struct scan_chunk *chunk, void *user) {
     const dm_probe_view *view = chunk->view;
     struct layer *layer = &ctx->layers[view->layer];
     if (view->first_position == 0)
-        take_A(ctx, layer, view->A);
+        take_A(ctx, layer, view);
     for (size_t t = 0; t < view->n_token; t++) {
-        for (size_t c = 0; c < ctx->d_inner; c++)
-            layer->sums[c] += (double)view->delta[t * ctx->d_inner + c];
+        for (size_t c = 0; c < ctx->n_step; c++)
+            layer->sums[padded(ctx, c)] += (double)view->delta[t * ctx->n_step + c];
         if (chunk->positions[t] >= ctx->first_query && layer->n_query < ctx->n_query)
             take_query(ctx, layer, view->C + t * view->stride);
     }
@@ -210,7 +223,8 @@ static void look_directly(struct worker *worker, struct layer *layer, size_t pac
     const float *A = layer->A + pack * N * lanes;
     for (size_t s = 0; s < N; s++)
         for (size_t c = 0; c < lanes; c++)
-            worker->direct[s * lanes + c] = layer->C[q * N + s];
+            worker->direct[s * lanes + c] =
+                layer->C[(q * worker->ctx->n_group + pack / worker->ctx->group_packs) * N + s];
     for (size_t c = 0; c < lanes; c++)
         token->gap[c] = (float)(at[c] - sums[c]);
     find_live(worker, A, at, sums);
@@ -231,19 +245,22 @@ static void look_over_run(struct worker *worker, size_t pack, size_t t, size_t e
     const struct scan_chunk *chunk = worker->chunk;
     const dm_probe_view *view = chunk->view;
     struct layer *layer = &ctx->layers[view->layer];
-    size_t N = ctx->d_state, E = ctx->d_inner, first = pack * lanes;
-    size_t n_lane = E - first < lanes ? E - first : lanes;
+    size_t N = ctx->d_state, first = pack * lanes, group = pack / ctx->group_packs;
+    size_t of_group = ctx->n_step / ctx->n_group, before = pack % ctx->group_packs * lanes;
+    size_t n_lane = of_group - before < lanes ? of_group - before : lanes;
+    const float *delta = view->delta + group * of_group + before;
     const float *A = layer->A + pack * N * lanes;
     const float *readers = layer->readers + pack * ctx->n_query * N * lanes;
     double *sums = layer->sums + first, last[lanes] = {0};
     memcpy(last, sums, sizeof last);
     for (size_t k = t; k < end; k++)
         for (size_t c = 0; c < n_lane; c++)
-            last[c] += (double)view->delta[k * E + first + c];
+            last[c] += (double)delta[k * ctx->n_step + c];
     find_live(worker, A, layer->at + first, last);
     for (; t < end; t++) {
-        struct token token = {.position = chunk->positions[t], .B = view->B + t * view->stride};
-        memcpy(token.delta, view->delta + t * E + first, n_lane * sizeof *token.delta);
+        struct token token = {.position = chunk->positions[t],
+                              .B = view->B + t * view->stride + group * N};
+        memcpy(token.delta, delta + t * ctx->n_step, n_lane * sizeof *token.delta);
         move_on(&token, sums, layer->at + first);
         if (token.position <= ctx->first_query) {
             look_at(worker, A, readers, ctx->n_query, &token);
@@ -306,14 +323,14 @@ static dm_status read_twice(struct context *ctx, dm_error *error) {
 
 static void take_means(const struct context *ctx, double *distance) {
     for (size_t l = 0; l < ctx->n_layer; l++)
-        for (size_t c = 0; c < ctx->d_inner; c++) {
+        for (size_t c = 0; c < ctx->n_step; c++) {
             const struct layer *layer = &ctx->layers[l];
             double sum = 0;
             for (size_t q = 0; q < ctx->n_query; q++) {
-                size_t at = q * ctx->n_channel + c;
+                size_t at = q * ctx->n_channel + padded(ctx, c);
                 sum += layer->weights[at] > 0 ? layer->moments[at] / layer->weights[at] : 0;
             }
-            distance[l * ctx->d_inner + c] = sum / (double)ctx->n_query;
+            distance[l * ctx->n_step + c] = sum / (double)ctx->n_query;
         }
 }
 

@@ -10,7 +10,7 @@
 
 #include "scan_reading.h"
 
-/* Fills distance [n_layer, d_inner] of the model; the queries are the last n_query tokens of the
+/* Fills distance [n_layer, n_step] of the model; the queries are the last n_query tokens of the
  * text (1 <= n_query <= n_id, and context->keep_tail >= n_query where tokens are dropped). Reads
  * the text twice, first for the queries, then for the tokens that they find: the map is never
  * built, and memory does not grow with the text. reading->progress counts both: 2 n_id in all. A

@@ -16,16 +16,19 @@ static float *floats(size_t rows, size_t columns) {
 }
 
 static bool allocate(struct scan_inputs *inputs, size_t capacity, size_t n_channel,
-                     size_t d_state) {
+                     const dm_model_info *info) {
+    size_t d_state = inputs->d_state = info->d_state;
     inputs->capacity = capacity;
     inputs->n_channel = n_channel;
-    inputs->d_state = d_state;
+    inputs->n_group = info->n_group ? info->n_group : 1;
     inputs->A = floats(n_channel, d_state);
     inputs->delta = floats(n_channel, capacity);
-    inputs->B = floats(capacity, d_state);
-    inputs->C = floats(capacity, d_state);
+    inputs->B = floats(capacity, inputs->n_group * d_state);
+    inputs->C = floats(capacity, inputs->n_group * d_state);
+    inputs->group = calloc(n_channel, sizeof *inputs->group);
     inputs->positions = calloc(capacity, sizeof *inputs->positions);
-    return inputs->A && inputs->delta && inputs->B && inputs->C && inputs->positions;
+    return inputs->A && inputs->delta && inputs->B && inputs->C && inputs->group &&
+           inputs->positions;
 }
 
 static void collect(const struct scan_chunk *chunk, void *user) {
@@ -37,14 +40,18 @@ static void collect(const struct scan_chunk *chunk, void *user) {
     size_t first = view->first_position, N = inputs->d_state, E = view->d_inner;
     for (size_t c = 0; c < inputs->n_channel; c++) {
         size_t channel = c * collector->step;
+        inputs->group[c] = channel / (E / view->n_group);
         for (size_t s = 0; s < N; s++)
-            inputs->A[c * N + s] = view->A[s * E + channel];
+            inputs->A[c * N + s] = view->A[s % view->A_rows * E + channel];
         for (size_t t = 0; t < view->n_token; t++)
             inputs->delta[c * inputs->capacity + first + t] = view->delta[t * E + channel];
     }
+    size_t width = view->n_group * N;
     for (size_t t = 0; t < view->n_token; t++) {
-        memcpy(inputs->B + (first + t) * N, view->B + t * view->stride, N * sizeof *inputs->B);
-        memcpy(inputs->C + (first + t) * N, view->C + t * view->stride, N * sizeof *inputs->C);
+        memcpy(inputs->B + (first + t) * width, view->B + t * view->stride,
+               width * sizeof *inputs->B);
+        memcpy(inputs->C + (first + t) * width, view->C + t * view->stride,
+               width * sizeof *inputs->C);
         inputs->positions[first + t] = chunk->positions[t];
     }
     inputs->n_token = first + view->n_token;
@@ -60,8 +67,8 @@ dm_status scan_inputs_collect(const struct scan_reading *reading, const bool *wa
     bool room = collector.layers != NULL;
     for (size_t l = 0; room && l < info.n_layer; l++)
         if (wanted[l])
-            room = allocate(&collector.layers[l], reading->n_id, (info.d_inner - 1) / step + 1,
-                            info.d_state);
+            room =
+                allocate(&collector.layers[l], reading->n_id, (info.n_step - 1) / step + 1, &info);
     status = room ? scan_reading_run(reading, collect, &collector, error)
                   : dm_fail_memory(error, "the analysis");
     if (status)
@@ -77,6 +84,7 @@ void scan_inputs_free(struct scan_inputs *layers, size_t n_layer) {
         free(layers[l].delta);
         free(layers[l].B);
         free(layers[l].C);
+        free(layers[l].group);
         free(layers[l].positions);
     }
     free(layers);

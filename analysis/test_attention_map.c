@@ -38,8 +38,7 @@ static double define(const struct comparison *c, size_t i, size_t j, double *all
         double sum = 0, gap = c->gaps[i * E + channel] - c->gaps[j * E + channel];
         for (size_t s = 0; s < N; s++) {
             double fade = exp(layer->A[s * E + channel] * gap);
-            double product = (double)layer->C[i * N + s] * (double)layer->delta[j * E + channel] *
-                             (double)layer->B[j * N + s];
+            double product = whole_product(layer, channel, i, j, s);
             sum += product * fade;
             *allowed += fabs(product) * (2e-6 * fade + decay_floor);
         }
@@ -117,6 +116,20 @@ static void maps_of_kept_tokens_are_the_definition(void **state) {
     whole_text_open(&text, "golden/tiny-b-odd", 150, (size_t[]){0}, 1, 1);
     assert_true(text.layers[0].n_token < 150);
     compare(&text, 13);
+    whole_text_close(&text);
+}
+
+/* Heads instead of channels, which share A over their states; and groups of them. */
+static void maps_of_heads_are_the_definition(void **state) {
+    (void)state;
+    struct whole_text text;
+    whole_text_open(&text, "transformers/mamba2-groups", 130, NULL, 0, 1);
+    assert_int_equal(text.layers[0].d_inner, 10);
+    compare(&text, 1);
+    whole_text_close(&text);
+    whole_text_open(&text, "transformers/mamba2-limits", 150, (size_t[]){1}, 1, 1);
+    assert_true(text.layers[1].n_token < 150);
+    compare(&text, 3);
     whole_text_close(&text);
 }
 
@@ -227,6 +240,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(maps_are_the_definition),
         cmocka_unit_test(maps_of_kept_tokens_are_the_definition),
+        cmocka_unit_test(maps_of_heads_are_the_definition),
         cmocka_unit_test(maps_end_where_all_has_decayed),
         cmocka_unit_test(maps_are_numpys),
         cmocka_unit_test(bins_are_means),

@@ -9,19 +9,21 @@ static void take(const dm_probe_view *view, void *user) {
     struct whole_text *text = user;
     struct whole_layer *layer = &text->layers[view->layer];
     size_t E = view->d_inner, N = view->d_state, first = view->first_position;
+    size_t width = view->n_group * N;
     if (!layer->A) {
-        *layer = (struct whole_layer){.d_inner = E, .d_state = N};
+        *layer = (struct whole_layer){.d_inner = E, .d_state = N, .n_group = view->n_group};
         layer->A = some(E * N, sizeof(float));
         layer->delta = some(text->n_id * E, sizeof(float));
-        layer->B = some(text->n_id * N, sizeof(float));
-        layer->C = some(text->n_id * N, sizeof(float));
+        layer->B = some(text->n_id * width, sizeof(float));
+        layer->C = some(text->n_id * width, sizeof(float));
         layer->positions = some(text->n_id, sizeof(size_t));
     }
-    memcpy(layer->A, view->A, E * N * sizeof(float));
+    for (size_t s = 0; s < N; s++)
+        memcpy(layer->A + s * E, view->A + s % view->A_rows * E, E * sizeof(float));
     memcpy(layer->delta + first * E, view->delta, view->n_token * E * sizeof(float));
     for (size_t t = 0; t < view->n_token; t++) {
-        memcpy(layer->B + (first + t) * N, view->B + t * view->stride, N * sizeof(float));
-        memcpy(layer->C + (first + t) * N, view->C + t * view->stride, N * sizeof(float));
+        memcpy(layer->B + (first + t) * width, view->B + t * view->stride, width * sizeof(float));
+        memcpy(layer->C + (first + t) * width, view->C + t * view->stride, width * sizeof(float));
     }
     /* of a layer that drops tokens, the last showing is that of the kept ones */
     layer->n_token = first + view->n_token;
@@ -75,11 +77,11 @@ void whole_text_read(struct whole_text *text, const char *folder, const int32_t 
 void whole_text_open(struct whole_text *text, const char *folder, size_t n_id,
                      const size_t *dropping, size_t n_dropping, size_t keep_tail) {
     dm_method_options method = DM_METHOD_OPTIONS_INIT;
-    uint64_t random = 12345;
+    uint64_t random = 12345, n_vocabulary = strncmp(folder, "golden/", 7) ? 45 : 90;
     int32_t *ids = some(n_id, sizeof *ids);
     for (size_t i = 0; i < n_id; i++) {
         random = random * 6364136223846793005u + 1442695040888963407u;
-        ids[i] = (int32_t)((random >> 33) % 90);
+        ids[i] = (int32_t)((random >> 33) % n_vocabulary);
     }
     if (n_dropping) {
         method.kind = DM_METHOD_DECIMATE;
@@ -105,15 +107,23 @@ void whole_text_close(struct whole_text *text) {
     dm_model_free(text->model);
 }
 
+double whole_product(const struct whole_layer *layer, size_t channel, size_t i, size_t j,
+                     size_t s) {
+    size_t group = channel * layer->n_group / layer->d_inner, width = layer->n_group;
+    return (double)layer->C[(i * width + group) * layer->d_state + s] *
+           (double)layer->delta[j * layer->d_inner + channel] *
+           (double)layer->B[(j * width + group) * layer->d_state + s];
+}
+
 double whole_entry(const struct whole_layer *layer, size_t channel, size_t i, size_t j,
                    double *size) {
     size_t E = layer->d_inner, N = layer->d_state;
-    double gap = 0, sum = 0, delta = layer->delta[j * E + channel];
+    double gap = 0, sum = 0;
     *size = 0;
     for (size_t k = j + 1; k <= i; k++)
         gap += layer->delta[k * E + channel];
     for (size_t s = 0; s < N; s++) {
-        double product = layer->C[i * N + s] * delta * layer->B[j * N + s];
+        double product = whole_product(layer, channel, i, j, s);
         sum += product * exp(layer->A[s * E + channel] * gap);
         *size += fabs(product);
     }

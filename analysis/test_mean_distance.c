@@ -33,7 +33,7 @@ static double *measure(const struct whole_text *text, size_t n_query) {
                                          .ids = text->ids,
                                          .n_id = text->n_id,
                                          .progress = count};
-    double *distance = calloc(text->info.n_layer * text->info.d_inner, sizeof *distance);
+    double *distance = calloc(text->info.n_layer * text->info.n_step, sizeof *distance);
     dm_error error;
     assert_non_null(distance);
     n_told = 0;
@@ -45,9 +45,9 @@ static double *measure(const struct whole_text *text, size_t n_query) {
 static void compare(const struct whole_text *text, size_t n_query, size_t step) {
     double *distance = measure(text, n_query);
     for (size_t l = 0; l < text->info.n_layer; l++)
-        for (size_t c = 0; c < text->info.d_inner; c += step) {
+        for (size_t c = 0; c < text->info.n_step; c += step) {
             double expected = define(&text->layers[l], c, n_query);
-            double found = distance[l * text->info.d_inner + c];
+            double found = distance[l * text->info.n_step + c];
             if (!(fabs(found - expected) <= 1e-5 * expected + 1e-7))
                 fail_msg("layer %zu, channel %zu: %.9g instead of %.9g", l, c, found, expected);
         }
@@ -94,16 +94,27 @@ static void distances_of_kept_tokens_are_the_definition(void **state) {
     whole_text_close(&text);
 }
 
+static void distances_of_heads_are_the_definition(void **state) {
+    (void)state;
+    struct whole_text text;
+    whole_text_open(&text, "transformers/mamba2-groups", 300, NULL, 0, 1);
+    compare(&text, 7, 1);
+    whole_text_close(&text);
+    whole_text_open(&text, "transformers/mamba2-limits", 200, (size_t[]){1}, 1, 3);
+    compare(&text, 3, 1);
+    whole_text_close(&text);
+}
+
 static void compare_case(const struct whole_text *text, const json_t *all, const json_t *layers) {
     double *distance = measure(text, (size_t)json_integer_value(json_object_get(all, "n_query")));
     for (size_t l = 0; l < text->info.n_layer; l++) {
         const json_t *expected = json_object_get(json_array_get(layers, l), "distance");
-        assert_int_equal(json_array_size(expected), text->info.d_inner);
-        for (size_t c = 0; c < text->info.d_inner; c++) {
+        assert_int_equal(json_array_size(expected), text->info.n_step);
+        for (size_t c = 0; c < text->info.n_step; c++) {
             double value = json_number_value(json_array_get(expected, c));
-            if (!(fabs(distance[l * text->info.d_inner + c] - value) <= 1e-3 * value))
+            if (!(fabs(distance[l * text->info.n_step + c] - value) <= 1e-3 * value))
                 fail_msg("layer %zu, channel %zu: %g instead of %g", l, c,
-                         distance[l * text->info.d_inner + c], value);
+                         distance[l * text->info.n_step + c], value);
         }
     }
     free(distance);
@@ -134,6 +145,7 @@ int main(void) {
         cmocka_unit_test(distances_are_the_definition),
         cmocka_unit_test(many_queries_are_the_definition),
         cmocka_unit_test(distances_of_kept_tokens_are_the_definition),
+        cmocka_unit_test(distances_of_heads_are_the_definition),
         cmocka_unit_test(distances_are_numpys),
         cmocka_unit_test(fields_end_where_growth_does),
     };

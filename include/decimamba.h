@@ -138,11 +138,13 @@ typedef struct dm_model_info {
     int has_defaults;        /* there is a decimamba.json: the directory's, or options->settings */
     size_t trained_length;   /* tokens: the training length, where decimamba.json says it; else 0 */
     const char *stored_type; /* of most weights: "f32", "bf16", "f16", "q4_K", ...; static */
+    size_t n_step; /* of a token's Delta in a layer, the most: channels of Mamba, heads of Mamba-2 */
+    size_t n_head, n_group; /* of Mamba-2; else 0 */
 } dm_model_info;
 #define DM_MODEL_INFO_INIT                                                                       \
     {                                                                                            \
         sizeof(dm_model_info), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, DM_DTYPE_AUTO, DM_DTYPE_AUTO, \
-            NULL, 0, 0, 0, NULL                                                                  \
+            NULL, 0, 0, 0, NULL, 0, 0, 0                                                         \
     }
 
 /* Loads a checkpoint directory: config.json (state-spaces or transformers dialect), then
@@ -430,7 +432,7 @@ typedef struct dm_calibration_options {
     size_t n_passage; /* default 4 */
     double share;     /* default 0.10 */
     const dm_method_options *method;
-    double *log_decay; /* [n_layer, d_inner]: filled with D_c; NULL: not wanted */
+    double *log_decay; /* [n_layer, n_step]: filled with D_c; NULL: not wanted */
     const char *path;  /* the file to write; NULL: directory/decimamba.json */
 } dm_calibration_options;
 #define DM_CALIBRATION_OPTIONS_INIT \
@@ -492,13 +494,17 @@ DM_API dm_status dm_session_kept(const dm_session *session, size_t layer, const 
  * its position in the whole text. */
 typedef struct dm_probe_view {
     size_t struct_size;
-    size_t layer, n_token, first_position, d_inner, d_state;
+    size_t layer, n_token, first_position;
+    size_t d_inner; /* steps of a token's Delta: one for each channel or, in Mamba-2, each head */
+    size_t d_state;
     const float *delta; /* [n_token, d_inner] */
-    const float *A;     /* [d_state, d_inner], negative */
-    const float *B;     /* rows of d_state, `stride` apart */
+    const float *A;     /* [A_rows, d_inner], negative */
+    const float *B;     /* rows of n_group * d_state, `stride` apart */
     const float *C;     /* the same */
     size_t stride;
     const size_t *kept; /* [n_token] positions of these tokens before the choice, or NULL */
+    size_t A_rows;      /* d_state; or 1, where a step's states decay alike (Mamba-2) */
+    size_t n_group;     /* steps in so many equal groups have B and C of their own: 1 but in Mamba-2 */
 } dm_probe_view;
 typedef void (*dm_probe)(const dm_probe_view *view, void *user);
 /* NULL: none. The callback must not call into the session. */

@@ -46,6 +46,19 @@ def write_case(name, config, model_class, dtype):
     (folder / "config.json").write_text(json.dumps(config.to_dict(), indent=1, default=str) + "\n")
 
 
+def write_mamba2_cases():
+    sizes = {key: value for key, value in SIZES.items() if key != "time_step_rank"}
+    plain = transformers.Mamba2Config(num_heads=5, head_dim=8, n_groups=1, chunk_size=16,
+                                      tie_word_embeddings=True, **sizes)
+    groups = transformers.Mamba2Config(num_heads=10, head_dim=4, n_groups=5, chunk_size=32,
+                                       use_bias=True, **sizes)
+    limits = transformers.Mamba2Config(num_heads=4, head_dim=10, n_groups=2, use_conv_bias=False,
+                                       layer_norm_epsilon=1e-3, time_step_limit=(0.3, 2.0), **sizes)
+    write_case("mamba2-tied-bf16", plain, transformers.Mamba2ForCausalLM, torch.bfloat16)
+    write_case("mamba2-groups", groups, transformers.Mamba2ForCausalLM, torch.float32)
+    write_case("mamba2-limits", limits, transformers.Mamba2ForCausalLM, torch.float32)
+
+
 def main():
     mamba, falcon = transformers.MambaForCausalLM, transformers.FalconMambaForCausalLM
     tied = transformers.MambaConfig(expand=2, tie_word_embeddings=True, **SIZES)
@@ -57,6 +70,7 @@ def main():
     write_case("mamba-no-conv-bias", unbiased, mamba, torch.float16)
     write_case("falcon-mamba-bf16", norms, falcon, torch.bfloat16)
     write_case("falcon-mamba", norms, falcon, torch.float32)
+    write_mamba2_cases()
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ static const struct shape shape = {.name = "model",
                                    .dt_rank = 3,
                                    .vocab_size = 61};
 enum { d_inner = 48, n_layer = 5, n_case = 40 };
+static size_t n_step = d_inner; /* of Delta: channels, or heads */
 
 static char parent[TEST_MAX_PATH];
 static dm_model *model;
@@ -21,17 +22,24 @@ static int set_up(void **state) {
     (void)state;
     struct dm_random random;
     char text[4096];
+    dm_model_info info = DM_MODEL_INFO_INIT;
+    dm_error error;
     int n = snprintf(text, sizeof text,
                      "{\"version\": 1, \"method\": \"none\", "
                      "\"global_channels\": {");
     dm_random_seed(&random, 5);
     test_make_directory(parent);
     const char *path = make_checkpoint(parent, &shape, 77);
+    model = load_model(path, NULL, 2);
+    require(dm_model_get_info(model, &info, &error), &error);
+    dm_model_free(model);
+    n_step = info.n_step;
+    assert_in_range(n_step, n_layer, d_inner);
     for (int layer = 0; layer < n_layer; layer++) {
         n += snprintf(text + n, sizeof text - (size_t)n, "%s\"%d\": [%d", layer ? ", " : "", layer,
                       layer);
         global[layer][layer] = true;
-        for (int c = layer + 1; c < d_inner; c++)
+        for (int c = layer + 1; c < (int)n_step; c++)
             if ((global[layer][c] = dm_random_below(&random, 4) == 0))
                 n += snprintf(text + n, sizeof text - (size_t)n, ", %d", c);
         n += snprintf(text + n, sizeof text - (size_t)n, "]");
@@ -55,8 +63,8 @@ static int tear_down(void **state) {
  * those shown after it. */
 struct seen {
     size_t n, n_kept;
-    float *delta;      /* [n, d_inner] */
-    float *kept_delta; /* [n_kept, d_inner] */
+    float *delta;      /* [n, n_step] */
+    float *kept_delta; /* [n_kept, n_step] */
     size_t *kept;
 };
 
@@ -72,16 +80,16 @@ static void *grown(void *pointer, size_t n, size_t size) {
 
 static void watch(const dm_probe_view *view, void *user) {
     struct seen *seen = &((struct record *)user)->layers[view->layer];
-    size_t row = d_inner * sizeof(float);
+    size_t row = n_step * sizeof(float);
     assert_int_equal(view->struct_size, sizeof *view);
-    assert_int_equal(view->d_inner, d_inner);
+    assert_int_equal(view->d_inner, n_step);
     assert_int_equal(view->d_state, shape.d_state);
     assert_true(view->n_token > 0 && view->A[0] < 0);
     size_t *n = view->kept ? &seen->n_kept : &seen->n;
     float **delta = view->kept ? &seen->kept_delta : &seen->delta;
     assert_int_equal(view->first_position, *n); /* in order, none twice */
     *delta = grown(*delta, *n + view->n_token, row);
-    memcpy(*delta + *n * d_inner, view->delta, view->n_token * row);
+    memcpy(*delta + *n * n_step, view->delta, view->n_token * row);
     if (view->kept) {
         seen->kept = grown(seen->kept, *n + view->n_token, sizeof *seen->kept);
         memcpy(seen->kept + *n, view->kept, view->n_token * sizeof *seen->kept);
@@ -103,12 +111,12 @@ static void free_record(struct record *record) {
 
 static double slow_score(const float *delta, const dm_method_options *method, size_t layer) {
     double sum = 0;
-    for (int c = 0; c < d_inner; c++)
+    for (size_t c = 0; c < n_step; c++)
         if (method->score == DM_SCORE_MEAN)
             sum += delta[c];
         else if (method->score == DM_SCORE_NORM || global[layer][c])
             sum += (double)delta[c] * delta[c];
-    return method->score == DM_SCORE_MEAN ? sum / d_inner : sqrt(sum);
+    return method->score == DM_SCORE_MEAN ? sum / (double)n_step : sqrt(sum);
 }
 
 /* Marks what is kept of n tokens; returns how many. */
@@ -125,7 +133,7 @@ static size_t slow_choice(const float *delta, size_t n, const dm_method_options 
         kept[t] = t >= n_free;
         score[t] = method->kind == DM_METHOD_KEEP_LAST
                        ? (double)t
-                       : slow_score(delta + t * d_inner, method, method->layers[stage]);
+                       : slow_score(delta + t * n_step, method, method->layers[stage]);
     }
     for (; k > 0; k--, n_kept++) {
         size_t best = n;
@@ -152,8 +160,8 @@ static void check_choice(dm_session *session, const struct record *record,
         if (expected[t]) {
             assert_int_equal(kept[n], t);
             assert_int_equal(seen->kept[n], t);
-            assert_memory_equal(seen->kept_delta + n * d_inner, seen->delta + t * d_inner,
-                                d_inner * sizeof(float));
+            assert_memory_equal(seen->kept_delta + n * n_step, seen->delta + t * n_step,
+                                n_step * sizeof(float));
             n++;
         }
     free(expected);
@@ -225,7 +233,7 @@ static void test_choice(void **state) {
         check_case(&random, n_id, ids, &method, &two);
         for (int layer = 0; layer < n_layer; layer++) /* whatever the pieces */
             assert_true(difference(two.layers[layer].delta, one.layers[layer].delta,
-                                   one.layers[layer].n * d_inner) <= 1e-5);
+                                   one.layers[layer].n * n_step) <= 1e-5);
         free_record(&one);
         free_record(&two);
         free(ids);

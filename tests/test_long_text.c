@@ -11,7 +11,7 @@ static const struct shape shape = {.name = "model",
                                    .dt_rank = 1,
                                    .vocab_size = 64,
                                    .tied = true};
-enum { n_id = 1000000, d_inner = 32, vocab_size = 64, n_stage = 2 };
+enum { n_id = 1000000, vocab_size = 64, n_stage = 2 };
 static const size_t both_layers[n_stage] = {0, 1};
 
 static char parent[TEST_MAX_PATH];
@@ -20,7 +20,7 @@ static int32_t *ids;
 
 static int set_up(void **state) {
     static const char settings[] = "{\"version\": 1, \"method\": \"none\", \"global_channels\": "
-                                   "{\"0\": [0, 5, 31], \"1\": [7, 8]}}";
+                                   "{\"0\": [0, 2, 3], \"1\": [1, 2]}}";
     (void)state;
     struct dm_random random;
     test_make_directory(parent);
@@ -66,8 +66,8 @@ static void note_scores(const dm_probe_view *view, void *user) {
     assert_int_equal(view->first_position, scores->n);
     for (size_t t = 0; t < view->n_token; t++) {
         double sum = 0;
-        for (size_t c = 0; c < d_inner; c++) {
-            double delta = view->delta[t * d_inner + c];
+        for (size_t c = 0; c < view->d_inner; c++) {
+            double delta = view->delta[t * view->d_inner + c];
             sum += scores->score == DM_SCORE_MEAN ? delta : delta * delta;
         }
         scores->of[scores->n++] = sum;

@@ -64,10 +64,10 @@ static void take_step(dm_trainer *trainer, const dm_training_batch *batch, dm_st
 
 static const char *const names[] = {"backbone.embeddings.weight",
                                     "backbone.layers.0.mixer.in_proj.weight",
-                                    "backbone.layers.2.mixer.A_log",
-                                    "backbone.layers.2.mixer.dt_proj.bias",
-                                    "backbone.layers.2.mixer.conv1d.weight",
-                                    "backbone.layers.2.mixer.out_proj.weight",
+                                    "backbone.layers.1.mixer.A_log",
+                                    "backbone.layers.1.mixer.conv1d.bias",
+                                    "backbone.layers.1.mixer.conv1d.weight",
+                                    "backbone.layers.1.mixer.out_proj.weight",
                                     "backbone.norm_f.weight",
                                     "lm_head.weight"};
 enum { n_name = sizeof names / sizeof *names };

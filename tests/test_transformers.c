@@ -1,11 +1,22 @@
 /* Logits against those that transformers computes: see scripts/make_transformers_cases.py. Tied and
- * separate heads, biases, falcon-mamba's norms, weights stored in f32, bf16 and f16. */
+ * separate heads, biases, falcon-mamba's norms, weights stored in f32, bf16 and f16; and what only
+ * state-spaces' Mamba-2 has: see scripts/make_mamba2_cases.py. */
 #include "engine.h"
 
 #include "checkpoint/safetensors.h"
 
-static const char *const folders[] = {"mamba-tied-bf16", "mamba-biases", "mamba-no-conv-bias",
-                                      "falcon-mamba-bf16", "falcon-mamba"};
+static const char *const folders[] = {"transformers/mamba-tied-bf16",
+                                      "transformers/mamba-biases",
+                                      "transformers/mamba-no-conv-bias",
+                                      "transformers/falcon-mamba-bf16",
+                                      "transformers/falcon-mamba",
+                                      "transformers/mamba2-tied-bf16",
+                                      "transformers/mamba2-groups",
+                                      "transformers/mamba2-limits",
+                                      "mamba2/plain",
+                                      "mamba2/mlp",
+                                      "mamba2/channels",
+                                      "mamba2/gate"};
 enum { n_folder = sizeof folders / sizeof *folders };
 
 static double worst_difference(const char *directory, const char *cpu, dm_dtype dtype) {
@@ -48,11 +59,10 @@ static void test_f32(void **state) {
     static const char *const cpus[] = {"reference", "avx2", "avx512"};
     for (int f = 0; f < n_folder; f++)
         for (int c = 0; c < 3; c++) {
-            char directory[TEST_MAX_PATH], name[64];
+            char directory[TEST_MAX_PATH];
             if (!has_cpu(cpus[c]))
                 continue;
-            snprintf(name, sizeof name, "transformers/%s", folders[f]);
-            snprintf(directory, sizeof directory, "%s", test_data(name));
+            snprintf(directory, sizeof directory, "%s", test_data(folders[f]));
             double worst = worst_difference(directory, cpus[c], DM_DTYPE_F32);
             print_message("%s, %s: %.1e apart\n", folders[f], cpus[c], worst);
             assert_true(worst <= 1e-5);
@@ -63,9 +73,8 @@ static void test_f32(void **state) {
 static void test_default_dtype(void **state) {
     (void)state;
     for (int f = 0; f < n_folder; f++) {
-        char directory[TEST_MAX_PATH], name[64];
-        snprintf(name, sizeof name, "transformers/%s", folders[f]);
-        snprintf(directory, sizeof directory, "%s", test_data(name));
+        char directory[TEST_MAX_PATH];
+        snprintf(directory, sizeof directory, "%s", test_data(folders[f]));
         double worst = worst_difference(directory, NULL, DM_DTYPE_AUTO);
         print_message("%s, auto: %.1e apart\n", folders[f], worst);
         assert_true(worst <= (strstr(folders[f], "bf16") ? 2e-2 : 1e-5));

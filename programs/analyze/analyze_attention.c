@@ -55,15 +55,15 @@ static void choose_sheet(struct attention *attention) {
 
 static bool prepare(struct analysis *analysis) {
     struct attention *attention = (struct attention *)analysis;
-    size_t d_inner = analysis->info.d_inner;
+    size_t n_step = analysis->info.n_step;
     if (!choose_layers(attention) || !choose_length(analysis))
         return false;
     choose_sheet(attention);
     if (!attention->step) /* the official maps take every 150th of 1536 */
-        attention->step = (d_inner * 150 + 768) / 1536;
+        attention->step = (n_step * 150 + 768) / 1536;
     if (!attention->step)
         attention->step = 1;
-    attention->n_channel = (d_inner - 1) / attention->step + 1;
+    attention->n_channel = (n_step - 1) / attention->step + 1;
     return true;
 }
 
@@ -180,7 +180,7 @@ static bool print(const struct analysis *analysis) {
     char reading[reading_size];
     reading_title(analysis, reading);
     printf("%zu tokens, %s; %zu of %zu channels, %zu x %zu cells\n", analysis->length, reading,
-           attention->n_channel, analysis->info.d_inner, attention->n_bin, attention->n_bin);
+           attention->n_channel, analysis->info.n_step, attention->n_bin, attention->n_bin);
     attention_table(attention, false, &table);
     bool fine = table_show(&table);
     printf("written to %s\n", analysis->output);

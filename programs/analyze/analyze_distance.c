@@ -22,7 +22,7 @@ struct distances {
 static bool make_room(struct distances *distances) {
     size_t n, n_length = distances->lengths.n;
     distances->n_layer = distances->analysis.info.n_layer;
-    distances->n_channel = distances->analysis.info.d_inner;
+    distances->n_channel = distances->analysis.info.n_step;
     if (__builtin_mul_overflow(distances->n_layer, distances->n_channel, &n) ||
         __builtin_mul_overflow(n, n_length, &n))
         return fail_memory();

@@ -30,7 +30,7 @@ struct receptive {
     struct row *rows; /* [n_row], by ascending length */
     size_t n_row;
     dm_trainer *trainer;
-    double *distances; /* [n_layer, d_inner] of one window */
+    double *distances; /* [n_layer, n_step] of one window */
     double *sums;      /* [n_layer] over channels and windows */
 };
 
@@ -86,8 +86,8 @@ static bool open_trainer(struct receptive *receptive) {
 static void add_distances(struct receptive *receptive) {
     const dm_model_info *info = &receptive->analysis.info;
     for (size_t l = 0; l < info->n_layer; l++)
-        for (size_t c = 0; c < info->d_inner; c++)
-            receptive->sums[l] += receptive->distances[l * info->d_inner + c];
+        for (size_t c = 0; c < info->n_step; c++)
+            receptive->sums[l] += receptive->distances[l * info->n_step + c];
 }
 
 /* Each token is read four times. */
@@ -110,7 +110,7 @@ static bool measure_window(struct receptive *receptive, struct row *row, const i
 static void finish_row(const struct receptive *receptive, struct row *row) {
     const dm_model_info *info = &receptive->analysis.info;
     for (size_t l = 0; l < info->n_layer; l++) {
-        double mean = receptive->sums[l] / (double)info->d_inner / (double)row->n_window;
+        double mean = receptive->sums[l] / (double)info->n_step / (double)row->n_window;
         row->attention += mean / (double)info->n_layer;
         if (mean > row->farthest) {
             row->farthest = mean;
@@ -142,7 +142,7 @@ static bool measure(struct analysis *analysis) {
     size_t total = 0;
     for (size_t k = 0; k < receptive->n_row; k++)
         total += 4 * receptive->rows[k].length * receptive->rows[k].n_window;
-    receptive->distances = calloc(info->n_layer * info->d_inner, sizeof *receptive->distances);
+    receptive->distances = calloc(info->n_layer * info->n_step, sizeof *receptive->distances);
     receptive->sums = calloc(info->n_layer, sizeof *receptive->sums);
     bool fine =
         ((receptive->distances && receptive->sums) || fail_memory()) && open_trainer(receptive);

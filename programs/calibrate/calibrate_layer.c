@@ -34,7 +34,7 @@ static bool reopen(struct calibrate_work *work, const char *path) {
 
 bool calibrate_channels(struct calibrate_work *work) {
     struct dm_temporary folder;
-    work->log_decay = calloc(work->info.n_layer * work->info.d_inner, sizeof *work->log_decay);
+    work->log_decay = calloc(work->info.n_layer * work->info.n_step, sizeof *work->log_decay);
     bool fine = (work->log_decay || fail_memory()) && scratch_folder_open(&folder);
     if (!fine)
         return false;
@@ -50,10 +50,10 @@ bool calibrate_channels(struct calibrate_work *work) {
 /* distance [n_layer]: of the channels' mean, at the end of a passage in the middle of the text. */
 static bool measure_distance(struct calibrate_work *work, double *distance) {
     const dm_method_options plain = DM_METHOD_OPTIONS_INIT;
-    size_t n_layer = work->info.n_layer, d_inner = work->info.d_inner;
+    size_t n_layer = work->info.n_layer, n_step = work->info.n_step;
     size_t queries = work->length < n_query ? work->length : n_query;
     int32_t *ids = id_store_take(&work->text, (work->text.n_id - work->length) / 2, work->length);
-    double *channels = calloc(n_layer * d_inner, sizeof *channels);
+    double *channels = calloc(n_layer * n_step, sizeof *channels);
     const struct scan_reading reading = {
         .model = work->model, .method = &plain, .ids = ids, .n_id = work->length};
     dm_error error;
@@ -62,8 +62,8 @@ static bool measure_distance(struct calibrate_work *work, double *distance) {
         fine && (!mean_distance(&reading, queries, channels, &error) || fail("%s", error.message));
     work->n_read += 2 * work->length;
     for (size_t l = 0; l < n_layer && fine; l++)
-        for (size_t c = 0; c < d_inner; c++)
-            distance[l] += channels[l * d_inner + c] / (double)d_inner;
+        for (size_t c = 0; c < n_step; c++)
+            distance[l] += channels[l * n_step + c] / (double)n_step;
     free(ids);
     free(channels);
     return fine;
@@ -72,11 +72,11 @@ static bool measure_distance(struct calibrate_work *work, double *distance) {
 /* slow [n_layer]: the mean log-decay of the global channels. */
 static void find_slow(const struct calibrate_work *work, double *slow) {
     for (size_t l = 0; l < work->info.n_layer; l++) {
-        double *layer = work->log_decay + l * work->info.d_inner;
+        double *layer = work->log_decay + l * work->info.n_step;
         const uint32_t *channels;
         size_t n = 0;
         (void)dm_model_global_channels(work->model, l, &channels, &n, NULL);
-        slow[l] = mean_of_smallest(layer, work->info.d_inner, n);
+        slow[l] = mean_of_smallest(layer, work->info.n_step, n);
     }
 }
 

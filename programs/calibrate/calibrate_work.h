@@ -29,7 +29,7 @@ struct calibrate_work {
     size_t length;     /* the training length */
     bool rises;        /* the loss rises beyond it, as far as was seen */
     bool told;         /* the model predicts this text better than by chance */
-    double *log_decay; /* [n_layer, d_inner] over passages of that length */
+    double *log_decay; /* [n_layer, n_step] over passages of that length */
     size_t layer;      /* to decimate at */
     dm_score score;
 };

@@ -9,24 +9,24 @@
 #include "model/language_model.h"
 
 struct decay {
-    size_t d_inner;
-    double *sum;     /* [n_layer, d_inner]: sum_t Delta_t[c] * slowest[c] */
-    double *slowest; /* [n_layer, d_inner]: min_n |A[c,n]| */
+    size_t n_step;
+    double *sum;     /* [n_layer, n_step]: sum_t Delta_t[c] * slowest[c] */
+    double *slowest; /* [n_layer, n_step]: min_n |A[c,n]| */
 };
 
-static void find_slowest(const struct dm_model *model, size_t d_inner, double *slowest) {
+static void find_slowest(const struct dm_model *model, size_t n_step, double *slowest) {
     const struct dm_network *network = &model->network;
     for (size_t layer = 0; layer < network->config.n_layer; layer++)
         if (dm_layer_kind_of(network, layer)->slowest_decay)
             dm_layer_kind_of(network, layer)
-                ->slowest_decay(&network->layers[layer], slowest + layer * d_inner);
+                ->slowest_decay(&network->layers[layer], slowest + layer * n_step);
 }
 
 static void add_up(const dm_probe_view *view, void *user) {
     struct decay *decay = user;
     for (size_t t = 0; t < view->n_token; t++)
         for (size_t c = 0; c < view->d_inner; c++) {
-            size_t at = view->layer * decay->d_inner + c;
+            size_t at = view->layer * decay->n_step + c;
             decay->sum[at] += view->delta[t * view->d_inner + c] * decay->slowest[at];
         }
 }
@@ -65,8 +65,8 @@ static dm_status fill(struct dm_calibration *calibration, const struct dm_model 
     for (size_t layer = 0; layer < model->network.config.n_layer && !status; layer++) {
         const struct dm_layer_config *own = model->network.layers[layer].config;
         if (own->kind->slowest_decay)
-            status = dm_calibration_choose(calibration, layer, decay->sum + layer * decay->d_inner,
-                                           dm_layer_size(own, "d_inner"), options->share, error);
+            status = dm_calibration_choose(calibration, layer, decay->sum + layer * decay->n_step,
+                                           dm_layer_n_step(own), options->share, error);
     }
     size_t middle = model->network.config.n_layer / 2;
     dm_method_options method = DM_METHOD_OPTIONS_INIT;
@@ -108,13 +108,13 @@ static dm_status calibrate(const struct dm_model *model, const int32_t *ids, siz
     dm_status status = dm_calibration_new(model->network.config.n_layer, &calibration, error);
     if (status)
         return status;
-    find_slowest(model, decay->d_inner, decay->slowest);
+    find_slowest(model, decay->n_step, decay->slowest);
     status = measure(model, ids, n_id, options, decay, error);
     if (!status)
         status = fill(calibration, model, options, decay, error);
     if (!status)
         status = dm_calibration_write(calibration, path, error);
-    size_t n = model->network.config.n_layer * decay->d_inner;
+    size_t n = model->network.config.n_layer * decay->n_step;
     for (size_t i = 0; i < n && !status && options->log_decay; i++)
         options->log_decay[i] = decay->sum[i] / (double)options->n_passage;
     dm_calibration_free(calibration);
@@ -153,9 +153,9 @@ dm_status dm_calibrate(const dm_model *model, const int32_t *ids, size_t n_id,
         status = check_settings(model, own.method, error);
     if (status)
         return status;
-    size_t d_inner = dm_model_size(&model->network.config, "d_inner");
-    size_t n = model->network.config.n_layer * d_inner;
-    struct decay decay = {d_inner, dm_memory_zeroed(n, sizeof(double)),
+    size_t n_step = dm_model_n_step(&model->network.config);
+    size_t n = model->network.config.n_layer * n_step;
+    struct decay decay = {n_step, dm_memory_zeroed(n, sizeof(double)),
                           dm_memory_array(n, sizeof(double))};
     char *path = own.path ? dm_memory_text(own.path) : dm_path_join(directory, "decimamba.json");
     status = decay.sum && decay.slowest && path

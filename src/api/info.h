@@ -18,6 +18,9 @@ static inline dm_model_info dm_network_info(const struct dm_network *network) {
         .n_thread = dm_threads_count(network->threads),
         .cpu = network->ops.cpu,
         .tied_head = config->tie_word_embeddings,
+        .n_step = dm_model_n_step(config),
+        .n_head = dm_model_size(config, "n_head"),
+        .n_group = dm_model_size(config, "n_group"),
     };
 }
 

@@ -196,6 +196,25 @@ dm_status dm_json_get_real(const json_t *object, const char *key, const char *na
     return DM_OK;
 }
 
+bool dm_json_number(const json_t *value, double *number) {
+    const char *not_finite = json_string_value(json_object_get(value, float_key));
+    if (not_finite)
+        *number = strcmp(not_finite, "Infinity") == 0    ? INFINITY
+                  : strcmp(not_finite, "-Infinity") == 0 ? -INFINITY
+                                                         : NAN;
+    else
+        *number = json_number_value(value);
+    return not_finite || json_is_number(value);
+}
+
+json_t *dm_json_number_new(double number) {
+    return isfinite(number) ? json_real(number)
+                            : json_pack("{s:s}", float_key,
+                                        isnan(number) ? "NaN"
+                                        : number > 0  ? "Infinity"
+                                                      : "-Infinity");
+}
+
 dm_status dm_json_get_bool(const json_t *object, const char *key, const char *name, bool *result,
                            dm_error *error) {
     const json_t *value = find(object, key);

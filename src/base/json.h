@@ -35,6 +35,10 @@ dm_status dm_json_get_bool(const json_t *object, const char *key, const char *na
                            dm_error *error);
 dm_status dm_json_get_text(const json_t *object, const char *key, const char *name,
                            const char **result, dm_error *error);
+/* A number, or NaN or an infinity as dm_json_parse_python has them; false: it is neither. */
+bool dm_json_number(const json_t *value, double *number);
+/* The other way round; NULL: memory is short. */
+json_t *dm_json_number_new(double number);
 /* object["version"] must be there (else DM_ERROR_FORMAT), and be `version` (else
  * DM_ERROR_UNSUPPORTED). */
 dm_status dm_json_check_version(const json_t *object, const char *name, size_t version,

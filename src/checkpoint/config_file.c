@@ -6,13 +6,13 @@
 #include "layers/sizes.h"
 
 static dm_status unsupported(const char *name, const char *what, dm_error *error) {
-    return dm_fail(error, DM_ERROR_UNSUPPORTED, "%s: %s: only Mamba-1 models can be run", name,
-                   what);
+    return dm_fail(error, DM_ERROR_UNSUPPORTED,
+                   "%s: %s: only models of Mamba-1 or Mamba-2 layers can be run", name, what);
 }
 
 /* Refuses state-spaces configs of other models. */
 static dm_status check_official(const json_t *object, const json_t *mixer, const char *name,
-                                dm_error *error) {
+                                const struct dm_layer_kind **kind, dm_error *error) {
     const char *layer = "Mamba1";
     bool rms_norm = true;
     size_t d_intermediate = 0;
@@ -23,7 +23,8 @@ static dm_status check_official(const json_t *object, const json_t *mixer, const
         status = dm_json_get_size(object, "d_intermediate", name, &d_intermediate, error);
     if (status)
         return status;
-    if (strcmp(layer, "Mamba1") != 0)
+    *kind = dm_layer_kind_of_official(layer);
+    if (!*kind)
         return unsupported(name, layer, error);
     if (!rms_norm)
         return unsupported(name, "LayerNorm (\"rms_norm\": false)", error);
@@ -79,12 +80,13 @@ static dm_status find_sort(const struct dm_config_source *source, const json_t *
 }
 
 /* All layers are of the one kind, unless "layer_types" names that of each. */
-static dm_status read_layers(const struct dm_config_source *source, struct dm_model_config *config,
+static dm_status read_layers(const struct dm_config_source *source,
+                             const struct dm_layer_kind *kind, struct dm_model_config *config,
                              dm_error *error) {
     const json_t *types =
         source->model_type ? json_object_get(source->object, "layer_types") : NULL;
     if (!types || json_is_null(types))
-        return add_sort(source, dm_layer_kind_named("mamba"), config, error);
+        return add_sort(source, kind, config, error);
     if (json_array_size(types) != config->n_layer || config->n_layer > DM_MAX_MIXED)
         return dm_fail(error, DM_ERROR_FORMAT,
                        "%s: \"layer_types\" must name the kinds of all %zu layers, of %d at most",
@@ -107,7 +109,8 @@ static dm_status read_official(const json_t *object, const char *name,
     if (mixer && !json_is_null(mixer) && !json_is_object(mixer))
         return dm_fail(error, DM_ERROR_FORMAT, "%s: \"ssm_cfg\" must be an object", name);
     const struct dm_config_source source = {.object = mixer, .name = name};
-    dm_status status = check_official(object, mixer, name, error);
+    const struct dm_layer_kind *kind;
+    dm_status status = check_official(object, mixer, name, &kind, error);
     if (!status)
         status = dm_get_size(object, "d_model", name, &config->d_model, error);
     if (!status)
@@ -119,13 +122,17 @@ static dm_status read_official(const json_t *object, const char *name,
     if (!status)
         status =
             dm_json_get_bool(object, "tie_embeddings", name, &config->tie_word_embeddings, error);
-    return status ? status : read_layers(&source, config, error);
+    return status ? status : read_layers(&source, kind, config, error);
 }
 
 static dm_status read_transformers(const json_t *object, const char *name, const char *model_type,
                                    struct dm_model_config *config, dm_error *error) {
     const char *activation = "silu";
     const struct dm_config_source source = {object, name, model_type};
+    const struct dm_layer_kind *kind = dm_layer_kind_of_type(model_type);
+    if (!kind)
+        return unsupported(name, model_type, error);
+    config->tie_word_embeddings = !kind->untied;
     dm_status status = dm_json_get_text(object, "hidden_act", name, &activation, error);
     if (!status && strcmp(activation, "silu") != 0 && strcmp(activation, "swish") != 0)
         return dm_fail(error, DM_ERROR_UNSUPPORTED,
@@ -141,7 +148,7 @@ static dm_status read_transformers(const json_t *object, const char *name, const
     if (!status)
         status = dm_json_get_bool(object, "tie_word_embeddings", name, &config->tie_word_embeddings,
                                   error);
-    return status ? status : read_layers(&source, config, error);
+    return status ? status : read_layers(&source, kind, config, error);
 }
 
 /* Quantized weights come as tensors of other names; given plain ones, transformers would round
@@ -169,8 +176,6 @@ dm_status dm_model_config_from_json(const json_t *object, const char *name,
     dm_status status = dm_json_get_text(object, "model_type", name, &type, error);
     if (status)
         return status;
-    if (type && strcmp(type, "mamba") != 0 && strcmp(type, "falcon_mamba") != 0)
-        return unsupported(name, type, error);
     if (!type && !json_object_get(object, "d_model"))
         return dm_fail(error, DM_ERROR_FORMAT,
                        "%s: neither \"model_type\" nor \"d_model\": not the config of a Mamba",

@@ -9,6 +9,10 @@ size_t dm_layer_size(const struct dm_layer_config *config, const char *name) {
     return 0;
 }
 
+size_t dm_layer_n_step(const struct dm_layer_config *config) {
+    return config->kind->n_step ? config->kind->n_step(config) : 0;
+}
+
 bool dm_layer_has(const struct dm_layer_config *config, size_t parameter) {
     size_t only_where = config->kind->parameters[parameter].only_where;
     return !only_where || config->size[only_where - 1] == 1;

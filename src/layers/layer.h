@@ -29,8 +29,8 @@ struct dm_layer_kind;
 struct dm_slice_plan;
 
 enum {
-    DM_MAX_SIZE = 8,       /* a kind's sizes: integers, */
-    DM_MAX_REAL = 2,       /* and real numbers */
+    DM_MAX_SIZE = 12,      /* a kind's sizes: integers, */
+    DM_MAX_REAL = 4,       /* and real numbers */
     DM_MAX_PARAMETER = 12, /* a layer's parameters */
     DM_MAX_WEIGHT = 16,    /* what operations read of them */
     DM_MAX_BUFFER = 16,
@@ -143,6 +143,12 @@ struct dm_state_row {
 struct dm_layer_kind {
     const char *name;
 
+    /* Whose models have layers of this kind alone: transformers' "model_type"s, the last NULL, and
+     * "layer" in state-spaces' ssm_cfg. NULL: only "layer_types" brings such layers. */
+    const char *const *model_types;
+    const char *official_layer;
+    bool untied; /* transformers' heads are separate where config.json does not say */
+
     /* Sizes. `configure` reads them; d_model, n_layer and rms_norm_eps are set before. `describe`
      * writes them into a config.json of transformers' dialect (false: memory is short). */
     const struct dm_size_row *sizes;
@@ -157,6 +163,9 @@ struct dm_layer_kind {
     void (*fill_from_gguf)(struct dm_layer_config *config);
     /* What transformers calls a model of such layers. */
     struct dm_model_names (*names)(const struct dm_layer_config *config);
+
+    /* How many steps Delta has for a token: one for each channel, or head. NULL: there is no Delta. */
+    size_t (*n_step)(const struct dm_layer_config *config);
 
     /* Parameters; row 0 is the RMSNorm before the layer. `draw`: the initial value of element i. */
     const struct dm_parameter_row *parameters;
@@ -204,8 +213,8 @@ struct dm_layer_kind {
     dm_status (*outputs_back)(const struct dm_layer_back *back);
     dm_status (*inputs_back)(const struct dm_layer_back *back);
 
-    /* Steps [n_token, *width] of the batch, as scores read them. */
-    const dm_real *(*steps)(const struct dm_batch *batch, size_t layer, size_t *width);
+    /* Steps [n_token, n_step] of the batch, as scores read them. */
+    const dm_real *(*steps)(const struct dm_batch *batch, size_t layer);
     /* Fills what a probe sees of the rows from `row` on. */
     void (*show)(const struct dm_batch *batch, size_t layer, size_t row, dm_probe_view *view);
     /* Which of enum dm_adjustable such layers heed, and A [*n_row, channels] for who changes it. */
@@ -217,6 +226,8 @@ struct dm_layer_kind {
 
 /* The size of this name; 0: the kind has none. */
 size_t dm_layer_size(const struct dm_layer_config *config, const char *name);
+/* Steps of a token's Delta; 0: there is none. */
+size_t dm_layer_n_step(const struct dm_layer_config *config);
 /* Does the layer have this parameter? */
 bool dm_layer_has(const struct dm_layer_config *config, size_t parameter);
 size_t dm_shape_n_element(struct dm_shape shape);

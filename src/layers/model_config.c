@@ -18,6 +18,15 @@ size_t dm_index_in_sort(const struct dm_model_config *config, size_t layer) {
     return n;
 }
 
+size_t dm_model_n_step(const struct dm_model_config *config) {
+    size_t most = 0;
+    for (size_t sort = 0; sort < config->n_sort; sort++) {
+        size_t n = dm_layer_n_step(&config->sorts[sort]);
+        most = n > most ? n : most;
+    }
+    return most;
+}
+
 size_t dm_model_size(const struct dm_model_config *config, const char *name) {
     size_t largest = 0;
     for (size_t sort = 0; sort < config->n_sort; sort++) {

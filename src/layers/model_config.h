@@ -32,5 +32,7 @@ size_t dm_sort_count(const struct dm_model_config *config, size_t sort);
 size_t dm_index_in_sort(const struct dm_model_config *config, size_t layer);
 /* The largest size of this name among the sorts; 0: none has it. */
 size_t dm_model_size(const struct dm_model_config *config, const char *name);
+/* The most steps of a token's Delta in a layer. */
+size_t dm_model_n_step(const struct dm_model_config *config);
 
 #endif

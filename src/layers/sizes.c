@@ -60,6 +60,24 @@ dm_status dm_get_epsilon(const json_t *object, const char *key, const char *name
     return status;
 }
 
+dm_status dm_get_limits(const json_t *object, const char *key, const char *name, double *limits,
+                        dm_error *error) {
+    const json_t *there = json_object_get(object, key);
+    double low, high;
+    if (!there || json_is_null(there))
+        return DM_OK;
+    if (json_array_size(there) != 2 || !dm_json_number(json_array_get(there, 0), &low) ||
+        !dm_json_number(json_array_get(there, 1), &high) || !(low >= 0 && low <= high) ||
+        isinf(low))
+        return dm_fail(error, DM_ERROR_FORMAT,
+                       "%s: \"%s\" must be two numbers, the second not below the first, which is "
+                       "0 or more",
+                       name, key);
+    limits[0] = low;
+    limits[1] = high;
+    return DM_OK;
+}
+
 bool dm_put_size(json_t *object, const char *key, size_t value) {
     return !json_object_set_new(object, key, json_integer((json_int_t)value));
 }
@@ -70,6 +88,15 @@ bool dm_put_bool(json_t *object, const char *key, bool value) {
 
 bool dm_put_real(json_t *object, const char *key, double value) {
     return !json_object_set_new(object, key, json_real(value));
+}
+
+bool dm_put_limits(json_t *object, const char *key, const double *limits) {
+    if (limits[0] <= 0 && isinf(limits[1]))
+        return true;
+    json_t *array = json_array(), *high = dm_json_number_new(limits[1]);
+    bool done = !json_array_append_new(array, json_real(limits[0]));
+    done &= !json_array_append_new(array, high);
+    return !json_object_set_new(object, key, array) && done;
 }
 
 bool dm_put_text(json_t *object, const char *key, const char *value) {

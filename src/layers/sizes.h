@@ -37,10 +37,16 @@ dm_status dm_get_switch(const json_t *object, const char *key, const char *name,
 dm_status dm_get_epsilon(const json_t *object, const char *key, const char *name, double *epsilon,
                          dm_error *error);
 
+/* [lowest, highest], of which the latter may be infinite; unchanged where the key is missing. */
+dm_status dm_get_limits(const json_t *object, const char *key, const char *name, double *limits,
+                        dm_error *error);
+
 /* Each sets a key; false: memory is short. */
 bool dm_put_size(json_t *object, const char *key, size_t value);
 bool dm_put_bool(json_t *object, const char *key, bool value);
 bool dm_put_real(json_t *object, const char *key, double value);
+/* Nothing where they limit no number >= 0. */
+bool dm_put_limits(json_t *object, const char *key, const double *limits);
 bool dm_put_text(json_t *object, const char *key, const char *value);
 
 #endif

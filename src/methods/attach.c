@@ -15,15 +15,17 @@ void dm_layer_score(const struct dm_batch *batch, const struct dm_method *method
                                    .residual = batch->at->residual};
     if (!method->hooks->score)
         return;
-    if (kind->steps)
-        input.delta = kind->steps(batch, stage->layer, &input.n_step);
+    if (kind->steps) {
+        input.delta = kind->steps(batch, stage->layer);
+        input.n_step = dm_layer_n_step(batch->network->layers[stage->layer].config);
+    }
     method->hooks->score(method, stage, &input, &batch->network->ops, batch->at->score);
 }
 
 /* Scores by Delta need a layer that has one, and channels that are there. */
 static dm_status check_stage(const struct dm_layer_config *layer, const struct dm_method *method,
                              const struct dm_stage *stage, dm_error *error) {
-    size_t n_step = layer->kind->steps ? dm_layer_size(layer, "d_inner") : 0;
+    size_t n_step = dm_layer_n_step(layer);
     bool by_step = method->score == DM_SCORE_NORM || method->score == DM_SCORE_MEAN ||
                    method->score == DM_SCORE_GLOBAL;
     if (by_step && !n_step)

@@ -82,16 +82,16 @@ static bool slower(const double *log_decay, size_t a, size_t b) {
 }
 
 dm_status dm_calibration_choose(struct dm_calibration *calibration, size_t layer,
-                                const double *log_decay, size_t d_inner, double share,
+                                const double *log_decay, size_t n_step, double share,
                                 dm_error *error) {
-    size_t n = (size_t)((double)d_inner * share), n_chosen = 0;
+    size_t n = (size_t)((double)n_step * share), n_chosen = 0;
     n = n ? n : 1;
     uint32_t *channels = dm_memory_array(n, sizeof *channels);
     if (!channels)
         return dm_fail_memory(error, "a calibration");
-    for (size_t c = 0; c < d_inner && n_chosen < n; c++) {
+    for (size_t c = 0; c < n_step && n_chosen < n; c++) {
         size_t n_slower = 0;
-        for (size_t other = 0; other < d_inner; other++)
+        for (size_t other = 0; other < n_step; other++)
             n_slower += slower(log_decay, other, c);
         if (n_slower < n)
             channels[n_chosen++] = (uint32_t)c;

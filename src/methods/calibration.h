@@ -31,16 +31,16 @@ dm_status dm_calibration_set_method(struct dm_calibration *calibration,
 /* The `share` of channels (at least one) with the smallest log-decay[c] become the layer's; of
  * equal ones the lower index. A NaN counts as infinite. */
 dm_status dm_calibration_choose(struct dm_calibration *calibration, size_t layer,
-                                const double *log_decay, size_t d_inner, double share,
+                                const double *log_decay, size_t n_step, double share,
                                 dm_error *error);
 
 /* Reads path (a decimamba.json) for a model of these sizes. */
-dm_status dm_calibration_read(const char *path, size_t n_layer, size_t d_inner,
+dm_status dm_calibration_read(const char *path, size_t n_layer, size_t n_step,
                               struct dm_calibration **calibration, dm_error *error);
 /* The same of `settings`, or, where that is NULL, of directory/decimamba.json; where there is no such
  * file, or `settings` is "", `*calibration` is left as it is. */
 dm_status dm_calibration_find(const char *directory, const char *settings, size_t n_layer,
-                              size_t d_inner, struct dm_calibration **calibration, dm_error *error);
+                              size_t n_step, struct dm_calibration **calibration, dm_error *error);
 dm_status dm_calibration_write(const struct dm_calibration *calibration, const char *path,
                                dm_error *error);
 

@@ -167,14 +167,14 @@ static dm_status read_method(const json_t *object, const char *path,
     return status;
 }
 
-static dm_status read_channels(const json_t *object, const char *path, size_t d_inner,
+static dm_status read_channels(const json_t *object, const char *path, size_t n_step,
                                struct dm_calibration *calibration, dm_error *error) {
     const json_t *all = json_object_get(object, "global_channels");
     for (size_t layer = 0; layer < calibration->n_layer; layer++) {
         char key[24];
         snprintf(key, sizeof key, "%zu", layer);
         size_t *channels, n;
-        dm_status status = read_sizes(all, key, path, d_inner, &channels, &n, error);
+        dm_status status = read_sizes(all, key, path, n_step, &channels, &n, error);
         if (status)
             return status;
         struct dm_layer_channels *own = &calibration->layers[layer];
@@ -204,7 +204,7 @@ static dm_status check_object(const json_t *object, const char *key, const char 
     return DM_OK;
 }
 
-static dm_status read_calibration(const json_t *object, const char *path, size_t d_inner,
+static dm_status read_calibration(const json_t *object, const char *path, size_t n_step,
                                   struct dm_calibration *calibration, dm_error *error) {
     if (!json_is_object(object))
         return dm_fail(error, DM_ERROR_FORMAT, "%s: must be an object", path);
@@ -221,7 +221,7 @@ static dm_status read_calibration(const json_t *object, const char *path, size_t
     if (!status)
         status = dm_json_get_real(measured, "share", path, &calibration->share, error);
     if (!status)
-        status = read_channels(object, path, d_inner, calibration, error);
+        status = read_channels(object, path, n_step, calibration, error);
     if (!status)
         status = read_method(object, path, calibration, error);
     return status;
@@ -241,7 +241,7 @@ static dm_status check_method(const struct dm_calibration *calibration, const ch
     return DM_OK;
 }
 
-dm_status dm_calibration_read(const char *path, size_t n_layer, size_t d_inner,
+dm_status dm_calibration_read(const char *path, size_t n_layer, size_t n_step,
                               struct dm_calibration **result, dm_error *error) {
     json_t *object;
     dm_status status = dm_json_read(path, &object, error);
@@ -250,7 +250,7 @@ dm_status dm_calibration_read(const char *path, size_t n_layer, size_t d_inner,
     struct dm_calibration *calibration = NULL;
     status = dm_calibration_new(n_layer, &calibration, error);
     if (!status)
-        status = read_calibration(object, path, d_inner, calibration, error);
+        status = read_calibration(object, path, n_step, calibration, error);
     if (!status)
         status = check_method(calibration, path, error);
     json_decref(object);
@@ -262,15 +262,14 @@ dm_status dm_calibration_read(const char *path, size_t n_layer, size_t d_inner,
 }
 
 dm_status dm_calibration_find(const char *directory, const char *settings, size_t n_layer,
-                              size_t d_inner, struct dm_calibration **calibration,
-                              dm_error *error) {
+                              size_t n_step, struct dm_calibration **calibration, dm_error *error) {
     if (settings)
-        return *settings ? dm_calibration_read(settings, n_layer, d_inner, calibration, error)
+        return *settings ? dm_calibration_read(settings, n_layer, n_step, calibration, error)
                          : DM_OK;
     char *path = NULL;
     dm_status status = dm_model_file(directory, "decimamba.json", &path, error);
     if (!status && dm_path_exists(path))
-        status = dm_calibration_read(path, n_layer, d_inner, calibration, error);
+        status = dm_calibration_read(path, n_layer, n_step, calibration, error);
     dm_memory_free(path);
     return status;
 }

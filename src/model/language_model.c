@@ -228,8 +228,8 @@ dm_status dm_language_model_load(const char *directory, const dm_model_options *
     }
     if (!status)
         status = dm_calibration_find(directory, options->settings, model->network.config.n_layer,
-                                     dm_model_size(&model->network.config, "d_inner"),
-                                     &model->calibration, error);
+                                     dm_model_n_step(&model->network.config), &model->calibration,
+                                     error);
     if (!status)
         status = load_weights(model, error);
     if (!status)

@@ -8,6 +8,9 @@ void DM_VARIANT(dm_ops)(struct dm_ops *ops) {
     ops->cross_entropy = DM_VARIANT(dm_cross_entropy);
     ops->causal_conv1d = DM_VARIANT(dm_causal_conv1d);
     ops->selective_scan = DM_VARIANT(dm_selective_scan);
+    ops->head_scan = DM_VARIANT(dm_head_scan);
+    ops->gated_norm = DM_VARIANT(dm_gated_norm);
+    ops->gated_norm_backward = DM_VARIANT(dm_gated_norm_backward);
     ops->rms_norm_backward = DM_VARIANT(dm_rms_norm_backward);
     ops->rms_norm_weight_backward = DM_VARIANT(dm_rms_norm_weight_backward);
     ops->softplus_backward = DM_VARIANT(dm_softplus_backward);

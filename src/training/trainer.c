@@ -159,9 +159,8 @@ dm_status dm_trainer_start(const char *directory, const dm_trainer_options *opti
         status = dm_checkpoint_open(directory, &checkpoint, error);
     if (!status) {
         const struct dm_model_config *config = dm_checkpoint_config(checkpoint);
-        status =
-            dm_calibration_find(directory, options->settings, config->n_layer,
-                                dm_model_size(config, "d_inner"), &trainer->calibration, error);
+        status = dm_calibration_find(directory, options->settings, config->n_layer,
+                                     dm_model_n_step(config), &trainer->calibration, error);
     }
     if (!status)
         status = dm_companions_read(&trainer->companions, directory, options->tokenizer, error);

@@ -263,8 +263,12 @@ static dm_status inputs_back(const struct dm_layer_back *back) {
 
 /* ---- What others look at ---- */
 
-static const dm_real *steps(const struct dm_batch *batch, size_t layer, size_t *width) {
-    *width = width_of(batch->network, layer);
+static size_t n_step(const struct dm_layer_config *config) {
+    return config->size[WIDTH];
+}
+
+static const dm_real *steps(const struct dm_batch *batch, size_t layer) {
+    (void)layer;
     return batch->at->layer[STEP];
 }
 
@@ -285,6 +289,7 @@ const struct dm_layer_kind dm_gated = {
     .configure = configure,
     .describe = describe,
     .names = names,
+    .n_step = n_step,
     .parameters = parameters,
     .n_parameter = N_PARAMETER,
     .shape = shape,

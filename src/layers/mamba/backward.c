@@ -3,6 +3,7 @@
 
 #include "layers/gather.h"
 #include "layers/mamba/mamba.h"
+#include "layers/ssm.h"
 #include "ops/split.h"
 
 static const struct mamba_weights *weights_of(const struct dm_layer_back *back) {
@@ -203,14 +204,13 @@ static void convolution_back(const struct dm_layer_back *back, const dm_real *du
 static void add_arranged(const struct dm_layer_back *back) {
     const size_t *size = sizes_of(back);
     const dm_real *A = weights_of(back)->A, *dA = back->buffer_grad[GRADIENT_A];
-    size_t E = size[D_INNER], N = size[D_STATE], K = size[D_CONV];
-    dm_real *A_log = back->gradient[A_LOG], *conv = back->gradient[CONV_WEIGHT];
+    size_t E = size[D_INNER], N = size[D_STATE];
+    dm_real *A_log = back->gradient[A_LOG];
     for (size_t c = 0; c < E && A_log; c++)
         for (size_t n = 0; n < N; n++)
             A_log[c * N + n] += dA[n * E + c] * A[n * E + c];
-    for (size_t c = 0; c < E && conv; c++)
-        for (size_t k = 0; k < K; k++)
-            conv[c * K + k] += back->buffer_grad[GRADIENT_CONV][k * E + c];
+    dm_add_conv_gradient(back->buffer_grad[GRADIENT_CONV], E, size[D_CONV],
+                         back->gradient[CONV_WEIGHT]);
 }
 
 dm_status dm_mamba_inputs_back(const struct dm_layer_back *back) {

@@ -6,8 +6,11 @@
 #include <tgmath.h>
 
 #include "layers/sizes.h"
+#include "layers/ssm.h"
 
 /* ---- Sizes ---- */
+
+static const char *const model_types[] = {"mamba", "falcon_mamba", NULL};
 
 static const struct dm_size_row sizes[] = {
     [D_INNER] = {.name = "d_inner", .gguf = "ssm.inner_size"},
@@ -95,26 +98,6 @@ static struct dm_model_names names(const struct dm_layer_config *config) {
 
 /* ---- Parameters ---- */
 
-/* A, as GGUF stores it. */
-static float negative_exponential(float A_log) {
-    return -expf(A_log);
-}
-
-/* A_log of an A, so that it gives that A again where a float does: the nearest to the logarithm, or a
- * neighbour. (Several may: then it is not that which A was made of.) */
-static float log_of_negative(float A) {
-    float middle = (float)log(-(double)A), lower = middle, higher = middle;
-    for (int i = 0; i < 4; i++) {
-        if (negative_exponential(lower) == A)
-            return lower;
-        if (negative_exponential(higher) == A)
-            return higher;
-        lower = nextafterf(lower, -INFINITY);
-        higher = nextafterf(higher, INFINITY);
-    }
-    return middle;
-}
-
 static const struct dm_parameter_row parameters[N_MAMBA_PARAMETER] = {
     [NORM] = {.name = "norm.weight", .gguf = "attn_norm.weight"},
     [IN_PROJ] = {.name = "mixer.in_proj.weight",
@@ -132,8 +115,8 @@ static const struct dm_parameter_row parameters[N_MAMBA_PARAMETER] = {
     [DT_BIAS] = {.name = "mixer.dt_proj.bias", .gguf = "ssm_dt.bias"},
     [A_LOG] = {.name = "mixer.A_log",
                .gguf = "ssm_a",
-               .to_gguf = negative_exponential,
-               .from_gguf = log_of_negative},
+               .to_gguf = dm_decay_to_gguf,
+               .from_gguf = dm_decay_from_gguf},
     [D_VALUES] = {.name = "mixer.D", .gguf = "ssm_d"},
     [OUT_PROJ] = {.name = "mixer.out_proj.weight",
                   .gguf = "ssm_out.weight",
@@ -190,23 +173,7 @@ static dm_status check_gguf(const struct dm_layer_config *config, const char *di
 }
 
 /* ---- Initial values: as state-spaces/mamba draws them (Mamba.__init__ in mamba_simple.py,
- * _init_weights in mixer_seq_simple.py, and PyTorch's defaults for nn.Linear and nn.Conv1d) ---- */
-
-static double draw_uniform(struct dm_random *random, double low, double high) {
-    return low + (high - low) * dm_random_uniform(random);
-}
-
-/* Uniform in +-1 / sqrt(fan_in). */
-static double draw_linear(struct dm_random *random, size_t fan_in) {
-    double bound = 1 / sqrt((double)fan_in);
-    return draw_uniform(random, -bound, bound);
-}
-
-/* Softplus of the bias is log-uniform in [0.001, 0.1], and at least 1e-4. */
-static double draw_dt_bias(struct dm_random *random) {
-    double dt = fmax(exp(draw_uniform(random, log(0.001), log(0.1))), 1e-4);
-    return dt + log(-expm1(-dt));
-}
+ * _init_weights in mixer_seq_simple.py) ---- */
 
 static double draw(const struct dm_layer_config *config, double initializer_range, size_t parameter,
                    size_t i, struct dm_random *random) {
@@ -214,19 +181,19 @@ static double draw(const struct dm_layer_config *config, double initializer_rang
     switch ((enum mamba_parameter)parameter) {
     case IN_PROJ: /* transformers: MambaPreTrainedModel._init_weights */
         return initializer_range > 0 ? initializer_range * dm_random_normal(random)
-                                     : draw_linear(random, config->d_model);
+                                     : dm_draw_linear(random, config->d_model);
     case X_PROJ:
         return initializer_range > 0 ? initializer_range * dm_random_normal(random)
-                                     : draw_linear(random, size[D_INNER]);
+                                     : dm_draw_linear(random, size[D_INNER]);
     case DT_PROJ:
-        return draw_linear(random, size[DT_RANK]);
+        return dm_draw_linear(random, size[DT_RANK]);
     case OUT_PROJ: /* one residual branch per layer */
-        return draw_linear(random, size[D_INNER]) / sqrt((double)config->n_layer);
+        return dm_draw_linear(random, size[D_INNER]) / sqrt((double)config->n_layer);
     case CONV_WEIGHT:
     case CONV_BIAS_VALUES:
-        return draw_linear(random, size[D_CONV]);
+        return dm_draw_linear(random, size[D_CONV]);
     case DT_BIAS:
-        return draw_dt_bias(random);
+        return dm_draw_dt_bias(random);
     case A_LOG:
         return log((double)(i % size[D_STATE] + 1));
     case D_VALUES:
@@ -241,26 +208,14 @@ static double draw(const struct dm_layer_config *config, double initializer_rang
 
 static void arrange_conv(const struct dm_layer_config *config, const dm_real *conv1d,
                          dm_real *out) {
-    size_t E = config->size[D_INNER], K = config->size[D_CONV];
-    for (size_t c = 0; c < E; c++)
-        for (size_t k = 0; k < K; k++)
-            out[k * E + c] = conv1d[c * K + k];
-}
-
-/* -exp(A_log), at most 2^127 in magnitude: exp may overflow for a finite A_log, and infinity times a
- * step of 0 would be NaN. Either way a step above 1e-36 leaves nothing of a state. The vector code
- * needs room for A / ln 2. */
-static dm_real decay(dm_real A_log) {
-    const dm_real max = 0x1p127f;
-    dm_real A = exp(A_log);
-    return A > max ? -max : -A; /* NaN stays what it is */
+    dm_arrange_conv(conv1d, config->size[D_INNER], config->size[D_CONV], out);
 }
 
 static void arrange_A(const struct dm_layer_config *config, const dm_real *A_log, dm_real *out) {
     size_t E = config->size[D_INNER], N = config->size[D_STATE];
     for (size_t c = 0; c < E; c++)
         for (size_t n = 0; n < N; n++)
-            out[n * E + c] = decay(A_log[c * N + n]);
+            out[n * E + c] = dm_decay(A_log[c * N + n]);
 }
 
 #define PLACE(field) offsetof(struct mamba_weights, field)
@@ -383,8 +338,12 @@ static struct dm_shape state_shape(const struct dm_layer_config *config, size_t 
 
 /* ---- Scores, probes and calibration ---- */
 
-static const dm_real *steps(const struct dm_batch *batch, size_t layer, size_t *width) {
-    *width = mamba_sizes_of(batch, layer)[D_INNER];
+static size_t n_step(const struct dm_layer_config *config) {
+    return config->size[D_INNER];
+}
+
+static const dm_real *steps(const struct dm_batch *batch, size_t layer) {
+    (void)layer;
     return batch->at->layer[DELTA];
 }
 
@@ -392,6 +351,8 @@ static void show(const struct dm_batch *batch, size_t layer, size_t row, dm_prob
     const size_t *size = mamba_sizes_of(batch, layer);
     view->d_inner = size[D_INNER];
     view->d_state = size[D_STATE];
+    view->A_rows = size[D_STATE];
+    view->n_group = 1;
     view->stride = 2 * size[D_STATE];
     /* dm_real is float wherever there are probes */
     view->delta = (const float *)(batch->at->layer[DELTA] + row * size[D_INNER]);
@@ -419,6 +380,8 @@ static void slowest_decay(const struct dm_layer *layer, double *rate) {
 
 const struct dm_layer_kind dm_mamba = {
     .name = "mamba",
+    .model_types = model_types,
+    .official_layer = "Mamba1",
     .sizes = sizes,
     .n_size = sizeof sizes / sizeof *sizes,
     .reals = reals,
@@ -427,6 +390,7 @@ const struct dm_layer_kind dm_mamba = {
     .describe = describe,
     .fill_from_gguf = fill_from_gguf,
     .names = names,
+    .n_step = n_step,
     .parameters = parameters,
     .n_parameter = N_MAMBA_PARAMETER,
     .shape = shape,

@@ -138,7 +138,8 @@ typedef struct dm_model_info {
     int has_defaults;        /* there is a decimamba.json: the directory's, or options->settings */
     size_t trained_length;   /* tokens: the training length, where decimamba.json says it; else 0 */
     const char *stored_type; /* of most weights: "f32", "bf16", "f16", "q4_K", ...; static */
-    size_t n_step; /* of a token's Delta in a layer, the most: channels of Mamba, heads of Mamba-2 */
+    size_t
+        n_step; /* of a token's Delta in a layer, the most: channels of Mamba, heads of Mamba-2 */
     size_t n_head, n_group; /* of Mamba-2; else 0 */
 } dm_model_info;
 #define DM_MODEL_INFO_INIT                                                                       \
@@ -504,7 +505,7 @@ typedef struct dm_probe_view {
     size_t stride;
     const size_t *kept; /* [n_token] positions of these tokens before the choice, or NULL */
     size_t A_rows;      /* d_state; or 1, where a step's states decay alike (Mamba-2) */
-    size_t n_group;     /* steps in so many equal groups have B and C of their own: 1 but in Mamba-2 */
+    size_t n_group; /* steps in so many equal groups have B and C of their own: 1 but in Mamba-2 */
 } dm_probe_view;
 typedef void (*dm_probe)(const dm_probe_view *view, void *user);
 /* NULL: none. The callback must not call into the session. */

@@ -3,7 +3,7 @@
     python scripts/make_gguf_cases.py
 
 Needs gguf, torch, safetensors and transformers. Each folder has expected.gguf, written with the `gguf` package as
-class MambaModel of llama.cpp's convert_hf_to_gguf.py does it; its general.name is the input's. The
+classes MambaModel and Mamba2Model of llama.cpp's convert_hf_to_gguf.py do it; its general.name is the input's. The
 inputs are checkpoints that other tests read, and `tokens`, which is made here.
 """
 import json
@@ -69,8 +69,15 @@ def write_tokens_input():
     return folder
 
 
+def is_mamba2(state):
+    return "backbone.layers.0.mixer.dt_bias" in state
+
+
 def add_sizes(writer, config, state, dtype):
-    d_inner, d_state = state["backbone.layers.0.mixer.A_log"].shape
+    if is_mamba2(state):
+        d_inner, d_state = state["backbone.layers.0.mixer.norm.weight"].shape[0], config["state_size"]
+    else:
+        d_inner, d_state = state["backbone.layers.0.mixer.A_log"].shape
     writer.add_type(gguf.GGUFType.MODEL)
     writer.add_context_length(2**20)
     writer.add_embedding_length(state["backbone.norm_f.weight"].shape[0])
@@ -80,9 +87,13 @@ def add_sizes(writer, config, state, dtype):
     writer.add_ssm_conv_kernel(state["backbone.layers.0.mixer.conv1d.weight"].shape[2])
     writer.add_ssm_inner_size(d_inner)
     writer.add_ssm_state_size(d_state)
-    writer.add_ssm_time_step_rank(state["backbone.layers.0.mixer.dt_proj.weight"].shape[1])
     writer.add_layer_norm_rms_eps(config.get("layer_norm_epsilon", 1e-5))
-    writer.add_ssm_dt_b_c_rms(config.get("model_type") == "falcon_mamba")
+    if is_mamba2(state):
+        writer.add_ssm_time_step_rank(state["backbone.layers.0.mixer.dt_bias"].shape[0])
+        writer.add_ssm_group_count(config["n_groups"])
+    else:
+        writer.add_ssm_time_step_rank(state["backbone.layers.0.mixer.dt_proj.weight"].shape[1])
+        writer.add_ssm_dt_b_c_rms(config.get("model_type") == "falcon_mamba")
     writer.add_file_type(FILE_TYPES[dtype])
     writer.add_quantization_version(gguf.GGML_QUANT_VERSION)
 
@@ -113,8 +124,14 @@ def add_vocabulary(writer, folder, n_row):
 
 def add_tensors(writer, config, state, dtype):
     n_layer = config.get("n_layer") or config["num_hidden_layers"]
-    names = gguf.get_tensor_name_map(gguf.MODEL_ARCH.MAMBA, n_layer)
+    arch = gguf.MODEL_ARCH.MAMBA2 if is_mamba2(state) else gguf.MODEL_ARCH.MAMBA
+    names = gguf.get_tensor_name_map(arch, n_layer)
     for name, tensor in state.items():
+        if is_mamba2(state) and name.endswith((".A_log", ".D")):
+            tensor = tensor[:, None]
+        if name.endswith("mixer.norm.weight"):
+            tensor = tensor.reshape(config["n_groups"], -1)
+        name = name.replace(".dt_bias", ".dt_proj.bias")
         new = names.get_name(name, try_suffixes=(".weight", ".bias"))
         tensor = tensor.float()
         if name.endswith("A_log"):
@@ -132,11 +149,12 @@ def write_case(folder, dtype):
     config = json.loads((folder / "config.json").read_text())
     for layer in range(config.get("n_layer") or config["num_hidden_layers"]):
         place = f"backbone.layers.{layer}.mixer."  # llama.cpp asks for the bias
-        state.setdefault(place + "conv1d.bias", torch.zeros(state[place + "D"].shape))
+        state.setdefault(place + "conv1d.bias",
+                         torch.zeros(state[place + "conv1d.weight"].shape[0]))
     embedding = next(state[name] for name in state if name.startswith("backbone.embedding"))
     if "lm_head.weight" in state and torch.equal(state["lm_head.weight"], embedding):
         del state["lm_head.weight"]
-    writer = gguf.GGUFWriter(output / "expected.gguf", "mamba")
+    writer = gguf.GGUFWriter(output / "expected.gguf", "mamba2" if is_mamba2(state) else "mamba")
     writer.add_name(folder.name)
     add_sizes(writer, config, state, dtype)
     add_vocabulary(writer, folder, embedding.shape[0])
@@ -151,6 +169,7 @@ def main():
     write_case(write_tokens_input(), BF16)
     write_case(DATA / "checkpoints" / "falcon-mamba", F16)
     write_case(DATA / "transformers" / "mamba-no-conv-bias", F32)
+    write_case(DATA / "transformers" / "mamba2-tied-bf16", BF16)
 
 
 if __name__ == "__main__":

@@ -150,7 +150,7 @@ static dm_status fill(struct contents *contents, const char *directory,
     dm_gguf_put_u64(head, contents->tensors.n);
     dm_gguf_put_u64(head, keys->n_key);
     dm_gguf_put(head, keys->bytes.bytes, keys->bytes.n_byte);
-    dm_gguf_put_tensors(head, &contents->tensors);
+    dm_gguf_put_tensors(head, &contents->tensors, config);
     return keys->is_short || head->is_short ? dm_fail_memory(error, "the head of a GGUF file")
                                             : DM_OK;
 }

@@ -111,12 +111,22 @@ static struct dm_shape squeezed(struct dm_shape shape) {
                                                   : shape;
 }
 
-void dm_gguf_put_tensors(struct dm_gguf_bytes *bytes, const struct dm_gguf_tensors *tensors) {
+static struct dm_shape shape_of(const struct dm_model_config *config,
+                                const struct dm_parameter *parameter) {
+    if (parameter->layer == DM_NO_LAYER)
+        return parameter->shape;
+    const struct dm_layer_config *layer = dm_layer_config_of(config, parameter->layer);
+    return layer->kind->gguf_shape ? layer->kind->gguf_shape(layer, parameter->index)
+                                   : parameter->shape;
+}
+
+void dm_gguf_put_tensors(struct dm_gguf_bytes *bytes, const struct dm_gguf_tensors *tensors,
+                         const struct dm_model_config *config) {
     size_t offset = 0;
     for (size_t i = 0; i < tensors->n; i++) {
         const struct dm_gguf_tensor *tensor = &tensors->list[i];
         const struct dm_stored_weight *weight = &tensor->weight;
-        struct dm_shape shape = squeezed(weight->parameter->shape);
+        struct dm_shape shape = squeezed(shape_of(config, weight->parameter));
         dm_gguf_put_text(bytes, weight->name, strlen(weight->name));
         dm_gguf_put_u32(bytes, (uint32_t)shape.n_dim);
         for (size_t k = shape.n_dim; k-- > 0;)

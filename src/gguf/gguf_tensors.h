@@ -26,7 +26,8 @@ dm_status dm_gguf_tensors_list(struct dm_gguf_tensors *tensors,
                                dm_error *error);
 void dm_gguf_tensors_free(struct dm_gguf_tensors *tensors); /* a zeroed struct is fine */
 /* Name, shape (the fastest dimension first), type and offset of each. */
-void dm_gguf_put_tensors(struct dm_gguf_bytes *bytes, const struct dm_gguf_tensors *tensors);
+void dm_gguf_put_tensors(struct dm_gguf_bytes *bytes, const struct dm_gguf_tensors *tensors,
+                         const struct dm_model_config *config);
 /* The bytes of each, padded to multiples of DM_GGUF_ALIGNMENT, as all the data is. What differs
  * from the checkpoint: A = -exp(A_log), a convolution without a bias has one of zeros, and
  * x_proj may be scaled. */

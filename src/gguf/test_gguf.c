@@ -78,6 +78,7 @@ static void writes_what_llama_cpp_does(void **state) {
         {"gguf/tokens/", "gguf/tokens/expected.gguf", DM_DTYPE_BF16},
         {"checkpoints/falcon-mamba", "gguf/falcon-mamba/expected.gguf", DM_DTYPE_F16},
         {"transformers/mamba-no-conv-bias", "gguf/mamba-no-conv-bias/expected.gguf", DM_DTYPE_F32},
+        {"transformers/mamba2-tied-bf16", "gguf/mamba2-tied-bf16/expected.gguf", DM_DTYPE_BF16},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct gguf_file ours, expected;
@@ -488,6 +489,23 @@ static void refuses_what_llama_cpp_does_not_read(void **state) {
     (void)state;
 }
 
+/* What Mamba-2 can be that llama.cpp's cannot: it would compute something else, or nothing. */
+static void refuses_what_llama_cpps_mamba2_lacks(void **state) {
+    static const struct {
+        const char *input, *part;
+    } cases[] = {
+        {"mamba2/mlp", "no place for an MLP beside the scan"},
+        {"mamba2/channels", "no place for a norm before the gate"},
+        {"mamba2/gate", "biases of in_proj and out_proj"},
+        {"transformers/mamba2-groups", "biases of in_proj and out_proj"},
+        {"transformers/mamba2-limits", "no place for limits of dt"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        expect_failure(test_data(cases[i].input), inside("out.gguf"), 0, DM_ERROR_UNSUPPORTED,
+                       cases[i].part);
+}
+
 static void warns_of_what_llama_cpp_does_without(void **state) {
     make_input(small_tokenizer(PLAIN, ADDED));
     test_hear_warnings();
@@ -579,6 +597,7 @@ int main(void) {
         TEST(names_ways_to_split),
         TEST(holds_pieces),
         TEST(refuses_what_llama_cpp_does_not_read),
+        TEST(refuses_what_llama_cpps_mamba2_lacks),
         TEST(warns_of_what_llama_cpp_does_without),
         TEST(reads_pythons_long_numbers),
         TEST(refuses_another_width),

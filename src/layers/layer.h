@@ -171,9 +171,11 @@ struct dm_layer_kind {
     const struct dm_parameter_row *parameters;
     size_t n_parameter;
     struct dm_shape (*shape)(const struct dm_layer_config *config, size_t parameter);
-    /* The factor by which GGUF has a parameter (NULL: 1); and an error where llama.cpp cannot hold
-     * the layer (NULL: it always can). */
+    /* The factor by which GGUF has a parameter (NULL: 1), and in what shape (NULL: as `shape`, without
+     * the 1 of a convolution); and an error where llama.cpp cannot hold the layer (NULL: it always
+     * can). */
     double (*gguf_scale)(const struct dm_layer_config *config, size_t parameter);
+    struct dm_shape (*gguf_shape)(const struct dm_layer_config *config, size_t parameter);
     dm_status (*check_gguf)(const struct dm_layer_config *config, const char *directory,
                             dm_error *error);
     double (*draw)(const struct dm_layer_config *config, double initializer_range, size_t parameter,

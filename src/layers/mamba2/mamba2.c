@@ -14,6 +14,14 @@ static struct dm_model_names names(const struct dm_layer_config *config) {
     return (struct dm_model_names){"mamba2", "Mamba2ForCausalLM"};
 }
 
+/* What llama.cpp's Mamba-2 always is. */
+static void fill_from_gguf(struct dm_layer_config *config) {
+    config->size[D_SSM] = config->size[D_INNER];
+    config->size[CONV_BIAS] = config->size[GATED_NORM] = 1;
+    config->real[NORM_EPSILON] = config->rms_norm_eps;
+    config->real[DT_MAX] = INFINITY;
+}
+
 static size_t n_step(const struct dm_layer_config *config) {
     return config->size[N_HEAD];
 }
@@ -33,7 +41,7 @@ static const struct dm_parameter_row parameters[N_MAMBA2_PARAMETER] = {
                           .only_where = 1 + CONV_BIAS,
                           .gguf_zeros = true},
     [DT_BIAS] = {.name = "mixer.dt_bias", .gguf = "ssm_dt.bias"},
-    [A_LOG] = {.name = "mixer.A_log", .gguf = "ssm_a", .to_gguf = dm_decay_to_gguf},
+    [A_LOG] = {.name = "mixer.A_log", .gguf = "ssm_a", .to_gguf = dm_decay_to_gguf, .from_gguf = dm_decay_from_gguf},
     [D_VALUES] = {.name = "mixer.D", .gguf = "ssm_d"},
     [GATE_NORM] = {.name = "mixer.norm.weight",
                    .gguf = "ssm_norm.weight",
@@ -72,6 +80,37 @@ static struct dm_shape shape(const struct dm_layer_config *config, size_t parame
     default: /* the norm and out_proj's bias */
         return dm_vector_shape(config->d_model);
     }
+}
+
+/* llama.cpp's convention: a number for each head is a matrix of one column, the gated norm has a row
+ * for each group. */
+static struct dm_shape gguf_shape(const struct dm_layer_config *config, size_t parameter) {
+    const size_t *size = config->size;
+    switch ((enum mamba2_parameter)parameter) {
+    case A_LOG:
+    case D_VALUES:
+        return dm_matrix_shape(size[N_HEAD], 1);
+    case GATE_NORM:
+        return dm_matrix_shape(size[N_GROUP], size[D_SSM] / size[N_GROUP]);
+    default:
+        return shape(config, parameter);
+    }
+}
+
+static dm_status check_gguf(const struct dm_layer_config *config, const char *directory,
+                            dm_error *error) {
+    const size_t *size = config->size;
+    const char *what = size[D_SSM] < size[D_INNER] ? "an MLP beside the scan (\"d_ssm\")"
+                       : !size[GATED_NORM]         ? "a gate without norm (\"rmsnorm\": false)"
+                       : size[NORM_FIRST]          ? "a norm before the gate"
+                       : size[D_BY_CHANNEL]        ? "a D for each channel (\"D_has_hdim\")"
+                       : config->real[DT_MIN] > 0 || !isinf(config->real[DT_MAX]) ? "limits of dt"
+                       : config->real[NORM_EPSILON] != config->rms_norm_eps
+                           ? "a gated norm with an epsilon of its own"
+                           : NULL;
+    return what ? dm_fail(error, DM_ERROR_UNSUPPORTED, "%s: llama.cpp has no place for %s",
+                          directory, what)
+                : DM_OK;
 }
 
 /* Initial values: as state-spaces/mamba draws them (Mamba2.__init__ in mamba2.py, _init_weights in
@@ -287,6 +326,9 @@ const struct dm_layer_kind dm_mamba2 = {
     .parameters = parameters,
     .n_parameter = N_MAMBA2_PARAMETER,
     .shape = shape,
+    .fill_from_gguf = fill_from_gguf,
+    .gguf_shape = gguf_shape,
+    .check_gguf = check_gguf,
     .draw = draw,
     .weights_size = sizeof(struct mamba2_weights),
     .weights = weights,

@@ -11,6 +11,7 @@ void DM_VARIANT(dm_ops)(struct dm_ops *ops) {
     ops->head_scan = DM_VARIANT(dm_head_scan);
     ops->gated_norm = DM_VARIANT(dm_gated_norm);
     ops->gated_norm_backward = DM_VARIANT(dm_gated_norm_backward);
+    ops->head_scan_backward = DM_VARIANT(dm_head_scan_backward);
     ops->rms_norm_backward = DM_VARIANT(dm_rms_norm_backward);
     ops->rms_norm_weight_backward = DM_VARIANT(dm_rms_norm_weight_backward);
     ops->softplus_backward = DM_VARIANT(dm_softplus_backward);

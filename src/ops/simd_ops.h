@@ -18,6 +18,9 @@ void DM_VARIANT(dm_gated_norm)(const struct dm_gated_norm *op, size_t token, siz
 void DM_VARIANT(dm_gated_norm_backward)(const struct dm_gated_norm *op,
                                         const struct dm_gated_norm_grad *grad, size_t token,
                                         size_t n_token);
+void DM_VARIANT(dm_head_scan_backward)(const struct dm_head_scan *op,
+                                       const struct dm_head_scan_grad *grad, size_t head,
+                                       size_t n_head);
 void DM_VARIANT(dm_selective_scan_backward)(const struct dm_selective_scan *op,
                                             const struct dm_selective_scan_grad *grad,
                                             size_t channel, size_t n_channel);

@@ -240,13 +240,92 @@ static void test_edges(void **state) {
     batch_free(&b);
 }
 
+/* ---- Backward ---- */
+
+enum { DXBC, DDELTA, DA, DD, DPARTS, DSTATE, N_OUT };
+static const char *const names[N_OUT] = {"dxBC", "ddelta", "dA", "dD", "dBC parts", "dstate"};
+
+/* Each output of every variant against the reference, which test_gradients_head_scan holds against
+ * differences: near by the largest of its kind. */
+static void check_backward(struct dm_random *random, const size_t *length, size_t n_sequence,
+                           struct sizes sizes) {
+    struct batch b;
+    batch_new(&b, random, length, n_sequence, sizes);
+    struct dm_head_scan op = b.op;
+    size_t n_kept = dm_head_scan_n_checkpoint(b.n_token, n_sequence) * b.n_state;
+    size_t n_part = sizes.n_head * b.n_token * 2 * sizes.d_state;
+    const size_t n[N_OUT] = {b.n_xBC, b.n_delta, sizes.n_head,
+                             b.n_D,   n_part,    n_sequence * b.n_state};
+    float *kept = new_floats(n_kept), *dy = random_floats(random, b.n_y, 0, 1);
+    float *end = random_floats(random, n[DSTATE], 0, 1), *out[MAX_VARIANTS][N_OUT];
+    op.checkpoints = kept;
+    dm_head_scan_reference(&op, 0, sizes.n_head);
+    for (size_t v = 0; v < n_variant; v++) {
+        float *dstate[MOST_SEQUENCES];
+        for (size_t k = 0; k < N_OUT; k++)
+            out[v][k] = k == DSTATE ? copied_floats(end, n[k]) : new_floats(n[k]);
+        memset(out[v][DA], 0, n[DA] * sizeof(float));
+        memset(out[v][DD], 0, n[DD] * sizeof(float));
+        for (size_t s = 0; s < n_sequence; s++)
+            dstate[s] = out[v][DSTATE] + s * b.n_state;
+        const struct dm_head_scan_grad grad = {.dy = dy,
+                                               .dxBC = out[v][DXBC],
+                                               .ddelta = out[v][DDELTA],
+                                               .dA = out[v][DA],
+                                               .dD = out[v][DD],
+                                               .dBC_parts = out[v][DPARTS],
+                                               .dssm_state = dstate};
+        variants[v].head_scan_backward(&op, &grad, 0, 1);
+        variants[v].head_scan_backward(&op, &grad, 1, sizes.n_head - 1);
+        dm_head_scan_sum_parts(&op, &grad, 0, b.n_token);
+        for (size_t k = 0; k < N_OUT; k++) {
+            double largest = 0;
+            for (size_t i = 0; i < n[k]; i++)
+                largest = fmax(largest, fabs((double)out[0][k][i]));
+            for (size_t i = 0; i < n[k]; i++)
+                check_near(names[k], out[v][k][i], out[0][k][i], 2e-5 * largest);
+        }
+    }
+    for (size_t v = 0; v < n_variant; v++)
+        for (size_t k = 0; k < N_OUT; k++)
+            free_floats(out[v][k], n[k]);
+    free_floats(kept, n_kept);
+    free_floats(dy, b.n_y);
+    free_floats(end, n[DSTATE]);
+    batch_free(&b);
+}
+
+static void test_backward(void **state) {
+    (void)state;
+    static const size_t length[] = {3, 0, 1, 128, 300, 0};
+    static const struct sizes sizes[] = {
+        {2, 1, 1, 1, false}, {2, 3, 2, 2, true},  {3, 8, 4, 1, false},   {4, 5, 5, 2, true},
+        {6, 7, 8, 3, false}, {2, 17, 9, 2, true}, {3, 32, 16, 3, false}, {2, 64, 128, 1, true}};
+    struct dm_random random;
+    dm_random_seed(&random, 12);
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+        check_backward(&random, length, 6, sizes[i]);
+}
+
+/* A hundred thousand tokens leave the state where the recurrence in double has it: no drift. */
+static void test_long(void **state) {
+    (void)state;
+    static const size_t length[] = {120000};
+    struct dm_random random;
+    struct batch b;
+    dm_random_seed(&random, 13);
+    batch_new(&b, &random, length, 1, (struct sizes){2, 3, 5, 1, false});
+    b.A[0] = -1e-4f; /* a memory as long as the text */
+    check(&b, 0, 2);
+    batch_free(&b);
+}
+
 int main(void) {
     n_variant = list_variants(variants);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_formula),
-        cmocka_unit_test(test_split),
-        cmocka_unit_test(test_checkpoints),
-        cmocka_unit_test(test_edges),
+        cmocka_unit_test(test_formula),     cmocka_unit_test(test_split),
+        cmocka_unit_test(test_checkpoints), cmocka_unit_test(test_edges),
+        cmocka_unit_test(test_backward),    cmocka_unit_test(test_long),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

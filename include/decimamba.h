@@ -117,9 +117,13 @@ typedef struct dm_model_options {
                   have been written */
     size_t no_map; /* 1: files are read into memory, not mapped; whatever is done to them later, the
                       model stays what it was */
+    size_t
+        limit_steps; /* 1: limits of Mamba-2's Delta (dt_limit, time_step_limit) hold in steps too,
+                           which are then what reading gives; 0: only while a text is read, as in
+                           transformers and mamba_ssm */
 } dm_model_options;
 #define DM_MODEL_OPTIONS_INIT \
-    { sizeof(dm_model_options), 0, DM_DTYPE_AUTO, NULL, NULL, 0, 0, 0 }
+    { sizeof(dm_model_options), 0, DM_DTYPE_AUTO, NULL, NULL, 0, 0, 0, 0 }
 
 typedef struct dm_model_info {
     size_t struct_size;

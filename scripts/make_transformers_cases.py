@@ -5,7 +5,7 @@
 Needs torch, safetensors and transformers. Each folder has config.json, model.safetensors and
 expected.safetensors: input_ids [n] (int32), logits [n, vocab], the mean `loss` of predicting every
 token but the first, and its gradient `grad.NAME`, computed in float32 on the weights as they are
-stored.
+stored; of Mamba-2 also step_logits [12, vocab], of the last tokens one by one after those before.
 """
 import json
 import pathlib
@@ -18,7 +18,7 @@ from safetensors.torch import save_file
 ROOT = pathlib.Path(__file__).resolve().parent.parent / "tests" / "data" / "transformers"
 SIZES = dict(vocab_size=50, hidden_size=20, state_size=6, num_hidden_layers=3, conv_kernel=4,
              time_step_rank=3, pad_token_id=0, bos_token_id=1, eos_token_id=2)
-N_TOKEN = 70
+N_TOKEN, N_STEP = 70, 12
 
 
 def write_case(name, config, model_class, dtype):
@@ -33,6 +33,15 @@ def write_case(name, config, model_class, dtype):
             weight.copy_(weight.to(dtype).float())
         ids = torch.randint(0, config.vocab_size, (1, N_TOKEN))
     logits = model(ids, use_cache=False).logits[0].float()
+    steps = {}
+    if isinstance(model, transformers.Mamba2ForCausalLM):  # the last tokens one by one, with a cache
+        with torch.no_grad():
+            out = model(ids[:, :-N_STEP], use_cache=True)
+            rows = []
+            for t in range(N_TOKEN - N_STEP, N_TOKEN):
+                out = model(ids[:, t:t + 1], cache=out.cache, use_cache=True)
+                rows.append(out.logits[0, -1].float())
+        steps = {"step_logits": torch.stack(rows)}
     loss = torch.nn.functional.cross_entropy(logits[:-1], ids[0, 1:])
     loss.backward()
     gradients = {"grad." + key: weight.grad for key, weight in model.named_parameters()}
@@ -40,7 +49,7 @@ def write_case(name, config, model_class, dtype):
              for key, weight in model.named_parameters()}
     save_file(state, folder / "model.safetensors", {"format": "pt"})
     save_file({"input_ids": ids[0].int(), "logits": logits.detach().contiguous(),
-               "loss": loss.detach().reshape(1), **gradients}, folder / "expected.safetensors")
+               "loss": loss.detach().reshape(1), **gradients, **steps}, folder / "expected.safetensors")
     config.architectures = [model_class.__name__]
     config.dtype = dtype
     (folder / "config.json").write_text(json.dumps(config.to_dict(), indent=1, default=str) + "\n")

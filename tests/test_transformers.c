@@ -69,6 +69,63 @@ static void test_f32(void **state) {
         }
 }
 
+/* Reads all but the last `n_step` tokens, then steps; logits of the steps. */
+static void step_after_text(const char *directory, size_t limit_steps, const int32_t *ids,
+                            size_t n_id, size_t n_step, float *logits) {
+    dm_model_options options = DM_MODEL_OPTIONS_INIT;
+    dm_method_options plain = DM_METHOD_OPTIONS_INIT;
+    dm_model *model;
+    dm_error error;
+    options.dtype = DM_DTYPE_F32;
+    options.limit_steps = limit_steps;
+    require(dm_model_load(directory, &options, &model, &error), &error);
+    size_t vocab_size = vocab_of(model);
+    dm_session *session = new_session(model, &plain);
+    read_text(session, ids, n_id - n_step);
+    for (size_t i = 0; i < n_step; i++)
+        require(dm_session_step(session, ids[n_id - n_step + i], logits + i * vocab_size, &error),
+                &error);
+    dm_session_free(session);
+    dm_model_free(model);
+}
+
+/* Steps of Mamba-2 after a text, against transformers' with a cache, which passes over limits of
+ * Delta in them; where they are heeded, steps give what reading does. */
+static void test_steps(void **state) {
+    static const char *const names[] = {"mamba2-tied-bf16", "mamba2-groups", "mamba2-limits"};
+    (void)state;
+    for (size_t f = 0; f < sizeof names / sizeof *names; f++) {
+        char directory[TEST_MAX_PATH];
+        struct dm_safetensors expected;
+        dm_error error;
+        snprintf(directory, sizeof directory, "%s", test_join(test_data("transformers"), names[f]));
+        require(
+            dm_safetensors_open(&expected, test_join(directory, "expected.safetensors"), &error),
+            &error);
+        const struct dm_named_tensor *ids = dm_safetensors_find(&expected, "input_ids");
+        const struct dm_named_tensor *logits = dm_safetensors_find(&expected, "logits");
+        const struct dm_named_tensor *steps = dm_safetensors_find(&expected, "step_logits");
+        assert_true(ids && logits && steps);
+        size_t n_id = ids->shape[0], n_step = steps->shape[0], n = n_step * steps->shape[1];
+        int32_t *text = some(n_id, sizeof *text);
+        float *wanted = some(n, sizeof *wanted), *read = some(n, sizeof *read);
+        float *given = some(n, sizeof *given);
+        memcpy(text, ids->data, ids->n_byte);
+        memcpy(wanted, steps->data, steps->n_byte);
+        memcpy(read, logits->data + logits->n_byte - steps->n_byte, steps->n_byte);
+        step_after_text(directory, 0, text, n_id, n_step, given);
+        assert_true(difference(given, wanted, n) <= 1e-5);
+        step_after_text(directory, 1, text, n_id, n_step, given);
+        assert_true(difference(given, read, n) <= 1e-5);
+        assert_int_equal(difference(wanted, read, n) > 1e-3, strstr(names[f], "limits") != NULL);
+        free(text);
+        free(wanted);
+        free(read);
+        free(given);
+        dm_safetensors_close(&expected);
+    }
+}
+
 /* What a bf16 checkpoint gets by default: products in bf16 where the processor has it. */
 static void test_default_dtype(void **state) {
     (void)state;
@@ -115,7 +172,7 @@ static void test_adapters(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_f32),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_f32), cmocka_unit_test(test_steps),
                                        cmocka_unit_test(test_default_dtype),
                                        cmocka_unit_test(test_adapters)};
     return cmocka_run_group_tests(tests, NULL, NULL);

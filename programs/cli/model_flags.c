@@ -62,6 +62,9 @@ void text_model_flags_table(struct model_flags *flags, struct option table[n_mod
          .help =
              "read the model's files into memory instead of mapping them, for files that may be "
              "written to or truncated meanwhile"},
+        {OPTION_FLAG, "limit-steps", &flags->limit_steps,
+         .help = "where a Mamba-2 model limits Delta (dt_limit, time_step_limit), do so in "
+                 "generation too, not only while a text is read, as transformers does"},
         {OPTION_TEXT, "tokenizer", &flags->tokenizer, "FILE",
          .help = "a tokenizer.json or a tokenizer.model, or a folder that holds one (default the "
                  "model's own)",
@@ -93,6 +96,7 @@ bool load_model(const char *directory, const struct model_flags *flags, dm_model
     options.profile = flags->profile;
     options.check = flags->check;
     options.no_map = flags->no_map;
+    options.limit_steps = flags->limit_steps;
     *info = (dm_model_info)DM_MODEL_INFO_INIT;
     if (dm_model_load(directory, &options, model, &error))
         return fail_model(directory, &error);

@@ -11,7 +11,7 @@ struct model_flags {
     const char *cpu, *settings; /* settings: a decimamba.json for the model's own; "": none;
                                    NULL: that */
     const char *tokenizer;      /* a file, or a folder that holds one; NULL: the model's own */
-    bool check, no_map;
+    bool check, no_map, limit_steps;
     bool profile; /* of no flag: keep the time of every operation */
 };
 
@@ -19,7 +19,7 @@ struct model_flags {
 struct option threads_option(size_t *n_thread);
 struct option cpu_option(const char **cpu);
 
-enum { n_model_option = 8 };
+enum { n_model_option = 9 };
 /* Of commands that work on text, and of those that do without: they have no --tokenizer. */
 void text_model_flags_table(struct model_flags *flags, struct option table[n_model_option]);
 void model_flags_table(struct model_flags *flags, struct option table[n_model_option]);

@@ -25,6 +25,7 @@ struct dm_network {
     dm_real *final_norm;                          /* [d_model] */
     struct dm_matrix *head;                       /* [vocab_size, d_model] */
     struct dm_slice_plan slices;
+    bool limits_steps; /* what limits Delta while a text is read does so in steps too */
     struct dm_profile *profile; /* NULL: not profiled */
 };
 
@@ -34,6 +35,7 @@ struct dm_batch {
     struct dm_buffers *at;
     size_t n_token, n_sequence;     /* `at->start` holds n_sequence + 1 offsets */
     struct dm_state *const *states; /* [n_sequence]; NULL: `at->state` is set already */
+    bool is_step;                   /* a token of generation, not a text that is read */
     const size_t *first_position;   /* [n_sequence] of their first rows in the input of the layers
                                        that run now; NULL: 0 */
     dm_status (*observe)(void *observer, const struct dm_batch *batch, size_t layer,

@@ -206,6 +206,7 @@ dm_status dm_language_model_load(const char *directory, const dm_model_options *
     model->chunk = chunk_tokens;
     model->check = options->check;
     model->no_map = options->no_map;
+    model->network.limits_steps = options->limit_steps;
     dm_status status = dm_cpu_ops(options->cpu, &model->network.ops, error);
     if (!status && options->profile &&
         !(model->network.profile = dm_memory_zeroed(1, sizeof(struct dm_profile))))

@@ -59,7 +59,7 @@ dm_status dm_session_step_all(struct dm_session *const *sessions, size_t n_sessi
     if (!status)
         status = dm_ubatch_new(model, n_session, &ubatch, error);
     if (!status)
-        ubatch->stepping = true;
+        ubatch->batch.is_step = true;
     for (size_t first = 0; first < n_session && !status;) {
         const struct dm_batch *batch = &ubatch->batch;
         dm_ubatch_clear(ubatch);

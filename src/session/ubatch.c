@@ -95,7 +95,7 @@ void dm_ubatch_add(struct dm_ubatch *ubatch, struct dm_session *session, size_t 
     ubatch->first_position[batch->n_sequence] = session->chunk_first;
     batch->n_token += n_token;
     batch->at->start[++batch->n_sequence] = batch->n_token;
-    batch->adjust = dm_method_adjust(session->method, ubatch->stepping);
+    batch->adjust = dm_method_adjust(session->method, batch->is_step);
     if (session->probe)
         batch->observe = observe;
 }

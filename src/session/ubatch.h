@@ -11,7 +11,6 @@ struct dm_ubatch {
     struct dm_state **states;   /* [batch.n_sequence] */
     size_t *first_position;     /* [batch.n_sequence] */
     size_t *done;               /* [n_session]: tokens of each session already packed */
-    bool stepping;              /* a token for each session, that is generated */
     bool began;                 /* the matrix products hold memory for this ubatch */
 };
 

@@ -123,7 +123,7 @@ dm_status dm_mamba2_inputs(const struct dm_batch *batch, size_t layer, dm_error 
 
 /* ---- Delta ---- */
 
-/* NaN stays what it is. */
+/* transformers and mamba_ssm pass over the limits in a step. NaN stays what it is. */
 static void limit(const struct dm_layer_config *config, dm_real *delta, size_t n) {
     dm_real low = (dm_real)config->real[DT_MIN], high = (dm_real)config->real[DT_MAX];
     for (size_t i = 0; i < n; i++)
@@ -141,7 +141,8 @@ dm_status dm_mamba2_delta(const struct dm_batch *batch, size_t layer, dm_error *
         .batch = batch, .n_row = n, .n_channel = H, .values = delta, .stride = H};
     uint64_t begin = dm_profile_begin(network->profile);
     network->ops.softplus(&op, 0, n); /* a few numbers for each token: not worth other threads */
-    limit(network->layers[layer].config, delta, n * H);
+    if (!batch->is_step || network->limits_steps)
+        limit(network->layers[layer].config, delta, n * H);
     dm_adjust_delta(layer, &view);
     dm_profile_end(network->profile, DM_OPERATION_SOFTPLUS, begin, 1);
     return DM_OK;

@@ -31,17 +31,21 @@ struct outcome {
     float *logits;
 };
 
-/* "layer_types" of a network whose layers are of the kind that DM_TEST_KIND names, of the kinds in
- * turn where it is "mixed", or else Mamba's. */
+/* "layer_types" of a network whose layers are of the kind that DM_TEST_KIND names, or of the kinds in
+ * turn where it is "mixed"; nothing, for Mamba's, where it is not set. */
 static inline const char *layer_types(unsigned n_layer) {
-    static char text[512];
-    const char *kind = getenv("DM_TEST_KIND") ? getenv("DM_TEST_KIND") : dm_layer_kinds[0]->name;
+    static char text[1024];
+    const char *kind = getenv("DM_TEST_KIND");
     size_t n = 0;
     text[0] = '\0';
-    for (unsigned i = 0; i < n_layer; i++)
-        n += (size_t)snprintf(text + n, sizeof text - n, "%s\"%s\"", i ? ", " : "",
-                              strcmp(kind, "mixed") ? kind
-                                                    : dm_layer_kinds[i % dm_n_layer_kind]->name);
+    for (unsigned i = 0; i < n_layer && kind; i++) {
+        const char *own = strcmp(kind, "mixed") ? kind : dm_layer_kinds[i % dm_n_layer_kind]->name;
+        n += (size_t)snprintf(text + n, sizeof text - n, "%s\"%s\"",
+                              i ? ", " : ", \"layer_types\": [", own);
+        assert_true(n + 2 < sizeof text);
+    }
+    if (n)
+        snprintf(text + n, sizeof text - n, "]");
     return text;
 }
 
@@ -60,16 +64,16 @@ static inline const char *make_checkpoint(const char *parent, const struct shape
                                           uint64_t seed) {
     char config[2048], config_path[TEST_MAX_PATH];
     dm_error error;
-    int n = snprintf(config, sizeof config,
-                     "{\"model_type\": \"mamba\", \"hidden_size\": %u, \"num_hidden_layers\": %u, "
-                     "\"state_size\": %u, \"conv_kernel\": %u, \"expand\": %u, "
-                     "\"intermediate_size\": %u, \"time_step_rank\": %u, \"vocab_size\": %u, "
-                     "\"use_bias\": false, \"use_conv_bias\": true, \"tie_word_embeddings\": %s, "
-                     "\"layer_types\": [%s], %s}",
-                     shape->d_model, shape->n_layer, shape->d_state, shape->d_conv, shape->expand,
-                     shape->d_model * shape->expand, shape->dt_rank, shape->vocab_size,
-                     shape->tied ? "true" : "false", layer_types(shape->n_layer),
-                     heads_of(shape->d_model * shape->expand));
+    int n =
+        snprintf(config, sizeof config,
+                 "{\"model_type\": \"mamba\", \"hidden_size\": %u, \"num_hidden_layers\": %u, "
+                 "\"state_size\": %u, \"conv_kernel\": %u, \"expand\": %u, "
+                 "\"intermediate_size\": %u, \"time_step_rank\": %u, \"vocab_size\": %u, "
+                 "\"use_bias\": false, \"use_conv_bias\": true, \"tie_word_embeddings\": %s%s, %s}",
+                 shape->d_model, shape->n_layer, shape->d_state, shape->d_conv, shape->expand,
+                 shape->d_model * shape->expand, shape->dt_rank, shape->vocab_size,
+                 shape->tied ? "true" : "false", layer_types(shape->n_layer),
+                 heads_of(shape->d_model * shape->expand));
     snprintf(config_path, sizeof config_path, "%s.json", test_join(parent, shape->name));
     test_write_file(config_path, config, (size_t)n);
     const char *path = test_join(parent, shape->name);

@@ -91,6 +91,17 @@ static void count_views(const dm_probe_view *view, void *user) {
     *(size_t *)user += view->n_token;
 }
 
+/* Do the model's layers let a method change their states? Else it is refused by name. */
+static bool takes_states(const dm_method_options *method) {
+    dm_session *session = NULL;
+    dm_error error;
+    if (model->network.layers[0].config->kind->adjusts & DM_ADJUST_STATE)
+        return true;
+    assert_int_equal(dm_session_new(model, method, &session, &error), DM_ERROR_ARGUMENT);
+    test_expect_error(&error, DM_ERROR_ARGUMENT, "whose state it cannot change");
+    return false;
+}
+
 static void test_promises(void **state) {
     (void)state;
     const dm_method_options plain = DM_METHOD_OPTIONS_INIT;
@@ -98,6 +109,8 @@ static void test_promises(void **state) {
     dm_model *threaded = load_model(path, NULL, 4);
     for (size_t i = 0; i < N_SETTING; i++) {
         const dm_method_options method = method_of(&settings[i]);
+        if (strstr(settings[i].method, "cap") && !takes_states(&method))
+            continue;
         float *expected = read_all(model, &method);
         size_t n_seen = 0;
         dm_error error;
@@ -378,6 +391,10 @@ static void test_refusals(void **state) {
 }
 
 int main(void) {
+    if (getenv("DM_TEST_KIND")) { /* the others look at Mamba's own weights and states */
+        const struct CMUnitTest of_kind[] = {cmocka_unit_test(test_promises)};
+        return cmocka_run_group_tests(of_kind, set_up, tear_down);
+    }
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_promises),      cmocka_unit_test(test_filter),
         cmocka_unit_test(test_power),         cmocka_unit_test(test_cap),

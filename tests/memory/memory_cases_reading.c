@@ -91,6 +91,10 @@ static dm_status act_load_gguf(struct scene *scene, dm_error *error) {
     return load_from(test_source("fuzz/corpus/gguf/olmo"), scene, error);
 }
 
+static dm_status act_load_mamba2(struct scene *scene, dm_error *error) {
+    return load_from(test_data("mamba2/mlp"), scene, error);
+}
+
 static void prepare_adapter(struct scene *scene) {
     static const char *const names[] = {"adapter_config.json", "adapter_model.safetensors"};
     for (size_t i = 0; i < 2; i++)
@@ -203,6 +207,12 @@ static dm_status act_convert(struct scene *scene, dm_error *error) {
 static dm_status act_convert_gguf(struct scene *scene, dm_error *error) {
     return dm_checkpoint_convert(test_source("fuzz/corpus/gguf/pieces"),
                                  test_join(scene->directory, "out"), DM_DTYPE_AUTO, error);
+}
+
+/* Of a Mamba-2 with limits, and with what only state-spaces' class has. */
+static dm_status act_convert_mamba2(struct scene *scene, dm_error *error) {
+    return dm_checkpoint_convert(test_data("mamba2/gate"), test_join(scene->directory, "out"),
+                                 DM_DTYPE_BF16, error);
 }
 
 static dm_status act_convert_own(struct scene *scene, dm_error *error) {
@@ -580,6 +590,7 @@ const struct memory_case memory_cases_reading[] = {
      .use = use_load_other},
     {.call = "dm_model_load", .what = "falcon", .act = act_load_falcon, .use = use_load_other},
     {.call = "dm_model_load", .what = "GGUF", .act = act_load_gguf, .use = use_load_other},
+    {.call = "dm_model_load", .what = "mamba2", .act = act_load_mamba2, .use = use_load_other},
     {.call = "dm_model_load",
      .what = "adapter",
      .prepare = prepare_adapter,
@@ -612,6 +623,10 @@ const struct memory_case memory_cases_reading[] = {
     {.call = "dm_checkpoint_convert",
      .what = "of a GGUF file",
      .act = act_convert_gguf,
+     .use = use_directory},
+    {.call = "dm_checkpoint_convert",
+     .what = "mamba2",
+     .act = act_convert_mamba2,
      .use = use_directory},
     {.call = "dm_checkpoint_convert",
      .what = "with decimamba.json",

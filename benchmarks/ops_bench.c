@@ -12,6 +12,7 @@
 #include "ops/ops.h"
 
 enum { N_TOKEN = 512, D_MODEL = 768, D_INNER = 1536, D_STATE = 16, D_CONV = 4, BLOCK = 256 };
+enum { HEADS = 24, HEAD_STATE = 128, XBC = D_INNER + 2 * HEAD_STATE }; /* of mamba2-130m */
 enum { VOCAB = 50280, N_PARAMETER = 16384 }; /* parameters per token: more than a cache holds */
 
 struct bench {
@@ -19,6 +20,7 @@ struct bench {
     float *u, *delta, *z, *y, *A, *BC, *vector, *weight, *score, *state;
     float *dx, *dweight, *dvector, *logits, *parameters; /* for the backward passes */
     float *dy, *ddelta, *dz, *dA, *dBC, *dstate, *checkpoints;
+    float *xBC, *heads, *dxBC, *dheads, *parts, *head_state, *dhead_state, *head_checkpoints;
 };
 
 static const size_t start[] = {0, N_TOKEN};
@@ -79,6 +81,53 @@ static void run_selective_scan(const struct bench *b) {
     struct dm_selective_scan op = scan_of(b, NULL);
     for (size_t c = 0; c < D_INNER; c += BLOCK)
         b->ops->selective_scan(&op, c, BLOCK);
+}
+
+static struct dm_head_scan head_scan_of(const struct bench *b, float *checkpoints) {
+    return (struct dm_head_scan){.n_sequence = 1,
+                                 .n_head = HEADS,
+                                 .head_dim = D_INNER / HEADS,
+                                 .d_state = HEAD_STATE,
+                                 .n_group = 1,
+                                 .start = start,
+                                 .xBC = b->xBC,
+                                 .delta = b->heads,
+                                 .A = b->A,
+                                 .D = b->vector,
+                                 .ssm_state = &b->head_state,
+                                 .y = b->y,
+                                 .checkpoints = checkpoints};
+}
+
+static void run_head_scan(const struct bench *b) {
+    struct dm_head_scan op = head_scan_of(b, NULL);
+    b->ops->head_scan(&op, 0, HEADS);
+}
+
+static void run_head_scan_backward(const struct bench *b) {
+    struct dm_head_scan op = head_scan_of(b, b->head_checkpoints);
+    struct dm_head_scan_grad grad = {.dy = b->dy,
+                                     .dxBC = b->dxBC,
+                                     .ddelta = b->dheads,
+                                     .dA = b->dA,
+                                     .dD = b->dvector,
+                                     .dBC_parts = b->parts,
+                                     .dssm_state = &b->dhead_state};
+    b->ops->head_scan_backward(&op, &grad, 0, HEADS);
+}
+
+static void run_gated_norm(const struct bench *b) {
+    struct dm_gated_norm op = {.width = D_INNER,
+                               .n_group = 1,
+                               .epsilon = 1e-5f,
+                               .x = b->u,
+                               .z = b->z,
+                               .x_step = D_INNER,
+                               .z_step = D_INNER,
+                               .y_step = D_INNER,
+                               .weight = b->vector,
+                               .y = b->y};
+    b->ops->gated_norm(&op, 0, N_TOKEN);
 }
 
 static void run_rms_norm_backward(const struct bench *b) {
@@ -160,6 +209,9 @@ static const struct {
     {"token_score", run_token_score, D_INNER, D_INNER},
     {"causal_conv1d", run_causal_conv1d, D_INNER, 2 * D_INNER},
     {"selective_scan", run_selective_scan, D_INNER *D_STATE, 4 * D_INNER + 2 * D_STATE},
+    {"head_scan", run_head_scan, D_INNER *HEAD_STATE, XBC + D_INNER},
+    {"head_scan_backward", run_head_scan_backward, D_INNER *HEAD_STATE, 2 * XBC + D_INNER},
+    {"gated_norm", run_gated_norm, D_INNER, 3 * D_INNER},
     {"rms_norm_backward", run_rms_norm_backward, D_MODEL, 6 * D_MODEL},
     {"softplus_backward", run_softplus_backward, D_INNER, 5 * D_INNER},
     {"causal_conv1d_backward", run_causal_conv1d_backward, D_INNER, 3 * D_INNER},
@@ -222,18 +274,30 @@ static int bench_new(struct bench *b) {
     b->dstate = random_floats(&random, D_STATE * D_INNER, 0, 1);
     b->checkpoints =
         random_floats(&random, dm_scan_n_checkpoint(N_TOKEN, 1) * D_STATE * D_INNER, 0, 1);
+    b->xBC = random_floats(&random, N_TOKEN * XBC, 0, 1);
+    b->heads = random_floats(&random, N_TOKEN * HEADS, .05, .01);
+    b->dxBC = random_floats(&random, N_TOKEN * XBC, 0, 1);
+    b->dheads = random_floats(&random, N_TOKEN * HEADS, 0, 1);
+    b->parts = random_floats(&random, (size_t)N_TOKEN * HEADS * 2 * HEAD_STATE, 0, 1);
+    b->head_state = random_floats(&random, HEAD_STATE * D_INNER, 0, 1);
+    b->dhead_state = random_floats(&random, HEAD_STATE * D_INNER, 0, 1);
+    b->head_checkpoints =
+        random_floats(&random, dm_head_scan_n_checkpoint(N_TOKEN, 1) * HEAD_STATE * D_INNER, 0, 1);
     b->parameters = random_floats(&random, (size_t)4 * N_TOKEN * N_PARAMETER, 10, 1);
     return b->u && b->delta && b->z && b->y && b->A && b->BC && b->vector && b->weight &&
            b->score && b->state && b->dx && b->dweight && b->dvector && b->logits &&
            b->parameters && b->dy && b->ddelta && b->dz && b->dA && b->dBC && b->dstate &&
-           b->checkpoints;
+           b->checkpoints && b->xBC && b->heads && b->dxBC && b->dheads && b->parts &&
+           b->head_state && b->dhead_state && b->head_checkpoints;
 }
 
 static void bench_free(struct bench *b) {
-    float *all[] = {b->u,       b->delta,  b->z,          b->y,          b->A,      b->BC,
-                    b->vector,  b->weight, b->score,      b->state,      b->dx,     b->dweight,
-                    b->dvector, b->logits, b->parameters, b->dy,         b->ddelta, b->dz,
-                    b->dA,      b->dBC,    b->dstate,     b->checkpoints};
+    float *all[] = {b->u,      b->delta,       b->z,          b->y,           b->A,
+                    b->BC,     b->vector,      b->weight,     b->score,       b->state,
+                    b->dx,     b->dweight,     b->dvector,    b->logits,      b->parameters,
+                    b->dy,     b->ddelta,      b->dz,         b->dA,          b->dBC,
+                    b->dstate, b->checkpoints, b->xBC,        b->heads,       b->dxBC,
+                    b->dheads, b->parts,       b->head_state, b->dhead_state, b->head_checkpoints};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         dm_memory_free(all[i]);
 }

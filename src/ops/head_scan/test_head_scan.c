@@ -299,8 +299,9 @@ static void test_backward(void **state) {
     (void)state;
     static const size_t length[] = {3, 0, 1, 128, 300, 0};
     static const struct sizes sizes[] = {
-        {2, 1, 1, 1, false}, {2, 3, 2, 2, true},  {3, 8, 4, 1, false},   {4, 5, 5, 2, true},
-        {6, 7, 8, 3, false}, {2, 17, 9, 2, true}, {3, 32, 16, 3, false}, {2, 64, 128, 1, true}};
+        {2, 1, 1, 1, false},   {2, 3, 2, 2, true},    {3, 8, 4, 1, false},
+        {4, 5, 5, 2, true},    {6, 7, 8, 3, false},   {2, 17, 9, 2, true},
+        {3, 32, 16, 3, false}, {2, 64, 128, 1, true}, {2, 77, 6, 1, false}};
     struct dm_random random;
     dm_random_seed(&random, 12);
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)

@@ -373,8 +373,9 @@ typedef struct dm_score_view {
                               input */
     size_t d_model, d_inner;
     const float *residual; /* [n_token, d_model]: what enters the layer, before its norm */
-    const float *delta;    /* [n_token, d_inner], positive; of a kind of layers without Delta NULL,
-                              and d_inner is 0 */
+    const float
+        *delta; /* [n_token, d_inner], positive: a step for each channel or, in Mamba-2, each
+                              head; of a kind of layers without Delta NULL, and d_inner is 0 */
 } dm_score_view;
 /* Fills score [n_token]: tokens with the largest are kept, the earlier where two are equal; NaN is
  * below everything. How a text is cut into runs depends on the calls that read it, and on the texts

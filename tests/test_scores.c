@@ -14,6 +14,7 @@ static const struct shape shape = {.name = "model",
 enum { n_text = 3, n_token = 400, d_model = 24, vocab_size = 61 };
 static const dm_score scores[] = {DM_SCORE_RANDOM, DM_SCORE_TOKEN_NORM, DM_SCORE_CUSTOM};
 enum { n_score = 3, d_inner = 48 };
+static size_t n_step; /* of Delta: d_inner channels, or heads */
 static const size_t two_layers[] = {0, 2};
 
 static char parent[TEST_MAX_PATH], directory[TEST_MAX_PATH];
@@ -27,6 +28,10 @@ static int set_up(void **state) {
     test_make_directory(parent);
     snprintf(directory, sizeof directory, "%s", make_checkpoint(parent, &shape, 5));
     model = load_model(directory, NULL, 2);
+    dm_model_info info = DM_MODEL_INFO_INIT;
+    dm_error error;
+    require(dm_model_get_info(model, &info, &error), &error);
+    n_step = info.n_step;
     ids = random_ids(&random, n_text * n_token, vocab_size);
     return 0;
 }
@@ -43,7 +48,7 @@ static int tear_down(void **state) {
 
 static float own_score(const float *delta, const float *residual, size_t position) {
     float most = 0;
-    for (size_t c = 0; c < d_inner; c++)
+    for (size_t c = 0; c < n_step; c++)
         most = fmaxf(most, delta[c]);
     return 4 * most + residual[3] + 0.01F * (float)(position * 37 % 11);
 }
@@ -51,10 +56,10 @@ static float own_score(const float *delta, const float *residual, size_t positio
 static void score_own(const dm_score_view *view, float *score, void *user) {
     assert_int_equal(view->struct_size, sizeof *view);
     assert_int_equal(view->d_model, d_model);
-    assert_int_equal(view->d_inner, d_inner);
+    assert_int_equal(view->d_inner, n_step);
     assert_true(view->n_token > 0 && (view->layer == 0 || view->layer == 2));
     for (size_t t = 0; t < view->n_token; t++)
-        score[t] = own_score(view->delta + t * d_inner, view->residual + t * d_model,
+        score[t] = own_score(view->delta + t * n_step, view->residual + t * d_model,
                              view->first_position + t);
     if (user)
         *(size_t *)user += view->n_token;
@@ -162,8 +167,8 @@ static void see(const dm_probe_view *view, void *user) {
     if (view->kept || view->layer % 2)
         return;
     size_t i = view->layer / 2;
-    memcpy(seen->delta[i] + view->first_position * d_inner, view->delta,
-           view->n_token * d_inner * sizeof *view->delta);
+    memcpy(seen->delta[i] + view->first_position * n_step, view->delta,
+           view->n_token * n_step * sizeof *view->delta);
     seen->n[i] = view->first_position + view->n_token;
 }
 
@@ -175,7 +180,7 @@ static bool without_residual;
 static void score_in_part(const dm_score_view *view, float *score, void *user) {
     static const float nothing[d_model];
     for (size_t t = 0; t < view->n_token; t++)
-        score[t] = own_score(view->delta + t * d_inner,
+        score[t] = own_score(view->delta + t * n_step,
                              without_residual ? nothing : view->residual + t * d_model,
                              view->first_position + t);
     (void)user;
@@ -212,7 +217,7 @@ static void test_own_score(void **state) {
         assert_int_equal(seen.n[0], n_token);
         assert_int_equal(seen.n[1], 97);
         for (size_t t = 0; t < seen.n[layer]; t++)
-            score[t] = (double)own_score(seen.delta[layer] + t * d_inner,
+            score[t] = (double)own_score(seen.delta[layer] + t * n_step,
                                          layer ? nothing : embedding + (size_t)ids[t] * d_model, t);
         expect_best(score, layer ? 90 : n_token - 7, layer ? 45 : 90, layer ? 97 : n_token,
                     outcome.kept[layer], outcome.n_kept[layer]);

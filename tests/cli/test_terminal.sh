@@ -58,7 +58,7 @@ wait_for 'out.d: '
 until [ -s out.d/metrics.jsonl ] || ! kill -0 $pid; do sleep 0.05; done
 press '\003'
 wait_for 'decimamba: waiting for the batch at hand, then for the checkpoint; Ctrl-C'
-wait_for 'out.d: interrupted after step [0-9]*; the same command goes on'
+wait_for 'out.d: interrupted after step [0-9]*; the same command resumes it'
 ends 130
 for i in 1 2 3 4 5 6 7 8 9 10 11 12; do cat "$text"; done > long
 start generate model --file long

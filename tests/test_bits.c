@@ -213,7 +213,8 @@ static void test_steps(void **state) {
 
 static void test_types(void **state) {
     (void)state;
-    static const double tolerance[N_DTYPE] = {0, 0.02, 0.05, 0.2, 1e-5};
+    /* of q4 each weight is off by 7% of its size, as numbers drawn at random are */
+    static const double tolerance[N_DTYPE] = {0, 0.02, 0.06, 0.3, 1e-5};
     const dm_method_options method = setting(0);
     struct outcome exact = read_plainly(models[0][0], 0, &method);
     for (size_t d = 1; d < N_DTYPE; d++) {

@@ -151,6 +151,8 @@ static void store(struct dm_token_pool *pool, float score, const float *const *p
 
 void dm_token_pool_offer(struct dm_token_pool *pool, const float *score, const float *const *parts,
                          size_t n_token) {
+    /* where there is no pool, dm_session_push has returned before */
+    /* cppcheck-suppress ctunullpointer */
     for (size_t t = 0; t < n_token; t++, pool->n_offered++) {
         float own = score && !isnan(score[t]) ? score[t] : -INFINITY;
         bool in_tail = n_token - t <= pool->keep_tail; /* of what is offered now, at least */

@@ -1,10 +1,16 @@
 /* decimamba convert: a checkpoint in another format, with its weights in another type. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "cli/fail.h"
 #include "cli/model_flags.h"
 #include "commands.h"
 #include "decimamba.h"
+
+static bool names_gguf(const char *name) {
+    size_t n = strlen(name);
+    return n > 5 && !strcmp(name + n - 5, ".gguf");
+}
 
 static int run(int n_argument, char **arguments) {
     static const char *const dtype_names[] = {"auto", "f32", "bf16", "f16", "int8", "q4", NULL};
@@ -15,13 +21,14 @@ static int run(int n_argument, char **arguments) {
                              dm_error *error);
     writer *const formats[] = {dm_checkpoint_convert, dm_checkpoint_export_gguf};
     int dtype = 0, format = 0;
+    bool format_given = false;
     const struct option options[] = {
         {OPTION_CHOICE, "format", &format, "FORMAT",
          .help = "transformers, a directory; or gguf, one file for llama.cpp with the weights, the "
                  "tokenizer, the tokens to stop at (three at most) and the chat template. Where "
                  "nothing names the end of a text, llama.cpp takes the id 11 for it: give it "
-                 "--ignore-eos",
-         .choices = format_names},
+                 "--ignore-eos (default transformers, or gguf for an OUT that ends in .gguf)",
+         .choices = format_names, .given = &format_given},
         {OPTION_CHOICE, "dtype", &dtype, "TYPE",
          .help =
              "type of the large matrices and the embedding: f32, bf16, f16, or auto: as they "
@@ -37,6 +44,8 @@ static int run(int n_argument, char **arguments) {
         options_read(&convert_command, groups, n_argument, arguments, operands);
     if (result != OPTIONS_READ)
         return options_status(result);
+    if (!format_given && names_gguf(operands[1]))
+        format = 1;
     if (format == 0 && dtypes[dtype] >= DM_DTYPE_INT8) {
         fail_usage("--dtype %s: transformers has no such type: --format gguf writes it",
                    dtype_names[dtype]);

@@ -125,6 +125,11 @@ bool fail_model(const char *directory, const dm_error *error) {
         return fail("%s: no such folder: a model is a local folder. 'scripts/fetch_data.sh FOLDER "
                     "hub:%s' fetches that one from Hugging Face into FOLDER/%s",
                     directory, directory, directory);
+    if (error->status == DM_ERROR_IO && access(directory, F_OK) != 0)
+        return fail("%s: no such model: it must be a local folder or a GGUF file", directory);
+    if (error->status == DM_ERROR_IO && !dm_path_is_folder(directory) &&
+        !dm_gguf_is_file(directory))
+        return fail("%s: not a model: neither a folder nor a GGUF file", directory);
     return fail("%s", error->message);
 }
 

@@ -67,7 +67,7 @@ static bool add_models(struct text_list *models, const char *const *operands,
             return fail_usage("--models: more than %d", (int)list_capacity);
         models->items[models->n++] = operands[i];
     }
-    return models->n || fail("%s: an argument is missing; the usage is: decimamba %s %s",
+    return models->n || fail_usage("%s: an argument is missing; the usage is: decimamba %s %s",
                              command->name, command->name, command->operands);
 }
 

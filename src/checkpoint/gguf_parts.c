@@ -8,7 +8,7 @@
 /* Part `no` of a split file, beside the first, whose name ends in -00001-of-0000N.gguf. NULL: memory
  * is short; where the name is another, it is returned. */
 static char *part_path(const char *first, size_t no, size_t n_part) {
-    char ending[32], other[32], *path = dm_memory_text(first);
+    char ending[64], other[64], *path = dm_memory_text(first);
     snprintf(ending, sizeof ending, "-%05d-of-%05zu.gguf", 1, n_part);
     snprintf(other, sizeof other, "-%05zu-of-%05zu.gguf", no, n_part);
     size_t n = strlen(first), n_ending = strlen(ending);

@@ -79,7 +79,7 @@ run 2 evaluate passkey "$bytes" other/passkey-bytes-512 $few --output alike
 complains '--output has a folder for each model'
 absent alike
 run 1 evaluate passkey "$bytes" nowhere $few --methods none --output late
-complains 'nowhere/config.json: No such file'
+complains 'nowhere: no such model'
 run 1 evaluate passkey nowhere "$bytes" $few --methods none --output never
 absent never
 run 2 evaluate passkey "$bytes" "$small" --text - --lengths 256
@@ -124,7 +124,7 @@ complains 'bad.json: '
 run 1 evaluate runs/none.json
 complains 'runs/none.json: cannot read'
 echo '{"task": "passkey", "text": "x"}' > runs/bad.json
-run 1 evaluate runs/bad.json
+run 2 evaluate runs/bad.json
 complains 'an argument is missing'
 
 # ---- JSON everywhere ----

@@ -175,7 +175,7 @@ run 2 logits model --ids a
 complains '--output is missing'
 run 2 logits model --output a
 complains '--ids is missing'
-run 1 evaluate passkey
+run 2 evaluate passkey
 complains 'an argument is missing; the usage is: decimamba evaluate passkey MODEL'
 
 # a name with a line break stays on one line

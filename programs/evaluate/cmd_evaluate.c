@@ -68,7 +68,7 @@ static bool add_models(struct text_list *models, const char *const *operands,
         models->items[models->n++] = operands[i];
     }
     return models->n || fail_usage("%s: an argument is missing; the usage is: decimamba %s %s",
-                             command->name, command->name, command->operands);
+                                   command->name, command->name, command->operands);
 }
 
 /* An evaluation in a file. */

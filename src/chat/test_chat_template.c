@@ -124,7 +124,7 @@ static void bounds_depth(void **state) {
         memcpy(source, deep[i].first, at);
         for (size_t k = 0; k < n; k++, at += step)
             memcpy(source + at, deep[i].again, step);
-        strcpy(source + at, deep[i].last);
+        memcpy(source + at, deep[i].last, strlen(deep[i].last) + 1);
         json_t *row = json_pack("{so so so}", "template", json_string(source), "tokens",
                                 json_object(), "messages", json_array());
         dm_status status;

@@ -103,7 +103,8 @@ static json_t *printed_real(double value) {
     else
         snprintf(text, sizeof text, "%.*g", digits, value);
     for (char *c = text; *c; c++) /* of a locale */
-        *c = *c == ',' ? '.' : *c;
+        if (*c == ',')
+            *c = '.';
     return json_string(text);
 }
 

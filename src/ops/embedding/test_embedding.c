@@ -65,10 +65,11 @@ static void test_blocks(void **state) {
                                     .out = out};
     dm_embedding_forward(&op, 0, N_TOKEN);
     for (size_t t = 0; t < N_TOKEN; t++)
-        for (size_t i = 0; i < N_BLOCK * BLOCK; i++)
+        for (size_t i = 0; i < N_BLOCK * BLOCK; i++) {
+            size_t block = (size_t)ids[t] * N_BLOCK + i / BLOCK;
             assert_true(out[t * N_BLOCK * BLOCK + i] ==
-                        (float)((size_t)ids[t] * N_BLOCK + i / BLOCK + 1) *
-                            ((float)(i % (BLOCK / 2)) - 8));
+                        (float)(block + 1) * ((float)(i % (BLOCK / 2)) - 8));
+        }
     (void)state;
 }
 

@@ -89,9 +89,9 @@ static void check_channel(const struct batch *b, const char *cpu, size_t s, size
         double y = (double)op->D[op->D_by_channel ? c : h] * x, sum = fabs(y);
         for (size_t n = 0; n < N; n++) {
             S[n] = a * S[n] + delta * x * B[n];
-            size[n] = a * size[n] + fabs(delta * x * B[n]);
+            size[n] = a * size[n] + fabs(delta * x * (double)B[n]);
             y += C[n] * S[n];
-            sum += fabs(C[n]) * size[n];
+            sum += fabs((double)C[n]) * size[n];
         }
         check_near(cpu, op->y[t * op->n_head * P + c], y, tolerance * sum);
     }

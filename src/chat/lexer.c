@@ -83,7 +83,8 @@ static bool skip_comment(struct dm_lexer *lexer) {
         end++;
     if (end == lexer->n_byte)
         return refuse(lexer, "a comment does not end");
-    end_tag(lexer, end > from + 2 ? lexer->source[end - 1] : '\0', true);
+    char sign = lexer->source[end - 1]; /* of an empty comment its own # */
+    end_tag(lexer, sign, true);
     lexer->at = end + 2;
     lexer->starts_line = false;
     count_lines(lexer, from, end);
@@ -201,7 +202,7 @@ static bool read_inside(struct dm_lexer *lexer) {
         return refuse(lexer, "a tag does not end");
     size_t n_end = length_of_end(lexer);
     if (n_end) {
-        end_tag(lexer, n_end == 3 ? lexer->source[from] : '\0', !lexer->in_output);
+        end_tag(lexer, lexer->source[from], !lexer->in_output); /* '-', '+', or none */
         lexer->in_tag = false;
         lexer->at += n_end;
         return set(lexer, DM_WORD_CLOSE, from, lexer->at);

@@ -144,6 +144,22 @@ static bool try_file(const unsigned char *bytes, dm_error *error) {
     return try_path(error);
 }
 
+/* Where a text stands in the header. */
+static unsigned char *find(unsigned char *bytes, const char *text) {
+    size_t n = strlen(text), at = 8;
+    while (at + n <= n_byte && memcmp(bytes + at, text, n) != 0)
+        at++;
+    if (at + n > n_byte)
+        fail_msg("no %s in the header", text);
+    return bytes + at;
+}
+
+/* Replaces text in the header by text of the same length. */
+static void replace(unsigned char *bytes, const char *from, const char *to) {
+    assert_int_equal(strlen(from), strlen(to));
+    memcpy(find(bytes, from), to, strlen(to));
+}
+
 static void test_truncated(void **state) {
     (void)state;
     dm_error error;
@@ -161,34 +177,39 @@ static void test_flipped(void **state) {
     dm_error error;
     n_taken = 0;
     dm_random_seed(&random, 7);
-    test_write_file(path, file, n_byte);
+    unsigned char *unhashed = some(n_byte, 1); /* so that damaged numbers get farther */
+    memcpy(unhashed, file, n_byte);
+    replace(unhashed, "data_hash", "data_hask");
+    test_write_file(path, unhashed, n_byte);
     int descriptor = open(path, O_WRONLY);
     for (int i = 0; i < n_flip; i++) {
         off_t at = (off_t)dm_random_below(&random, n_byte);
-        unsigned char flipped = file[at] ^ (unsigned char)(1 + dm_random_below(&random, 255));
+        unsigned char flipped = unhashed[at] ^ (unsigned char)(1 + dm_random_below(&random, 255));
         assert_int_equal(pwrite(descriptor, &flipped, 1, at), 1);
         try_path(&error);
-        assert_int_equal(pwrite(descriptor, file + at, 1, at), 1);
+        assert_int_equal(pwrite(descriptor, unhashed + at, 1, at), 1);
     }
     close(descriptor);
+    free(unhashed);
     print_message("%zu of %d damaged files were taken\n", n_taken, n_flip);
     assert_in_range(n_taken, 1, n_flip - 1);
 }
 
-/* Where a text stands in the header. */
-static unsigned char *find(unsigned char *bytes, const char *text) {
-    size_t n = strlen(text), at = 8;
-    while (at + n <= n_byte && memcmp(bytes + at, text, n) != 0)
-        at++;
-    if (at + n > n_byte)
-        fail_msg("no %s in the header", text);
-    return bytes + at;
-}
-
-/* Replaces text in the header by text of the same length. */
-static void replace(unsigned char *bytes, const char *from, const char *to) {
-    assert_int_equal(strlen(from), strlen(to));
-    memcpy(find(bytes, from), to, strlen(to));
+/* One bit of a number, anywhere. */
+static void test_damaged_numbers(void **state) {
+    (void)state;
+    size_t start = 8 + ((size_t)file[1] << 8 | file[0]); /* of the data: the header is short */
+    unsigned char *changed = some(n_byte, 1);
+    dm_error error;
+    memcpy(changed, file, n_byte);
+    for (size_t at = start; at < n_byte; at += 1 + (n_byte - start) / 97) {
+        changed[at] ^= 4;
+        assert_false(try_file(changed, &error));
+        test_expect_error(&error, DM_ERROR_FORMAT, "its numbers are damaged");
+        changed[at] ^= 4;
+    }
+    assert_true(try_file(changed, &error));
+    free(changed);
 }
 
 static void expect_refused(const char *from, const char *to, dm_status status, const char *part) {
@@ -373,9 +394,9 @@ static void test_damaged_sampler(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_truncated),      cmocka_unit_test(test_flipped),
-        cmocka_unit_test(test_foreign),        cmocka_unit_test(test_sampler),
-        cmocka_unit_test(test_no_sampler),     cmocka_unit_test(test_early_file),
-        cmocka_unit_test(test_damaged_sampler)};
+        cmocka_unit_test(test_truncated),       cmocka_unit_test(test_flipped),
+        cmocka_unit_test(test_damaged_numbers), cmocka_unit_test(test_foreign),
+        cmocka_unit_test(test_sampler),         cmocka_unit_test(test_no_sampler),
+        cmocka_unit_test(test_early_file),      cmocka_unit_test(test_damaged_sampler)};
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -1,6 +1,9 @@
 /* A session in a file: safetensors with the reading state, and in its metadata the settings, the
  * version of the format and the hash of the checkpoint that it belongs to. Parts that came to
- * version 1 later may be missing: "tail_at_tip", and all that begins with "sampler.". */
+ * version 1 later may be missing: "tail_at_tip", "data_hash", and all that begins with "sampler.". */
+#define XXH_STATIC_LINKING_ONLY /* the state by value: no allocation that could fail */
+#include <xxhash.h>
+
 #include "session/session_file.h"
 
 #include <inttypes.h>
@@ -197,14 +200,26 @@ static void set_values(struct metadata *metadata, const struct dm_method *method
         }
 }
 
+/* Of all tensors' bytes, one after the other: as they lie in the file. */
+static void set_data_hash(struct metadata *metadata, const struct contents *contents) {
+    XXH3_state_t state;
+    char text[17];
+    XXH3_64bits_reset(&state);
+    for (size_t i = 0; i < contents->n; i++)
+        XXH3_64bits_update(&state, contents->list[i].data, contents->list[i].n_byte);
+    snprintf(text, sizeof text, "%016" PRIx64, (uint64_t)XXH3_64bits_digest(&state));
+    set_text(metadata, "data_hash", text);
+}
+
 /* NULL: memory is short. */
 static json_t *settings(const struct dm_session *session, const struct dm_sampler *sampler,
-                        const char *hash) {
+                        const char *hash, const struct contents *contents) {
     const struct dm_method *method = session->method;
     struct metadata made = {json_object(), true}, *metadata = &made;
     set_text(metadata, "format", DM_SESSION_FORMAT);
     set_size(metadata, "version", dm_session_version);
     set_text(metadata, "checkpoint", hash);
+    set_data_hash(metadata, contents);
     set_text(metadata, "context", method->hooks ? method->hooks->name : "none");
     set_text(metadata, "score", dm_score_name(method->score));
     if (*method->custom.name)
@@ -251,7 +266,7 @@ static dm_status write_all(const struct dm_session *session, const struct dm_sam
     if (!status)
         status = dm_session_hash_checkpoint(session->model, hash, error);
     if (!status) {
-        json_t *metadata = settings(session, sampler, hash);
+        json_t *metadata = settings(session, sampler, hash, &contents);
         status = metadata ? write_contents(&contents, writer, metadata, error)
                           : dm_fail_memory(error, "a session file");
         json_decref(metadata);

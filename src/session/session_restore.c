@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <xxhash.h>
+
 #include "base/memory.h"
 #include "checkpoint/safetensors.h"
 
@@ -62,6 +64,24 @@ static dm_status get_real(const struct reader *reader, const char *key, double *
     return status;
 }
 
+/* The tensors, which lie one after the other to the file's end, against the hash that the writer took;
+ * files of earlier versions have none. */
+static dm_status check_data(const struct reader *reader) {
+    const struct dm_safetensors *file = &reader->file;
+    uint64_t expected;
+    if (!*get_text(reader, "data_hash") || !file->n_tensor)
+        return DM_OK;
+    dm_status status = get_bits(reader, "data_hash", &expected);
+    if (status)
+        return status;
+    const unsigned char *first = file->tensors[0].data, *end = file->file.bytes + file->file.n_byte;
+    for (size_t i = 1; i < file->n_tensor; i++)
+        first = file->tensors[i].data < first ? file->tensors[i].data : first;
+    return XXH3_64bits(first, (size_t)(end - first)) == expected
+               ? DM_OK
+               : bad(reader, "its numbers are damaged");
+}
+
 static dm_status check_origin(const struct reader *reader, const struct dm_model *model) {
     size_t found;
     if (strcmp(get_text(reader, "format"), DM_SESSION_FORMAT) != 0)
@@ -83,7 +103,7 @@ static dm_status check_origin(const struct reader *reader, const struct dm_model
         return dm_fail(reader->error, DM_ERROR_MISMATCH,
                        "%s: saved with another checkpoint than the one that is loaded",
                        reader->path);
-    return DM_OK;
+    return check_data(reader);
 }
 
 /* What the options of a file point at. */

@@ -50,4 +50,18 @@ const dm_real *dm_back_spread(const struct dm_layer_back *back, const dm_real *c
 /* The batch of the rows after the cut, or of all. */
 struct dm_batch dm_back_batch(const struct dm_layer_back *back, bool after);
 
+/* A backward operation as dm_split takes it: struct NAME_back, and run_NAME_back, whose `call` reads
+ * `back` and the range first, n. */
+#define DM_BACKWARD_OP(name, call)                                              \
+    struct name##_back {                                                        \
+        const struct dm_ops *ops;                                               \
+        struct dm_##name op;                                                    \
+        struct dm_##name##_grad grad;                                           \
+        size_t n_token;                                                         \
+    };                                                                          \
+    static void run_##name##_back(const void *opaque, size_t first, size_t n) { \
+        const struct name##_back *back = opaque;                                \
+        call;                                                                   \
+    }
+
 #endif

@@ -16,20 +16,10 @@ static const size_t *sizes_of(const struct dm_layer_back *back) {
 
 /* ---- Operations over threads ---- */
 
-#define BACKWARD_OP(name, call)                                                 \
-    struct name##_back {                                                        \
-        const struct dm_ops *ops;                                               \
-        struct dm_##name op;                                                    \
-        struct dm_##name##_grad grad;                                           \
-        size_t n_token;                                                         \
-    };                                                                          \
-    static void run_##name##_back(const void *opaque, size_t first, size_t n) { \
-        const struct name##_back *back = opaque;                                \
-        call;                                                                   \
-    }
-BACKWARD_OP(softplus, back->ops->softplus_backward(&back->op, &back->grad, back->n_token, first, n))
-BACKWARD_OP(causal_conv1d, back->ops->causal_conv1d_backward(&back->op, &back->grad, first, n))
-BACKWARD_OP(selective_scan, back->ops->selective_scan_backward(&back->op, &back->grad, first, n))
+DM_BACKWARD_OP(softplus,
+               back->ops->softplus_backward(&back->op, &back->grad, back->n_token, first, n))
+DM_BACKWARD_OP(causal_conv1d, back->ops->causal_conv1d_backward(&back->op, &back->grad, first, n))
+DM_BACKWARD_OP(selective_scan, back->ops->selective_scan_backward(&back->op, &back->grad, first, n))
 
 struct sum_parts {
     const struct selective_scan_back *scan;

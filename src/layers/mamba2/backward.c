@@ -28,20 +28,9 @@ static dm_real *wanted(const struct dm_layer_back *back, size_t parameter) {
 
 /* ---- Operations over threads ---- */
 
-#define BACKWARD_OP(name, call)                                                 \
-    struct name##_back {                                                        \
-        const struct dm_ops *ops;                                               \
-        struct dm_##name op;                                                    \
-        struct dm_##name##_grad grad;                                           \
-        size_t n_token;                                                         \
-    };                                                                          \
-    static void run_##name##_back(const void *opaque, size_t first, size_t n) { \
-        const struct name##_back *back = opaque;                                \
-        call;                                                                   \
-    }
-BACKWARD_OP(causal_conv1d, back->ops->causal_conv1d_backward(&back->op, &back->grad, first, n))
-BACKWARD_OP(head_scan, back->ops->head_scan_backward(&back->op, &back->grad, first, n))
-BACKWARD_OP(gated_norm, back->ops->gated_norm_backward(&back->op, &back->grad, first, n))
+DM_BACKWARD_OP(causal_conv1d, back->ops->causal_conv1d_backward(&back->op, &back->grad, first, n))
+DM_BACKWARD_OP(head_scan, back->ops->head_scan_backward(&back->op, &back->grad, first, n))
+DM_BACKWARD_OP(gated_norm, back->ops->gated_norm_backward(&back->op, &back->grad, first, n))
 
 static void run_gated_norm_weight(const void *opaque, size_t first, size_t n) {
     const struct gated_norm_back *back = opaque;

@@ -8,6 +8,7 @@
 #include "base/model_folder.h"
 #include "base/path.h"
 #include "chat/render.h"
+#include "text/tokenizer.h"
 
 /* Line ends as Jinja has them: \r\n and \r are \n. `*n_byte` becomes what is left. */
 static char *with_line_ends(const char *source, size_t *n_byte) {
@@ -53,13 +54,6 @@ void dm_chat_template_release(struct dm_chat_template *chat) {
 
 /* ---- Where a model has it ---- */
 
-/* A special token's text: a string, or an object with its "content". */
-static json_t *content_of(const json_t *settings, const char *key) {
-    json_t *said = json_object_get(settings, key);
-    json_t *content = json_is_object(said) ? json_object_get(said, "content") : said;
-    return json_is_string(content) ? content : NULL;
-}
-
 /* As transformers has them: special_tokens_map.json counts where tokenizer_config.json has no
  * added_tokens_decoder, as for dm_tokenizer_end. */
 static dm_status read_tokens(const char *directory, const json_t *settings, json_t **tokens,
@@ -72,8 +66,8 @@ static dm_status read_tokens(const char *directory, const json_t *settings, json
         status = dm_model_json(directory, "special_tokens_map.json", &map, error);
     *tokens = json_object();
     for (size_t i = 0; i < sizeof keys / sizeof *keys && !status; i++) {
-        json_t *content = content_of(map, keys[i]);
-        content = content ? content : content_of(settings, keys[i]);
+        json_t *content = dm_special_text(map, keys[i]);
+        content = content ? content : dm_special_text(settings, keys[i]);
         if (!*tokens || (content && json_object_set(*tokens, keys[i], content)))
             status = dm_fail_memory(error, "a chat template");
     }

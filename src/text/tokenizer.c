@@ -33,12 +33,17 @@ int32_t dm_tokenizer_id_of(const struct dm_tokenizer *tokenizer, const char *tex
     return id >= 0 ? id : dm_string_table_get(&tokenizer->added_only, text, n_byte);
 }
 
-int32_t dm_tokenizer_named(const struct dm_tokenizer *tokenizer, const json_t *settings,
-                           const char *key) {
-    const json_t *named = json_object_get(settings, key);
+json_t *dm_special_text(const json_t *settings, const char *key) {
+    json_t *named = json_object_get(settings, key);
     if (json_is_object(named))
         named = json_object_get(named, "content");
-    return json_is_string(named)
+    return json_is_string(named) ? named : NULL;
+}
+
+int32_t dm_tokenizer_named(const struct dm_tokenizer *tokenizer, const json_t *settings,
+                           const char *key) {
+    const json_t *named = dm_special_text(settings, key);
+    return named
                ? dm_tokenizer_id_of(tokenizer, json_string_value(named), json_string_length(named))
                : -1;
 }

@@ -56,8 +56,10 @@ bool dm_tokenizer_is_model(const char *file);              /* by its name: a Sen
 void dm_tokenizer_release(struct dm_tokenizer *tokenizer); /* NULL is fine */
 /* The id whose stored text is exactly this, or -1. */
 int32_t dm_tokenizer_id_of(const struct dm_tokenizer *tokenizer, const char *text, size_t n_byte);
-/* The id of the token settings[key], which is a string or an object with its "content"; -1: none
- * that the vocabulary has. */
+/* The text of the token settings[key], which is a string or an object with its "content"; borrowed.
+ * NULL: there is none. */
+json_t *dm_special_text(const json_t *settings, const char *key);
+/* The id of that token; -1: none that the vocabulary has. */
 int32_t dm_tokenizer_named(const struct dm_tokenizer *tokenizer, const json_t *settings,
                            const char *key);
 

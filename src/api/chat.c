@@ -1,16 +1,13 @@
 #include <string.h>
 
+#include "api/options.h"
 #include "chat/chat_template.h"
 #include "text/utf8.h"
-
-static dm_status refuse_null(const char *function, dm_error *error) {
-    return dm_fail(error, DM_ERROR_ARGUMENT, "%s: an argument is NULL", function);
-}
 
 DM_API dm_status dm_chat_template_load(const char *directory, dm_chat_template **chat,
                                        dm_error *error) {
     if (!directory || !chat)
-        return refuse_null(__func__, error);
+        return dm_refuse_null(__func__, error);
     return dm_chat_template_read(directory, chat, error);
 }
 
@@ -39,10 +36,10 @@ DM_API dm_status dm_chat_template_render(const dm_chat_template *chat,
                                          dm_error *error) {
     dm_status status = DM_OK;
     if (!chat || (n_message && !messages) || !text || !n_byte)
-        return refuse_null(__func__, error);
+        return dm_refuse_null(__func__, error);
     for (size_t i = 0; i < n_message; i++)
         if (!messages[i].role || !messages[i].content)
-            return refuse_null(__func__, error);
+            return dm_refuse_null(__func__, error);
     json_t *list = json_array();
     if (!list)
         return dm_fail_memory(error, "a chat");

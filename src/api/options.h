@@ -28,6 +28,11 @@ struct dm_struct_kind {
 };
 #define DM_KIND(type) ((const struct dm_struct_kind){#type, sizeof(type), type##_least})
 
+/* The line for an argument of `function` that must not be NULL. */
+static inline dm_status dm_refuse_null(const char *function, dm_error *error) {
+    return dm_fail(error, DM_ERROR_ARGUMENT, "%s: an argument is NULL", function);
+}
+
 /* Copies what `given` has over the defaults in `own`; NULL gives nothing. What it has beyond this
  * library's struct must be 0. */
 dm_status dm_options_take(struct dm_struct_kind kind, void *own, const void *given,

@@ -1,18 +1,15 @@
 #include <string.h>
 
+#include "api/options.h"
 #include "base/memory.h"
 #include "checkpoint/stop_tokens.h"
 #include "text/decoder.h"
 #include "text/encoder.h"
 #include "text/tokenizer.h"
 
-static dm_status refuse_null(const char *function, dm_error *error) {
-    return dm_fail(error, DM_ERROR_ARGUMENT, "%s: an argument is NULL", function);
-}
-
 DM_API dm_status dm_tokenizer_load(const char *path, dm_tokenizer **tokenizer, dm_error *error) {
     if (!path || !tokenizer)
-        return refuse_null(__func__, error);
+        return dm_refuse_null(__func__, error);
     return dm_tokenizer_read(path, tokenizer, error);
 }
 
@@ -50,7 +47,7 @@ DM_API void dm_tokenizer_template(const dm_tokenizer *tokenizer, const int32_t *
 DM_API dm_status dm_checkpoint_stop_tokens(const char *directory, const dm_tokenizer *tokenizer,
                                            int32_t **ids, size_t *n_id, dm_error *error) {
     if (!directory || !ids || !n_id)
-        return refuse_null(__func__, error);
+        return dm_refuse_null(__func__, error);
     struct dm_token_list stops;
     dm_status status = dm_stop_tokens_read(directory, dm_tokenizer_end(tokenizer), &stops, error);
     if (status)
@@ -67,14 +64,14 @@ DM_API dm_status dm_checkpoint_stop_tokens(const char *directory, const dm_token
 DM_API dm_status dm_tokenizer_encode(const dm_tokenizer *tokenizer, const char *text, size_t n_byte,
                                      int32_t **ids, size_t *n_id, dm_error *error) {
     if (!tokenizer || (!text && n_byte) || !ids || !n_id)
-        return refuse_null(__func__, error);
+        return dm_refuse_null(__func__, error);
     return dm_tokenizer_to_ids(tokenizer, text, n_byte, ids, n_id, error);
 }
 
 DM_API dm_status dm_encoder_new(const dm_tokenizer *tokenizer, dm_encoder **encoder,
                                 dm_error *error) {
     if (!tokenizer || !encoder)
-        return refuse_null(__func__, error);
+        return dm_refuse_null(__func__, error);
     struct dm_encoder *made = dm_memory_zeroed(1, sizeof *made);
     dm_status status =
         made ? dm_encoder_open(made, tokenizer, error) : dm_fail_memory(error, "an encoder");
@@ -106,14 +103,14 @@ static dm_status feed(dm_encoder *encoder, const char *text, size_t n_byte, bool
 DM_API dm_status dm_encoder_push(dm_encoder *encoder, const char *text, size_t n_byte,
                                  const int32_t **ids, size_t *n_id, dm_error *error) {
     if (!encoder || (!text && n_byte) || !ids || !n_id)
-        return refuse_null(__func__, error);
+        return dm_refuse_null(__func__, error);
     return feed(encoder, text, n_byte, false, ids, n_id, error);
 }
 
 DM_API dm_status dm_encoder_finish(dm_encoder *encoder, const int32_t **ids, size_t *n_id,
                                    dm_error *error) {
     if (!encoder || !ids || !n_id)
-        return refuse_null(__func__, error);
+        return dm_refuse_null(__func__, error);
     return feed(encoder, NULL, 0, true, ids, n_id, error);
 }
 
@@ -121,14 +118,14 @@ DM_API dm_status dm_tokenizer_decode(const dm_tokenizer *tokenizer, const int32_
                                      int keep_special, char **text, size_t *n_byte,
                                      dm_error *error) {
     if (!tokenizer || (!ids && n_id) || !text || !n_byte)
-        return refuse_null(__func__, error);
+        return dm_refuse_null(__func__, error);
     return dm_tokenizer_to_text(tokenizer, ids, n_id, keep_special != 0, text, n_byte, error);
 }
 
 DM_API dm_status dm_decoder_new(const dm_tokenizer *tokenizer, int keep_special,
                                 dm_decoder **decoder, dm_error *error) {
     if (!tokenizer || !decoder)
-        return refuse_null(__func__, error);
+        return dm_refuse_null(__func__, error);
     return dm_decoder_create(tokenizer, keep_special != 0, decoder, error);
 }
 
@@ -139,13 +136,13 @@ DM_API void dm_decoder_free(dm_decoder *decoder) {
 DM_API dm_status dm_decoder_push(dm_decoder *decoder, int32_t id, const char **text, size_t *n_byte,
                                  dm_error *error) {
     if (!decoder || !text || !n_byte)
-        return refuse_null(__func__, error);
+        return dm_refuse_null(__func__, error);
     return dm_decoder_next(decoder, id, text, n_byte, error);
 }
 
 DM_API dm_status dm_decoder_finish(dm_decoder *decoder, const char **text, size_t *n_byte,
                                    dm_error *error) {
     if (!decoder || !text || !n_byte)
-        return refuse_null(__func__, error);
+        return dm_refuse_null(__func__, error);
     return dm_decoder_end(decoder, text, n_byte, error);
 }

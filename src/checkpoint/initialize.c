@@ -7,11 +7,13 @@
 #include "base/random.h"
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/config_file.h"
+#include "checkpoint/initial_ranges.h"
 #include "checkpoint/model_writer.h"
 #include "checkpoint/output_directory.h"
 
 struct drawing {
     const struct dm_model_config *config;
+    const struct dm_initial_ranges *ranges; /* [n_layer] */
     uint64_t seed;
     struct dm_random random; /* of the weight that is being drawn */
 };
@@ -54,23 +56,39 @@ static void read_weight(void *context, const struct dm_parameter *parameter, siz
     }
     const struct dm_layer_config *layer = dm_layer_config_of(config, parameter->layer);
     for (size_t i = 0; i < n; i++)
-        out[i] = (float)layer->kind->draw(layer, config->initializer_range, parameter->index,
-                                          first + i, &drawing->random);
+        out[i] = (float)layer->kind->draw(layer, &drawing->ranges[parameter->layer],
+                                          parameter->index, first + i, &drawing->random);
+}
+
+static dm_status read_config(const char *path, struct dm_model_config *config,
+                             struct dm_initial_ranges **ranges, dm_error *error) {
+    json_t *object = NULL;
+    dm_status status = dm_json_read(path, &object, error);
+    if (!status)
+        status = dm_model_config_from_json(object, path, config, error);
+    if (!status)
+        status = dm_initial_ranges_read(object, path, config, ranges, error);
+    json_decref(object);
+    return status;
 }
 
 dm_status dm_checkpoint_write_random(const char *config_path, const char *output, dm_dtype dtype,
                                      uint64_t seed, dm_error *error) {
     struct dm_model_config config;
+    struct dm_initial_ranges *ranges = NULL;
     struct dm_output_directory directory;
-    dm_status status = dm_model_config_read(config_path, &config, error);
+    dm_status status = read_config(config_path, &config, &ranges, error);
     if (!status)
         status = dm_output_directory_open(&directory, output, error);
-    if (status)
+    if (status) {
+        dm_memory_free(ranges);
         return status;
-    struct drawing drawing = {.config = &config, .seed = seed};
+    }
+    struct drawing drawing = {.config = &config, .ranges = ranges, .seed = seed};
     struct dm_weight_source source = {read_weight, &drawing};
     status = dm_model_write(directory.temporary.name, &config,
                             dtype == DM_DTYPE_AUTO ? DM_DTYPE_F32 : dtype, &source, error);
+    dm_memory_free(ranges);
     if (!status)
         return dm_output_directory_commit(&directory, error);
     dm_output_directory_abort(&directory);

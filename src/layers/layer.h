@@ -63,6 +63,14 @@ struct dm_real_row {
     size_t only_where; /* 1 + the switch that it depends on; 0: none */
 };
 
+/* Where the initial values of a layer's parameters lie. */
+struct dm_initial_ranges {
+    double matrices; /* transformers' initializer_range, a standard deviation; 0: state-spaces' */
+    double dt[2];    /* softplus(dt_bias): log-uniform from the first to the second, */
+    double dt_floor; /* at least this */
+    double magnitude[2]; /* of A's values, lowest and highest; {0, 0}: the kind's own */
+};
+
 struct dm_model_names {
     const char *model_type, *architecture;
 };
@@ -167,7 +175,8 @@ struct dm_layer_kind {
     /* How many steps Delta has for a token: one for each channel, or head. NULL: there is no Delta. */
     size_t (*n_step)(const struct dm_layer_config *config);
 
-    /* Parameters; row 0 is the RMSNorm before the layer. `draw`: the initial value of element i. */
+    /* Parameters; row 0 is the RMSNorm before the layer. `draw`: the initial value of element i,
+     * each parameter's in order. */
     const struct dm_parameter_row *parameters;
     size_t n_parameter;
     struct dm_shape (*shape)(const struct dm_layer_config *config, size_t parameter);
@@ -178,8 +187,8 @@ struct dm_layer_kind {
     struct dm_shape (*gguf_shape)(const struct dm_layer_config *config, size_t parameter);
     dm_status (*check_gguf)(const struct dm_layer_config *config, const char *directory,
                             dm_error *error);
-    double (*draw)(const struct dm_layer_config *config, double initializer_range, size_t parameter,
-                   size_t i, struct dm_random *random);
+    double (*draw)(const struct dm_layer_config *config, const struct dm_initial_ranges *ranges,
+                   size_t parameter, size_t i, struct dm_random *random);
 
     /* Weights: fills `rows`, and returns how many. */
     size_t weights_size;

@@ -11,8 +11,9 @@ double dm_draw_linear(struct dm_random *random, size_t fan_in) {
     return dm_draw_uniform(random, -bound, bound);
 }
 
-double dm_draw_dt_bias(struct dm_random *random) {
-    double dt = fmax(exp(dm_draw_uniform(random, log(0.001), log(0.1))), 1e-4);
+double dm_draw_dt_bias(struct dm_random *random, const struct dm_initial_ranges *ranges) {
+    double low = log(ranges->dt[0]), high = log(ranges->dt[1]);
+    double dt = fmax(exp(dm_draw_uniform(random, low, high)), ranges->dt_floor);
     return dt + log(-expm1(-dt));
 }
 

@@ -4,6 +4,7 @@
 #define DM_LAYERS_SSM_H
 
 #include "base/random.h"
+#include "layers/layer.h"
 #include "ops/real.h"
 
 /* ---- Initial values, as state-spaces/mamba draws them ---- */
@@ -11,8 +12,8 @@
 double dm_draw_uniform(struct dm_random *random, double low, double high);
 /* PyTorch's default of nn.Linear and nn.Conv1d: uniform in +-1 / sqrt(fan_in). */
 double dm_draw_linear(struct dm_random *random, size_t fan_in);
-/* Softplus of the bias is log-uniform in [0.001, 0.1], and at least 1e-4. */
-double dm_draw_dt_bias(struct dm_random *random);
+/* A bias of dt, as the ranges say. */
+double dm_draw_dt_bias(struct dm_random *random, const struct dm_initial_ranges *ranges);
 
 /* ---- A ---- */
 

@@ -64,9 +64,9 @@ static struct dm_shape shape(const struct dm_layer_config *config, size_t parame
     }
 }
 
-static double draw(const struct dm_layer_config *config, double initializer_range, size_t parameter,
-                   size_t i, struct dm_random *random) {
-    (void)initializer_range;
+static double draw(const struct dm_layer_config *config, const struct dm_initial_ranges *ranges,
+                   size_t parameter, size_t i, struct dm_random *random) {
+    (void)ranges;
     (void)i;
     if (parameter == NORM)
         return 1;

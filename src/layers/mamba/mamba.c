@@ -175,16 +175,26 @@ static dm_status check_gguf(const struct dm_layer_config *config, const char *di
 /* ---- Initial values: as state-spaces/mamba draws them (Mamba.__init__ in mamba_simple.py,
  * _init_weights in mixer_seq_simple.py) ---- */
 
-static double draw(const struct dm_layer_config *config, double initializer_range, size_t parameter,
-                   size_t i, struct dm_random *random) {
+/* -A of state n of N: evenly from the lowest to the highest, 1 .. N by default (S4D-Real). */
+static double initial_A(size_t N, size_t n, const struct dm_initial_ranges *ranges) {
+    double low = 1, high = (double)N;
+    if (ranges->magnitude[0] > 0) {
+        low = ranges->magnitude[0];
+        high = ranges->magnitude[1];
+    }
+    return N > 1 ? low + (high - low) * (double)n / (double)(N - 1) : low;
+}
+
+static double draw(const struct dm_layer_config *config, const struct dm_initial_ranges *ranges,
+                   size_t parameter, size_t i, struct dm_random *random) {
     const size_t *size = config->size;
     switch ((enum mamba_parameter)parameter) {
     case IN_PROJ: /* transformers: MambaPreTrainedModel._init_weights */
-        return initializer_range > 0 ? initializer_range * dm_random_normal(random)
-                                     : dm_draw_linear(random, config->d_model);
+        return ranges->matrices > 0 ? ranges->matrices * dm_random_normal(random)
+                                    : dm_draw_linear(random, config->d_model);
     case X_PROJ:
-        return initializer_range > 0 ? initializer_range * dm_random_normal(random)
-                                     : dm_draw_linear(random, size[D_INNER]);
+        return ranges->matrices > 0 ? ranges->matrices * dm_random_normal(random)
+                                    : dm_draw_linear(random, size[D_INNER]);
     case DT_PROJ:
         return dm_draw_linear(random, size[DT_RANK]);
     case OUT_PROJ: /* one residual branch per layer */
@@ -193,9 +203,9 @@ static double draw(const struct dm_layer_config *config, double initializer_rang
     case CONV_BIAS_VALUES:
         return dm_draw_linear(random, size[D_CONV]);
     case DT_BIAS:
-        return dm_draw_dt_bias(random);
+        return dm_draw_dt_bias(random, ranges);
     case A_LOG:
-        return log((double)(i % size[D_STATE] + 1));
+        return log(initial_A(size[D_STATE], i % size[D_STATE], ranges));
     case D_VALUES:
     case NORM:
         return 1;

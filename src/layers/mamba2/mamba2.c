@@ -118,23 +118,25 @@ static dm_status check_gguf(const struct dm_layer_config *config, const char *di
 
 /* Initial values: as state-spaces/mamba draws them (Mamba2.__init__ in mamba2.py, _init_weights in
  * mixer_seq_simple.py); in_proj, where there is a range, as transformers does. */
-static double draw(const struct dm_layer_config *config, double initializer_range, size_t parameter,
-                   size_t i, struct dm_random *random) {
+static double draw(const struct dm_layer_config *config, const struct dm_initial_ranges *ranges,
+                   size_t parameter, size_t i, struct dm_random *random) {
     const size_t *size = config->size;
     (void)i;
     switch ((enum mamba2_parameter)parameter) {
     case IN_PROJ:
-        return initializer_range > 0 ? initializer_range * dm_random_normal(random)
-                                     : dm_draw_linear(random, config->d_model);
+        return ranges->matrices > 0 ? ranges->matrices * dm_random_normal(random)
+                                    : dm_draw_linear(random, config->d_model);
     case OUT_PROJ: /* one residual branch per layer */
         return dm_draw_linear(random, size[D_INNER]) / sqrt((double)config->n_layer);
     case CONV_WEIGHT:
     case CONV_BIAS_VALUES:
         return dm_draw_linear(random, size[D_CONV]);
     case DT_BIAS:
-        return dm_draw_dt_bias(random);
+        return dm_draw_dt_bias(random, ranges);
     case A_LOG:
-        return log(dm_draw_uniform(random, 1, 16));
+        return log(ranges->magnitude[0] > 0
+                       ? dm_draw_uniform(random, ranges->magnitude[0], ranges->magnitude[1])
+                       : dm_draw_uniform(random, 1, 16));
     case IN_PROJ_BIAS:
     case OUT_PROJ_BIAS:
         return 0;

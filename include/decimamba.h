@@ -599,6 +599,18 @@ typedef enum dm_schedule {
     DM_SCHEDULE_LINEAR        /* a straight line down to it */
 } dm_schedule;
 
+/* What the states of a training's sequences are before the first token. Whatever it is, no gradient
+ * passes to where it came from. (Buitrago Ruiz & Gu 2025, arXiv 2507.02782.) */
+typedef enum dm_carry_kind {
+    DM_CARRY_NONE = 0, /* 0 */
+    DM_CARRY_STATE, /* what the sequence of the same number within the last step ended with. Where
+                          that is another text: state passing; where it is what comes before in the
+                          same text: truncated back-propagation through time */
+    DM_CARRY_NOISE, /* of the recurrent states: Gaussian noise of deviation carry_noise */
+    DM_CARRY_FITTED /* Gaussian noise again, with the mean and the variance, element by element,
+                          of what sequences of the steps before ended with */
+} dm_carry_kind;
+
 typedef struct dm_trainer_options {
     size_t struct_size;
     size_t n_thread; /* as in dm_model_options */
@@ -630,11 +642,15 @@ typedef struct dm_trainer_options {
     const char *settings; /* as in dm_model_options, for dm_trainer_new: a checkpoint has its own */
     const char *tokenizer; /* a tokenizer.json, or a directory that holds one: what is written gets
                               the files that lie there. NULL: those of the start's directory */
+    dm_carry_kind carry; /* accumulate's sequences start so. Where tokens are dropped, states after
+                              the first drop start from 0, as where a text is read */
+    double carry_noise;  /* > 0 for DM_CARRY_NOISE */
 } dm_trainer_options;
 #define DM_TRAINER_OPTIONS_INIT                                                                   \
     {                                                                                             \
         sizeof(dm_trainer_options), 0, DM_DTYPE_AUTO, NULL, NULL, 0, 1e-4, 0.9, 0.999, 1e-8, 0.1, \
-            1, 1.0, DM_SCHEDULE_CONSTANT, 0, 0, 0.0, 0.0, NULL, 0, 0, 16.0, 0, NULL, NULL         \
+            1, 1.0, DM_SCHEDULE_CONSTANT, 0, 0, 0.0, 0.0, NULL, 0, 0, 16.0, 0, NULL, NULL,        \
+            DM_CARRY_NONE, 0.0                                                                    \
     }
 
 /* Starts from the checkpoint in `directory` (of random weights: dm_checkpoint_init). The global
@@ -661,9 +677,11 @@ typedef struct dm_training_batch {
     size_t by_sequence; /* 1: a sequence counts 1 whatever its labels are, as in the official code:
                            their weights are divided by the sum of those that count. 0: labels
                            count by weight alone, so a longer answer counts more */
+    const unsigned char *from_zero; /* [n_sequence] not 0: its states start from 0, whatever is
+                                       carried; NULL: of none */
 } dm_training_batch;
 #define DM_TRAINING_BATCH_INIT \
-    { sizeof(dm_training_batch), 0, NULL, NULL, NULL, NULL, 0 }
+    { sizeof(dm_training_batch), 0, NULL, NULL, NULL, NULL, 0, NULL }
 
 typedef struct dm_training_loss {
     size_t struct_size;
@@ -679,7 +697,7 @@ typedef struct dm_training_loss {
  * any failure but that of an argument, what was accumulated is forgotten. `loss` may be NULL. */
 DM_API dm_status dm_trainer_accumulate(dm_trainer *trainer, const dm_training_batch *batch,
                                        dm_training_loss *loss, dm_error *error);
-/* The loss alone. */
+/* The loss alone; every sequence starts from zero. */
 DM_API dm_status dm_trainer_evaluate(dm_trainer *trainer, const dm_training_batch *batch,
                                      dm_training_loss *loss, dm_error *error);
 /* What the last accumulate's loss, the sum, would gain by a change of each token's embedding as the
@@ -705,8 +723,9 @@ typedef struct dm_step_stats {
     { sizeof(dm_step_stats), 0, 0, 0, 0 }
 
 /* One step of AdamW with the gradient of the mean loss (what was accumulated, divided by its
- * weight), which is then forgotten. A norm that is not finite, or a spike, is DM_ERROR_NUMBER: the
- * weights stay as they were, the gradient is forgotten, and the step does not count. `stats` may be
+ * weight), which is then forgotten; what its sequences ended with is carried on. A norm that is not
+ * finite, or a spike, is DM_ERROR_NUMBER: weights and carried states stay as they were, the gradient
+ * is forgotten, and the step does not count. `stats` may be
  * NULL. */
 DM_API dm_status dm_trainer_step(dm_trainer *trainer, dm_step_stats *stats, dm_error *error);
 /* Forgets what was accumulated. */
@@ -728,13 +747,14 @@ DM_API dm_status dm_trainer_parameter(const dm_trainer *trainer, const char *nam
 /* Parameters, and those of them that are trained. */
 DM_API size_t dm_trainer_n_parameter(const dm_trainer *trainer, int trained_only);
 
-/* Everything a training needs to go on, bit for bit: weights, moments, counts. `directory` must not
+/* Everything a training needs to go on, bit for bit: weights, moments, counts, carried states.
+ * `directory` must not
  * exist; it is written under another name, synced, and renamed. It is itself a checkpoint that
  * dm_model_load reads. `note` (UTF-8 of the caller, NULL: none) is kept with it. */
 DM_API dm_status dm_trainer_save(const dm_trainer *trainer, const char *directory, const char *note,
                                  dm_error *error);
 /* Goes on from such a directory; `options` as at the start, what differs in kind (lora_rank,
- * frozen) is DM_ERROR_MISMATCH. `*note`, where not NULL, is allocated, or NULL where none was kept.
+ * frozen, carry) is DM_ERROR_MISMATCH. `*note`, where not NULL, is allocated, or NULL where none was kept.
  */
 DM_API dm_status dm_trainer_resume(const char *directory, const dm_trainer_options *options,
                                    dm_trainer **trainer, char **note, dm_error *error);

@@ -34,6 +34,7 @@ static dm_status check_numbers(const dm_trainer_options *options, dm_error *erro
         {"final_rate", options->final_rate, is_amount(options->final_rate), ">= 0"},
         {"spike", options->spike, options->spike == 0 || options->spike > 1, "0, or above 1"},
         {"lora_alpha", options->lora_alpha, is_amount(options->lora_alpha), ">= 0"},
+        {"carry_noise", options->carry_noise, is_amount(options->carry_noise), ">= 0"},
     };
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
         if (!numbers[i].fine)
@@ -54,6 +55,12 @@ static dm_status check_options(const dm_trainer_options *options, dm_error *erro
         return dm_fail(error, DM_ERROR_ARGUMENT,
                        "n_step %zu: a schedule that falls needs more steps than the warm-up's %zu",
                        options->n_step, options->warmup);
+    if ((unsigned)options->carry > DM_CARRY_FITTED)
+        return dm_fail(error, DM_ERROR_ARGUMENT, "unknown carry %d", (int)options->carry);
+    if (options->carry == DM_CARRY_NOISE && !(options->carry_noise > 0))
+        return dm_fail(error, DM_ERROR_ARGUMENT,
+                       "carry_noise %g: DM_CARRY_NOISE needs a deviation above 0",
+                       options->carry_noise);
     if (options->n_frozen && !options->frozen)
         return dm_fail(error, DM_ERROR_ARGUMENT, "n_frozen %zu: frozen is NULL", options->n_frozen);
     for (size_t i = 0; i < options->n_frozen; i++)
@@ -188,9 +195,13 @@ static dm_status run(dm_trainer *trainer, const dm_training_batch *batch, bool b
         status = check_batch(trainer, &own, error);
     if (status)
         return status;
-    const struct dm_pass_batch packed = {own.n_sequence, own.start,     own.ids,
-                                         own.weight,     own.keep_tail, own.by_sequence != 0};
-    status = dm_trainer_run(trainer, &packed, backward, &result, error);
+    const struct dm_pass_batch packed = {.n_sequence = own.n_sequence,
+                                         .start = own.start,
+                                         .ids = own.ids,
+                                         .weight = own.weight,
+                                         .keep_tail = own.keep_tail,
+                                         .by_sequence = own.by_sequence != 0};
+    status = dm_trainer_run(trainer, &packed, own.from_zero, backward, &result, error);
     if (!status) {
         const dm_training_loss all = {sizeof all, result.sum, result.weight, result.n_prediction};
         dm_result_give(DM_KIND(dm_training_loss), &all, loss);

@@ -1,7 +1,7 @@
 /* A layer's backward pass: from the gradient of the residual above it to that below.
  *
- * The caller has cleared the states' gradients, and passes the activations of the forward pass. It
- * runs the kind's outputs_back, over the `n_after` tokens that were kept, scatters their rows among
+ * The caller passes the activations of the forward pass; the states of `in` and `out` are once more
+ * as before the first token, and their gradients, those of the last states, are 0. It runs the kind's outputs_back, over the `n_after` tokens that were kept, scatters their rows among
  * all tokens, and runs inputs_back, over all `n`. Both add to the parameters' gradients.
  *
  *     outputs_back   dresidual -> dnormed_cut (what reaches normed through the outputs), and the
@@ -22,12 +22,14 @@ struct dm_layer_back {
     const size_t *kept;                  /* [n_after], rows of all tokens; NULL: nothing was cut */
     dm_real *gradient[DM_MAX_PARAMETER]; /* NULL: the layer does not have it, or it is frozen */
     dm_real *const *buffer_grad;         /* gradients of the layer's buffers, by the kind's enum */
-    const dm_real *dresidual;            /* [n_after, d_model] */
-    dm_real *dnormed, *dnormed_cut;      /* [n, d_model], [n_after, d_model] */
-    bool adds;                           /* nothing was cut: both are the same rows */
-    dm_real *rstd;                       /* [n], scratch of norms */
-    const struct dm_adjust *adjust;      /* as in the forward pass */
-    dm_dtype compute;                    /* of products that are not exact */
+    dm_real *const *state_grad[DM_MAX_STATE]; /* [n_sequence]: of the states; what becomes of them,
+                                                 the first states' gradients, nobody reads */
+    const dm_real *dresidual;                 /* [n_after, d_model] */
+    dm_real *dnormed, *dnormed_cut;           /* [n, d_model], [n_after, d_model] */
+    bool adds;                                /* nothing was cut: both are the same rows */
+    dm_real *rstd;                            /* [n], scratch of norms */
+    const struct dm_adjust *adjust;           /* as in the forward pass */
+    dm_dtype compute;                         /* of products that are not exact */
     dm_error *error;
 };
 

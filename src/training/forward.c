@@ -5,16 +5,38 @@
 #include "methods/choice.h"
 #include "training/pass.h"
 
-void dm_pass_clear_states(const struct dm_pass *pass, size_t layer) {
-    const struct dm_layer_config *config =
-        dm_layer_config_of(&pass->trained->network.config, layer);
-    size_t n = pass->batch->n_sequence, place = 0;
+/* ---- States ---- */
+
+void dm_pass_start_states(const struct dm_pass *pass, size_t layer) {
+    const struct dm_model_config *model = &pass->trained->network.config;
+    const struct dm_layer_config *config = dm_layer_config_of(model, layer);
+    const dm_real *first = pass->batch->first_states;
+    size_t n = pass->batch->n_sequence, n_all = dm_state_size(model), place = 0;
+    if (!first)
+        memset(pass->states, 0, n * pass->state_size * sizeof *pass->states);
     for (size_t i = 0; i < config->kind->n_state; i++) {
-        for (size_t s = 0; s < n; s++)
+        size_t n_own = dm_shape_n_element(config->kind->state_shape(config, i));
+        size_t offset = dm_state_offset(model, layer, i);
+        for (size_t s = 0; s < n; s++) {
             pass->state[i][s] = pass->states + s * pass->state_size + place;
-        place += dm_shape_n_element(config->kind->state_shape(config, i));
+            if (first)
+                memcpy(pass->state[i][s], first + s * n_all + offset, n_own * sizeof *first);
+        }
+        place += n_own;
     }
-    memset(pass->states, 0, n * pass->state_size * sizeof *pass->states);
+}
+
+static void keep_states(const struct dm_pass *pass, size_t layer) {
+    const struct dm_model_config *model = &pass->trained->network.config;
+    const struct dm_layer_config *config = dm_layer_config_of(model, layer);
+    dm_real *last = pass->batch->last_states;
+    size_t n_all = dm_state_size(model);
+    for (size_t i = 0; i < config->kind->n_state && last; i++) {
+        size_t n_own = dm_shape_n_element(config->kind->state_shape(config, i));
+        size_t offset = dm_state_offset(model, layer, i);
+        for (size_t s = 0; s < pass->batch->n_sequence; s++)
+            memcpy(last + s * n_all + offset, pass->state[i][s], n_own * sizeof *last);
+    }
 }
 
 /* ---- Choosing ---- */
@@ -63,7 +85,7 @@ static void cut_to_kept(const struct dm_pass *pass, size_t layer) {
 static dm_status inputs(struct dm_pass *pass, size_t layer, dm_error *error) {
     struct dm_layer_pass *at = &pass->layers[layer];
     const struct dm_batch batch = dm_pass_batch_of(pass, &at->in, at->before);
-    dm_pass_clear_states(pass, layer);
+    dm_pass_start_states(pass, layer);
     dm_status status = dm_layer_inputs(&batch, layer, error);
     return status ? status : dm_layer_delta(&batch, layer, error);
 }
@@ -84,7 +106,10 @@ static dm_status run_layer(struct dm_pass *pass, size_t layer, dm_error *error) 
                at->after->n_token * d_model * sizeof *at->out.residual);
     }
     const struct dm_batch batch = dm_pass_batch_of(pass, &at->out, at->after);
-    return dm_layer_outputs(&batch, layer, error);
+    status = dm_layer_outputs(&batch, layer, error);
+    if (!status)
+        keep_states(pass, layer);
+    return status;
 }
 
 dm_status dm_pass_forward(struct dm_pass *pass, dm_error *error) {

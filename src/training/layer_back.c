@@ -1,6 +1,18 @@
 /* Running a layer's backward pass: the kind's two halves, with the cut between them. */
+#include <string.h>
+
 #include "layers/gather.h"
 #include "training/pass.h"
+
+/* The last states have no gradient: what follows them is another sequence, or nothing. Gradients lie
+ * as the states do. */
+static void clear_state_gradients(const struct dm_pass *pass, size_t layer) {
+    size_t n = pass->batch->n_sequence;
+    for (size_t i = 0; i < dm_layer_kind_of(&pass->trained->network, layer)->n_state; i++)
+        for (size_t s = 0; s < n; s++)
+            pass->state_grad[i][s] = pass->state_grads + (pass->state[i][s] - pass->states);
+    memset(pass->state_grads, 0, n * pass->state_size * sizeof *pass->state_grads);
+}
 
 static struct dm_layer_back describe(struct dm_pass *pass, size_t layer, dm_error *error) {
     const struct dm_trained_network *trained = pass->trained;
@@ -32,6 +44,8 @@ static struct dm_layer_back describe(struct dm_pass *pass, size_t layer, dm_erro
         const struct dm_tensor *tensor = dm_tensors_find(&trained->tensors, layer, place);
         back.gradient[place] = tensor ? tensor->gradient : NULL;
     }
+    for (size_t i = 0; i < DM_MAX_STATE; i++)
+        back.state_grad[i] = pass->state_grad[i];
     return back;
 }
 
@@ -66,12 +80,12 @@ dm_status dm_pass_layer_back(struct dm_pass *pass, size_t layer, dm_error *error
     if (status)
         return status;
     const struct dm_layer_back back = describe(pass, layer, error);
-    dm_pass_clear_states(pass, layer);
+    dm_pass_start_states(pass, layer);
+    clear_state_gradients(pass, layer);
     status = kind->outputs_back(&back);
     if (status)
         return status;
     spread_residual(pass, &back);
-    dm_pass_clear_states(pass, layer);
     status = kind->inputs_back(&back);
     if (status)
         return status;

@@ -22,6 +22,10 @@ struct dm_pass_batch {
     const float *weight;     /* [start[n_sequence]]; NULL: 1 */
     const size_t *keep_tail; /* [n_sequence]; NULL: the method's */
     bool by_sequence;        /* each sequence counts 1 */
+    /* [n_sequence] states of all layers, as struct dm_state has them: before the first token (NULL:
+     * zeros), and where those after the last one go (NULL: nowhere). No gradient passes. */
+    const dm_real *first_states;
+    dm_real *last_states;
 };
 
 struct dm_pass_loss {
@@ -67,12 +71,12 @@ struct dm_pass {
     struct dm_pass_gradients gradients;
     const dm_real
         *input_gradient; /* [n_token, d_model] of the embeddings as read; NULL: not made */
-    dm_real **state[DM_MAX_STATE]; /* [n_sequence]: of one layer, 0 before the first token */
-    dm_real *states;
-    size_t state_size;     /* of a sequence in the layer with the largest */
-    size_t *scratch;       /* [n_token], for choosing */
-    size_t *labelled;      /* [n_token], rows of the last span, ... */
-    dm_real *label_weight; /* [n_token], ... and what each counts */
+    dm_real **state[DM_MAX_STATE], **state_grad[DM_MAX_STATE]; /* [n_sequence]: of one layer, */
+    dm_real *states, *state_grads; /* [n_sequence, state_size], which lie here */
+    size_t state_size;             /* of a sequence in the layer with the largest */
+    size_t *scratch;               /* [n_token], for choosing */
+    size_t *labelled;              /* [n_token], rows of the last span, ... */
+    dm_real *label_weight;         /* [n_token], ... and what each counts */
     dm_real *label_rows, *label_gradients, *logits; /* [label_capacity, d_model or vocab_size] */
     double *nll;                                    /* [label_capacity] */
     size_t label_capacity;
@@ -95,7 +99,7 @@ dm_status dm_pass_forward(struct dm_pass *pass, dm_error *error);
 /* What a layer's backward pass reads but was not kept. */
 dm_status dm_pass_restore(struct dm_pass *pass, size_t layer, dm_error *error);
 /* The states of the layer at work are as before the first token. */
-void dm_pass_clear_states(const struct dm_pass *pass, size_t layer);
+void dm_pass_start_states(const struct dm_pass *pass, size_t layer);
 /* loss.c: the loss; with `backward`, the top residual's gradient, in gradients.dresidual. */
 dm_status dm_pass_find_loss(struct dm_pass *pass, struct dm_pass_loss *loss, dm_error *error);
 /* layer_back.c: gradients.dresidual from above a layer to below it. */

@@ -119,6 +119,10 @@ static void place_states(struct dm_pass *pass, struct dm_arena *arena) {
     for (size_t i = 0; i < DM_MAX_STATE; i++)
         pass->state[i] = dm_arena_take(arena, n, sizeof *pass->state[i]);
     pass->states = dm_arena_take(arena, n * pass->state_size, sizeof *pass->states);
+    for (size_t i = 0; i < DM_MAX_STATE && pass->backward; i++)
+        pass->state_grad[i] = dm_arena_take(arena, n, sizeof *pass->state_grad[i]);
+    if (pass->backward)
+        pass->state_grads = dm_arena_take(arena, n * pass->state_size, sizeof *pass->state_grads);
 }
 
 static void place_head(struct dm_pass *pass, struct dm_arena *arena) {

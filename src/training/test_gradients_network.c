@@ -25,6 +25,7 @@ struct setting {
     dm_score score;
     bool recompute, given_tails;
     bool extends; /* by mamba-extend */
+    bool started; /* from states that are not 0 */
     size_t lora_rank;
     uint64_t seed; /* such that no choice of tokens turns within the differences' steps; 0: SEED */
 };
@@ -72,6 +73,27 @@ static const struct setting settings[] = {
      .method = DM_METHOD_DECIMATE,
      .score = DM_SCORE_NORM,
      .lora_rank = 2},
+    {.name = "started", .model_type = "mamba", .more = UNTIED, .started = true},
+    {.name = "started, recomputed",
+     .model_type = "mamba",
+     .more = UNTIED,
+     .started = true,
+     .recompute = true},
+    {.name = "started, norm",
+     .model_type = "mamba",
+     .more = UNTIED,
+     .method = DM_METHOD_DECIMATE,
+     .score = DM_SCORE_NORM,
+     .started = true,
+     .seed = 1},
+    {.name = "started, norm, recomputed, lora",
+     .model_type = "mamba",
+     .more = UNTIED,
+     .method = DM_METHOD_DECIMATE,
+     .score = DM_SCORE_NORM,
+     .started = true,
+     .recompute = true,
+     .lora_rank = 2},
 };
 
 static const double scales[N_LAYER] = {0.6, 1.7};
@@ -109,7 +131,8 @@ struct scene {
     int32_t ids[N_TOKEN];
     float weight[N_TOKEN];
     size_t tails[N_SEQUENCE];
-    bool refused; /* the tests' own kind lets nobody change its Delta */
+    dm_real *first_states, *last_states; /* NULL: not started */
+    bool refused;                        /* the tests' own kind lets nobody change its Delta */
 };
 
 static void require(dm_status status, const dm_error *error) {
@@ -124,8 +147,16 @@ static void fill_batch(struct scene *scene, struct dm_random *random) {
     }
     for (size_t s = 0; s < N_SEQUENCE; s++)
         scene->tails[s] = 1 + s;
-    scene->batch =
-        (struct dm_pass_batch){N_SEQUENCE, start, scene->ids, scene->weight, NULL, false};
+    scene->batch = (struct dm_pass_batch){
+        .n_sequence = N_SEQUENCE, .start = start, .ids = scene->ids, .weight = scene->weight};
+}
+
+static void fill_states(struct scene *scene, struct dm_random *random) {
+    size_t n = N_SEQUENCE * dm_state_size(&scene->config);
+    scene->batch.first_states = scene->first_states = zero_reals(n);
+    scene->batch.last_states = scene->last_states = zero_reals(n);
+    for (size_t i = 0; i < n; i++)
+        scene->first_states[i] = (dm_real)dm_random_normal(random);
 }
 
 static void fill_tensors(struct dm_tensors *tensors, bool train, struct dm_random *random) {
@@ -150,6 +181,8 @@ static void scene_new(struct scene *scene, const struct setting *setting,
     fill_batch(scene, &random);
     if (setting->given_tails)
         scene->batch.keep_tail = scene->tails;
+    if (setting->started)
+        fill_states(scene, &random);
     require(dm_tensors_new(config, &tensors, &error), &error);
     fill_tensors(&tensors, !setting->lora_rank, &random);
     const struct dm_lora lora = {setting->lora_rank, 0.7};
@@ -188,6 +221,8 @@ static void scene_new(struct scene *scene, const struct setting *setting,
 }
 
 static void scene_free(struct scene *scene) {
+    dm_memory_free(scene->first_states);
+    dm_memory_free(scene->last_states);
     dm_pass_free(&scene->pass);
     dm_method_free(scene->method);
     dm_trained_network_free(&scene->trained);

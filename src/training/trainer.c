@@ -169,6 +169,8 @@ dm_status dm_trainer_start(const char *directory, const dm_trainer_options *opti
     if (!status)
         status = dm_checkpoint_check(checkpoint, error);
     dm_checkpoint_close(checkpoint);
+    if (!status)
+        status = dm_carry_init(&trainer->carry, options, &trainer->trained.network.config, error);
     trainer->pass.trained = &trainer->trained;
     trainer->pass.recompute = options->recompute != 0;
     if (!status)
@@ -185,6 +187,7 @@ void dm_trainer_release(struct dm_trainer *trainer) {
     if (!trainer)
         return;
     dm_pass_free(&trainer->pass);
+    dm_carry_free(&trainer->carry);
     dm_method_free(trainer->method);
     dm_trained_network_free(&trainer->trained);
     dm_calibration_free(trainer->calibration);
@@ -200,22 +203,35 @@ void dm_trainer_forget(struct dm_trainer *trainer) {
     if (!trainer)
         return;
     dm_tensors_clear_gradients(&trainer->trained.tensors);
+    dm_carry_forget(&trainer->carry);
     trainer->loss_sum = trainer->loss_weight = 0;
 }
 
+/* The lowest layer that drops tokens; n_layer: none does. */
+static size_t first_cut(const struct dm_trainer *trainer) {
+    const struct dm_method *method = trainer->method;
+    return method->hooks && method->n_stage ? method->stages[0].layer
+                                            : trainer->trained.network.config.n_layer;
+}
+
 dm_status dm_trainer_run(struct dm_trainer *trainer, const struct dm_pass_batch *batch,
-                         bool backward, struct dm_pass_loss *loss, dm_error *error) {
+                         const unsigned char *from_zero, bool backward, struct dm_pass_loss *loss,
+                         dm_error *error) {
+    struct dm_pass_batch own = *batch;
     dm_status status =
         trainer->stale ? dm_trained_network_refresh(&trainer->trained, error) : DM_OK;
     trainer->stale &= status != DM_OK;
+    if (!status && backward)
+        status = dm_carry_begin(&trainer->carry, from_zero, first_cut(trainer), &own, error);
     if (!status)
-        status = dm_pass_run(&trainer->pass, batch, backward, loss, error);
+        status = dm_pass_run(&trainer->pass, &own, backward, loss, error);
     if (!backward)
         return status;
     if (status) {
         dm_trainer_forget(trainer); /* some gradients may have been added */
         return status;
     }
+    dm_carry_end(&trainer->carry, &own);
     trainer->loss_sum += loss->sum;
     trainer->loss_weight += loss->weight;
     return DM_OK;
@@ -271,6 +287,7 @@ dm_status dm_trainer_apply(struct dm_trainer *trainer, dm_step_stats *stats, dm_
     if (stats)
         *stats = (dm_step_stats){sizeof *stats, trainer->n_step,
                                  trainer->loss_sum / trainer->loss_weight, norm, op.learning_rate};
+    dm_carry_step(&trainer->carry);
     dm_trainer_forget(trainer);
     trainer->stale = true;
     return DM_OK;

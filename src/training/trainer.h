@@ -4,7 +4,7 @@
 
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/companions.h"
-#include "training/pass.h"
+#include "training/carry.h"
 
 struct dm_trainer {
     dm_trainer_options options; /* its arrays are not looked at after the start */
@@ -15,6 +15,7 @@ struct dm_trainer {
     struct dm_companions companions;
     struct dm_method *method;
     struct dm_pass pass;
+    struct dm_carry carry;
     double loss_sum, loss_weight; /* of what was accumulated since the last step */
     size_t n_step;                /* done */
     double mean_norm;             /* running, of the gradient's; 0: none yet */
@@ -26,8 +27,10 @@ dm_status dm_trainer_start(const char *directory, const dm_trainer_options *opti
 void dm_trainer_release(struct dm_trainer *trainer);
 dm_status dm_trainer_use_method(struct dm_trainer *trainer, const dm_method_options *method,
                                 dm_error *error);
+/* from_zero: as in dm_training_batch. */
 dm_status dm_trainer_run(struct dm_trainer *trainer, const struct dm_pass_batch *batch,
-                         bool backward, struct dm_pass_loss *loss, dm_error *error);
+                         const unsigned char *from_zero, bool backward, struct dm_pass_loss *loss,
+                         dm_error *error);
 dm_status dm_trainer_apply(struct dm_trainer *trainer, dm_step_stats *stats, dm_error *error);
 
 /* ---- trainer_file.c ---- */

@@ -1,7 +1,8 @@
 /* A training on disk: the model as any other checkpoint, and beside it what goes on needs.
  *
  *     optimizer.safetensors   m.NAME, v.NAME of what is trained; with LoRA, value.NAME of its
- *                             matrices and of those that they adapt, as the model's are merged
+ *                             matrices and of those that they adapt, as the model's are merged;
+ *                             carry.NAME of the states that sequences start from
  *     trainer.json            counts, and the caller's note; numbers that are not whole as the
  *                             hexadecimal digits of their bits */
 #include <inttypes.h>
@@ -104,7 +105,8 @@ static void add_entry(struct entries *entries, const char *kind, const struct dm
 static dm_status list_entries(const struct dm_trainer *trainer, struct entries *entries,
                               dm_error *error) {
     const struct dm_tensors *tensors = &trainer->trained.tensors;
-    *entries = (struct entries){0, dm_memory_array(3 * tensors->n, sizeof *entries->list)};
+    const struct dm_carry *carry = &trainer->carry;
+    *entries = (struct entries){0, dm_memory_array(3 * tensors->n + 3, sizeof *entries->list)};
     if (!entries->list)
         return dm_fail_memory(error, "the optimizer's state");
     for (size_t i = 0; i < tensors->n; i++) {
@@ -115,6 +117,14 @@ static dm_status list_entries(const struct dm_trainer *trainer, struct entries *
             add_entry(entries, "m", tensor, tensor->m);
             add_entry(entries, "v", tensor, tensor->v);
         }
+    }
+    if (carry->n_slot)
+        entries->list[entries->n++] =
+            (struct entry){"carry.slots", carry->slots, carry->n_slot * carry->state_size};
+    if (carry->kind == DM_CARRY_FITTED) {
+        entries->list[entries->n++] = (struct entry){"carry.mean", carry->mean, carry->state_size};
+        entries->list[entries->n++] =
+            (struct entry){"carry.variance", carry->variance, carry->state_size};
     }
     return DM_OK;
 }
@@ -194,6 +204,43 @@ static dm_status read_bits(const json_t *counts, const char *key, const char *pa
     return DM_OK;
 }
 
+/* What is carried from step to step; a training that carries nothing says nothing. */
+static bool put_carry(const struct dm_carry *carry, json_t *counts) {
+    char noise[bits_digits + 1];
+    write_bits(carry->noise, noise);
+    return carry->kind == DM_CARRY_NONE ||
+           !json_object_set_new(counts, "carry",
+                                json_pack("{s:i, s:s, s:I, s:I, s:I}", "kind", (int)carry->kind,
+                                          "noise", noise, "slots", (json_int_t)carry->n_slot,
+                                          "fitted", (json_int_t)carry->n_fitted, "drawn",
+                                          (json_int_t)carry->n_drawn));
+}
+
+static dm_status take_carry(const json_t *counts, const char *path, struct dm_carry *carry,
+                            dm_error *error) {
+    const json_t *object = json_object_get(counts, "carry");
+    size_t kind = DM_CARRY_NONE, n_slot = 0;
+    double noise = carry->noise;
+    dm_status status = dm_json_get_size(object, "kind", path, &kind, error);
+    if (!status && object)
+        status = read_bits(object, "noise", path, &noise, error);
+    if (!status)
+        status = dm_json_get_size(object, "slots", path, &n_slot, error);
+    if (!status)
+        status = dm_json_get_size(object, "fitted", path, &carry->n_fitted, error);
+    if (!status)
+        status = dm_json_get_size(object, "drawn", path, &carry->n_drawn, error);
+    if (status)
+        return status;
+    if (kind != (size_t)carry->kind || (kind == DM_CARRY_NOISE && noise != carry->noise))
+        return dm_fail(error, DM_ERROR_MISMATCH,
+                       "%s: trained with carry %zu and carry_noise %.17g, asked for %d and %.17g",
+                       path, kind, noise, (int)carry->kind, carry->noise);
+    if (n_slot && kind != DM_CARRY_STATE)
+        return dm_fail(error, DM_ERROR_FORMAT, "%s: slots: carry %zu has none", path, kind);
+    return dm_carry_reserve(carry, n_slot, error);
+}
+
 static dm_status write_counts(const struct dm_trainer *trainer, const char *path, const char *note,
                               dm_error *error) {
     char norm[bits_digits + 1], alpha[bits_digits + 1];
@@ -203,7 +250,9 @@ static dm_status write_counts(const struct dm_trainer *trainer, const char *path
         "{s:s, s:i, s:I, s:s, s:I, s:s, s:s?}", "format", format_name, "version", format_version,
         "step", (json_int_t)trainer->n_step, "mean_gradient_norm", norm, "lora_rank",
         (json_int_t)trainer->options.lora_rank, "lora_alpha", alpha, "note", note);
-    dm_status status = counts ? dm_json_write(path, counts, error) : dm_fail_memory(error, path);
+    dm_status status = counts && put_carry(&trainer->carry, counts)
+                           ? dm_json_write(path, counts, error)
+                           : dm_fail_memory(error, path);
     json_decref(counts);
     return status;
 }
@@ -235,6 +284,9 @@ static dm_status take_counts(const json_t *counts, const char *path, struct dm_t
         return dm_fail(error, DM_ERROR_MISMATCH,
                        "%s: trained with LoRA of rank %zu and alpha %.17g, asked for %zu and %.17g",
                        path, rank, alpha, options->lora_rank, options->lora_alpha);
+    status = take_carry(counts, path, &trainer->carry, error);
+    if (status)
+        return status;
     if (text && note && !(*note = dm_memory_text(text)))
         return dm_fail_memory(error, "the note");
     return DM_OK;

@@ -206,14 +206,16 @@ static dm_status outputs(const struct dm_batch *batch, size_t layer, dm_error *e
 /* ---- Backward ---- */
 
 /* From D_H, the gradient of h as the output takes it: D_X and D_STEP (of the gate's output). */
-static void recur_back(const struct dm_layer_back *back, size_t first, size_t end) {
+static void recur_back(const struct dm_layer_back *back, size_t s) {
+    size_t first = back->out->start[s], end = back->out->start[s + 1];
+    const dm_real *initial = back->out->state[LAST_H][s];
     size_t E = width_of(back->network, back->layer);
     dm_real *const *grad = back->buffer_grad, *const *out = back->out->layer;
     for (size_t i = 0; i < E; i++) {
         dm_real dh = 0;
         for (size_t t = end; t-- > first;) {
             size_t at = t * E + i;
-            dm_real a = exp(-out[STEP][at]), before = t > first ? out[H][at - E] : 0;
+            dm_real a = exp(-out[STEP][at]), before = t > first ? out[H][at - E] : initial[i];
             dh += grad[D_H][at];
             grad[D_X][at] = (1 - a) * dh;
             /* through a, then the softplus, whose slope is 1 - exp(-g) */
@@ -233,7 +235,7 @@ static dm_status outputs_back(const struct dm_layer_back *back) {
     if (status)
         return status;
     for (size_t s = 0; s < back->n_sequence; s++)
-        recur_back(back, back->out->start[s], back->out->start[s + 1]);
+        recur_back(back, s);
     status = dm_back_weight(back, GATE_MATRIX, grad[D_STEP], out[X], n);
     if (!status)
         status = dm_back_multiply(back, transposed->gate, grad[D_STEP], n, true, grad[D_X]);
@@ -253,8 +255,9 @@ static dm_status inputs_back(const struct dm_layer_back *back) {
             for (size_t i = 0; i < E; i++) {
                 bool is_last = t + 1 == start[s + 1];
                 dv[t * E + i] = dx[t * E + i] + (is_last ? 0 : shift[i] * dx[(t + 1) * E + i]);
-                if (dshift && t > start[s])
-                    dshift[i] += dx[t * E + i] * v[(t - 1) * E + i];
+                dm_real before = t > start[s] ? v[(t - 1) * E + i] : back->in->state[LAST_V][s][i];
+                if (dshift)
+                    dshift[i] += dx[t * E + i] * before;
             }
     dm_status status = dm_back_weight(back, IN_MATRIX, dv, back->in->normed, back->n);
     return status ? status

@@ -53,7 +53,7 @@ static void scan_back(const struct dm_layer_back *back) {
                  /* always written: into scratch where it is not wanted */
                  .dD = dD ? dD : grad[GRADIENT_CONV],
                  .dBC_parts = grad[BC_PARTS],
-                 .dssm_state = back->out->state[SSM_STATE]},
+                 .dssm_state = back->state_grad[SSM_STATE]},
         .n_token = back->n_after,
     };
     dm_split(back->network->threads, &scan, run_selective_scan_back, E, DM_SCAN_BLOCK,

@@ -106,7 +106,7 @@ static void scan_back(const struct dm_layer_back *back, const struct dm_batch *b
                                            .dA = grad[GRADIENT_A],
                                            .dD = wanted(back, D_VALUES),
                                            .dBC_parts = grad[BC_PARTS],
-                                           .dssm_state = back->out->state[SSM_STATE]},
+                                           .dssm_state = back->state_grad[SSM_STATE]},
                                   .n_token = back->n_after};
     dm_rows_clear(grad[GRADIENT_A], 1, size[N_HEAD]);
     dm_split(back->network->threads, &scan, run_head_scan_back, size[N_HEAD], 1,

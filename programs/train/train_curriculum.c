@@ -28,6 +28,10 @@ size_t train_size_at(const struct train_settings *settings, size_t step) {
                : settings->documents;
 }
 
+size_t train_batch_chunks(const struct train_settings *settings) {
+    return settings->batch_tokens / settings->length;
+}
+
 size_t train_base_length_at(const struct train_settings *settings, const dm_method_options *method,
                             size_t step) {
     if (!settings->kept_share_given)

@@ -9,7 +9,7 @@
 #include "train_curriculum.h"
 
 /* What a draw is for, so that equal numbers are drawn independently. */
-enum purpose { FOR_ORDER = 1, FOR_PLACE, FOR_HELD_OUT };
+enum purpose { FOR_ORDER = 1, FOR_PLACE, FOR_HELD_OUT, FOR_RESET };
 
 static uint64_t seed_for(const struct train_data *data, enum purpose purpose) {
     uint64_t state = data->settings->seed;
@@ -17,7 +17,8 @@ static uint64_t seed_for(const struct train_data *data, enum purpose purpose) {
 }
 
 /* A text of n tokens makes n - 1 predictions, length - 1 to a window. Its last window is left out
- * where a pass over it would have no label. */
+ * where a pass over it would have no label. Chunks that follow each other share no token, as it would
+ * be read twice. */
 static size_t count_windows(struct train_data *data, const struct document *document) {
     size_t length = data->settings->length;
     if (document->has_prompt) {
@@ -26,10 +27,17 @@ static size_t count_windows(struct train_data *data, const struct document *docu
     }
     if (document->n < 2)
         return 0;
+    if (data->reads_on)
+        return document->n / length + (document->n % length >= 2);
     size_t n = (document->n - 2) / (length - 1) + 1;
     bool too_short = document->n - (n - 1) * (length - 1) < 2 * data->settings->chunks;
     data->n_too_short += too_short;
     return n - too_short;
+}
+
+/* Sequences in a step of --carry-state next, each of which reads a text on. */
+static size_t streams_of(const struct train_settings *settings) {
+    return settings->accumulate * train_batch_chunks(settings);
 }
 
 /* `name`: of the data, for messages. */
@@ -43,10 +51,17 @@ static bool index_windows(struct train_data *data, const char *name) {
             return fail_usage(
                 "--chunks %zu: text is read in chunks, prompts with completions are not",
                 data->settings->chunks);
+        if (corpus->documents[i].has_prompt && data->settings->carry == CARRY_NEXT)
+            return fail_usage("--carry-state next: text is read on from chunk to chunk, prompts "
+                              "with completions are not");
         data->first_window[i] = data->n_window;
         data->n_window += count_windows(data, &corpus->documents[i]);
     }
     data->first_window[corpus->n_document] = data->n_window;
+    if (data->n_window && data->reads_on && data->n_window < streams_of(data->settings))
+        return fail("%s: %zu chunks of text are too few for steps of %zu sequences, each of which "
+                    "reads on where it was: a smaller --batch-tokens, --accumulate or --length",
+                    name, data->n_window, streams_of(data->settings));
     if (data->n_window)
         return true;
     if (data->n_too_short)
@@ -107,6 +122,8 @@ bool train_data_read(struct train_data *data, const struct train_settings *setti
     const struct text_list *texts = held_out ? &settings->held_out_text : &settings->text;
     const struct text_list *lines = held_out ? &settings->held_out_jsonl : &settings->jsonl;
     *data = (struct train_data){.settings = settings};
+    data->reads_on = settings->carry == CARRY_NEXT && !held_out;
+    data->stride = settings->length - !data->reads_on;
     dm_tokenizer_template(tokenizer, &data->before, &data->n_before, NULL, NULL);
     if (!corpus_read(&data->corpus, tokenizer, texts, lines, settings->task == TASK_NONE))
         return false;
@@ -210,9 +227,9 @@ static void cut_chunk(struct example *example, size_t pass, size_t chunks) {
 static void cut(const struct train_data *data, size_t window, size_t pass, size_t length,
                 uint64_t place, struct example *example) {
     const struct train_settings *settings = data->settings;
-    size_t first_window, stride = settings->length - 1;
+    size_t first_window;
     const struct document *document = find_document(data, window, &first_window);
-    size_t begin = (window - first_window) * stride, n = document->n - begin;
+    size_t begin = (window - first_window) * data->stride, n = document->n - begin;
     if (n > settings->length)
         n = settings->length;
     if (n > length && !document->has_prompt) {
@@ -226,11 +243,35 @@ static void cut(const struct train_data *data, size_t window, size_t pass, size_
         cut_chunk(example, pass, settings->chunks);
 }
 
+/* The window of example `number` where texts are read on: each of a step's sequences reads a part of
+ * the corpus in order, and in each epoch the parts begin elsewhere. */
+static size_t next_window(const struct train_data *data, uint64_t number, bool *is_first) {
+    uint64_t n_stream = streams_of(data->settings), n_turn = data->n_window / n_stream;
+    uint64_t turn = number / n_stream, stream = number % n_stream,
+             order = seed_for(data, FOR_ORDER);
+    uint64_t begin = draw_bits(&order, turn / n_turn) % data->n_window;
+    size_t window = (size_t)((begin + stream * n_turn + turn % n_turn) % data->n_window), first;
+    find_document(data, window, &first);
+    *is_first = turn % n_turn == 0 || window == first;
+    return window;
+}
+
+static bool is_reset(const struct train_data *data, uint64_t number) {
+    uint64_t draw = seed_for(data, FOR_RESET);
+    return (double)(draw_bits(&draw, number) >> 11) * 0x1p-53 < data->settings->carry_reset;
+}
+
 bool train_example(const struct train_data *data, uint64_t number, size_t size,
                    struct example *example) {
-    *example = (struct example){0};
+    *example = (struct example){.from_zero = is_reset(data, number)};
     if (!data->n_window)
         return draw_prompt(data, number, size, example);
+    if (data->reads_on) {
+        bool is_first;
+        cut(data, next_window(data, number, &is_first), 0, size, 0, example);
+        example->from_zero |= is_first;
+        return true;
+    }
     size_t chunks = data->settings->chunks;
     uint64_t turn = number / chunks; /* the passes over a window follow each other */
     uint64_t order = seed_for(data, FOR_ORDER), place = seed_for(data, FOR_PLACE);
@@ -262,12 +303,15 @@ bool train_batch_init(struct train_batch *batch, size_t capacity) {
     size_t most = capacity / 2 + 1; /* a sequence has two tokens at least */
     *batch = (struct train_batch){
         .capacity = capacity,
+        .most = most,
         .start = calloc(most + 1, sizeof *batch->start),
         .keep_tail = calloc(most, sizeof *batch->keep_tail),
         .ids = calloc(capacity, sizeof *batch->ids),
         .weight = calloc(capacity, sizeof *batch->weight),
+        .from_zero = calloc(most, sizeof *batch->from_zero),
     };
-    return (batch->start && batch->keep_tail && batch->ids && batch->weight) || fail_memory();
+    return (batch->start && batch->keep_tail && batch->ids && batch->weight && batch->from_zero) ||
+           fail_memory();
 }
 
 void train_batch_free(struct train_batch *batch) {
@@ -275,6 +319,7 @@ void train_batch_free(struct train_batch *batch) {
     free(batch->keep_tail);
     free(batch->ids);
     free(batch->weight);
+    free(batch->from_zero);
     *batch = (struct train_batch){0};
 }
 
@@ -283,7 +328,8 @@ void train_batch_clear(struct train_batch *batch) {
 }
 
 bool train_batch_fits(const struct train_batch *batch, const struct example *example) {
-    return example->n <= batch->capacity - batch->start[batch->n_sequence];
+    return batch->n_sequence < batch->most &&
+           example->n <= batch->capacity - batch->start[batch->n_sequence];
 }
 
 bool train_batch_add(struct train_batch *batch, const struct train_data *data,
@@ -313,6 +359,7 @@ bool train_batch_add(struct train_batch *batch, const struct train_data *data,
                                      data->text_weight, ids, weight, &error)) {
         return fail("%s", error.message);
     }
+    batch->from_zero[batch->n_sequence] = example->from_zero;
     batch->keep_tail[batch->n_sequence++] = method->keep_tail_given ? method->keep_tail : tail;
     batch->start[batch->n_sequence] = start + example->n;
     return true;
@@ -325,5 +372,6 @@ dm_training_batch train_batch_view(const struct train_batch *batch) {
     view.ids = batch->ids;
     view.weight = batch->weight;
     view.keep_tail = batch->keep_tail;
+    view.from_zero = batch->from_zero;
     return view;
 }

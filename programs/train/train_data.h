@@ -19,6 +19,8 @@ struct train_data {
     float text_weight, mention_weight;
     size_t *first_window; /* [n_document + 1]: a document's windows, counted through all of them */
     size_t n_window;      /* 0 for tasks */
+    size_t stride;        /* from window to window */
+    bool reads_on;        /* --carry-state next: windows follow each other, and share no token */
     size_t n_too_long;    /* prompts with their completions, or questions, left out */
     size_t n_too_short;   /* ends of texts left out, as they cannot be read in chunks */
 };
@@ -45,13 +47,15 @@ struct example {
     size_t n;                           /* tokens */
     size_t n_label;                     /* the last of them count 1 in the loss, ... */
     const int32_t *ids;                 /* [n], in the corpus; NULL for tasks */
+    bool from_zero;                     /* whatever states are carried */
     struct passkey_prompt prompt;       /* of TASK_PASSKEY */
     struct documents_example documents; /* of TASK_RETRIEVAL */
 };
 
 /* Example `number` of a training whose examples have the size `size` (see train_size_at). Of text
  * and lines: epochs of all windows, each shuffled anew, and of a window of more than `size` tokens
- * a run drawn from it. */
+ * a run drawn from it. With --carry-state next, number `number` is the next chunk of the text that
+ * number `number` - a step's sequences had a chunk of, or starts from zero. */
 bool train_example(const struct train_data *data, uint64_t number, size_t size,
                    struct example *example);
 /* Number `index` of train_data_held_out: windows spread evenly, or prompts. */
@@ -60,10 +64,12 @@ size_t train_data_held_out(const struct train_data *data);
 
 /* Sequences packed into one run of at most `capacity` tokens. */
 struct train_batch {
-    size_t capacity, n_sequence;
+    size_t capacity, most; /* tokens, and sequences; `most` may be lowered */
+    size_t n_sequence;
     size_t *start, *keep_tail;
     int32_t *ids;
     float *weight;
+    unsigned char *from_zero;
 };
 bool train_batch_init(struct train_batch *batch, size_t capacity);
 void train_batch_free(struct train_batch *batch);

@@ -11,6 +11,7 @@
 enum train_task { TASK_NONE, TASK_PASSKEY, TASK_RETRIEVAL };
 enum train_loss { LOSS_COMPLETION, LOSS_ALL, LOSS_LAST };
 enum train_average { AVERAGE_LABELS, AVERAGE_SEQUENCES };
+enum train_carry { CARRY_NONE, CARRY_NEXT, CARRY_OTHER, CARRY_NOISE, CARRY_FITTED };
 enum train_on_nan { ON_NAN_STOP, ON_NAN_SKIP };
 
 struct train_settings {
@@ -39,6 +40,10 @@ struct train_settings {
     struct method_flags method;
     double kept_share, kept_share_start, kept_share_over;
     bool kept_share_given, kept_share_start_given;
+    /* states that sequences start from */
+    int carry;
+    double carry_reset;
+    bool carry_given, carry_reset_given, carry_noise_given; /* the noise itself: in `trainer` */
     /* the run */
     size_t evaluate_every, save_every, keep, patience;
     bool recompute;

@@ -261,10 +261,13 @@ enum train_end train_loop_run(struct train_loop *loop) {
     loop->kept_once = calloc(loop->n_layer, sizeof *loop->kept_once);
     train_watch_start(&loop->watch, loop->settings->steps, step);
     loop->metrics.progress = &loop->watch.progress;
-    if (!loop->kept || !loop->kept_once)
+    if (!loop->kept || !loop->kept_once) {
         fail_memory();
-    else if (train_batch_init(&loop->batch, loop->settings->batch_tokens))
+    } else if (train_batch_init(&loop->batch, loop->settings->batch_tokens)) {
+        if (loop->data->reads_on)
+            loop->batch.most = train_batch_chunks(loop->settings);
         end = run(loop);
+    }
     progress_clear(&loop->watch.progress);
     train_batch_free(&loop->batch);
     free(loop->kept);

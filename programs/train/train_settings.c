@@ -106,6 +106,28 @@ static bool check_loss(const struct train_settings *s) {
                       s->length);
 }
 
+static bool check_carry(const struct train_settings *s) {
+    if (s->carry_noise_given != (s->carry == CARRY_NOISE))
+        return fail_usage(s->carry_noise_given
+                              ? "train: --carry-noise is the deviation of --carry-state noise"
+                              : "train: --carry-state noise: --carry-noise, its deviation, is "
+                                "missing");
+    if (s->carry_reset_given && !s->carry)
+        return fail_usage("train: --carry-reset: without --carry-state every sequence starts from "
+                          "zero");
+    if (s->carry != CARRY_NEXT)
+        return true;
+    if (s->task != TASK_NONE)
+        return fail_usage("train: --carry-state next: a prompt of --task %s is no chunk of a text",
+                          s->task == TASK_PASSKEY ? "passkey" : "retrieval");
+    if (s->chunks_given)
+        return fail_usage("train: --carry-state next: with --chunks, a pass begins at the "
+                          "beginning of its window");
+    return !s->length_start_given ||
+           fail_usage("train: --carry-state next: its chunks are of --length tokens, and know no "
+                      "--length-start");
+}
+
 bool train_settings_held_out(const struct train_settings *settings) {
     return settings->held_out_text.n || settings->held_out_jsonl.n || settings->held_out_squad;
 }
@@ -151,8 +173,9 @@ enum options_result train_settings_read(const struct command *command, int n_arg
         return result;
     if (!check_source(settings) || !check_passkey(settings) || !check_retrieval(settings) ||
         !check_lengths(settings) || !check_chunks(settings) || !check_loss(settings) ||
-        !check_run(settings))
+        !check_carry(settings) || !check_run(settings))
         return OPTIONS_FAILED;
+    settings->carry_given = settings->carry != CARRY_NONE;
     if (!settings->text_weight_given && settings->loss != LOSS_ALL) {
         settings->text_weight = settings->task == TASK_PASSKEY ? 0.2 : 0;
         settings->text_weight_given = true;
@@ -240,6 +263,15 @@ bool train_settings_agree(struct train_settings *settings, const json_t *before,
     return true;
 }
 
+/* States after the first drop of tokens start from zero: is anything left to be carried? */
+static bool check_carried(const struct train_settings *settings, const dm_method_options *method) {
+    bool first = method->kind != DM_METHOD_DECIMATE; /* other methods drop before layer 0 */
+    for (size_t i = 0; i < method->n_layer; i++)
+        first |= method->layers[i] == 0;
+    return !settings->carry || !first ||
+           fail_usage("train: --carry-state: where layer 0 drops tokens, no state is carried");
+}
+
 bool train_settings_method(struct train_settings *settings, size_t n_layer,
                            dm_method_options *method) {
     struct method_flags *flags = &settings->method;
@@ -254,6 +286,8 @@ bool train_settings_method(struct train_settings *settings, size_t n_layer,
         return !settings->kept_share_given ||
                fail_usage(
                    "--kept-share: nothing is dropped without --layers or --method keep-last");
+    if (!check_carried(settings, method))
+        return false;
     /* from now on they are what they are taken for */
     flags->kind = (int)method->kind;
     flags->score = (int)method->score;
@@ -268,7 +302,10 @@ bool train_settings_method(struct train_settings *settings, size_t n_layer,
 
 dm_trainer_options train_settings_options(const struct train_settings *settings,
                                           const dm_method_options *method) {
+    static const dm_carry_kind carries[] = {DM_CARRY_NONE, DM_CARRY_STATE, DM_CARRY_STATE,
+                                            DM_CARRY_NOISE, DM_CARRY_FITTED};
     dm_trainer_options options = settings->trainer;
+    options.carry = carries[settings->carry];
     options.dtype = settings->dtype ? DM_DTYPE_BF16 : DM_DTYPE_F32;
     options.method = method->kind == DM_METHOD_NONE ? NULL : method;
     options.recompute = settings->recompute;

@@ -10,6 +10,7 @@ static const char *const average_names[] = {"labels", "sequences", NULL};
 static const char *const schedule_names[] = {"constant", "cosine", "linear", NULL};
 static const char *const decay_names[] = {"all", "matrices", NULL};
 static const char *const dtype_names[] = {"f32", "bf16", NULL};
+static const char *const carry_names[] = {"none", "next", "other", "noise", "fitted", NULL};
 static const char *const on_nan_names[] = {"stop", "skip", NULL};
 
 static const double whole = 9007199254740992.0; /* beyond it not every number is a double */
@@ -184,6 +185,26 @@ static void share_options(struct train_settings *s, struct option *table) {
     memcpy(table, options, sizeof options);
 }
 
+static void carry_options(struct train_settings *s, struct option *table) {
+    const struct option options[] = {
+        {OPTION_CHOICE, "carry-state", &s->carry, "WHAT",
+         .help =
+             "none: sequences start from zero; next: from what the chunk of text before ended "
+             "with (truncated back-propagation); other: from what another sequence ended with "
+             "(state passing); noise: from Gaussian noise; fitted: from noise with the mean and "
+             "variance of what sequences ended with (default none)",
+         .choices = carry_names, .given = &s->carry_given},
+        {OPTION_REAL, "carry-reset", &s->carry_reset, "X",
+         .help = "the probability with which a sequence starts from zero all the same (default 0)",
+         .max = 1, .given = &s->carry_reset_given},
+        {OPTION_REAL, "carry-noise", &s->trainer.carry_noise, "X",
+         .help = "the deviation of --carry-state noise", .min = 1e-30, .max = 1e30,
+         .given = &s->carry_noise_given},
+        {.kind = OPTION_END},
+    };
+    memcpy(table, options, sizeof options);
+}
+
 static void run_options(struct train_settings *s, struct option *table) {
     const struct option options[] = {
         threads_option(&s->trainer.n_thread),
@@ -218,6 +239,7 @@ void train_table_make(struct train_settings *settings, struct train_table *table
     step_options(settings, table->options[TRAIN_STEPS]);
     method_flags_table(&settings->method, table->options[TRAIN_METHOD]);
     share_options(settings, table->options[TRAIN_SHARE]);
+    carry_options(settings, table->options[TRAIN_CARRY]);
     run_options(settings, table->options[TRAIN_RUN]);
     const char *const titles[] = {
         "Model and data",
@@ -225,6 +247,7 @@ void train_table_make(struct train_settings *settings, struct train_table *table
         "Steps",
         "Decimation while training (the model's own settings do not count)",
         "How much is kept, where --base-length does not say it",
+        "What states sequences start from",
         "The run (these may change when a training is resumed)"};
     for (int i = 0; i < N_TRAIN_GROUP; i++)
         table->groups[i] = (struct option_group){titles[i], table->options[i]};

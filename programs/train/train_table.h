@@ -10,6 +10,7 @@ enum train_group {
     TRAIN_STEPS,
     TRAIN_METHOD,
     TRAIN_SHARE,
+    TRAIN_CARRY,
     TRAIN_RUN, /* what may change when a training goes on */
     N_TRAIN_GROUP
 };

@@ -596,16 +596,16 @@ static void run_all(const struct scene *scene, const char *directory, dm_status 
     dm_trainer_free(resumed);
 }
 
-static void test_memory(void **state) {
-    (void)state;
+static void check_memory(dm_carry_kind carry) {
     struct scene scene;
-    char name[32];
+    char name[48];
     dm_status status = DM_ERROR_MEMORY;
     fill(&scene);
     scene.options.n_thread = 1, scene.options.lora_rank = 1;
+    scene.options.carry = carry;
     size_t live = dm_memory_live(), n;
     for (n = 1; status == DM_ERROR_MEMORY; n += 1 + n / 40) {
-        snprintf(name, sizeof name, "memory-%zu", n);
+        snprintf(name, sizeof name, "memory-%d-%zu", (int)carry, n);
         const char *directory = test_join(test_directory, name);
         dm_memory_fail_at(n);
         run_all(&scene, directory, &status);
@@ -614,6 +614,16 @@ static void test_memory(void **state) {
     }
     assert_int_equal(status, DM_OK);
     assert_true(n > 50);
+}
+
+static void test_memory(void **state) {
+    (void)state;
+    check_memory(DM_CARRY_STATE);
+}
+
+static void test_memory_fitted(void **state) {
+    (void)state;
+    check_memory(DM_CARRY_FITTED);
 }
 
 int main(void) {
@@ -632,6 +642,7 @@ int main(void) {
         TEST(test_arguments),
         TEST(test_odd_requests),
         TEST(test_memory),
+        TEST(test_memory_fitted),
 #undef TEST
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,7 @@
 /* Losses and gradients against those that transformers computes: see
- * scripts/make_transformers_cases.py; and, for what only state-spaces' Mamba-2 has, those of
- * scripts/make_mamba2_cases.py. */
+ * scripts/make_transformers_cases.py; for what only state-spaces' Mamba-2 has, those of
+ * scripts/make_mamba2_cases.py; and of texts that start from another's last state, those of
+ * scripts/make_carry_cases.py. */
 #include "engine.h"
 
 #include "checkpoint/safetensors.h"
@@ -95,6 +96,63 @@ static void test_f32(void **state) {
                 check(folders[f], cpus[c], DM_DTYPE_F32, (f + c) % 2, 2e-5);
 }
 
+/* ---- Starting from the state that another text left ---- */
+
+static dm_training_batch text_of(const struct dm_safetensors *file, const char *name,
+                                 size_t start[2], int32_t ids[100]) {
+    dm_training_batch batch = DM_TRAINING_BATCH_INIT;
+    const struct dm_named_tensor *tensor = dm_safetensors_find(file, name);
+    assert_true(tensor->n_byte <= 100 * sizeof *ids);
+    memcpy(ids, tensor->data, tensor->n_byte);
+    start[0] = 0, start[1] = tensor->shape[0];
+    batch.n_sequence = 1, batch.start = start, batch.ids = ids;
+    return batch;
+}
+
+static double worst_carried(const char *name, const char *cpu, int recompute) {
+    char file[64];
+    struct dm_safetensors expected;
+    dm_trainer_options options = DM_TRAINER_OPTIONS_INIT;
+    dm_training_loss loss = DM_TRAINING_LOSS_INIT;
+    dm_trainer *trainer;
+    dm_error error;
+    size_t starts[2][2];
+    int32_t ids[2][100];
+    float wanted;
+    snprintf(file, sizeof file, "carry/%s.safetensors", name);
+    require(dm_safetensors_open(&expected, test_data(file), &error), &error);
+    snprintf(file, sizeof file, "transformers/%s", name);
+    options.cpu = cpu, options.recompute = recompute, options.n_thread = 2;
+    options.carry = DM_CARRY_STATE, options.learning_rate = 0;
+    require(dm_trainer_new(test_data(file), &options, &trainer, &error), &error);
+    const dm_training_batch first = text_of(&expected, "first", starts[0], ids[0]);
+    const dm_training_batch second = text_of(&expected, "second", starts[1], ids[1]);
+    require(dm_trainer_accumulate(trainer, &first, NULL, &error), &error);
+    require(dm_trainer_step(trainer, NULL, &error), &error);
+    require(dm_trainer_accumulate(trainer, &second, &loss, &error), &error);
+    memcpy(&wanted, dm_safetensors_find(&expected, "loss")->data, sizeof wanted);
+    assert_true(fabs(loss.sum / loss.weight / (double)wanted - 1) <= 1e-6);
+    double worst = compare(trainer, &expected, loss.weight);
+    dm_safetensors_close(&expected);
+    dm_trainer_free(trainer);
+    return worst;
+}
+
+static void test_carried(void **state) {
+    (void)state;
+    static const char *const names[] = {"mamba-biases", "mamba-no-conv-bias", "mamba2-tied-bf16",
+                                        "mamba2-groups"};
+    static const char *const cpus[] = {"reference", "avx2", "avx512"};
+    for (int i = 0; i < 4; i++)
+        for (int c = 0; c < 3; c++) {
+            if (!has_cpu(cpus[c]))
+                continue;
+            double worst = worst_carried(names[i], cpus[c], (i + c) % 2);
+            print_message("%s carried, %s: %.1e apart\n", names[i], cpus[c], worst);
+            assert_true(worst <= 2e-5);
+        }
+}
+
 /* Products of bf16 operands: near, not equal. B and C of Mamba-2 are such products too. */
 static void test_bf16(void **state) {
     (void)state;
@@ -109,6 +167,7 @@ static void test_bf16(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_f32), cmocka_unit_test(test_bf16)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_f32), cmocka_unit_test(test_carried),
+                                       cmocka_unit_test(test_bf16)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

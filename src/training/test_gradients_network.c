@@ -93,7 +93,8 @@ static const struct setting settings[] = {
      .score = DM_SCORE_NORM,
      .started = true,
      .recompute = true,
-     .lora_rank = 2},
+     .lora_rank = 2,
+     .seed = 2},
 };
 
 static const double scales[N_LAYER] = {0.6, 1.7};

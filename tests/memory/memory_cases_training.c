@@ -15,15 +15,21 @@ static dm_training_batch batch_of(const size_t *starts) {
     return batch;
 }
 
-static dm_status make(const char *directory, size_t lora_rank, dm_trainer **trainer,
-                      dm_error *error) {
+static dm_status make_carrying(const char *directory, size_t lora_rank, dm_carry_kind carry,
+                               dm_trainer **trainer, dm_error *error) {
     dm_trainer_options options = DM_TRAINER_OPTIONS_INIT;
     const dm_method_options method = case_method();
     options.n_thread = 1;
     options.learning_rate = 1e-2;
     options.method = &method;
     options.lora_rank = lora_rank;
+    options.carry = carry;
     return dm_trainer_new(directory, &options, trainer, error);
+}
+
+static dm_status make(const char *directory, size_t lora_rank, dm_trainer **trainer,
+                      dm_error *error) {
+    return make_carrying(directory, lora_rank, DM_CARRY_NONE, trainer, error);
 }
 
 static void accumulate(dm_trainer *trainer, const size_t *starts) {
@@ -64,6 +70,10 @@ static void use_new_trainer(struct scene *scene, uint64_t *digest) {
 
 static dm_status act_new(struct scene *scene, dm_error *error) {
     return make(scene->checkpoint, 0, &scene->out.trainer, error);
+}
+
+static dm_status act_new_fitted(struct scene *scene, dm_error *error) {
+    return make_carrying(scene->checkpoint, 0, DM_CARRY_FITTED, &scene->out.trainer, error);
 }
 
 static dm_status act_new_lora(struct scene *scene, dm_error *error) {
@@ -111,6 +121,11 @@ static void prepare_stepped(struct scene *scene) {
     prepare_trainer(scene);
     accumulate(scene->trainer, fewer);
     require(dm_trainer_step(scene->trainer, NULL, &error), &error);
+}
+
+static void prepare_carrying(struct scene *scene) {
+    dm_error error;
+    require(make_carrying(scene->checkpoint, 0, DM_CARRY_STATE, &scene->trainer, &error), &error);
 }
 
 static void prepare_accumulated(struct scene *scene) {
@@ -197,23 +212,37 @@ static void prepare_saved_lora(struct scene *scene) {
     save_trainer(scene);
 }
 
-static dm_status resume(struct scene *scene, size_t lora_rank, dm_error *error) {
+static void prepare_saved_carrying(struct scene *scene) {
+    dm_error error;
+    prepare_carrying(scene);
+    accumulate(scene->trainer, fewer);
+    require(dm_trainer_step(scene->trainer, NULL, &error), &error);
+    save_trainer(scene);
+}
+
+static dm_status resume(struct scene *scene, size_t lora_rank, dm_carry_kind carry,
+                        dm_error *error) {
     dm_trainer_options options = DM_TRAINER_OPTIONS_INIT;
     const dm_method_options method = case_method();
     options.n_thread = 1;
     options.learning_rate = 1e-2;
     options.method = &method;
     options.lora_rank = lora_rank;
+    options.carry = carry;
     return dm_trainer_resume(test_join(scene->directory, "saved"), &options, &scene->out.trainer,
                              &scene->out.text, error);
 }
 
 static dm_status act_resume(struct scene *scene, dm_error *error) {
-    return resume(scene, 0, error);
+    return resume(scene, 0, DM_CARRY_NONE, error);
 }
 
 static dm_status act_resume_lora(struct scene *scene, dm_error *error) {
-    return resume(scene, 2, error);
+    return resume(scene, 2, DM_CARRY_NONE, error);
+}
+
+static dm_status act_resume_carrying(struct scene *scene, dm_error *error) {
+    return resume(scene, 0, DM_CARRY_STATE, error);
 }
 
 static void use_resumed(struct scene *scene, uint64_t *digest) {
@@ -230,6 +259,7 @@ static dm_status act_export(struct scene *scene, dm_error *error) {
 const struct memory_case memory_cases_training[] = {
     {.call = "dm_trainer_new", .act = act_new, .use = use_new_trainer},
     {.call = "dm_trainer_new", .what = "LoRA", .act = act_new_lora, .use = use_new_trainer},
+    {.call = "dm_trainer_new", .what = "fitted", .act = act_new_fitted, .use = use_new_trainer},
     {.call = "dm_trainer_get_info",
      .prepare = prepare_trainer,
      .act = act_get_info,
@@ -242,6 +272,11 @@ const struct memory_case memory_cases_training[] = {
     {.call = "dm_trainer_accumulate",
      .what = "after a step",
      .prepare = prepare_stepped,
+     .act = act_accumulate,
+     .use = use_loss},
+    {.call = "dm_trainer_accumulate",
+     .what = "carried states",
+     .prepare = prepare_carrying,
      .act = act_accumulate,
      .use = use_loss},
     {.call = "dm_trainer_accumulate",
@@ -294,6 +329,11 @@ const struct memory_case memory_cases_training[] = {
      .what = "LoRA",
      .prepare = prepare_saved_lora,
      .act = act_resume_lora,
+     .use = use_resumed},
+    {.call = "dm_trainer_resume",
+     .what = "carried states",
+     .prepare = prepare_saved_carrying,
+     .act = act_resume_carrying,
      .use = use_resumed},
     {.call = "dm_trainer_export",
      .prepare = prepare_stepped,

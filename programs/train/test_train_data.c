@@ -170,6 +170,69 @@ static void reads_in_chunks(void **state) {
     free(path);
 }
 
+/* Each of a step's sequences reads a text on, token after token, until the text or the epoch ends. */
+static void reads_on_from_step_to_step(void **state) {
+    (void)state;
+    enum { n_stream = 2 * 3, n_window = 16 + 3, n_turn = n_window / n_stream };
+    static char text[1001], shorter[190];
+    static bool read[1191];
+    struct train_settings settings = usual;
+    struct train_data data;
+    struct example example, last[n_stream];
+    size_t n_place[2] = {0, 0}, n_fresh = 0;
+    fill_text(text, sizeof text);
+    fill_text(shorter, sizeof shorter);
+    char *paths[] = {write_file("m.txt", text, sizeof text), /* 15 chunks, one of 41 tokens, */
+                     write_file("n.txt", shorter, sizeof shorter), write_file("o.txt", "x", 1)};
+    settings.text = (struct text_list){{paths[0], paths[1], paths[2]}, 3, false};
+    settings.carry = CARRY_NEXT;
+    settings.accumulate = 2, settings.batch_tokens = 3 * 64 + 63;
+    assert_true(train_data_read(&data, &settings, tokenizer, false));
+    assert_int_equal(data.n_window, n_window); /* and 3, of 62 the last one */
+    for (size_t i = 0; i < 2 * n_turn * n_stream; i++) {
+        size_t stream = i % n_stream, turn = i / n_stream;
+        assert_true(train_example(&data, i, 64, &example));
+        assert_int_equal(example.n_label, example.n);
+        size_t place = place_of(&data, &example);
+        bool begins = place == 0 || place == sizeof text;
+        assert_int_equal(example.from_zero, begins || turn % n_turn == 0);
+        n_fresh += example.from_zero;
+        if (turn % n_turn) {
+            const struct example *before = &last[stream];
+            size_t end = place_of(&data, before) + before->n;
+            assert_int_equal(place, begins && place == 0 ? 0 : end);
+        }
+        for (size_t t = 0; t < example.n; t++) {
+            assert_false(turn < n_turn && read[place + t]); /* once in an epoch */
+            read[place + t] |= turn < n_turn;
+        }
+        if (i % (n_turn * n_stream) == 0)
+            n_place[i / (n_turn * n_stream)] = place;
+        last[stream] = example;
+    }
+    assert_true(n_place[0] != n_place[1]); /* epochs begin elsewhere */
+    assert_true(n_fresh >= 2 * n_stream && n_fresh <= 2 * (n_stream + 2));
+    train_data_free(&data);
+    /* what is looked at is cut as ever, and a part of the sequences may start from zero */
+    settings.held_out_text = settings.text;
+    assert_true(train_data_read(&data, &settings, tokenizer, true));
+    assert_int_equal(data.n_window, 16 + 3);
+    assert_int_equal(data.stride, 63);
+    train_data_free(&data);
+    settings.carry = CARRY_OTHER;
+    settings.carry_reset = 0.25;
+    assert_true(train_data_read(&data, &settings, tokenizer, false));
+    size_t n_reset = 0;
+    for (size_t i = 0; i < 1000; i++) {
+        assert_true(train_example(&data, i, 64, &example));
+        n_reset += example.from_zero;
+    }
+    assert_true(n_reset > 250 - 55 && n_reset < 250 + 55); /* four deviations */
+    train_data_free(&data);
+    for (int i = 0; i < 3; i++)
+        free(paths[i]);
+}
+
 static void learns_completions(void **state) {
     (void)state;
     static const char lines[] = "{\"prompt\": \"abc\", \"completion\": \"de\"}\n\n"
@@ -403,6 +466,7 @@ int main(void) {
         cmocka_unit_test(predicts_each_token_once_in_an_epoch),
         cmocka_unit_test(draws_by_number_and_seed),
         cmocka_unit_test(reads_in_chunks),
+        cmocka_unit_test(reads_on_from_step_to_step),
         cmocka_unit_test(learns_completions),
         cmocka_unit_test(draws_prompts),
         cmocka_unit_test(draws_documents),

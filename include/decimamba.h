@@ -725,8 +725,7 @@ typedef struct dm_step_stats {
 /* One step of AdamW with the gradient of the mean loss (what was accumulated, divided by its
  * weight), which is then forgotten; what its sequences ended with is carried on. A norm that is not
  * finite, or a spike, is DM_ERROR_NUMBER: weights and carried states stay as they were, the gradient
- * is forgotten, and the step does not count. `stats` may be
- * NULL. */
+ * is forgotten, and the step does not count. `stats` may be NULL. */
 DM_API dm_status dm_trainer_step(dm_trainer *trainer, dm_step_stats *stats, dm_error *error);
 /* Forgets what was accumulated. */
 DM_API void dm_trainer_forget(dm_trainer *trainer);
@@ -748,14 +747,13 @@ DM_API dm_status dm_trainer_parameter(const dm_trainer *trainer, const char *nam
 DM_API size_t dm_trainer_n_parameter(const dm_trainer *trainer, int trained_only);
 
 /* Everything a training needs to go on, bit for bit: weights, moments, counts, carried states.
- * `directory` must not
- * exist; it is written under another name, synced, and renamed. It is itself a checkpoint that
- * dm_model_load reads. `note` (UTF-8 of the caller, NULL: none) is kept with it. */
+ * `directory` must not exist; it is written under another name, synced, and renamed. It is itself a
+ * checkpoint that dm_model_load reads. `note` (UTF-8 of the caller, NULL: none) is kept with it. */
 DM_API dm_status dm_trainer_save(const dm_trainer *trainer, const char *directory, const char *note,
                                  dm_error *error);
 /* Goes on from such a directory; `options` as at the start, what differs in kind (lora_rank,
- * frozen, carry) is DM_ERROR_MISMATCH. `*note`, where not NULL, is allocated, or NULL where none was kept.
- */
+ * frozen, carry) is DM_ERROR_MISMATCH. `*note`, where not NULL, is allocated, or NULL where none
+ * was kept. */
 DM_API dm_status dm_trainer_resume(const char *directory, const dm_trainer_options *options,
                                    dm_trainer **trainer, char **note, dm_error *error);
 /* Writes the model alone, LoRA merged, as dm_checkpoint_convert does. Here and in a saved training,

@@ -54,8 +54,8 @@ struct example {
 
 /* Example `number` of a training whose examples have the size `size` (see train_size_at). Of text
  * and lines: epochs of all windows, each shuffled anew, and of a window of more than `size` tokens
- * a run drawn from it. With --carry-state next, number `number` is the next chunk of the text that
- * number `number` - a step's sequences had a chunk of, or starts from zero. */
+ * a run drawn from it. With --carry-state next, each of a step's sequences is the chunk after that
+ * which the sequence of the same number in the step before was, or starts from zero. */
 bool train_example(const struct train_data *data, uint64_t number, size_t size,
                    struct example *example);
 /* Number `index` of train_data_held_out: windows spread evenly, or prompts. */

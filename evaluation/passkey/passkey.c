@@ -100,3 +100,17 @@ dm_status passkey_build(const struct passkey_source *source, const struct passke
     free_parts(&parts);
     return status;
 }
+
+dm_status passkey_encode_key(const struct passkey_source *source, const char *key, int32_t **ids,
+                             dm_error *error) {
+    size_t n;
+    dm_status status =
+        dm_tokenizer_encode(source->tokenizer, key, passkey_key_length, ids, &n, error);
+    if (status || n == passkey_key_length)
+        return status;
+    dm_free(*ids);
+    return dm_fail(
+        error, DM_ERROR_UNSUPPORTED,
+        "the pass-key task is for tokenizers with a token per byte: this one makes %zu of %s", n,
+        key);
+}

@@ -39,4 +39,9 @@ struct passkey_needle {
 dm_status passkey_build(const struct passkey_source *source, const struct passkey_prompt *prompt,
                         int32_t *ids, struct passkey_needle *needle, dm_error *error);
 
+/* The key's passkey_key_length tokens, allocated; DM_ERROR_UNSUPPORTED where the tokenizer does not
+ * make one of each of its characters. */
+dm_status passkey_encode_key(const struct passkey_source *source, const char *key, int32_t **ids,
+                             dm_error *error);
+
 #endif

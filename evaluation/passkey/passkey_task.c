@@ -8,6 +8,7 @@
 struct state {
     struct passkey_source source;
     size_t n_key;
+    bool by_loss;
 };
 
 static dm_status draw(const struct task *task, size_t i, struct passkey_prompt *prompt,
@@ -19,6 +20,17 @@ static dm_status draw(const struct task *task, size_t i, struct passkey_prompt *
                         task->rows.values[row], i % state->n_key, prompt, error);
 }
 
+static dm_status add_key(const struct state *state, const struct passkey_prompt *prompt,
+                         int32_t *ids, dm_error *error) {
+    int32_t *key;
+    dm_status status = passkey_encode_key(&state->source, prompt->key, &key, error);
+    if (status)
+        return status;
+    memcpy(ids + prompt->length, key, passkey_key_length * sizeof *key);
+    dm_free(key);
+    return DM_OK;
+}
+
 static dm_status build(const struct task *task, size_t i, struct task_prompt *built,
                        dm_error *error) {
     const struct state *state = task->data;
@@ -27,15 +39,21 @@ static dm_status build(const struct task *task, size_t i, struct task_prompt *bu
     dm_status status = draw(task, i, &prompt, error);
     if (status)
         return status;
-    int32_t *ids = calloc(prompt.length, sizeof *ids);
+    size_t n_key = state->by_loss ? passkey_key_length : 0;
+    int32_t *ids = calloc(prompt.length + n_key, sizeof *ids);
     status = ids ? passkey_build(&state->source, &prompt, ids, &needle, error)
                  : dm_fail_memory(error, "the pass-key task");
+    if (!status && state->by_loss)
+        status = add_key(state, &prompt, ids, error);
     if (status) {
         free(ids);
         return status;
     }
-    *built = (struct task_prompt){
-        .ids = ids, .n_id = prompt.length, .n_new = passkey_key_length, .keep_tail = 1};
+    *built = (struct task_prompt){.ids = ids,
+                                  .n_id = prompt.length + n_key,
+                                  .n_new = state->by_loss ? 0 : passkey_key_length,
+                                  .n_scored = n_key,
+                                  .keep_tail = n_key + 1};
     return DM_OK;
 }
 
@@ -80,7 +98,8 @@ static dm_status check(const struct task *task, dm_error *error) {
 dm_status passkey_task_new(const struct passkey_task_options *options, struct task **task,
                            dm_error *error) {
     const struct task filled = {.name = "passkey",
-                                .measure = TASK_RIGHT,
+                                .measure = options->by_loss ? TASK_LOSS : TASK_RIGHT,
+                                .shows_rows = options->by_loss,
                                 .n_prompt = options->n_length * options->n_depth * options->n_key,
                                 .cell_of = task_cell_evenly,
                                 .build = build,
@@ -90,7 +109,7 @@ dm_status passkey_task_new(const struct passkey_task_options *options, struct ta
     struct task *made = task_new(&filled, sizeof(struct state));
     if (!made)
         return dm_fail_memory(error, "the pass-key task");
-    *(struct state *)made->data = (struct state){options->source, options->n_key};
+    *(struct state *)made->data = (struct state){options->source, options->n_key, options->by_loss};
     dm_status status =
         task_axis_sizes(&made->columns, "tokens", options->lengths, options->n_length) &&
                 task_axis_depths(&made->rows, options->n_depth)

@@ -2,23 +2,7 @@
 
 #include <string.h>
 
-#include "base/status.h"
 #include "draw.h"
-
-/* The tokens of the key, one for each of its characters; allocated. */
-static dm_status encode_answer(const struct passkey_source *source, const char *key, int32_t **ids,
-                               dm_error *error) {
-    size_t n;
-    dm_status status =
-        dm_tokenizer_encode(source->tokenizer, key, passkey_key_length, ids, &n, error);
-    if (status || n == passkey_key_length)
-        return status;
-    dm_free(*ids);
-    return dm_fail(
-        error, DM_ERROR_UNSUPPORTED,
-        "the pass-key task is for tokenizers with a token per byte: this one makes %zu of %s", n,
-        key);
-}
 
 dm_status passkey_draw_example(const struct passkey_source *source, size_t number, size_t shortest,
                                size_t longest, struct passkey_prompt *prompt, dm_error *error) {
@@ -31,7 +15,7 @@ dm_status passkey_draw_example(const struct passkey_source *source, size_t numbe
     int32_t *answer;
     dm_status status = passkey_draw(source, n_prompt, depth, number, prompt, error);
     if (!status)
-        status = encode_answer(source, prompt->key, &answer, error);
+        status = passkey_encode_key(source, prompt->key, &answer, error);
     if (!status)
         dm_free(answer);
     return status;
@@ -44,7 +28,7 @@ dm_status passkey_write_example(const struct passkey_source *source,
     struct passkey_needle needle;
     int32_t *answer;
     size_t n = prompt->length;
-    dm_status status = encode_answer(source, prompt->key, &answer, error);
+    dm_status status = passkey_encode_key(source, prompt->key, &answer, error);
     if (status)
         return status;
     memcpy(ids + n, answer, sizeof *ids * passkey_key_length);

@@ -61,18 +61,24 @@ static void check_prompt(const struct passkey_prompt *prompt, const char *text) 
     assert_memory_equal(text, end, strlen(end));
 }
 
-static struct task *make_task(const size_t *lengths, size_t n_length, size_t n_depth,
-                              size_t n_key) {
+static struct task *make_task_of(const size_t *lengths, size_t n_length, size_t n_depth,
+                                 size_t n_key, bool by_loss) {
     const struct passkey_task_options options = {.source = source,
                                                  .lengths = lengths,
                                                  .n_length = n_length,
                                                  .n_depth = n_depth,
-                                                 .n_key = n_key};
+                                                 .n_key = n_key,
+                                                 .by_loss = by_loss};
     struct task *task = NULL;
     dm_error error;
     make_haystack(haystack, 20000);
     assert_int_equal(passkey_task_new(&options, &task, &error), DM_OK);
     return task;
+}
+
+static struct task *make_task(const size_t *lengths, size_t n_length, size_t n_depth,
+                              size_t n_key) {
+    return make_task_of(lengths, n_length, n_depth, n_key, false);
 }
 
 static void builds_prompts_and_judges_answers(void **state) {
@@ -208,6 +214,36 @@ static void writes_examples_to_train_on(void **state) {
     assert_int_equal(passkey_draw_example(&source, 1, 3, 3, &prompt, &error), DM_ERROR_ARGUMENT);
 }
 
+/* The same prompts, with the key behind them. */
+static void scores_the_key(void **state) {
+    (void)state;
+    const size_t length = 300;
+    struct task *task = make_task_of(&length, 1, 3, 2, true);
+    struct task *asked = make_task(&length, 1, 3, 2);
+    dm_error error;
+    assert_int_equal(task->measure, TASK_LOSS);
+    for (size_t i = 0; i < task->n_prompt; i++) {
+        struct task_prompt scored, built;
+        json_t *facts = json_object();
+        assert_int_equal(task->build(task, i, &scored, &error), DM_OK);
+        assert_int_equal(asked->build(asked, i, &built, &error), DM_OK);
+        assert_true(task->describe(task, i, facts));
+        assert_int_equal(scored.n_id, length + 5);
+        assert_int_equal(scored.n_new, 0);
+        assert_int_equal(scored.n_scored, 5);
+        assert_int_equal(scored.keep_tail, 6);
+        assert_memory_equal(scored.ids, built.ids, length * sizeof *built.ids);
+        for (size_t t = 0; t < 5; t++)
+            assert_int_equal(scored.ids[length + t],
+                             json_string_value(json_object_get(facts, "key"))[t]);
+        json_decref(facts);
+        free(scored.ids);
+        free(built.ids);
+    }
+    task_free(task);
+    task_free(asked);
+}
+
 static void shuffles_by_key(void **state) {
     (void)state;
     static unsigned char seen[5000];
@@ -271,6 +307,7 @@ int main(void) {
         cmocka_unit_test(refuses_lengths_that_the_text_has_not),
         cmocka_unit_test(draws_by_seed_and_cell),
         cmocka_unit_test(writes_examples_to_train_on),
+        cmocka_unit_test(scores_the_key),
         cmocka_unit_test(shuffles_by_key),
         cmocka_unit_test(prints_a_grid),
     };

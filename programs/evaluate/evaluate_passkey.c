@@ -10,6 +10,8 @@
 
 enum { PROMPT_PASSAGE, PROMPT_OFFICIAL };
 static const char *const prompt_choices[] = {"passage", "official", NULL};
+enum { METRIC_EXACT, METRIC_PERPLEXITY };
+static const char *const metric_choices[] = {"exact", "perplexity", NULL};
 
 static void passkey_flags(struct evaluate_settings *settings,
                           struct option table[max_task_option]) {
@@ -28,6 +30,10 @@ static void passkey_flags(struct evaluate_settings *settings,
              "column says; for models with a token per byte. official: as the official DeciMamba "
              "code builds it, a context of that many tokens, with the key between two sentences",
          .choices = prompt_choices},
+        {OPTION_CHOICE, "metric", &settings->metric, "NAME",
+         .help = "exact: how many keys are found. perplexity: that of the key's digits behind the "
+                 "prompt (1: certain, 10: any digit is as good); of passages alone",
+         .choices = metric_choices},
         {OPTION_SIZES, "lengths", &settings->lengths, "LIST",
          .help = "tokens in a prompt (official: in its context)", .min = 1, .max = 1e15},
         {OPTION_SIZE, "depths", &settings->n_depth, "N",
@@ -56,7 +62,8 @@ static bool make_passage_task(const struct evaluate_settings *settings,
         .lengths = settings->lengths.items,
         .n_length = settings->lengths.n,
         .n_depth = settings->n_depth,
-        .n_key = settings->n_each};
+        .n_key = settings->n_each,
+        .by_loss = settings->metric == METRIC_PERPLEXITY};
     return evaluate_check(passkey_task_new(&options, &data->task, &error), &error);
 }
 
@@ -76,6 +83,8 @@ static bool make_official_task(const struct evaluate_settings *settings,
     static const char *const names[] = {"babilong/codes_test.txt", "codes_test.txt", NULL};
     struct text text, keys;
     dm_error error;
+    if (settings->metric == METRIC_PERPLEXITY)
+        return fail_usage("evaluate passkey: --metric perplexity is for --prompt passage");
     if (!settings->data)
         return fail_usage(
             "evaluate passkey: --data is missing: official prompts take their keys from it");
@@ -110,6 +119,8 @@ static bool make_passkey(const struct evaluate_settings *settings, struct evalua
            evaluate_note_sizes(data, "lengths", &settings->lengths) &&
            evaluate_note_size(data, "depths", settings->n_depth) &&
            evaluate_note_size(data, "keys", settings->n_each) &&
+           (settings->metric == METRIC_EXACT ||
+            evaluate_note(data, "metric", json_string(metric_choices[settings->metric]))) &&
            (settings->prompt == PROMPT_OFFICIAL ? make_official_task(settings, data)
                                                 : make_passage_task(settings, data));
 }

@@ -88,6 +88,13 @@ prints none
 prints default
 run 0 evaluate passkey model --text "$text" --lengths 300 --depths 1 --keys 1 --method default
 ! grep -q none out || failed 'a method that was not asked for'
+# how sure the model is of the key: of random weights, a digit is one of 256 bytes
+run 0 evaluate passkey model --text "$text" $small --metric perplexity --output sure
+perplexity=$(grep -o '"perplexity": *[0-9]*' sure/report.json | tail -1 | tr -dc 0-9)
+[ "$perplexity" -gt 100 ] && [ "$perplexity" -lt 1000 ] || failed "perplexity is $perplexity"
+grep -q '^## By depth' sure/table.md || failed 'no table by depth'
+run 2 evaluate passkey model --text "$text" --prompt official --metric perplexity
+complains 'evaluate passkey: --metric perplexity is for --prompt passage'
 
 run 1 evaluate passkey model --text "$text" --lengths 50
 complains 'a prompt of 50 tokens: question, fact and answer alone take'

@@ -102,7 +102,7 @@ static void multiply_inputs(const struct piece *piece, size_t row, size_t n_row,
     float *between = piece->accumulate ? sums : y;
     size_t between_step = piece->accumulate ? n_column : piece->y_step;
     bool is_first = true;
-    size_t pair = matrix->n_term == 1 ? DM_MAX_TERM_PRODUCTS - 1 : 0;
+    size_t pair = DM_MAX_TERM_PRODUCTS - matrix->n_term * (matrix->n_term + 1) / 2;
     for (; pair < DM_MAX_TERM_PRODUCTS; pair++)
         for (size_t unit = 0, n; unit < matrix->n_unit; unit += n, is_first = false) {
             n = smaller(matrix->n_unit - unit, kernel->block_units);

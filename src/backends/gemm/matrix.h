@@ -20,7 +20,7 @@ struct dm_matrix {
     struct dm_gemm *gemm;
     const struct dm_gemm_kernel *kernel;
     size_t n_in, n_out;
-    size_t n_term;   /* 1, or DM_MAX_TERMS (terms.h) */
+    size_t n_term;   /* 1; as the sum of bf16 up to DM_MAX_TERMS (terms.h) */
     size_t n_unit;   /* of a column, filled up; of each of its terms */
     size_t row_byte; /* of a row of x as `prepare` makes it, with all its terms */
     size_t n_slice, slice_columns;
@@ -35,7 +35,7 @@ struct dm_matrix {
 
 dm_status dm_matrix_new(void *state, const struct dm_matrix_source *source, dm_dtype compute,
                         struct dm_matrix **matrix, dm_error *error);
-/* By a kernel, of the type itself or, for DM_MAX_TERMS terms, of bf16. */
+/* By a kernel, of the type itself or, for two or three terms, of bf16. */
 dm_status dm_matrix_new_by(struct dm_gemm *gemm, const struct dm_gemm_kernel *kernel, size_t n_term,
                            const struct dm_matrix_source *source, dm_dtype compute,
                            struct dm_matrix **matrix, dm_error *error);

@@ -16,7 +16,7 @@
 
 enum { DM_MAX_TERMS = 3, DM_MAX_TERM_PRODUCTS = 6 };
 
-/* Which terms of x and of the weight are multiplied; of a single term the last pair. */
+/* Which terms of x and of the weight are multiplied: of n terms the last n (n + 1) / 2 pairs. */
 static const struct {
     unsigned char x, weight;
 } dm_term_pairs[DM_MAX_TERM_PRODUCTS] = {{2, 0}, {0, 2}, {1, 1}, {1, 0}, {0, 1}, {0, 0}};

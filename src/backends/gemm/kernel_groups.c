@@ -171,8 +171,10 @@ DM_INLINE void multiply_tile(const struct dm_tile *tile, size_t n_row, size_t n_
                         sums[v / DM_PANEL_VECTORS][r * DM_PANEL_VECTORS + v % DM_PANEL_VECTORS]);
 }
 
+/* Of few rows one panel at a time: a group has enough sums under way, and one stream of weights comes
+ * faster than four. */
 static void multiply(const struct dm_gemm_block *block) {
-    dm_walk_tiles(block, ROWS, multiply_tile);
+    dm_walk_tiles(block, ROWS, 1, multiply_tile);
 }
 
 const struct dm_gemm_kernel DM_KERNEL = {

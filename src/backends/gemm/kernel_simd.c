@@ -107,7 +107,7 @@ DM_INLINE void multiply_tile(const struct dm_tile *tile, size_t n_row, size_t n_
 }
 
 static void multiply(const struct dm_gemm_block *block) {
-    dm_walk_tiles(block, ROWS, multiply_tile);
+    dm_walk_tiles(block, ROWS, DM_MOST_PANELS, multiply_tile);
 }
 
 const struct dm_gemm_kernel DM_KERNEL = {

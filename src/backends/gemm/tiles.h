@@ -78,16 +78,16 @@ DM_INLINE void dm_tile_put(const struct dm_tile *tile, size_t row, size_t vector
 
 typedef void dm_multiply_tile(const struct dm_tile *tile, size_t n_row, size_t n_panel);
 
-/* All panels of a few rows: four at a time, where a tile has room for so many, then two, then one. */
+/* All panels of a few rows: four at a time where so many are wanted, then two, then one. */
 DM_INLINE void dm_walk_panels(const struct dm_gemm_block *block, size_t n_row, size_t max_panels,
                               dm_multiply_tile *multiply) {
     struct dm_tile tile = {.block = block};
     size_t left = (block->n_column + DM_PANEL_COLUMNS - 1) / DM_PANEL_COLUMNS;
     for (; max_panels == 4 && left >= 4; left -= 4, tile.column += (size_t)4 * DM_PANEL_COLUMNS)
         multiply(&tile, n_row, 4);
-    for (; left >= 2; left -= 2, tile.column += (size_t)2 * DM_PANEL_COLUMNS)
+    for (; max_panels >= 2 && left >= 2; left -= 2, tile.column += (size_t)2 * DM_PANEL_COLUMNS)
         multiply(&tile, n_row, 2);
-    if (left)
+    for (; left; left--, tile.column += DM_PANEL_COLUMNS)
         multiply(&tile, n_row, 1);
 }
 
@@ -109,19 +109,19 @@ DM_INLINE void dm_walk_rows(const struct dm_gemm_block *block, size_t column, si
     }
 }
 
-/* A tile has `max_rows`, 5 or 6, at most. */
-DM_INLINE void dm_walk_tiles(const struct dm_gemm_block *block, size_t max_rows,
+/* A tile has `max_rows`, 5 or 6, at most; of few rows `max_panels`, where it has room for so many. */
+DM_INLINE void dm_walk_tiles(const struct dm_gemm_block *block, size_t max_rows, size_t max_panels,
                              dm_multiply_tile *multiply) {
     size_t column = 0;
     switch (block->n_row) {
     case 1:
-        dm_walk_panels(block, 1, DM_PANELS_1, multiply);
+        dm_walk_panels(block, 1, max_panels < DM_PANELS_1 ? max_panels : DM_PANELS_1, multiply);
         return;
     case 2:
-        dm_walk_panels(block, 2, DM_PANELS_2, multiply);
+        dm_walk_panels(block, 2, max_panels < DM_PANELS_2 ? max_panels : DM_PANELS_2, multiply);
         return;
     case 3:
-        dm_walk_panels(block, 3, DM_PANELS_3, multiply);
+        dm_walk_panels(block, 3, max_panels < DM_PANELS_3 ? max_panels : DM_PANELS_3, multiply);
         return;
     default:
         for (; DM_PANELS > 1 && column + DM_PANELS * DM_PANEL_COLUMNS <= block->n_column;

@@ -8,7 +8,7 @@
  *     engine_bench MODEL generate TOKENS BATCH     beside one sequence
  *     engine_bench MODEL load                      up to the first token
  *
- * Options from the environment: DM_THREADS, DM_DTYPE (f32, bf16, bf16x3 or int8), DM_CPU, DM_REPEATS,
+ * Options from the environment: DM_THREADS, DM_DTYPE (f32, bf16, bf16x3, int8 or q4), DM_CPU, DM_REPEATS,
  * DM_BETA, DM_BASE_LENGTH, DM_ALONE (not 0: decimating without plain reading beside it),
  * DM_PROCESSOR_TIME (of one thread, instead of the clock's). */
 #include <stdbool.h>

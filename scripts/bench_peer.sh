@@ -6,7 +6,8 @@
 #     scripts/bench_peer.sh LLAMA_BENCH MODEL [BUILD]
 # LLAMA_BENCH: llama.cpp's program; its q8_0 needs llama-quantize beside it. From the environment:
 # DM_THREADS; DM_ROUNDS (default 3); DM_PEER_TYPES, pairs of llama.cpp's type and ours (default
-# "f32:f32 bf16:bf16 q8_0:bf16"). At mamba-130m's shape it takes four minutes on two cores.
+# "f32:f32 bf16:bf16 q8_0:bf16"; q4 is Q4_K in both); DM_PEER_GENERATE=1: generating alone. At
+# mamba-130m's shape it takes four minutes on two cores.
 set -eu
 
 fail() {
@@ -19,6 +20,8 @@ peer=$1 model=$2 build=${3:-build}
 threads=${DM_THREADS:-$(nproc)}
 load=$(cut -d' ' -f1 /proc/loadavg)
 pairs=${DM_PEER_TYPES:-f32:f32 bf16:bf16 q8_0:bf16}
+prompts=32,512,2048
+[ -z "${DM_PEER_GENERATE:-}" ] || prompts=32
 quantize=$(dirname "$peer")/llama-quantize
 [ -x "$peer" ] || fail "$peer: not a program"
 if ! [ -x "$quantize" ]; then
@@ -43,11 +46,16 @@ gguf() { # type: llama.cpp's file of it
     esac
 }
 
+works() {
+    echo "$prompts" | tr ',' '\n' | sed '1d; s/^/read /'
+    echo 'generate 32'
+}
+
 # A line for each measurement: program, type, read or generate, tokens, round, tokens per second.
 # llama-bench: the first 32 tokens wake the memory up and do not count.
 measure_theirs() { # type, round
     [ -f "$folder/$1.gguf" ] || gguf "$1"
-    "$peer" -m "$folder/$1.gguf" -t "$threads" -p 32,512,2048 -n 32 -r 1 --no-warmup -o jsonl \
+    "$peer" -m "$folder/$1.gguf" -t "$threads" -p "$prompts" -n 32 -r 1 --no-warmup -o jsonl \
         >"$folder/theirs" 2>"$folder/log" || fail "$peer: $(tail -n 1 "$folder/log")"
     sed -n 's/.*"n_prompt": \([0-9]*\), "n_gen": \([0-9]*\),.*"avg_ts": \([0-9.]*\),.*/\1 \2 \3/p' \
         "$folder/theirs" | awk -v type="$1" -v round="$2" '$1 != 32 {
@@ -55,10 +63,10 @@ measure_theirs() { # type, round
 }
 
 measure_ours() { # type, round
-    for work in 'read 512' 'read 2048' 'generate 32'; do
+    works | while read -r work; do
         # shellcheck disable=SC2086
         DM_DTYPE=$1 DM_THREADS=$threads DM_REPEATS=3 \
-            "$build/benchmarks/engine_bench" "$model" $work >"$folder/out"
+            "$build/benchmarks/engine_bench" "$model" $work >"$folder/out" </dev/null
         grep -q "\"dtype\": \"$1\"" "$folder/out" || fail "engine_bench does not compute in $1"
         rate=$(sed 's/.*"tokens_per_s": \([0-9.]*\).*/\1/' "$folder/out")
         echo "decimamba $1 $work $2 $rate"
@@ -81,7 +89,7 @@ done
 # What the figures are worth: others that ran at the start, and which llama.cpp it was.
 sed -n "1s/.*\(\"build_commit\": [^,]*\).*\(\"cpu_info\": [^,]*\).*/{\"bench\": \"peer, machine\", \
 \1, \2, \"threads\": $threads, \"load\": $load}/p" "$folder/theirs"
-for work in 'read 512' 'read 2048' 'generate 32'; do
+works | while read -r work; do
     for pair in $pairs; do
         grep -E "^(llama.cpp ${pair%:*}|decimamba ${pair#*:}) $work " "$folder/measured" |
             sort -k 6,6g | awk -v work="$work" -v theirs="${pair%:*}" -v ours="${pair#*:}" '

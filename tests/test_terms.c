@@ -66,11 +66,14 @@ static struct outcome read_by(const struct text *text, dm_dtype dtype, const cha
 }
 
 static bool keep_the_same(const struct outcome *a, const struct outcome *b) {
-    bool same = true;
-    for (size_t i = 0; i < n_stage; i++)
-        same = same && a->n_kept[i] == b->n_kept[i] &&
-               memcmp(a->kept[i], b->kept[i], a->n_kept[i] * sizeof *a->kept[i]) == 0;
-    return same;
+    for (size_t i = 0; i < n_stage; i++) {
+        if (a->n_kept[i] != b->n_kept[i])
+            return false;
+        for (size_t k = 0; k < a->n_kept[i]; k++)
+            if (a->kept[i][k] != b->kept[i][k])
+                return false;
+    }
+    return true;
 }
 
 /* Beside products in float32, by the same kernels where `cpu` is NULL. */

@@ -5,7 +5,7 @@
 #     scripts/bench_goals.sh [--write] [--llama-bench PROGRAM] [BUILD]
 # From the environment: DM_REPEATS (default 5); DM_LENGTH (default 131072) and DM_LONG (default
 # 1000000), the long texts; DM_LONG=0: without the last; DM_LARGE=1: with --llama-bench also mamba-2.8b's
-# shape in 4 bits, which takes 14 GB of memory, 8 GB of TMPDIR, and ten minutes more.
+# shape in 4 bits, which takes 8 GB of memory, 8 GB of TMPDIR, and ten minutes more.
 set -eu
 write='' peer=''
 while [ $# -gt 0 ]; do

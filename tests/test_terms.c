@@ -1,7 +1,7 @@
-/* What becomes of the choice of tokens where x_proj and dt_proj, from which Delta comes, are multiplied as
- * sums of bf16 (terms.c) instead of in float32: of so many random models, with the other products in
- * float32, in bf16 and in 8 bits, how many keep other tokens. Two that are next to equal may change
- * places, as they may between instruction sets. */
+/* What becomes of the choice of tokens where products in float32 are sums of bf16 (terms.c): all of
+ * them, or, where the others are in bf16 or in 8 bits, x_proj and dt_proj, from which Delta comes. Of so
+ * many random models, how many keep other tokens? Two that are next to equal may change places, as they
+ * may between instruction sets. */
 #include "backends/gemm/kernel.h"
 #include "engine.h"
 #include "terms.h"
@@ -101,11 +101,11 @@ static void test_choice(void **state) {
     if (!dm_gemm_kernel(DM_DTYPE_BF16, dm_cpu_features()))
         skip();
     struct trial trials[] = {
-        {"three terms, others in f32 too", DM_DTYPE_F32, NULL, 3, .n_allowed = 5},
+        {"three terms, all products", DM_DTYPE_F32, NULL, 3, .n_allowed = 5},
         {"three terms, others in bf16", DM_DTYPE_BF16, NULL, 3, .n_allowed = 10},
         {"three terms, others in int8", DM_DTYPE_INT8, NULL, 3, .n_allowed = 10},
-        {"two terms, others in f32 too", DM_DTYPE_F32, NULL, 2, .n_allowed = 20},
-        {"f32, by the plain reference", DM_DTYPE_F32, "reference", 0, .n_allowed = 5},
+        {"two terms, all products", DM_DTYPE_F32, NULL, 2, .n_allowed = 20},
+        {"no terms, but the plain reference", DM_DTYPE_F32, "reference", 0, .n_allowed = 5},
     };
     enum { n_trial = sizeof trials / sizeof *trials };
     size_t n_model = getenv("DM_THOROUGH") ? 1000 : 50;

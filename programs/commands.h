@@ -4,9 +4,9 @@
 
 #include "cli/options.h"
 
-extern const struct command generate_command, ask_command, tokenize_command, perplexity_command,
-    info_command, convert_command, init_command, calibrate_command, logits_command,
-    evaluate_command, train_command, analyze_command, bench_command;
+extern const struct command generate_command, ask_command, serve_command, tokenize_command,
+    perplexity_command, info_command, convert_command, init_command, calibrate_command,
+    logits_command, evaluate_command, train_command, analyze_command, bench_command;
 
 /* Exit status of a command that Ctrl-C ended. */
 enum { EXIT_INTERRUPTED = 130 };

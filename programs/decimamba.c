@@ -10,9 +10,9 @@
 #include "decimamba.h"
 
 static const struct command *const commands[] = {
-    &generate_command, &ask_command,      &tokenize_command, &perplexity_command, &info_command,
-    &logits_command,   &evaluate_command, &analyze_command,  &calibrate_command,  &convert_command,
-    &init_command,     &train_command,    &bench_command,
+    &generate_command, &ask_command,    &serve_command,    &tokenize_command, &perplexity_command,
+    &info_command,     &logits_command, &evaluate_command, &analyze_command,  &calibrate_command,
+    &convert_command,  &init_command,   &train_command,    &bench_command,
 };
 enum { n_command = sizeof commands / sizeof commands[0] };
 

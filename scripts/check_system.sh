@@ -26,7 +26,7 @@ aarch64)
     dpkg --add-architecture arm64
     apt-get update -qq
     install gcc-aarch64-linux-gnu qemu-user libjansson-dev:arm64 libpcre2-dev:arm64 \
-        libutf8proc-dev:arm64 libzip-dev:arm64 libxxhash-dev:arm64 libcmocka-dev:arm64
+        libutf8proc-dev:arm64 libzip-dev:arm64 libxxhash-dev:arm64 libmicrohttpd-dev:arm64 libcmocka-dev:arm64
     set_up --cross-file scripts/aarch64.ini
     tests 20
     ;;

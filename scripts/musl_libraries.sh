@@ -13,6 +13,12 @@ by_configure() { # folder of the source
     CC=musl-gcc CFLAGS='-O2 -fPIC' ./configure --static --prefix="$prefix"
     make install
 }
+by_autotools() { # folder of the source, options
+    cd "$1"
+    shift
+    CC=musl-gcc CFLAGS='-O2 -fPIC' ./configure --disable-shared --prefix="$prefix" "$@"
+    make install
+}
 by_cmake() { # folder of the source, options
     folder=$1
     shift
@@ -48,4 +54,6 @@ library libzip by_cmake . -DENABLE_COMMONCRYPTO=OFF -DENABLE_GNUTLS=OFF -DENABLE
     -DENABLE_OPENSSL=OFF -DENABLE_BZIP2=OFF -DENABLE_LZMA=OFF -DENABLE_ZSTD=OFF -DBUILD_TOOLS=OFF \
     -DBUILD_REGRESS=OFF -DBUILD_EXAMPLES=OFF -DBUILD_DOC=OFF
 library xxhash by_cmake cmake_unofficial -DXXHASH_BUILD_XXHSUM=OFF
+library libmicrohttpd by_autotools . --disable-https --disable-doc --disable-examples --disable-tools \
+    --disable-curl
 library cmocka by_cmake . -DWITH_EXAMPLES=OFF -DUNIT_TESTING=OFF

@@ -42,6 +42,7 @@ need jansson libjansson-dev jansson-devel jansson jansson-dev jansson has_librar
 need PCRE2 libpcre2-dev pcre2-devel pcre2 pcre2-dev pcre2 has_library libpcre2-8
 need utf8proc libutf8proc-dev utf8proc-devel libutf8proc utf8proc-dev utf8proc has_library libutf8proc
 need libzip libzip-dev libzip-devel libzip libzip-dev libzip has_library libzip
+need libmicrohttpd libmicrohttpd-dev libmicrohttpd-devel libmicrohttpd libmicrohttpd-dev libmicrohttpd has_library libmicrohttpd
 need xxHash libxxhash-dev xxhash-devel xxhash xxhash-dev xxhash has_library libxxhash
 if [ "${1:-}" = tests ]; then
     need cmocka libcmocka-dev libcmocka-devel cmocka cmocka-dev cmocka has_library cmocka

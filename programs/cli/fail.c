@@ -5,6 +5,14 @@
 #include <stdio.h>
 #include <string.h>
 
+static _Thread_local char *caught;
+static _Thread_local size_t caught_size;
+
+void catch_complaints(char *line, size_t size) {
+    caught = line;
+    caught_size = size;
+}
+
 void complain(const char *format, ...) {
     char line[1024];
     va_list arguments;
@@ -14,7 +22,10 @@ void complain(const char *format, ...) {
     for (char *c = line; *c; c++)
         if ((unsigned char)*c < ' ' || *c == 127)
             *c = '?';
-    fprintf(stderr, "decimamba: %s\n", line);
+    if (caught)
+        snprintf(caught, caught_size, "%s", line);
+    else
+        fprintf(stderr, "decimamba: %s\n", line);
 }
 
 bool flush_output(void) {

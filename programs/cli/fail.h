@@ -8,6 +8,10 @@
 /* Prints "decimamba: " and the line, with control characters shown as '?'. */
 void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* From now on this thread's lines go to `line` [size], the latest alone, instead of being printed; NULL:
+ * they are printed again. */
+void catch_complaints(char *line, size_t size);
+
 /* The same as an expression that is false, so that a function that has failed can say
  * `return fail(...)`. */
 #define fail(...) (complain(__VA_ARGS__), false)

@@ -3,7 +3,7 @@
 
 #include "fail.h"
 
-static bool failed;
+static _Thread_local bool failed; /* of main's: nobody else has a command line */
 
 bool fail_usage(const char *format, ...) {
     char line[1024];

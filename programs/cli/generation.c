@@ -14,26 +14,41 @@ const char *end_reason_name(enum end_reason reason) {
     return names[reason];
 }
 
-bool generation_open(struct generation *generation, const char *directory,
-                     const dm_model_info *info, const dm_tokenizer *tokenizer,
-                     const struct sampling_flags *flags) {
+bool generation_open_with(struct generation *generation, const int32_t *ends, size_t n_end,
+                          const dm_model_info *info, const dm_tokenizer *tokenizer,
+                          const struct sampling_flags *flags) {
     dm_error error;
     *generation = (struct generation){.vocab_size = info->vocab_size,
                                       .n_allowed = shared_vocabulary(tokenizer, info),
                                       .max_tokens = flags->max_tokens};
+    if (!flags->ignore_end) {
+        generation->ends = ends;
+        generation->n_end = n_end;
+    }
     stop_strings_init(&generation->stops, &flags->stops);
     if (dm_sampler_new(info->vocab_size, &flags->sampler, &generation->sampler, &error) ||
-        (tokenizer && dm_decoder_new(tokenizer, 0, &generation->decoder, &error)) ||
-        (!flags->ignore_end && dm_checkpoint_stop_tokens(directory, tokenizer, &generation->ends,
-                                                         &generation->n_end, &error)))
+        (tokenizer && dm_decoder_new(tokenizer, 0, &generation->decoder, &error)))
         return fail("%s", error.message);
+    return true;
+}
+
+bool generation_open(struct generation *generation, const char *directory,
+                     const dm_model_info *info, const dm_tokenizer *tokenizer,
+                     const struct sampling_flags *flags) {
+    dm_error error;
+    if (!generation_open_with(generation, NULL, 0, info, tokenizer, flags))
+        return false;
+    if (!flags->ignore_end && dm_checkpoint_stop_tokens(directory, tokenizer, &generation->own_ends,
+                                                        &generation->n_end, &error))
+        return fail("%s", error.message);
+    generation->ends = generation->own_ends;
     return true;
 }
 
 void generation_free(struct generation *generation) {
     dm_sampler_free(generation->sampler);
     dm_decoder_free(generation->decoder);
-    dm_free(generation->ends);
+    dm_free(generation->own_ends);
     stop_strings_free(&generation->stops);
     free(generation->ids);
 }

@@ -23,8 +23,9 @@ struct generation {
     dm_sampler *sampler;
     dm_decoder *decoder; /* NULL: ids only */
     size_t vocab_size, n_allowed, max_tokens;
-    int32_t *ends; /* [n_end] tokens that end the text */
+    const int32_t *ends; /* [n_end] tokens that end the text */
     size_t n_end;
+    int32_t *own_ends; /* allocated, or NULL where they are the caller's */
     struct stop_strings stops;
     /* to be set */
     dm_session *session; /* with the prompt read; the caller's */
@@ -45,6 +46,11 @@ struct generation {
 bool generation_open(struct generation *generation, const char *directory,
                      const dm_model_info *info, const dm_tokenizer *tokenizer,
                      const struct sampling_flags *flags);
+/* The same for whoever knows the model's stop tokens already: `ends` [n_end] are the caller's, and must
+ * be there as long as it is. */
+bool generation_open_with(struct generation *generation, const int32_t *ends, size_t n_end,
+                          const dm_model_info *info, const dm_tokenizer *tokenizer,
+                          const struct sampling_flags *flags);
 /* Of all but the session. */
 void generation_free(struct generation *generation);
 

@@ -7,50 +7,21 @@
 #include "base/grow.h"
 #include "cli/fail.h"
 #include "cli/json_output.h"
+#include "cli/token_texts.h"
 
 /* ---- Log-probabilities ---- */
-
-enum { most_top = 20 };
-
-/* The ids of the n largest logits, the largest first; equal ones by id. */
-static size_t find_top(const struct generation *generation, const float *logits, size_t n,
-                       size_t top[most_top]) {
-    size_t n_found = 0;
-    for (size_t id = 0; id < generation->n_allowed && n; id++) {
-        size_t at = n_found;
-        if (n_found == n && !(logits[id] > logits[top[n - 1]]))
-            continue;
-        at -= n_found == n;
-        for (; at > 0 && logits[id] > logits[top[at - 1]]; at--)
-            top[at] = top[at - 1];
-        top[at] = id;
-        n_found += n_found < n;
-    }
-    return n_found;
-}
-
-/* The text of one token: U+FFFD for bytes that are a part of a character; null without a tokenizer. */
-static json_t *token_text(const dm_tokenizer *tokenizer, int32_t id) {
-    char *text;
-    size_t n_byte;
-    if (!tokenizer || dm_tokenizer_decode(tokenizer, &id, 1, 1, &text, &n_byte, NULL))
-        return json_null();
-    json_t *string = json_stringn(text, n_byte);
-    dm_free(text);
-    return string;
-}
 
 static json_t *token_logprob(const struct generate_answer *answer, const float *logits,
                              int32_t id) {
     double logprob = -dm_negative_log_likelihood(logits, answer->generation->vocab_size, id);
-    return json_pack("{si so so}", "id", (int)id, "token", token_text(answer->tokenizer, id),
+    return json_pack("{si so so}", "id", (int)id, "token", token_text_json(answer->tokenizer, id),
                      "logprob", json_number_or_null(logprob));
 }
 
 json_t *add_logprobs(json_t *object, const struct generate_answer *answer,
                      const struct shown_token *token) {
-    size_t top[most_top],
-        n = find_top(answer->generation, token->logits, answer->settings->n_logprob, top);
+    size_t top[most_top], n = largest_logits(token->logits, answer->generation->n_allowed,
+                                             answer->settings->n_logprob, top);
     json_t *own = token_logprob(answer, token->logits, token->id), *list = json_array();
     for (size_t i = 0; i < n; i++)
         json_array_append_new(list, token_logprob(answer, token->logits, (int32_t)top[i]));

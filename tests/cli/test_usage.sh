@@ -10,7 +10,7 @@ run 0 --help
 prints 'Example:'
 n_word=0
 manual=$(cat "$root"/docs/man/*.1 | sed 's/\\-/-/g')
-for command in generate ask tokenize perplexity info bench logits 'evaluate passkey' 'evaluate retrieval' \
+for command in generate ask serve tokenize perplexity info bench logits 'evaluate passkey' 'evaluate retrieval' \
     'evaluate multidoc-qa' 'evaluate perplexity' 'evaluate longbench' 'evaluate jsonl' \
     'analyze attention' 'analyze distance' 'analyze receptive-field' 'analyze delta' \
     'analyze layers passkey' calibrate convert init train; do

@@ -1,0 +1,270 @@
+#include "document_reading.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/memory.h"
+#include "cli/fail.h"
+#include "cli/json_output.h"
+#include "cli/progress.h"
+
+enum { piece_size = 16 << 10, note_version = 1 };
+
+/* One that is half-read. */
+struct document_reading {
+    FILE *file;
+    dm_encoder *encoder;
+    dm_session *session;
+    dm_sampler *sampler; /* told of its ids: for the repetition penalty of answers */
+    XXH3_state_t *hash;
+    const int32_t *ids; /* [n_id] of the encoder's, of which n_taken were read */
+    size_t n_id, n_taken;
+    size_t n_byte, n_token; /* so far */
+    size_t n_piece;         /* bytes that the ids are of, more or less */
+    bool encoded;           /* there is no more text */
+    double seconds;
+};
+
+void document_stop_reading(struct document *document) {
+    struct document_reading *reading = document->reading;
+    if (!reading)
+        return;
+    if (reading->file)
+        fclose(reading->file);
+    dm_encoder_free(reading->encoder);
+    dm_session_free(reading->session);
+    dm_sampler_free(reading->sampler);
+    XXH3_freeState(reading->hash);
+    free(reading);
+    document->reading = NULL;
+}
+
+/* ---- Beginning ---- */
+
+static bool open_reading(struct documents *documents, struct document *document,
+                         const struct states *states, dm_error *error) {
+    const struct served_model *served = documents->served;
+    const dm_sampler_options options = DM_SAMPLER_OPTIONS_INIT;
+    struct document_reading *reading = document->reading = calloc(1, sizeof *reading);
+    json_t *header;
+    size_t n_byte;
+    snprintf(error->message, sizeof error->message, "memory is short");
+    if (!reading || !(reading->hash = ids_hash_new(states)))
+        return false;
+    reading->file = document_text_open(&documents->folder, document->id, &header, &n_byte);
+    json_decref(header);
+    if (!reading->file) {
+        snprintf(error->message, sizeof error->message, "its text cannot be read");
+        return false;
+    }
+    reading->ids = served->before;
+    reading->n_id = served->n_before;
+    return !dm_encoder_new(served->tokenizer, &reading->encoder, error) &&
+           !dm_session_new(served->model, &document->method->options, &reading->session, error) &&
+           !dm_sampler_new(served->info.vocab_size, &options, &reading->sampler, error);
+}
+
+/* ---- Going on ---- */
+
+/* Makes ids of more text, until there are some or it ends. */
+static bool encode_some(struct document_reading *reading, dm_error *error) {
+    char piece[piece_size];
+    while (reading->n_taken == reading->n_id && !reading->encoded) {
+        size_t n = fread(piece, 1, sizeof piece, reading->file);
+        if (ferror(reading->file)) {
+            snprintf(error->message, sizeof error->message, "its text cannot be read");
+            return false;
+        }
+        reading->n_byte += n;
+        reading->n_piece = n;
+        reading->n_taken = 0;
+        reading->encoded = n == 0;
+        if (n ? dm_encoder_push(reading->encoder, piece, n, &reading->ids, &reading->n_id, error)
+              : dm_encoder_finish(reading->encoder, &reading->ids, &reading->n_id, error))
+            return false;
+    }
+    return true;
+}
+
+/* Reads as many of the ids that are there, at most n. */
+static bool append_some(struct document_reading *reading, size_t n, dm_error *error) {
+    const int32_t *ids = reading->ids + reading->n_taken;
+    size_t n_left = reading->n_id - reading->n_taken;
+    n = n < n_left ? n : n_left;
+    if (dm_session_append(reading->session, ids, n, error) ||
+        dm_sampler_accept(reading->sampler, ids, n, error))
+        return false;
+    ids_hash_add(reading->hash, ids, n);
+    reading->n_taken += n;
+    reading->n_token += n;
+    return true;
+}
+
+/* ---- Its state ---- */
+
+static json_t *make_note(const struct documents *documents, const struct document *document,
+                         const struct document_reading *reading) {
+    XXH128_hash_t hash = XXH3_128bits_digest(reading->hash);
+    char text[40];
+    snprintf(text, sizeof text, "%016llx%016llx", (unsigned long long)hash.high64,
+             (unsigned long long)hash.low64);
+    return json_pack("{si ss ss so ss so}", "version", note_version, "model",
+                     documents->served->hash, "method", document->method->key, "tokens",
+                     json_size(reading->n_token), "ids", text, "seconds",
+                     json_real(reading->seconds));
+}
+
+/* First the state, then the note that says so. Where they cannot be written, the state is in memory
+ * alone, and a line was printed. */
+static bool save(struct documents *documents, struct document *document,
+                 const struct document_reading *reading) {
+    dm_error error;
+    char *path = document_state_path(&documents->folder, document->id);
+    json_t *note = make_note(documents, document, reading);
+    bool fine = path && (note || fail_memory()) &&
+                (!dm_generation_save(reading->session, reading->sampler, path, &error) ||
+                 fail("%s", error.message)) &&
+                document_write_state_note(&documents->folder, document->id, note);
+    json_decref(note);
+    dm_memory_free(path);
+    return fine;
+}
+
+/* Of the text: of the piece that was encoded last, as much as of its ids. */
+static size_t bytes_read(const struct document_reading *reading) {
+    size_t n_unread = reading->n_id - reading->n_taken;
+    return reading->n_id ? reading->n_byte - reading->n_piece * n_unread / reading->n_id
+                         : reading->n_byte;
+}
+
+static bool is_deleted(struct documents *documents, struct document *document) {
+    pthread_mutex_lock(&documents->lock);
+    bool deleted = document->deleted;
+    pthread_mutex_unlock(&documents->lock);
+    return deleted;
+}
+
+static void note_fault(struct documents *documents, struct document *document,
+                       const dm_error *error) {
+    const struct document_reading *reading = document->reading;
+    complain("%s: %s", document->id, error->message);
+    documents_note(documents, document, DOCUMENT_FAILED, reading ? reading->n_byte : 0,
+                   reading ? reading->n_token : 0, reading ? reading->seconds : 0, error->message);
+    document_stop_reading(document);
+}
+
+static void finish(struct documents *documents, struct document *document, struct states *states) {
+    struct document_reading *reading = document->reading;
+    dm_error error;
+    if (!reading->n_token) {
+        snprintf(error.message, sizeof error.message, "it is empty");
+        note_fault(documents, document, &error);
+        return;
+    }
+    if (!save(documents, document, reading)) {
+        snprintf(error.message, sizeof error.message, "what was read of it could not be written");
+        note_fault(documents, document, &error);
+        return;
+    }
+    if (is_deleted(documents, document)) /* meanwhile: its files were removed before these */
+        document_remove_state(&documents->folder, document->id);
+    document->state = states_add(states, document->method->key, XXH3_128bits_digest(reading->hash),
+                                 reading->n_token, reading->session, reading->sampler, document);
+    reading->session = NULL;
+    reading->sampler = NULL;
+    documents_note(documents, document, document->state ? DOCUMENT_READY : DOCUMENT_FAILED,
+                   reading->n_byte, reading->n_token, reading->seconds,
+                   document->state ? "" : "memory is short");
+    document_stop_reading(document);
+}
+
+bool document_read_some(struct documents *documents, struct document *document,
+                        struct states *states, size_t n_token) {
+    const double between_notes = 0.2;
+    double started = seconds_now();
+    dm_error error;
+    if (is_deleted(documents, document)) {
+        document_stop_reading(document);
+        return false;
+    }
+    if ((!document->reading && !open_reading(documents, document, states, &error)) ||
+        !encode_some(document->reading, &error) ||
+        !append_some(document->reading, n_token, &error)) {
+        note_fault(documents, document, &error);
+        return false;
+    }
+    struct document_reading *reading = document->reading;
+    reading->seconds += seconds_now() - started;
+    if (reading->encoded && reading->n_taken == reading->n_id) {
+        finish(documents, document, states);
+        return false;
+    }
+    if (seconds_now() - document->told_at > between_notes) {
+        document->told_at = seconds_now();
+        documents_note(documents, document, DOCUMENT_READING, bytes_read(reading), reading->n_token,
+                       reading->seconds, "");
+    }
+    return true;
+}
+
+/* ---- States of before ---- */
+
+static bool read_note(const struct documents *documents, const struct document *document,
+                      const json_t *note, XXH128_hash_t *hash) {
+    const char *model = json_string_value(json_object_get(note, "model"));
+    const char *method = json_string_value(json_object_get(note, "method"));
+    const char *ids = json_string_value(json_object_get(note, "ids"));
+    unsigned long long high, low;
+    if (json_integer_value(json_object_get(note, "version")) != note_version || !model || !method ||
+        !ids || strcmp(model, documents->served->hash) != 0 ||
+        strcmp(method, document->method->key) != 0 || sscanf(ids, "%16llx%16llx", &high, &low) != 2)
+        return false;
+    hash->high64 = high;
+    hash->low64 = low;
+    return true;
+}
+
+void document_find_state(struct documents *documents, struct document *document,
+                         struct states *states) {
+    json_t *note = document_state_note(&documents->folder, document->id);
+    XXH128_hash_t hash;
+    size_t n_token = (size_t)json_integer_value(json_object_get(note, "tokens"));
+    if (note && n_token && read_note(documents, document, note, &hash))
+        document->state =
+            states_add(states, document->method->key, hash, n_token, NULL, NULL, document);
+    if (document->state)
+        documents_note(documents, document, DOCUMENT_READY, document->n_byte, n_token,
+                       json_number_value(json_object_get(note, "seconds")), "");
+    json_decref(note);
+}
+
+bool document_wake_state(struct documents *documents, struct state *state, struct states *states) {
+    const struct served_model *served = documents->served;
+    const dm_sampler_options options = DM_SAMPLER_OPTIONS_INIT;
+    struct document *document = state->document;
+    int has_sampler = 0;
+    dm_error error;
+    if (!state->session) {
+        char *path = document_state_path(&documents->folder, document->id);
+        snprintf(error.message, sizeof error.message, "memory is short");
+        bool fine = path &&
+                    !dm_sampler_new(served->info.vocab_size, &options, &state->sampler, &error) &&
+                    !dm_generation_restore(served->model, path, &state->session, state->sampler,
+                                           &has_sampler, &error);
+        dm_memory_free(path);
+        if (fine && (!has_sampler || dm_session_n_token(state->session) != state->n_token)) {
+            snprintf(error.message, sizeof error.message, "its state is of another text");
+            fine = false;
+        }
+        if (!fine) {
+            complain("%s: %s; it is read again", document->id, error.message);
+            states_remove(states, state);
+            document->state = NULL;
+            documents_note(documents, document, DOCUMENT_QUEUED, 0, 0, 0, "");
+            return false;
+        }
+    }
+    states_touch(states, state);
+    return true;
+}

@@ -1,0 +1,31 @@
+/* The one thread that computes: it owns all sessions, steps those that answer as one packed batch, and
+ * between two steps reads a bounded piece of a prompt or a document. */
+#ifndef DECIMAMBA_SERVE_ENGINE_H
+#define DECIMAMBA_SERVE_ENGINE_H
+
+#include "completion.h"
+#include "states.h"
+
+struct engine_limits {
+    size_t n_session;    /* choices that are answered at a time */
+    size_t n_queue;      /* choices that wait beside them */
+    size_t prompt_token; /* of a prompt, the document's aside */
+    size_t piece;        /* tokens that are read between two steps */
+    size_t state_byte;   /* of states in memory */
+};
+
+struct engine;
+/* Faults print their line. */
+bool engine_start(struct engine **engine, const struct served_model *served,
+                  struct documents *documents, const struct engine_limits *limits);
+/* Takes the completion; false where too many wait, or it drains: it is freed then. */
+bool engine_submit(struct engine *engine, struct completion *completion, struct api_error *error);
+/* Something may be to be done: a document was added or removed. */
+void engine_wake(void *engine);
+/* Takes no more, and reads no more documents. */
+void engine_drain(struct engine *engine);
+bool engine_is_idle(struct engine *engine);
+/* Ends the thread: what is under way is broken off. NULL is fine. */
+void engine_stop(struct engine *engine);
+
+#endif

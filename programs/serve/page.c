@@ -1,0 +1,5 @@
+#include "page.h"
+
+const char *const page_lines[] = {
+#include "page.inc"
+    NULL};

@@ -10,18 +10,18 @@ struct state {
     struct delta_map *map;
 };
 
-static float score(const dm_probe_view *view, size_t token, const struct scan_reading *reading) {
+float delta_score(const dm_probe_view *view, size_t token, const dm_model *model, dm_score score) {
     const float *delta = view->delta + token * view->d_inner;
     double sum = 0;
-    if (reading->method->score == DM_SCORE_GLOBAL) {
+    if (score == DM_SCORE_GLOBAL) {
         const uint32_t *slow;
         size_t n = 0;
-        (void)dm_model_global_channels(reading->model, view->layer, &slow, &n, NULL);
+        (void)dm_model_global_channels(model, view->layer, &slow, &n, NULL);
         for (size_t i = 0; i < n; i++)
             sum += (double)delta[slow[i]] * (double)delta[slow[i]];
         return n ? (float)sqrt(sum) : NAN;
     }
-    bool mean = reading->method->score == DM_SCORE_MEAN;
+    bool mean = score == DM_SCORE_MEAN;
     for (size_t c = 0; c < view->d_inner; c++)
         sum += mean ? (double)delta[c] : (double)delta[c] * (double)delta[c];
     return (float)(mean ? sum / (double)view->d_inner : sqrt(sum));
@@ -37,7 +37,8 @@ static void look(const struct scan_chunk *chunk, void *user) {
     for (size_t t = 0; t < view->n_token; t++) {
         size_t position = chunk->positions[t];
         if (!view->kept)
-            scores[position] = score(view, t, state->reading);
+            scores[position] =
+                delta_score(view, t, state->reading->model, state->reading->method->score);
         map->dropped_by[position] = chunk->before_choice ? view->layer : map->n_layer;
     }
 }

@@ -22,6 +22,8 @@ struct delta_map {
  * either way. */
 dm_status delta_map_read(const struct scan_reading *reading, struct delta_map *map,
                          dm_error *error);
+/* The score of one of a view's tokens; of other scores than these three the norm. */
+float delta_score(const dm_probe_view *view, size_t token, const dm_model *model, dm_score score);
 void delta_map_free(struct delta_map *map);
 
 /* Tokens that enter a layer; at n_layer, those that no layer dropped. */

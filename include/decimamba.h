@@ -481,8 +481,10 @@ DM_API dm_status dm_session_step(dm_session *session, int32_t id, float *logits,
  * what dm_session_logits gives of the last token. */
 DM_API dm_status dm_session_next_logits(dm_session *session, float *logits, dm_error *error);
 
-/* The same for several sessions (of one model, with equal method settings, each named once) as one
- * packed batch: ids[i][0 .. n_id[i]) for session i; logits [n_session, vocab_size] or NULL. */
+/* The same for several sessions of one model, each named once: ids[i][0 .. n_id[i]) for session i;
+ * logits [n_session, vocab_size] or NULL. Sessions beside each other with equal method settings are one
+ * packed batch, so list them by method; the results are those of a call for each, bit for bit. After an
+ * error but DM_CANCELLED, those that had moved are to be reset. */
 DM_API dm_status dm_append_many(dm_session *const *sessions, size_t n_session,
                                 const int32_t *const *ids, const size_t *n_id, dm_error *error);
 DM_API dm_status dm_step_many(dm_session *const *sessions, size_t n_session, const int32_t *ids,

@@ -132,13 +132,14 @@ static void test_append_many(void **state) {
     static const size_t first[n_session] = {0, 300, 5}, n_id[n_session] = {1400, 3, 900};
     struct listener listener;
     dm_error error;
-    for (int decimate = 0; decimate < 2; decimate++) {
-        const dm_method_options method = method_of(decimate);
+    for (int decimate = 0; decimate < 3; decimate++) { /* 2: by methods that are not the same */
+        dm_method_options methods[n_session];
         dm_session *sessions[n_session];
         const int32_t *texts[n_session];
         size_t n_read = 0;
         for (int i = 0; i < n_session; i++) {
-            sessions[i] = new_session(model, &method);
+            methods[i] = method_of(decimate == 2 ? i > 0 : decimate);
+            sessions[i] = new_session(model, &methods[i]);
             texts[i] = ids + first[i];
         }
         start(&listener, 3);
@@ -148,7 +149,7 @@ static void test_append_many(void **state) {
             n_read += n;
             assert_true(n <= n_id[i]);
             read_text(sessions[i], texts[i] + n, n_id[i] - n);
-            expect_as_read(sessions[i], &method, texts[i], n_id[i]);
+            expect_as_read(sessions[i], &methods[i], texts[i], n_id[i]);
             dm_session_free(sessions[i]);
         }
         assert_int_equal(n_read, listener.n_done);

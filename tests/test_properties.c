@@ -315,7 +315,12 @@ static void test_save_and_restore(void **state) {
 
 /* ---- Many sessions ---- */
 
+/* Some of them read by settings of their own. */
 static void check_many(struct dm_random *random, const struct scene *scene, size_t n) {
+    static const dm_method_options *methods[max_sessions];
+    struct settings other;
+    draw_settings(random, scene->shape->n_layer, &other);
+    other.method.layers = other.method.n_layer ? other.layers : NULL;
     static dm_session *sessions[max_sessions];
     static const int32_t *ids[max_sessions];
     static size_t n_id[max_sessions];
@@ -325,7 +330,8 @@ static void check_many(struct dm_random *random, const struct scene *scene, size
     float *alone = some(vocab_size, sizeof *alone);
     dm_error error;
     for (size_t i = 0; i < n; i++) {
-        sessions[i] = new_session(scene->model, &scene->settings.method);
+        methods[i] = dm_random_below(random, 4) ? &scene->settings.method : &other.method;
+        sessions[i] = new_session(scene->model, methods[i]);
         n_id[i] = dm_random_below(random, 3) ? dm_random_below(random, 9) : 0;
         n_id[i] = i % 100 == 7 ? scene->n_id : n_id[i] < scene->n_id ? n_id[i] : scene->n_id;
         ids[i] = n_id[i] ? scene->ids : NULL;
@@ -335,23 +341,22 @@ static void check_many(struct dm_random *random, const struct scene *scene, size
     require(dm_step_many(sessions, n, next, NULL, &error), &error);
     require(dm_append_many(sessions, n / 2, ids, n_id, &error), &error);
     require(dm_step_many(sessions, n, next, logits, &error), &error);
-    dm_session *session = new_session(scene->model, &scene->settings.method);
     for (size_t i = 0; i < n; i++) {
-        dm_session_reset(session);
+        dm_session *session = new_session(scene->model, methods[i]);
         read_text(session, ids[i], n_id[i]);
         require(dm_session_step(session, next[i], NULL, &error), &error);
         if (i < n / 2)
             read_text(session, ids[i], n_id[i]);
         require(dm_session_step(session, next[i], alone, &error), &error);
         assert_memory_equal(logits + i * vocab_size, alone, vocab_size * sizeof *alone);
-        struct outcome one = outcome_of(session, &scene->settings.method, vocab_size);
-        struct outcome two = outcome_of(sessions[i], &scene->settings.method, vocab_size);
+        struct outcome one = outcome_of(session, methods[i], vocab_size);
+        struct outcome two = outcome_of(sessions[i], methods[i], vocab_size);
         expect_same_bits(&two, &one);
         free_outcome(&one);
         free_outcome(&two);
         dm_session_free(sessions[i]);
+        dm_session_free(session);
     }
-    dm_session_free(session);
     free(logits);
     free(alone);
 }

@@ -48,12 +48,15 @@ static bool catch_signals(void) {
 
 static bool admit(void *user, const struct route *route, const char *authorization,
                   struct api_error *error) {
-    (void)user, (void)route, (void)authorization, (void)error;
-    return true;
+    struct server *server = user;
+    return route->open || api_keys_admit(&server->keys, authorization) ||
+           refuse_as(error, 401, "an API key is needed: Authorization: Bearer KEY");
 }
 
 static void answered(void *user, const struct route *route, int status) {
-    (void)user, (void)route, (void)status;
+    struct server *server = user;
+    metrics_answer(&server->metrics, route ? route->method : NULL, route ? route->path : NULL,
+                   status);
 }
 
 /* Until a signal comes. */
@@ -67,6 +70,7 @@ static void wait_for_signal(struct server *server) {
 /* Answers that are under way are finished, for as long as that may take. */
 static void drain(struct server *server, size_t seconds) {
     double started = seconds_now();
+    atomic_store(&server->draining, true);
     engine_drain(server->engine);
     while (!engine_is_idle(server->engine) && seconds_now() - started < (double)seconds) {
         http_find_gone(server->http);
@@ -82,11 +86,15 @@ static bool open_server(struct server *server, const struct serve_settings *sett
     set_body_limits(&settings->bodies);
     server->started = time(NULL);
     server->max_answer = settings->max_answer;
+    metrics_open(&server->metrics);
+    if (settings->api_keys && !api_keys_read(&server->keys, settings->api_keys))
+        return false;
     if (!served_model_open(&server->served, settings->directory, settings->name, &settings->model,
                            &settings->method) ||
         !documents_open(&server->documents, settings->store, settings->n_document,
                         &server->served) ||
-        !engine_start(&server->engine, &server->served, &server->documents, &settings->engine))
+        !engine_start(&server->engine, &server->served, &server->documents, &server->metrics,
+                      &settings->engine))
         return false;
     server->documents.changed = engine_wake;
     server->documents.user = server->engine;
@@ -111,6 +119,8 @@ static void close_server(struct server *server) {
     engine_stop(server->engine);
     documents_close(&server->documents);
     served_model_close(&server->served);
+    api_keys_free(&server->keys);
+    metrics_close(&server->metrics);
 }
 
 /* ---- The command ---- */
@@ -139,6 +149,10 @@ static int run(int n_argument, char **arguments) {
          .max = 65535},
         {OPTION_TEXT, "model-name", &settings.name, "NAME",
          .help = "what requests call the model (default the last part of MODEL)"},
+        {OPTION_TEXT, "api-keys", &settings.api_keys, "FILE",
+         .help = "answer only who has one of the keys in this file, a line each (a # begins a "
+                 "remark)",
+         .path = true},
         {OPTION_TEXT, "store", &settings.store, "DIR",
          .help = "keep documents and their states in this folder. Without it they are gone when "
                  "the server ends",

@@ -4,6 +4,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "cli/progress.h"
+
 /* ---- What is to be read ---- */
 
 static bool render_chat(struct completion *completion, struct api_error *error) {
@@ -128,8 +130,11 @@ bool completion_new(struct completion **result, struct completion_request *reque
         completion_request_free(request);
         return refuse_memory(error);
     }
-    *completion = (struct completion){
-        .request = *request, .served = served, .documents = documents, .created = time(NULL)};
+    *completion = (struct completion){.request = *request,
+                                      .served = served,
+                                      .documents = documents,
+                                      .created = time(NULL),
+                                      .arrived_at = seconds_now()};
     bool fine =
         check_model(completion, error) && choose_method(completion, error) &&
         make_tasks(completion, error) &&

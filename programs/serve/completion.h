@@ -15,7 +15,8 @@ struct choice {
     struct generation generation;
     int32_t next; /* drawn, and to be read */
     bool opened, done;
-    char *text; /* [n_byte] so far, where the reply does not stream */
+    double told_at; /* when its last token came, by seconds_now; 0: none has */
+    char *text;     /* [n_byte] so far, where the reply does not stream */
     size_t n_byte, capacity;
     json_t *logprobs;   /* the same */
     size_t text_offset; /* of the next token, in characters: for logprobs */
@@ -33,6 +34,7 @@ struct task {
     dm_encoder *encoder;
     int32_t *ids; /* [n_id] to be read, behind the document where there is one */
     size_t n_id, capacity, n_read;
+    size_t n_cached;        /* of the prompt, a document's among them, that were read before */
     dm_session *session;    /* that reads it */
     struct choice *choices; /* [n_choice] */
     size_t n_choice, n_done;
@@ -49,6 +51,7 @@ struct completion {
     struct reply *reply;
     char id[48];
     long created;
+    double arrived_at;              /* by seconds_now */
     struct task *tasks;             /* [n_task] */
     size_t n_task, n_over, n_swept; /* tasks; that are over; that the engine has let go */
     size_t n_prompt_token, n_cached, n_generated; /* for "usage" */

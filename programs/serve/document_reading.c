@@ -8,6 +8,7 @@
 #include "cli/fail.h"
 #include "cli/json_output.h"
 #include "cli/progress.h"
+#include "score_strip.h"
 
 enum { piece_size = 16 << 10, note_version = 1 };
 
@@ -18,6 +19,8 @@ struct document_reading {
     dm_session *session;
     dm_sampler *sampler; /* told of its ids: for the repetition penalty of answers */
     XXH3_state_t *hash;
+    struct score_strip strip;
+    bool has_strip;
     const int32_t *ids; /* [n_id] of the encoder's, of which n_taken were read */
     size_t n_id, n_taken;
     size_t n_byte, n_token; /* so far */
@@ -60,9 +63,15 @@ static bool open_reading(struct documents *documents, struct document *document,
     }
     reading->ids = served->before;
     reading->n_id = served->n_before;
-    return !dm_encoder_new(served->tokenizer, &reading->encoder, error) &&
-           !dm_session_new(served->model, &document->method->options, &reading->session, error) &&
-           !dm_sampler_new(served->info.vocab_size, &options, &reading->sampler, error);
+    if (dm_encoder_new(served->tokenizer, &reading->encoder, error) ||
+        dm_session_new(served->model, &document->method->options, &reading->session, error) ||
+        dm_sampler_new(served->info.vocab_size, &options, &reading->sampler, error))
+        return false;
+    reading->has_strip =
+        score_strip_begin(&reading->strip, served->model, &document->method->options);
+    if (reading->has_strip)
+        dm_session_set_probe(reading->session, score_strip_see, &reading->strip);
+    return true;
 }
 
 /* ---- Going on ---- */
@@ -109,10 +118,11 @@ static json_t *make_note(const struct documents *documents, const struct documen
     char text[40];
     snprintf(text, sizeof text, "%016llx%016llx", (unsigned long long)hash.high64,
              (unsigned long long)hash.low64);
-    return json_pack("{si ss ss so ss so}", "version", note_version, "model",
+    return json_pack("{si ss ss so ss so so}", "version", note_version, "model",
                      documents->served->hash, "method", document->method->key, "tokens",
                      json_size(reading->n_token), "ids", text, "seconds",
-                     json_real(reading->seconds));
+                     json_real(reading->seconds), "scores",
+                     reading->has_strip ? score_strip_json(&reading->strip) : json_null());
 }
 
 /* First the state, then the note that says so. Where they cannot be written, the state is in memory
@@ -169,6 +179,7 @@ static void finish(struct documents *documents, struct document *document, struc
     }
     if (is_deleted(documents, document)) /* meanwhile: its files were removed before these */
         document_remove_state(&documents->folder, document->id);
+    dm_session_set_probe(reading->session, NULL, NULL);
     document->state = states_add(states, document->method->key, XXH3_128bits_digest(reading->hash),
                                  reading->n_token, reading->session, reading->sampler, document);
     reading->session = NULL;

@@ -278,6 +278,21 @@ void documents_note(struct documents *documents, struct document *document,
     pthread_mutex_unlock(&documents->lock);
 }
 
+size_t documents_n_token(struct documents *documents, const struct document *document) {
+    pthread_mutex_lock(&documents->lock);
+    size_t n = document->n_token;
+    pthread_mutex_unlock(&documents->lock);
+    return n;
+}
+
+void documents_count(struct documents *documents, size_t n_status[4]) {
+    memset(n_status, 0, 4 * sizeof *n_status);
+    pthread_mutex_lock(&documents->lock);
+    for (const struct document *at = documents->first; at; at = at->next)
+        n_status[at->status] += !at->deleted;
+    pthread_mutex_unlock(&documents->lock);
+}
+
 struct document *documents_take_deleted(struct documents *documents) {
     pthread_mutex_lock(&documents->lock);
     struct document **link = &documents->first;

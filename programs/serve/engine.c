@@ -10,6 +10,7 @@
 struct engine {
     const struct served_model *served;
     struct documents *documents;
+    struct metrics *metrics;
     struct engine_limits limits;
     pthread_t thread;
     bool started;
@@ -17,11 +18,15 @@ struct engine {
     pthread_mutex_t lock; /* of these: */
     pthread_cond_t changed;
     struct task *arrived; /* in the order they came */
-    size_t n_choice;      /* that were taken and are not over */
+    struct inspection *asked;
+    size_t n_asked;  /* inspections that are not over */
+    size_t n_choice; /* that were taken and are not over */
     bool woken, draining, stopping;
 
     /* of the thread alone */
     struct task *tasks; /* in the order they came */
+    struct inspection *inspections;
+    bool stepping_meanwhile; /* a step within another call */
     struct states states;
     struct task_room room;
     size_t n_live;            /* choices of tasks that have begun */
@@ -63,6 +68,27 @@ bool engine_submit(struct engine *engine, struct completion *completion, struct 
     return fine;
 }
 
+bool engine_inspect(struct engine *engine, struct document *document, struct reply *reply,
+                    struct api_error *error) {
+    const size_t enough = 16;
+    struct inspection *inspection = inspection_new(engine->documents, document, reply);
+    if (!inspection)
+        return refuse_memory(error);
+    pthread_mutex_lock(&engine->lock);
+    bool fine = engine->n_asked < enough && !engine->draining;
+    if (fine) {
+        inspection->next = engine->asked;
+        engine->asked = inspection;
+        engine->n_asked++;
+        pthread_cond_signal(&engine->changed);
+    }
+    pthread_mutex_unlock(&engine->lock);
+    if (fine)
+        return true;
+    inspection_free(inspection);
+    return refuse_as(error, 429, "too many requests wait already: try again later");
+}
+
 void engine_wake(void *user) {
     struct engine *engine = user;
     pthread_mutex_lock(&engine->lock);
@@ -88,13 +114,19 @@ bool engine_is_idle(struct engine *engine) {
 static bool take_arrived(struct engine *engine, bool idle) {
     struct task **last = &engine->tasks;
     pthread_mutex_lock(&engine->lock);
-    while (idle && !engine->arrived && !engine->woken && !engine->stopping)
+    while (idle && !engine->arrived && !engine->asked && !engine->woken && !engine->stopping)
         pthread_cond_wait(&engine->changed, &engine->lock);
     engine->woken = false;
     while (*last)
         last = &(*last)->next;
     *last = engine->arrived;
     engine->arrived = NULL;
+    while (engine->asked) {
+        struct inspection *first = engine->asked;
+        engine->asked = first->next;
+        first->next = engine->inspections;
+        engine->inspections = first;
+    }
     bool goes_on = !engine->stopping;
     pthread_mutex_unlock(&engine->lock);
     return goes_on;
@@ -184,6 +216,8 @@ static bool step(struct engine *engine) {
         engine->sessions[i] = engine->stepping[i]->session;
         engine->next[i] = engine->stepping[i]->next;
     }
+    if (n)
+        metrics_count(engine->metrics, STEPS, 1);
     if (n && dm_step_many(engine->sessions, n, engine->next, engine->logits, &error)) {
         complain("%s", error.message);
         refuse_as(&told, 500, "the answer had to be broken off");
@@ -193,8 +227,23 @@ static bool step(struct engine *engine) {
     }
     for (size_t i = 0; i < n; i++)
         if (engine->stepping[i]->task->state == TASK_ANSWERING)
-            choice_draw(engine->stepping[i], engine->logits + i * vocab_size);
+            choice_draw(&engine->room, engine->stepping[i], engine->logits + i * vocab_size);
     return n > 0;
+}
+
+/* Told of a long call's progress: other answers go on meanwhile. A server that stops need not end it. */
+static int step_meanwhile(size_t n_done, size_t n_total, void *user) {
+    struct engine *engine = user;
+    (void)n_total;
+    if (!n_done || engine->stepping_meanwhile)
+        return 0;
+    engine->stepping_meanwhile = true;
+    step(engine);
+    engine->stepping_meanwhile = false;
+    pthread_mutex_lock(&engine->lock);
+    bool stopping = engine->stopping;
+    pthread_mutex_unlock(&engine->lock);
+    return stopping;
 }
 
 /* ---- Reading ---- */
@@ -247,8 +296,11 @@ static bool read_prompts(struct engine *engine) {
     for (size_t i = 0; i < n; i++) {
         struct task *task = engine->reading[i];
         task->n_read += engine->n_id[i];
-        if (!left_of(task))
-            task_answer(&engine->room, task);
+        if (left_of(task))
+            continue;
+        dm_set_progress(step_meanwhile, engine);
+        task_answer(&engine->room, task);
+        dm_set_progress(NULL, NULL);
     }
     return true;
 }
@@ -280,10 +332,21 @@ static bool is_draining(struct engine *engine) {
     return draining;
 }
 
+/* Where nobody is answered, a piece may be longer. */
+static void read_document(struct engine *engine, struct document *document) {
+    enum { longer = 4 };
+    size_t n_token = engine->limits.piece * (engine->tasks ? 1 : longer);
+    size_t n_before = documents_n_token(engine->documents, document);
+    document_read_some(engine->documents, document, &engine->states, n_token);
+    size_t n_after = documents_n_token(engine->documents, document);
+    if (n_after > n_before)
+        metrics_count(engine->metrics, DOCUMENT_TOKENS, n_after - n_before);
+}
+
 static bool read_documents(struct engine *engine) {
     struct document *document = is_draining(engine) ? NULL : next_document(engine);
     if (document)
-        document_read_some(engine->documents, document, &engine->states, engine->limits.piece);
+        read_document(engine, document);
     return document != NULL;
 }
 
@@ -295,18 +358,52 @@ static bool read_some(struct engine *engine) {
     return read_prompts(engine) || read_documents(engine);
 }
 
+/* ---- Looking ---- */
+
+static void drop_inspection(struct engine *engine) {
+    struct inspection *over = engine->inspections;
+    engine->inspections = over->next;
+    inspection_free(over);
+    pthread_mutex_lock(&engine->lock);
+    engine->n_asked--;
+    pthread_mutex_unlock(&engine->lock);
+}
+
+/* A piece of the newest. */
+static bool inspect(struct engine *engine) {
+    if (!engine->inspections)
+        return false;
+    dm_set_progress(step_meanwhile, engine);
+    bool goes_on = inspection_go_on(engine->inspections, &engine->states);
+    dm_set_progress(NULL, NULL);
+    if (!goes_on)
+        drop_inspection(engine);
+    return true;
+}
+
 /* ---- The thread ---- */
+
+static void tell_metrics(struct engine *engine) {
+    size_t n_live = 0, n_waiting = 0;
+    for (const struct task *task = engine->tasks; task; task = task->next)
+        *(task->state == TASK_WAITING ? &n_waiting : &n_live) += task->n_choice;
+    metrics_set(engine->metrics, ANSWERS, n_live);
+    metrics_set(engine->metrics, QUEUED, n_waiting);
+    metrics_set(engine->metrics, STATES, engine->states.n);
+    metrics_set(engine->metrics, STATE_BYTES, engine->states.n_byte);
+}
 
 static bool take_turn(struct engine *engine) {
     drop_deleted(engine);
     begin_tasks(engine);
     encode(engine);
-    bool stepped = step(engine), read = read_some(engine);
+    bool stepped = step(engine), read = read_some(engine), inspected = inspect(engine);
     bool encodes = false;
     sweep(engine);
+    tell_metrics(engine);
     for (struct task *task = engine->tasks; task; task = task->next)
         encodes = encodes || task->state == TASK_ENCODING;
-    return stepped || read || encodes;
+    return stepped || read || inspected || encodes;
 }
 
 static void *run(void *user) {
@@ -317,6 +414,8 @@ static void *run(void *user) {
     for (struct task *task = engine->tasks; task; task = task->next)
         task_cancel(task);
     sweep(engine);
+    while (engine->inspections)
+        drop_inspection(engine);
     return NULL;
 }
 
@@ -336,18 +435,21 @@ static bool allocate(struct engine *engine) {
 }
 
 bool engine_start(struct engine **result, const struct served_model *served,
-                  struct documents *documents, const struct engine_limits *limits) {
+                  struct documents *documents, struct metrics *metrics,
+                  const struct engine_limits *limits) {
     struct engine *engine = *result = calloc(1, sizeof *engine);
     if (!engine)
         return fail_memory();
     *engine =
         (struct engine){.served = served,
                         .documents = documents,
+                        .metrics = metrics,
                         .limits = *limits,
                         .states = {.seed = documents->folder.seed, .max_byte = limits->state_byte}};
     engine->room = (struct task_room){.served = served,
                                       .documents = documents,
                                       .states = &engine->states,
+                                      .metrics = metrics,
                                       .max_prompt_token = limits->prompt_token};
     pthread_mutex_init(&engine->lock, NULL);
     pthread_cond_init(&engine->changed, NULL);

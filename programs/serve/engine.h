@@ -4,6 +4,8 @@
 #define DECIMAMBA_SERVE_ENGINE_H
 
 #include "completion.h"
+#include "inspection.h"
+#include "metrics.h"
 #include "states.h"
 
 struct engine_limits {
@@ -17,9 +19,13 @@ struct engine_limits {
 struct engine;
 /* Faults print their line. */
 bool engine_start(struct engine **engine, const struct served_model *served,
-                  struct documents *documents, const struct engine_limits *limits);
+                  struct documents *documents, struct metrics *metrics,
+                  const struct engine_limits *limits);
 /* Takes the completion; false where too many wait, or it drains: it is freed then. */
 bool engine_submit(struct engine *engine, struct completion *completion, struct api_error *error);
+/* Looks at what was kept of a document, which was taken for it. false: it cannot. */
+bool engine_inspect(struct engine *engine, struct document *document, struct reply *reply,
+                    struct api_error *error);
 /* Something may be to be done: a document was added or removed. */
 void engine_wake(void *engine);
 /* Takes no more, and reads no more documents. */

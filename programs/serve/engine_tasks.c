@@ -5,6 +5,7 @@
 
 #include "base/grow.h"
 #include "cli/fail.h"
+#include "cli/progress.h"
 #include "document_reading.h"
 
 enum { piece_size = 16 << 10 };
@@ -111,7 +112,7 @@ static bool find_read(const struct task_room *room, struct task *task) {
     struct completion *completion = task->completion;
     dm_error error;
     if (completion->document) {
-        completion->n_cached += completion->document->state->n_token;
+        task->n_cached = completion->document->state->n_token;
         completion->n_prompt_token += completion->document->state->n_token;
         return true;
     }
@@ -121,7 +122,7 @@ static bool find_read(const struct task_room *room, struct task *task) {
     if (state) {
         states_touch(room->states, state);
         task->n_read = state->n_token;
-        completion->n_cached += state->n_token;
+        task->n_cached = state->n_token;
     }
     return !(state ? dm_session_fork(state->session, &task->session, &error)
                    : dm_session_new(room->served->model, &completion->method->options,
@@ -145,6 +146,9 @@ static void begin_reading(const struct task_room *room, struct task *task) {
     } else if (!find_read(room, task)) {
         break_off(task, NULL);
     } else {
+        metrics_count(room->metrics, CACHED_TOKENS, task->n_cached);
+        metrics_count(room->metrics, PROMPT_TOKENS, task->n_id - task->n_read);
+        completion->n_cached += task->n_cached;
         completion_begin(completion);
         task->state = TASK_READING;
     }
@@ -219,9 +223,20 @@ static dm_status tell_sampler(const struct choice *choice, dm_error *error) {
     return status ? status : dm_sampler_accept(sampler, task->ids, task->n_id, error);
 }
 
-void choice_draw(struct choice *choice, const float *logits) {
+/* When a token came: the first after a request, or one after another. */
+static void time_token(const struct task_room *room, struct choice *choice) {
+    double now = seconds_now();
+    if (choice->told_at > 0)
+        metrics_time(room->metrics, BETWEEN_TOKENS, now - choice->told_at);
+    else
+        metrics_time(room->metrics, FIRST_TOKEN, now - choice->task->completion->arrived_at);
+    choice->told_at = now;
+}
+
+void choice_draw(const struct task_room *room, struct choice *choice, const float *logits) {
     struct generation *generation = &choice->generation;
     struct task *task = choice->task;
+    time_token(room, choice);
     if (!generation->ended && !generation_turn(generation, logits, &choice->next)) {
         break_off(task, NULL);
         return;
@@ -234,6 +249,8 @@ void choice_draw(struct choice *choice, const float *logits) {
     }
     choice->done = true;
     task->completion->n_generated += generation->n_id;
+    metrics_count(room->metrics, GENERATED_TOKENS, generation->n_id);
+    metrics_time(room->metrics, WHOLE_ANSWER, seconds_now() - task->completion->arrived_at);
     completion_end_choice(choice);
     dm_session_free(choice->session);
     choice->session = NULL;
@@ -267,7 +284,7 @@ void task_answer(const struct task_room *room, struct task *task) {
     task->state = TASK_ANSWERING;
     for (size_t i = 0; i < task->n_choice && task->state == TASK_ANSWERING; i++)
         if (open_choice(task, i, &error))
-            choice_draw(&task->choices[i], room->logits);
+            choice_draw(room, &task->choices[i], room->logits);
         else
             break_off(task, *error.message ? &error : NULL);
 }

@@ -3,6 +3,7 @@
 #define DECIMAMBA_SERVE_ENGINE_TASKS_H
 
 #include "completion.h"
+#include "metrics.h"
 #include "states.h"
 
 /* What tasks work with. */
@@ -10,6 +11,7 @@ struct task_room {
     const struct served_model *served;
     struct documents *documents;
     struct states *states;
+    struct metrics *metrics;
     size_t max_prompt_token;
     float *logits; /* [vocab_size] */
 };
@@ -23,7 +25,7 @@ void task_encode_some(const struct task_room *room, struct task *task);
 /* Its prompt was read: draws the first token of each choice. */
 void task_answer(const struct task_room *room, struct task *task);
 /* Draws a choice's next token; it is done where there is none to be read. */
-void choice_draw(struct choice *choice, const float *logits);
+void choice_draw(const struct task_room *room, struct choice *choice, const float *logits);
 /* Ends it, telling why. */
 void task_fail(struct task *task, const struct api_error *error);
 /* Ends it without a word: nobody waits. */

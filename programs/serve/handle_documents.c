@@ -4,6 +4,8 @@
 #include <strings.h>
 
 #include "base/json.h"
+#include "cli/json_output.h"
+#include "cli/options.h"
 #include "multipart.h"
 #include "request_keys.h"
 #include "server.h"
@@ -82,10 +84,10 @@ static bool read_form(struct upload *upload, const struct request *request,
 /* The text as it is; its name and method are in the query. */
 static bool read_plain(struct upload *upload, const struct request *request,
                        struct api_error *error) {
-    const char *method = request->settings;
+    const char *method = request->query(request, "method");
     upload->text = request->body;
     upload->n_byte = request->n_body;
-    upload->name = request->name;
+    upload->name = request->query(request, "name");
     return !method || read_method_text(upload, method, strlen(method), error);
 }
 
@@ -188,11 +190,85 @@ void handle_document_delete(void *user, const struct request *request, struct re
         reply_error(reply, &error);
 }
 
+/* The id in "ID/events". */
+static const char *id_of(const struct request *request, char id[document_id_size]) {
+    snprintf(id, document_id_size, "%.*s", (int)strcspn(request->item, "/"), request->item);
+    return id;
+}
+
 void handle_document_events(void *user, const struct request *request, struct reply *reply) {
     struct server *server = user;
     struct api_error error;
     char id[document_id_size];
-    snprintf(id, sizeof id, "%.*s", (int)strcspn(request->item, "/"), request->item);
-    if (!documents_watch(&server->documents, id, reply, &error))
+    if (!documents_watch(&server->documents, id_of(request, id), reply, &error))
         reply_error(reply, &error);
+}
+
+void handle_document_kept(void *user, const struct request *request, struct reply *reply) {
+    struct server *server = user;
+    struct api_error error;
+    char id[document_id_size];
+    struct document *document = documents_take(&server->documents, id_of(request, id), &error);
+    if (!document || !engine_inspect(server->engine, document, reply, &error))
+        reply_error(reply, &error);
+}
+
+/* ---- A piece of a text ---- */
+
+static bool read_number(const struct request *request, const char *key, size_t *number,
+                        struct api_error *error) {
+    const char *text = request->query(request, key);
+    uint64_t read;
+    if (!text)
+        return true;
+    if (!read_whole(text, strlen(text), &read) || read > SIZE_MAX)
+        return refuse(error, key, "%s: must be a whole number", key);
+    *number = (size_t)read;
+    return true;
+}
+
+static bool is_inside(char byte) {
+    return ((unsigned char)byte & 0xC0) == 0x80;
+}
+
+/* Whole characters: from the beginning of the one that `from` is in to that of the one that would be
+ * cut. */
+static json_t *cut_text(FILE *file, size_t n_text, size_t from, size_t n) {
+    enum { longest = 1 << 16, reach = 4 };
+    char bytes[longest + reach];
+    size_t begin = from < reach ? 0 : from - reach, n_read, first, end;
+    n = n < longest - reach ? n : longest - reach;
+    if (fseek(file, (long)begin, SEEK_CUR))
+        return NULL;
+    n_read = fread(bytes, 1, from - begin + n + 1, file);
+    first = from - begin < n_read ? from - begin : n_read;
+    while (first > 0 && first < n_read && is_inside(bytes[first]))
+        first--;
+    end = from - begin + n < n_read ? from - begin + n : n_read;
+    while (end > first && begin + end < n_text && is_inside(bytes[end]))
+        end--;
+    return json_pack("{so so so}", "from", json_size(begin + first), "bytes",
+                     json_size(end - first), "text", json_stringn(bytes + first, end - first));
+}
+
+void handle_document_text(void *user, const struct request *request, struct reply *reply) {
+    struct server *server = user;
+    struct api_error error;
+    char id[document_id_size];
+    size_t from = 0, n = SIZE_MAX, n_text;
+    json_t *header;
+    struct document *document = NULL;
+    if (!read_number(request, "from", &from, &error) ||
+        !read_number(request, "bytes", &n, &error) ||
+        !(document = documents_take(&server->documents, id_of(request, id), &error))) {
+        reply_error(reply, &error);
+        return;
+    }
+    FILE *file = document_text_open(&server->documents.folder, document->id, &header, &n_text);
+    json_decref(header);
+    reply_send_json(reply, file ? 200 : 500,
+                    file ? cut_text(file, n_text, from < n_text ? from : n_text, n) : NULL);
+    if (file)
+        fclose(file);
+    documents_give_back(&server->documents, document);
 }

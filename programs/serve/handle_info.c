@@ -1,4 +1,5 @@
 /* What the server says of itself. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli/json_output.h"
@@ -39,7 +40,23 @@ void handle_model(void *user, const struct request *request, struct reply *reply
     reply_error(reply, &error);
 }
 
-void handle_health(void *server, const struct request *request, struct reply *reply) {
-    (void)server, (void)request;
-    reply_send_json(reply, 200, json_pack("{ss}", "status", "ok"));
+void handle_health(void *user, const struct request *request, struct reply *reply) {
+    struct server *server = user;
+    bool draining = atomic_load(&server->draining);
+    (void)request;
+    reply_send_json(reply, draining ? 503 : 200,
+                    json_pack("{ss}", "status", draining ? "draining" : "ok"));
+}
+
+void handle_metrics(void *user, const struct request *request, struct reply *reply) {
+    struct server *server = user;
+    size_t n_status[4];
+    (void)request;
+    documents_count(&server->documents, n_status);
+    char *text = metrics_text(&server->metrics, n_status);
+    if (text)
+        reply_send(reply, 200, "text/plain; version=0.0.4; charset=utf-8", text, strlen(text));
+    else
+        reply_send_json(reply, 500, NULL);
+    free(text);
 }

@@ -160,8 +160,8 @@ static const char *header(const struct exchange *exchange, const char *name) {
     return MHD_lookup_connection_value(exchange->connection, MHD_HEADER_KIND, name);
 }
 
-static const char *query(const struct exchange *exchange, const char *name) {
-    return MHD_lookup_connection_value(exchange->connection, MHD_GET_ARGUMENT_KIND, name);
+static const char *query(const struct request *request, const char *key) {
+    return MHD_lookup_connection_value(request->sender, MHD_GET_ARGUMENT_KIND, key);
 }
 
 static bool too_large(const struct exchange *exchange, struct api_error *error) {
@@ -204,8 +204,8 @@ static void handle(struct exchange *exchange) {
                                     .path = exchange->path,
                                     .item = exchange->item,
                                     .content_type = type ? type : "",
-                                    .name = query(exchange, "name"),
-                                    .settings = query(exchange, "method"),
+                                    .query = query,
+                                    .sender = exchange->connection,
                                     .body = exchange->body ? exchange->body : "",
                                     .n_body = exchange->n_body};
     struct api_error error;

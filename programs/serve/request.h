@@ -9,9 +9,10 @@ struct request {
     const char *path;         /* "/v1/models": what precedes a question mark, decoded */
     const char *item;         /* what stands for * in the path of its route, or "" */
     const char *content_type; /* or "" */
-    const char *name;         /* "?name=", of a document; or NULL */
-    const char *settings;     /* "?method=", of a document; or NULL */
-    const char *body;         /* [n_body], followed by no NUL */
+    /* what follows a question mark in the address: the value of a key, decoded, or NULL */
+    const char *(*query)(const struct request *request, const char *key);
+    void *sender;     /* of `query` */
+    const char *body; /* [n_body], followed by no NUL */
     size_t n_body;
 };
 

@@ -2,6 +2,9 @@
 #ifndef DECIMAMBA_SERVE_SERVER_H
 #define DECIMAMBA_SERVE_SERVER_H
 
+#include <stdatomic.h>
+
+#include "api_keys.h"
 #include "engine.h"
 #include "http.h"
 
@@ -10,7 +13,10 @@ struct server {
     struct documents documents;
     struct engine *engine;
     struct http *http;
+    struct api_keys keys;
+    struct metrics metrics;
     long started;
+    atomic_bool draining;
     size_t max_answer; /* tokens */
 };
 
@@ -25,6 +31,9 @@ void handle_document_new(void *server, const struct request *request, struct rep
 void handle_documents(void *server, const struct request *request, struct reply *reply);
 void handle_document(void *server, const struct request *request, struct reply *reply);
 void handle_document_delete(void *server, const struct request *request, struct reply *reply);
+void handle_document_text(void *server, const struct request *request, struct reply *reply);
+void handle_document_kept(void *server, const struct request *request, struct reply *reply);
+void handle_metrics(void *server, const struct request *request, struct reply *reply);
 void handle_document_events(void *server, const struct request *request, struct reply *reply);
 
 /* The routes, the last with a NULL path; the sizes of bodies are to be set. */

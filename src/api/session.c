@@ -115,12 +115,9 @@ static dm_status check_group(struct dm_session *const *sessions, size_t n_sessio
         dm_status status = check_ready(sessions[i], error);
         if (status)
             return status;
-        if (sessions[i]->model != sessions[0]->model ||
-            !dm_method_equal(sessions[i]->method, sessions[0]->method))
+        if (sessions[i]->model != sessions[0]->model)
             return dm_fail(error, DM_ERROR_ARGUMENT,
-                           "session %zu of a batch has another model or other method settings "
-                           "than session 0",
-                           i);
+                           "session %zu of a batch has another model than session 0", i);
         sessions[i]->in_batch = false;
     }
     for (size_t i = 0; i < n_session; i++) {

@@ -106,28 +106,60 @@ static size_t total_of(const size_t *n, size_t n_session) {
     return total;
 }
 
+/* What a call reads, and how far it has come. */
+struct reading {
+    struct dm_session *const *sessions;
+    const int32_t *const *ids;
+    const size_t *n_id;
+    size_t n_session, n_done, n_total;
+};
+
+size_t dm_session_run_end(struct dm_session *const *sessions, size_t first, size_t n_session) {
+    size_t end = first + 1;
+    while (end < n_session && dm_method_equal(sessions[end]->method, sessions[first]->method))
+        end++;
+    return end;
+}
+
+/* Sessions [first, end), of one method. */
+static dm_status read_run(struct dm_ubatch *ubatch, struct reading *reading, size_t first,
+                          size_t end, const struct dm_reading_watch *watch, dm_error *error) {
+    struct dm_session *const *sessions = reading->sessions + first;
+    const size_t *n_id = reading->n_id + first, n_session = end - first;
+    size_t n_left = total_of(n_id, n_session);
+    dm_status status = DM_OK;
+    memset(ubatch->done, 0, n_session * sizeof *ubatch->done);
+    while (!status && n_left) {
+        status = dm_progress_tell(reading->n_done, reading->n_total, error);
+        if (status)
+            break; /* between two batches, every session is whole */
+        pack(ubatch, sessions, n_session, reading->ids + first, n_id);
+        n_left -= ubatch->batch.n_token;
+        reading->n_done += ubatch->batch.n_token;
+        status = read_ubatch(ubatch, sessions[0]->method, watch, error);
+        dm_checkpoint_forget_pages(ubatch->model->checkpoint); /* rows of the embedding */
+        for (size_t s = 0; s < n_session && status; s++)       /* earlier batches moved these */
+            sessions[s]->invalid |= ubatch->done[s] > 0;
+        for (size_t s = 0; s < first && status; s++) /* and earlier runs these */
+            reading->sessions[s]->invalid |= reading->n_id[s] > 0;
+    }
+    return status;
+}
+
 dm_status dm_session_read(struct dm_session *const *sessions, size_t n_session,
                           const int32_t *const *ids, const size_t *n_id,
                           const struct dm_reading_watch *watch, dm_error *error) {
-    const struct dm_method *method = sessions[0]->method;
+    struct reading reading = {sessions, ids, n_id, n_session, 0, total_of(n_id, n_session)};
     struct dm_ubatch *ubatch = NULL;
-    size_t n_total = total_of(n_id, n_session);
     dm_status status = DM_OK;
     for (size_t s = 0; s < n_session && !status; s++)
-        if (method->n_stage)
+        if (sessions[s]->method->n_stage)
             status = dm_token_pool_reserve(&sessions[s]->pool, n_id[s], error);
     if (!status)
         status = dm_ubatch_new(sessions[0]->model, n_session, &ubatch, error);
-    for (size_t n_done = 0; !status && n_done < n_total;) {
-        status = dm_progress_tell(n_done, n_total, error);
-        if (status)
-            break; /* between two batches, every session is whole */
-        pack(ubatch, sessions, n_session, ids, n_id);
-        n_done += ubatch->batch.n_token;
-        status = read_ubatch(ubatch, method, watch, error);
-        dm_checkpoint_forget_pages(ubatch->model->checkpoint); /* rows of the embedding */
-        for (size_t s = 0; s < n_session && status; s++) /* earlier batches moved these */
-            sessions[s]->invalid |= ubatch->done[s] > 0;
+    for (size_t first = 0, end; first < n_session && !status; first = end) {
+        end = dm_session_run_end(sessions, first, n_session);
+        status = read_run(ubatch, &reading, first, end, watch, error);
     }
     dm_ubatch_free(ubatch);
     return status;

@@ -66,7 +66,10 @@ struct dm_reading_watch {
     dm_status (*see)(struct dm_ubatch *ubatch, void *user, dm_error *error);
     void *user;
 };
-/* Stage 0 over more tokens of each session, as one packed batch; `watch` may be NULL. DM_CANCELLED
+/* Where those end that have the method settings of number `first`: each such run is a packed batch. */
+size_t dm_session_run_end(struct dm_session *const *sessions, size_t first, size_t n_session);
+
+/* Stage 0 over more tokens of each session, as packed batches; `watch` may be NULL. DM_CANCELLED
  * leaves them sound, each with the tokens of the batches before: read.c. */
 dm_status dm_session_read(struct dm_session *const *sessions, size_t n_session,
                           const int32_t *const *ids, const size_t *n_id,

@@ -62,8 +62,9 @@ dm_status dm_session_step_all(struct dm_session *const *sessions, size_t n_sessi
         ubatch->batch.is_step = true;
     for (size_t first = 0; first < n_session && !status;) {
         const struct dm_batch *batch = &ubatch->batch;
+        const size_t begin = first, end = dm_session_run_end(sessions, first, n_session);
         dm_ubatch_clear(ubatch);
-        for (; first < n_session && batch->n_token < batch->at->capacity; first++) {
+        for (; first < end && batch->n_token < batch->at->capacity; first++) {
             batch->at->ids[batch->n_token] = ids[first];
             sessions[first]->chunk_first = sessions[first]->n_token;
             sessions[first]->chunk_kept = NULL;
@@ -71,7 +72,7 @@ dm_status dm_session_step_all(struct dm_session *const *sessions, size_t n_sessi
         }
         float *rows =
             logits ? logits + (first - batch->n_token) * model->network.config.vocab_size : NULL;
-        status = step_ubatch(ubatch, sessions[0]->method, rows, error);
+        status = step_ubatch(ubatch, sessions[begin]->method, rows, error);
         for (size_t s = 0; s < first && status; s++) /* earlier batches moved these */
             sessions[s]->invalid = true;
     }

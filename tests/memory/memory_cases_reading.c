@@ -256,6 +256,16 @@ static void prepare_sessions(struct scene *scene) {
     read_some(scene);
 }
 
+/* One of them reads plainly: they are no packed batch. */
+static void prepare_unequal(struct scene *scene) {
+    dm_method_options plain = DM_METHOD_OPTIONS_INIT;
+    plain.keep_tail = case_tail;
+    make_sessions(scene);
+    dm_session_free(scene->sessions[1]);
+    scene->sessions[1] = new_session(scene->model, &plain);
+    read_some(scene);
+}
+
 static void mend_sessions(struct scene *scene) {
     for (int i = 0; i < n_case_session; i++)
         dm_session_reset(scene->sessions[i]);
@@ -662,6 +672,12 @@ const struct memory_case memory_cases_reading[] = {
      .use = use_sessions,
      .mend = mend_sessions},
     {.call = "dm_append_many",
+     .what = "by unequal methods",
+     .prepare = prepare_unequal,
+     .act = act_append_many,
+     .use = use_sessions,
+     .mend = mend_sessions},
+    {.call = "dm_append_many",
      .prepare = prepare_sessions,
      .act = act_append_many,
      .use = use_sessions,
@@ -674,6 +690,12 @@ const struct memory_case memory_cases_reading[] = {
      .prepare = prepare_sessions,
      .act = act_step,
      .use = use_step,
+     .mend = mend_sessions},
+    {.call = "dm_step_many",
+     .what = "by unequal methods",
+     .prepare = prepare_unequal,
+     .act = act_step_many,
+     .use = use_step_many,
      .mend = mend_sessions},
     {.call = "dm_step_many",
      .prepare = prepare_sessions,

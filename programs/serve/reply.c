@@ -6,6 +6,8 @@
 
 #include "base/grow.h"
 
+enum { digits = 10 }; /* of numbers, as --json has them */
+
 struct reply *reply_new(void) {
     struct reply *reply = calloc(1, sizeof *reply);
     if (!reply)
@@ -75,7 +77,7 @@ void reply_send_json(struct reply *reply, int status, json_t *object) {
     static const char short_of_memory[] =
         "{\"error\":{\"message\":\"memory is short\",\"type\":\"server_error\",\"param\":null,"
         "\"code\":null}}";
-    char *text = object ? json_dumps(object, JSON_COMPACT) : NULL;
+    char *text = object ? json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(digits)) : NULL;
     json_decref(object);
     if (text)
         reply_send(reply, status, CONTENT_JSON, text, strlen(text));
@@ -101,7 +103,7 @@ void reply_add(struct reply *reply, const char *bytes, size_t n) {
 }
 
 void reply_event(struct reply *reply, json_t *object) {
-    char *text = object ? json_dumps(object, JSON_COMPACT) : NULL;
+    char *text = object ? json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(digits)) : NULL;
     json_decref(object);
     pthread_mutex_lock(&reply->lock);
     if (text) {

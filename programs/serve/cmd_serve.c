@@ -15,7 +15,8 @@
 
 struct serve_settings {
     const char *directory, *host, *name, *store, *api_keys;
-    size_t port, n_connection, timeout, drain, n_document, memory;
+    size_t port, n_connection, timeout, drain, n_document;
+    size_t memory, max_body, max_document; /* MiB */
     struct engine_limits engine;
     struct body_limits bodies;
     size_t max_answer;
@@ -126,7 +127,7 @@ static void close_server(struct server *server) {
 /* ---- The command ---- */
 
 static int run(int n_argument, char **arguments) {
-    enum { mebibyte = 1 << 20 };
+    const size_t mebibyte = 1 << 20;
     struct serve_settings settings = {
         .host = "127.0.0.1",
         .port = 8080,
@@ -136,7 +137,8 @@ static int run(int n_argument, char **arguments) {
         .n_document = 1000,
         .memory = 1024,
         .engine = {.n_session = 64, .n_queue = 256, .prompt_token = 131072, .piece = 256},
-        .bodies = {.request = 4 * mebibyte, .document = 64 * mebibyte},
+        .max_body = 4,
+        .max_document = 64,
         .max_answer = 4096};
     struct option model_options[n_model_option], method_options[n_method_option];
     text_model_flags_table(&settings.model, model_options);
@@ -172,6 +174,10 @@ static int run(int n_argument, char **arguments) {
          .help = "tokens of prompts or documents that are read between two tokens of answers: more "
                  "are read faster, fewer keep answers from waiting",
          .min = 1, .max = 65536},
+        {OPTION_SIZE, "max-body", &settings.max_body, "MIB",
+         .help = "size of a request, documents aside", .min = 1, .max = 1024},
+        {OPTION_SIZE, "max-document", &settings.max_document, "MIB", .help = "size of a document",
+         .min = 1, .max = 1024 * 1024},
         {OPTION_SIZE, "max-documents", &settings.n_document, "N", .help = "documents kept",
          .max = 1e6},
         {OPTION_SIZE, "memory", &settings.memory, "MIB",
@@ -201,6 +207,8 @@ static int run(int n_argument, char **arguments) {
         return options_status(result);
     settings.directory = operands[0];
     settings.engine.state_byte = settings.memory * mebibyte;
+    settings.bodies =
+        (struct body_limits){settings.max_body * mebibyte, settings.max_document * mebibyte};
     method_flags_spare(&settings.method, &settings.model.settings);
     struct server server = {.http = NULL};
     bool fine = serve(&server, &settings);

@@ -2,11 +2,12 @@
 
 #include <errno.h>
 #include <microhttpd.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
-#include "base/grow.h"
+#include "body.h"
 #include "cli/fail.h"
 #include "listen.h"
 
@@ -17,6 +18,12 @@ struct http {
     struct http_service service;
     pthread_mutex_t lock; /* of the list */
     struct exchange *first;
+    pthread_t worker; /* for what takes long, as a disk does: others are answered meanwhile */
+    pthread_cond_t work;
+    struct exchange *to_work;
+    bool started;
+    bool stopping; /* there are no new exchanges, */
+    bool stopped;  /* and no old ones */
 };
 
 /* A request and its reply. */
@@ -26,9 +33,11 @@ struct exchange {
     struct exchange *next, **link;
     const struct route *route;
     const char *method, *path, *item;
-    char *body; /* [n_body] */
-    size_t n_body, capacity, n_seen;
+    struct body body;
+    size_t n_seen;
+    bool overflowed; /* the body could not be put anywhere */
     bool handled;
+    struct exchange *next_work;
     struct reply *reply;
 };
 
@@ -68,6 +77,7 @@ void http_find_gone(struct http *http) {
 
 /* ---- Exchanges ---- */
 
+/* NULL: memory is short, or the server is about to end. */
 static struct exchange *exchange_new(struct http *http, struct MHD_Connection *connection) {
     struct exchange *exchange = calloc(1, sizeof *exchange);
     struct reply *reply = reply_new();
@@ -80,6 +90,12 @@ static struct exchange *exchange_new(struct http *http, struct MHD_Connection *c
     reply->wake = wake;
     reply->sleeper = exchange;
     pthread_mutex_lock(&http->lock);
+    if (http->stopping) {
+        pthread_mutex_unlock(&http->lock);
+        reply_release(reply);
+        free(exchange);
+        return NULL;
+    }
     exchange->next = http->first;
     exchange->link = &http->first;
     if (http->first)
@@ -98,7 +114,7 @@ static void exchange_free(struct exchange *exchange) {
     pthread_mutex_unlock(&http->lock);
     reply_abandon(exchange->reply);
     reply_release(exchange->reply);
-    free(exchange->body);
+    body_free(&exchange->body);
     free(exchange);
 }
 
@@ -189,34 +205,75 @@ static bool take_body(struct exchange *exchange, const char *bytes, size_t n) {
     exchange->n_seen += n;
     if (exchange->n_seen > exchange->route->max_body)
         return exchange->n_seen / patience <= exchange->route->max_body;
-    char *room = dm_grow(exchange->body, exchange->n_body, n, &exchange->capacity, 1);
-    if (!room)
-        return false;
-    exchange->body = room;
-    memcpy(exchange->body + exchange->n_body, bytes, n);
-    exchange->n_body += n;
+    if (!exchange->overflowed)
+        exchange->overflowed = !body_add(&exchange->body, bytes, n);
     return true;
 }
 
 static void handle(struct exchange *exchange) {
     const char *type = header(exchange, MHD_HTTP_HEADER_CONTENT_TYPE);
-    const struct request request = {.method = exchange->method,
-                                    .path = exchange->path,
-                                    .item = exchange->item,
-                                    .content_type = type ? type : "",
-                                    .query = query,
-                                    .sender = exchange->connection,
-                                    .body = exchange->body ? exchange->body : "",
-                                    .n_body = exchange->n_body};
     struct api_error error;
     if (exchange->n_seen > exchange->route->max_body) {
         too_large(exchange, &error);
         reply_error(exchange->reply, &error);
+    } else if (exchange->overflowed || !body_finish(&exchange->body)) {
+        refuse_as(&error, 507, "there is no room for the body");
+        reply_error(exchange->reply, &error);
     } else {
+        const struct request request = {.method = exchange->method,
+                                        .path = exchange->path,
+                                        .item = exchange->item,
+                                        .content_type = type ? type : "",
+                                        .query = query,
+                                        .sender = exchange->connection,
+                                        .body = exchange->body.bytes,
+                                        .n_body = exchange->body.n};
         exchange->route->handle(exchange->http->service.server, &request, exchange->reply);
     }
-    free(exchange->body);
-    exchange->body = NULL;
+    body_free(&exchange->body);
+}
+
+/* ---- The worker ---- */
+
+static void stay_asleep(void *sleeper) {
+    (void)sleeper;
+}
+
+/* The connection sleeps while the worker has it. */
+static void give_to_worker(struct exchange *exchange) {
+    struct http *http = exchange->http;
+    fall_asleep(exchange);
+    pthread_mutex_lock(&http->lock);
+    struct exchange **last = &http->to_work;
+    while (*last)
+        last = &(*last)->next_work;
+    *last = exchange;
+    pthread_cond_signal(&http->work);
+    pthread_mutex_unlock(&http->lock);
+}
+
+/* NULL: there will be none. */
+static struct exchange *next_work(struct http *http) {
+    pthread_mutex_lock(&http->lock);
+    while (!http->to_work && !http->stopped)
+        pthread_cond_wait(&http->work, &http->lock);
+    struct exchange *exchange = http->to_work;
+    if (exchange)
+        http->to_work = exchange->next_work;
+    pthread_mutex_unlock(&http->lock);
+    return exchange;
+}
+
+/* A reply that is not ready wakes the connection later: nothing of the exchange is looked at then. */
+static void *run_worker(void *user) {
+    struct http *http = user;
+    struct exchange *exchange;
+    while ((exchange = next_work(http))) {
+        handle(exchange);
+        if (reply_ready_or_sleep(exchange->reply, stay_asleep))
+            wake(exchange);
+    }
+    return NULL;
 }
 
 /* Called with the head, then with pieces of the body, then at its end, and again when it has slept. */
@@ -242,8 +299,12 @@ static enum MHD_Result take_request(void *user, struct MHD_Connection *connectio
         *n = 0;
         return taken ? MHD_YES : MHD_NO;
     }
-    if (!exchange->handled) {
+    if (!exchange->handled && !reply_is_gone(exchange->reply)) {
         exchange->handled = true;
+        if (exchange->route->slow) {
+            give_to_worker(exchange);
+            return MHD_YES;
+        }
         handle(exchange);
     }
     return reply_ready_or_sleep(exchange->reply, fall_asleep) ? send_reply(exchange) : MHD_YES;
@@ -259,6 +320,11 @@ bool http_open(struct http **result, const char *host, unsigned *port,
         return fail_memory();
     http->service = *service;
     pthread_mutex_init(&http->lock, NULL);
+    pthread_cond_init(&http->work, NULL);
+    *result = http;
+    http->started = pthread_create(&http->worker, NULL, run_worker, http) == 0;
+    if (!http->started)
+        return fail("cannot start a thread");
     int listening = listen_at(host, port, &is_ipv6);
     if (listening >= 0)
         http->daemon = MHD_start_daemon(
@@ -269,25 +335,40 @@ bool http_open(struct http **result, const char *host, unsigned *port,
             (unsigned)n_thread, MHD_OPTION_CONNECTION_LIMIT, (unsigned)limits->n_connection,
             MHD_OPTION_CONNECTION_TIMEOUT, limits->timeout, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
             (size_t)header_bytes, MHD_OPTION_END);
-    *result = http;
     return http->daemon || (listening >= 0 && fail("%s port %u: cannot serve", host, *port));
 }
 
-void http_stop_listening(struct http *http) {
-    MHD_socket listening = MHD_quiesce_daemon(http->daemon);
-    if (listening != MHD_INVALID_SOCKET)
-        shutdown(listening, SHUT_RDWR);
+/* Wakes all that sleep, so that they see that nobody waits. Whether there were any. */
+static bool abandon_all(struct http *http) {
+    bool any = false;
+    pthread_mutex_lock(&http->lock);
+    for (struct exchange *at = http->first; at; at = at->next) {
+        reply_abandon(at->reply);
+        any = true;
+    }
+    pthread_mutex_unlock(&http->lock);
+    return any;
 }
 
+/* libmicrohttpd must not be stopped while a connection sleeps. */
 void http_close(struct http *http) {
+    enum { n_try = 50, milliseconds = 20 };
     if (!http)
         return;
     pthread_mutex_lock(&http->lock);
-    for (struct exchange *at = http->first; at; at = at->next)
-        reply_abandon(at->reply); /* who sleeps would wait for ever */
+    http->stopping = true;
     pthread_mutex_unlock(&http->lock);
+    for (int i = 0; i < n_try && abandon_all(http); i++)
+        poll(NULL, 0, milliseconds);
+    pthread_mutex_lock(&http->lock);
+    http->stopped = true;
+    pthread_cond_signal(&http->work);
+    pthread_mutex_unlock(&http->lock);
+    if (http->started)
+        pthread_join(http->worker, NULL);
     if (http->daemon)
         MHD_stop_daemon(http->daemon);
+    pthread_cond_destroy(&http->work);
     pthread_mutex_destroy(&http->lock);
     free(http);
 }

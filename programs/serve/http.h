@@ -16,6 +16,7 @@ struct route {
     const char *path; /* "/v1/documents/" "*": one part of any name */
     size_t max_body;  /* bytes */
     bool open;        /* needs no API key */
+    bool slow;        /* waits for a disk, so others are not to wait for it */
     void (*handle)(void *server, const struct request *request, struct reply *reply);
 };
 
@@ -39,8 +40,6 @@ bool http_open(struct http **http, const char *host, unsigned *port,
 /* Marks the replies whose clients have left: while it waits for an answer, a connection is not looked
  * at. To be called now and then. */
 void http_find_gone(struct http *http);
-/* Takes no more connections. */
-void http_stop_listening(struct http *http);
 /* Breaks off what is under way. NULL is fine. */
 void http_close(struct http *http);
 

@@ -5,20 +5,20 @@
 
 /* A path that ends with '*' takes one part of any name there; one with '*' within, before what follows. */
 static struct route routes[] = {
-    {"GET", "/", 0, true, handle_page},
-    {"GET", "/health", 0, true, handle_health},
-    {"GET", "/metrics", 0, false, handle_metrics},
-    {"GET", "/v1/models", 0, false, handle_models},
-    {"GET", "/v1/models/*", 0, false, handle_model},
-    {"POST", "/v1/completions", 0, false, handle_completion},
-    {"POST", "/v1/chat/completions", 0, false, handle_chat},
-    {"POST", "/v1/documents", 0, false, handle_document_new},
-    {"GET", "/v1/documents", 0, false, handle_documents},
-    {"GET", "/v1/documents/*", 0, false, handle_document},
-    {"DELETE", "/v1/documents/*", 0, false, handle_document_delete},
-    {"GET", "/v1/documents/*/text", 0, false, handle_document_text},
-    {"GET", "/v1/documents/*/kept", 0, false, handle_document_kept},
-    {"GET", "/v1/documents/*/events", 0, false, handle_document_events},
+    {"GET", "/", 0, true, false, handle_page},
+    {"GET", "/health", 0, true, false, handle_health},
+    {"GET", "/metrics", 0, false, false, handle_metrics},
+    {"GET", "/v1/models", 0, false, false, handle_models},
+    {"GET", "/v1/models/*", 0, false, false, handle_model},
+    {"POST", "/v1/completions", 0, false, false, handle_completion},
+    {"POST", "/v1/chat/completions", 0, false, false, handle_chat},
+    {"POST", "/v1/documents", 0, false, true, handle_document_new},
+    {"GET", "/v1/documents", 0, false, false, handle_documents},
+    {"GET", "/v1/documents/*", 0, false, false, handle_document},
+    {"DELETE", "/v1/documents/*", 0, false, true, handle_document_delete},
+    {"GET", "/v1/documents/*/text", 0, false, true, handle_document_text},
+    {"GET", "/v1/documents/*/kept", 0, false, false, handle_document_kept},
+    {"GET", "/v1/documents/*/events", 0, false, false, handle_document_events},
 };
 enum { n_route = sizeof routes / sizeof *routes };
 

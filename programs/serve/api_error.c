@@ -11,6 +11,7 @@ static const struct {
 } kinds[] = {
     {400, "invalid_request_error", NULL, 0},
     {401, "invalid_request_error", "invalid_api_key", 0},
+    {403, "invalid_request_error", "forbidden", 0},
     {404, "invalid_request_error", "not_found", 0},
     {405, "invalid_request_error", "method_not_allowed", 0},
     {408, "invalid_request_error", "request_timeout", 0},

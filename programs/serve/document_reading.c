@@ -3,14 +3,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/json.h"
-#include "base/memory.h"
 #include "cli/fail.h"
-#include "cli/json_output.h"
 #include "cli/progress.h"
+#include "document_state.h"
 #include "score_strip.h"
 
-enum { piece_size = 16 << 10, note_version = 1 };
+enum { piece_size = 16 << 10 };
 
 /* One that is half-read. */
 struct document_reading {
@@ -27,6 +25,8 @@ struct document_reading {
     size_t n_piece;         /* bytes that the ids are of, more or less */
     bool encoded;           /* there is no more text */
     double seconds;
+    double saved_at; /* of `seconds`: when what is half-read was saved */
+    size_t n_skip;   /* tokens that were read before the server ended */
 };
 
 void document_stop_reading(struct document *document) {
@@ -71,6 +71,11 @@ static bool open_reading(struct documents *documents, struct document *document,
         score_strip_begin(&reading->strip, served->model, &document->method->options);
     if (reading->has_strip)
         dm_session_set_probe(reading->session, score_strip_see, &reading->strip);
+    reading->n_skip =
+        document_resume(documents, document, reading->session, reading->sampler, &reading->seconds);
+    reading->saved_at = reading->seconds;
+    if (reading->has_strip)
+        score_strip_skip(&reading->strip, reading->n_skip);
     return true;
 }
 
@@ -96,13 +101,16 @@ static bool encode_some(struct document_reading *reading, dm_error *error) {
     return true;
 }
 
-/* Reads as many of the ids that are there, at most n. */
+/* Reads as many of the ids that are there, at most n; those that were read before are passed over. */
 static bool append_some(struct document_reading *reading, size_t n, dm_error *error) {
     const int32_t *ids = reading->ids + reading->n_taken;
     size_t n_left = reading->n_id - reading->n_taken;
+    bool skips = reading->n_token < reading->n_skip;
+    if (skips)
+        n = reading->n_skip - reading->n_token;
     n = n < n_left ? n : n_left;
-    if (dm_session_append(reading->session, ids, n, error) ||
-        dm_sampler_accept(reading->sampler, ids, n, error))
+    if (!skips && (dm_session_append(reading->session, ids, n, error) ||
+                   dm_sampler_accept(reading->sampler, ids, n, error)))
         return false;
     ids_hash_add(reading->hash, ids, n);
     reading->n_taken += n;
@@ -110,42 +118,26 @@ static bool append_some(struct document_reading *reading, size_t n, dm_error *er
     return true;
 }
 
-/* ---- Its state ---- */
-
-static json_t *make_note(const struct documents *documents, const struct document *document,
-                         const struct document_reading *reading) {
-    XXH128_hash_t hash = XXH3_128bits_digest(reading->hash);
-    char text[40];
-    snprintf(text, sizeof text, "%016llx%016llx", (unsigned long long)hash.high64,
-             (unsigned long long)hash.low64);
-    return json_pack("{si ss ss so ss so so}", "version", note_version, "model",
-                     documents->served->hash, "method", document->method->key, "tokens",
-                     json_size(reading->n_token), "ids", text, "seconds",
-                     json_real(reading->seconds), "scores",
-                     reading->has_strip ? score_strip_json(&reading->strip) : json_null());
-}
-
-/* First the state, then the note that says so. Where they cannot be written, the state is in memory
- * alone, and a line was printed. */
-static bool save(struct documents *documents, struct document *document,
-                 const struct document_reading *reading) {
-    dm_error error;
-    char *path = document_state_path(&documents->folder, document->id);
-    json_t *note = make_note(documents, document, reading);
-    bool fine = path && (note || fail_memory()) &&
-                (!dm_generation_save(reading->session, reading->sampler, path, &error) ||
-                 fail("%s", error.message)) &&
-                document_write_state_note(&documents->folder, document->id, note);
-    json_decref(note);
-    dm_memory_free(path);
-    return fine;
-}
-
 /* Of the text: of the piece that was encoded last, as much as of its ids. */
 static size_t bytes_read(const struct document_reading *reading) {
     size_t n_unread = reading->n_id - reading->n_taken;
     return reading->n_id ? reading->n_byte - reading->n_piece * n_unread / reading->n_id
                          : reading->n_byte;
+}
+
+static bool save(const struct documents *documents, const struct document *document, bool partial) {
+    const struct document_reading *reading = document->reading;
+    json_t *scores = reading->has_strip ? score_strip_json(&reading->strip) : NULL;
+    const struct document_mark mark = {.session = reading->session,
+                                       .sampler = reading->sampler,
+                                       .n_token = reading->n_token,
+                                       .hash = XXH3_128bits_digest(reading->hash),
+                                       .seconds = reading->seconds,
+                                       .scores = scores,
+                                       .partial = partial};
+    bool saved = document_save_state(documents, document, &mark);
+    json_decref(scores);
+    return saved;
 }
 
 static bool is_deleted(struct documents *documents, struct document *document) {
@@ -172,7 +164,7 @@ static void finish(struct documents *documents, struct document *document, struc
         note_fault(documents, document, &error);
         return;
     }
-    if (!save(documents, document, reading)) {
+    if (!save(documents, document, false)) {
         snprintf(error.message, sizeof error.message, "what was read of it could not be written");
         note_fault(documents, document, &error);
         return;
@@ -192,7 +184,7 @@ static void finish(struct documents *documents, struct document *document, struc
 
 bool document_read_some(struct documents *documents, struct document *document,
                         struct states *states, size_t n_token) {
-    const double between_notes = 0.2;
+    const double between_notes = 0.2, between_saves = 2;
     double started = seconds_now();
     dm_error error;
     if (is_deleted(documents, document)) {
@@ -211,71 +203,14 @@ bool document_read_some(struct documents *documents, struct document *document,
         finish(documents, document, states);
         return false;
     }
+    if (reading->seconds - reading->saved_at > between_saves) {
+        save(documents, document, true);
+        reading->saved_at = reading->seconds;
+    }
     if (seconds_now() - document->told_at > between_notes) {
         document->told_at = seconds_now();
         documents_note(documents, document, DOCUMENT_READING, bytes_read(reading), reading->n_token,
                        reading->seconds, "");
     }
-    return true;
-}
-
-/* ---- States of before ---- */
-
-static bool read_note(const struct documents *documents, const struct document *document,
-                      const json_t *note, XXH128_hash_t *hash) {
-    const char *model = json_string_value(json_object_get(note, "model"));
-    const char *method = json_string_value(json_object_get(note, "method"));
-    const char *ids = json_string_value(json_object_get(note, "ids"));
-    unsigned long long high, low;
-    if (json_integer_value(json_object_get(note, "version")) != note_version || !model || !method ||
-        !ids || strcmp(model, documents->served->hash) != 0 ||
-        strcmp(method, document->method->key) != 0 || sscanf(ids, "%16llx%16llx", &high, &low) != 2)
-        return false;
-    hash->high64 = high;
-    hash->low64 = low;
-    return true;
-}
-
-void document_find_state(struct documents *documents, struct document *document,
-                         struct states *states) {
-    json_t *note = document_state_note(&documents->folder, document->id);
-    XXH128_hash_t hash;
-    size_t n_token = (size_t)json_integer_value(json_object_get(note, "tokens"));
-    if (note && n_token && read_note(documents, document, note, &hash))
-        document->state =
-            states_add(states, document->method->key, hash, n_token, NULL, NULL, document);
-    if (document->state)
-        documents_note(documents, document, DOCUMENT_READY, document->n_byte, n_token,
-                       json_number_value(json_object_get(note, "seconds")), "");
-    json_decref(note);
-}
-
-bool document_wake_state(struct documents *documents, struct state *state, struct states *states) {
-    const struct served_model *served = documents->served;
-    const dm_sampler_options options = DM_SAMPLER_OPTIONS_INIT;
-    struct document *document = state->document;
-    int has_sampler = 0;
-    dm_error error;
-    if (!state->session) {
-        char *path = document_state_path(&documents->folder, document->id);
-        snprintf(error.message, sizeof error.message, "memory is short");
-        bool fine = path &&
-                    !dm_sampler_new(served->info.vocab_size, &options, &state->sampler, &error) &&
-                    !dm_generation_restore(served->model, path, &state->session, state->sampler,
-                                           &has_sampler, &error);
-        dm_memory_free(path);
-        if (fine && (!has_sampler || dm_session_n_token(state->session) != state->n_token)) {
-            snprintf(error.message, sizeof error.message, "its state is of another text");
-            fine = false;
-        }
-        if (!fine) {
-            complain("%s: %s; it is read again", document->id, error.message);
-            states_remove(states, state);
-            document->state = NULL;
-            documents_note(documents, document, DOCUMENT_QUEUED, 0, 0, 0, "");
-            return false;
-        }
-    }
-    states_touch(states, state);
     return true;
 }

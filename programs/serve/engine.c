@@ -5,6 +5,7 @@
 
 #include "cli/fail.h"
 #include "document_reading.h"
+#include "document_state.h"
 #include "engine_tasks.h"
 
 struct engine {
@@ -103,6 +104,13 @@ void engine_drain(struct engine *engine) {
     pthread_mutex_unlock(&engine->lock);
 }
 
+static bool is_draining(struct engine *engine) {
+    pthread_mutex_lock(&engine->lock);
+    bool draining = engine->draining;
+    pthread_mutex_unlock(&engine->lock);
+    return draining;
+}
+
 bool engine_is_idle(struct engine *engine) {
     pthread_mutex_lock(&engine->lock);
     bool idle = !engine->n_choice;
@@ -169,6 +177,7 @@ static void sweep(struct engine *engine) {
 /* Tasks begin in the order they came, as many as there is room for; those whose documents are being
  * read let others go first. */
 static void begin_tasks(struct engine *engine) {
+    bool draining = is_draining(engine);
     size_t n_live = 0;
     for (struct task *task = engine->tasks; task; task = task->next)
         if (task->state != TASK_WAITING && task->state != TASK_OVER)
@@ -178,16 +187,20 @@ static void begin_tasks(struct engine *engine) {
             continue;
         if (n_live && n_live + task->n_choice > engine->limits.n_session)
             break;
-        task_begin(&engine->room, task);
+        task_begin(&engine->room, task, draining);
         if (task->state != TASK_WAITING && task->state != TASK_OVER)
             n_live += task->n_choice;
     }
 }
 
+/* As much of prompts as takes some milliseconds. */
 static void encode(struct engine *engine) {
-    for (struct task *task = engine->tasks; task; task = task->next)
-        if (task->state == TASK_ENCODING)
+    int n_piece = 4;
+    for (struct task *task = engine->tasks; task && n_piece; task = task->next)
+        if (task->state == TASK_ENCODING) {
             task_encode_some(&engine->room, task);
+            n_piece--;
+        }
 }
 
 /* ---- Stepping ---- */
@@ -323,13 +336,6 @@ static struct document *next_document(struct engine *engine) {
     engine->last_document = found ? i - 1 : n_first;
     pthread_mutex_unlock(&engine->documents->lock);
     return found ? found : first;
-}
-
-static bool is_draining(struct engine *engine) {
-    pthread_mutex_lock(&engine->lock);
-    bool draining = engine->draining;
-    pthread_mutex_unlock(&engine->lock);
-    return draining;
 }
 
 /* Where nobody is answered, a piece may be longer. */

@@ -6,7 +6,7 @@
 #include "base/grow.h"
 #include "cli/fail.h"
 #include "cli/progress.h"
-#include "document_reading.h"
+#include "document_state.h"
 
 enum { piece_size = 16 << 10 };
 
@@ -63,27 +63,27 @@ static enum document_status status_of(const struct task_room *room, const struct
 }
 
 /* Whether the task's document can be gone on from; one that is still being read is waited for. */
-static bool document_ready(const struct task_room *room, struct task *task) {
+static bool document_ready(const struct task_room *room, struct task *task, bool draining) {
     struct document *document = task->completion->document;
     struct api_error error;
-    bool deleted;
+    bool deleted, fine = true;
     enum document_status status = status_of(room, document, &deleted);
-    if (deleted && refuse_as(&error, 404, "the document was removed"))
-        return false;
-    if (deleted || status == DOCUMENT_FAILED) {
-        if (!deleted)
-            refuse_as(&error, 409, "the document could not be read: %.150s", document->fault);
+    if (deleted)
+        fine = refuse_as(&error, 404, "the document was removed");
+    else if (status == DOCUMENT_FAILED)
+        fine = refuse_as(&error, 409, "the document could not be read");
+    else if (status != DOCUMENT_READY && draining)
+        fine = refuse_as(&error, 503, "the server is about to end");
+    if (!fine)
         task_fail(task, &error);
-        return false;
-    }
-    return status == DOCUMENT_READY && document->state &&
+    return fine && status == DOCUMENT_READY && document->state &&
            document_wake_state(room->documents, document->state, room->states);
 }
 
-void task_begin(const struct task_room *room, struct task *task) {
+void task_begin(const struct task_room *room, struct task *task, bool draining) {
     const struct completion *completion = task->completion;
     dm_error error;
-    if (completion->document && !document_ready(room, task))
+    if (completion->document && !document_ready(room, task, draining))
         return;
     task->state = TASK_ENCODING;
     if (completion->document &&

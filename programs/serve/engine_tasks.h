@@ -18,8 +18,8 @@ struct task_room {
 
 /* Each leaves the task over, with its request told, after a fault. */
 
-/* A waiting task begins; it stays where its document is not there yet. */
-void task_begin(const struct task_room *room, struct task *task);
+/* A waiting task begins; it stays where its document is not there yet, unless nobody will read it. */
+void task_begin(const struct task_room *room, struct task *task, bool draining);
 /* Makes ids of some more of its text. At the end it finds what was read of it before. */
 void task_encode_some(const struct task_room *room, struct task *task);
 /* Its prompt was read: draws the first token of each choice. */

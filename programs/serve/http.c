@@ -185,6 +185,13 @@ static bool too_large(const struct exchange *exchange, struct api_error *error) 
                      exchange->route->max_body);
 }
 
+/* A page of another site may make a browser send requests here, though not see what is answered. */
+static bool is_of_other_site(const struct exchange *exchange) {
+    const char *origin = header(exchange, "Origin"), *host = header(exchange, MHD_HTTP_HEADER_HOST);
+    const char *site = origin ? strstr(origin, "://") : NULL;
+    return origin && (!site || !host || strcmp(site + 3, host) != 0);
+}
+
 /* What the head alone says. */
 static bool check_head(struct exchange *exchange, struct api_error *error) {
     struct http_service *service = &exchange->http->service;
@@ -193,6 +200,9 @@ static bool check_head(struct exchange *exchange, struct api_error *error) {
     if (!exchange->route || !service->admit(service->server, exchange->route,
                                             header(exchange, MHD_HTTP_HEADER_AUTHORIZATION), error))
         return false;
+    if (is_of_other_site(exchange))
+        return refuse_as(error, 403,
+                         "the page that asks is of another site (its Origin is not Host)");
     const char *length = header(exchange, MHD_HTTP_HEADER_CONTENT_LENGTH);
     if (length && strtoull(length, NULL, 10) > exchange->route->max_body)
         return too_large(exchange, error);

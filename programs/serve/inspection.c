@@ -5,7 +5,7 @@
 
 #include "cli/fail.h"
 #include "cli/json_output.h"
-#include "document_reading.h"
+#include "document_state.h"
 
 enum { piece_size = 16 << 10 };
 

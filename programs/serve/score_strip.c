@@ -27,6 +27,14 @@ static void halve(struct score_strip *strip) {
     strip->width *= 2;
 }
 
+void score_strip_skip(struct score_strip *strip, size_t n_token) {
+    for (size_t i = 0; i < max_bin; i++)
+        strip->max[i] = NAN;
+    while (n_token > max_bin * strip->width)
+        strip->width *= 2;
+    strip->n_token = n_token;
+}
+
 void score_strip_see(const dm_probe_view *view, void *user) {
     struct score_strip *strip = user;
     if (view->layer != strip->layer || view->kept)

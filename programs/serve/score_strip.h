@@ -21,6 +21,8 @@ struct score_strip {
 /* Whether a method scores tokens by their Delta: then the strip has those of its first layer. */
 bool score_strip_begin(struct score_strip *strip, const dm_model *model,
                        const dm_method_options *method);
+/* The first n_token go by unseen. */
+void score_strip_skip(struct score_strip *strip, size_t n_token);
 /* A session's probe. */
 void score_strip_see(const dm_probe_view *view, void *strip);
 /* {"layer", "width", "max"}; NULL: memory is short. */

@@ -256,13 +256,13 @@ static void prepare_sessions(struct scene *scene) {
     read_some(scene);
 }
 
-/* One of them reads plainly: they are no packed batch. */
+/* One of them keeps fewer tokens: they are no packed batch. */
 static void prepare_unequal(struct scene *scene) {
-    dm_method_options plain = DM_METHOD_OPTIONS_INIT;
-    plain.keep_tail = case_tail;
+    dm_method_options other = case_method();
+    other.base_length--;
     make_sessions(scene);
     dm_session_free(scene->sessions[1]);
-    scene->sessions[1] = new_session(scene->model, &plain);
+    scene->sessions[1] = new_session(scene->model, &other);
     read_some(scene);
 }
 

@@ -17,7 +17,8 @@ struct serve_settings {
     const char *directory, *host, *name, *store, *api_keys;
     size_t port, n_connection, timeout, drain, n_document;
     size_t memory, max_body, max_document; /* MiB */
-    struct engine_limits engine;
+    struct scheduler_limits scheduler;
+    size_t n_queue;
     struct body_limits bodies;
     size_t max_answer;
     struct model_flags model;
@@ -95,7 +96,7 @@ static bool open_server(struct server *server, const struct serve_settings *sett
         !documents_open(&server->documents, settings->store, settings->n_document,
                         &server->served) ||
         !engine_start(&server->engine, &server->served, &server->documents, &server->metrics,
-                      &settings->engine))
+                      settings->n_queue, &settings->scheduler))
         return false;
     server->documents.changed = engine_wake;
     server->documents.user = server->engine;
@@ -136,7 +137,8 @@ static int run(int n_argument, char **arguments) {
         .drain = 30,
         .n_document = 1000,
         .memory = 1024,
-        .engine = {.n_session = 64, .n_queue = 256, .prompt_token = 131072, .piece = 256},
+        .n_queue = 256,
+        .scheduler = {.n_session = 64, .prompt_token = 131072, .piece = 256},
         .max_body = 4,
         .max_document = 64,
         .max_answer = 4096};
@@ -162,15 +164,15 @@ static int run(int n_argument, char **arguments) {
         {.kind = OPTION_END},
     };
     const struct option limit_options[] = {
-        {OPTION_SIZE, "max-answers", &settings.engine.n_session, "N",
+        {OPTION_SIZE, "max-answers", &settings.scheduler.n_session, "N",
          .help = "answers that are generated at a time", .min = 1, .max = 4096},
-        {OPTION_SIZE, "max-queue", &settings.engine.n_queue, "N",
+        {OPTION_SIZE, "max-queue", &settings.n_queue, "N",
          .help = "answers that wait beside them: more are refused with status 429", .max = 1e6},
-        {OPTION_SIZE, "max-prompt", &settings.engine.prompt_token, "N",
+        {OPTION_SIZE, "max-prompt", &settings.scheduler.prompt_token, "N",
          .help = "tokens of a prompt; documents have no such bound", .min = 1, .max = 1e9},
         {OPTION_SIZE, "max-tokens", &settings.max_answer, "N", .help = "tokens of an answer",
          .min = 1, .max = 1e6},
-        {OPTION_SIZE, "piece", &settings.engine.piece, "N",
+        {OPTION_SIZE, "piece", &settings.scheduler.piece, "N",
          .help = "tokens of prompts or documents that are read between two tokens of answers: more "
                  "are read faster, fewer keep answers from waiting",
          .min = 1, .max = 65536},
@@ -206,7 +208,7 @@ static int run(int n_argument, char **arguments) {
     if (result != OPTIONS_READ)
         return options_status(result);
     settings.directory = operands[0];
-    settings.engine.state_byte = settings.memory * mebibyte;
+    settings.scheduler.state_byte = settings.memory * mebibyte;
     settings.bodies =
         (struct body_limits){settings.max_body * mebibyte, settings.max_document * mebibyte};
     method_flags_spare(&settings.method, &settings.model.settings);

@@ -1,26 +1,15 @@
-/* The one thread that computes: it owns all sessions, steps those that answer as one packed batch, and
- * between two steps reads a bounded piece of a prompt or a document. */
+/* The one thread that computes: it owns all sessions, and takes turns (scheduler.h) at what others hand
+ * it. */
 #ifndef DECIMAMBA_SERVE_ENGINE_H
 #define DECIMAMBA_SERVE_ENGINE_H
 
-#include "completion.h"
-#include "inspection.h"
-#include "metrics.h"
-#include "states.h"
-
-struct engine_limits {
-    size_t n_session;    /* choices that are answered at a time */
-    size_t n_queue;      /* choices that wait beside them */
-    size_t prompt_token; /* of a prompt, the document's aside */
-    size_t piece;        /* tokens that are read between two steps */
-    size_t state_byte;   /* of states in memory */
-};
+#include "scheduler.h"
 
 struct engine;
-/* Faults print their line. */
+/* `n_queue`: choices that may wait beside those that are answered. Faults print their line. */
 bool engine_start(struct engine **engine, const struct served_model *served,
-                  struct documents *documents, struct metrics *metrics,
-                  const struct engine_limits *limits);
+                  struct documents *documents, struct metrics *metrics, size_t n_queue,
+                  const struct scheduler_limits *limits);
 /* Takes the completion; false where too many wait, or it drains: it is freed then. */
 bool engine_submit(struct engine *engine, struct completion *completion, struct api_error *error);
 /* Looks at what was kept of a document, which was taken for it. false: it cannot. */

@@ -26,26 +26,6 @@ static char *cache_folder(const struct ask_settings *settings) {
     return home && *home ? path_join(home, ".cache/decimamba") : NULL;
 }
 
-/* The folder with those above it, for this user alone. */
-static bool make_folder(const char *folder) {
-    char *path = strdup(folder);
-    if (!path)
-        return fail_memory();
-    bool fine = true;
-    for (char *end = path + 1; fine; end++) {
-        char before = *end;
-        if (before && before != '/')
-            continue;
-        *end = '\0';
-        fine = mkdir(path, 0700) == 0 || errno == EEXIST || errno == EISDIR;
-        *end = before;
-        if (!before)
-            break;
-    }
-    free(path);
-    return fine;
-}
-
 /* All that the state after a text depends on. */
 static bool hash_of(const struct ask_settings *settings, const dm_method_options *method,
                     const dm_model_info *info, const char *text_hash, char hash[hash_size]) {
@@ -91,7 +71,7 @@ static bool choose_place(struct document *document, const struct ask_settings *s
     }
     bool fine =
         file_hash(settings->file, text_hash) && hash_of(settings, method, info, text_hash, hash);
-    if (fine && make_folder(folder))
+    if (fine && path_make_folder(folder))
         document->kept = kept_path(folder, settings->file, hash);
     else if (fine)
         complain("%s: cannot make the folder: %s: the text is not kept", folder, strerror(errno));

@@ -1,9 +1,10 @@
 #include "paths.h"
 
-#include <stdbool.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/memory.h"
 #include "base/path.h"
@@ -71,4 +72,25 @@ char *path_from(const char *folder, const char *path) {
     if (!*rest) /* "../.." without the last slash */
         snprintf(result + (n ? n - 1 : 0), 2, "%s", n ? "" : ".");
     return result;
+}
+
+bool path_make_folder(const char *folder) {
+    char *path = strdup(folder);
+    bool fine = true;
+    if (!path)
+        return false;
+    for (char *end = path + 1; fine; end++) {
+        char before = *end;
+        if (before && before != '/')
+            continue;
+        *end = '\0';
+        fine = mkdir(path, 0700) == 0 || errno == EEXIST || errno == EISDIR;
+        *end = before;
+        if (!before)
+            break;
+    }
+    int fault = errno;
+    free(path);
+    errno = fault;
+    return fine;
 }

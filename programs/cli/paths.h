@@ -3,6 +3,8 @@
 #ifndef DECIMAMBA_CLI_PATHS_H
 #define DECIMAMBA_CLI_PATHS_H
 
+#include <stdbool.h>
+
 /* "folder/name"; `name` alone where it is absolute, or the folder is "."; the folder alone where
  * the name is ".". */
 char *path_join(const char *folder, const char *name);
@@ -12,5 +14,8 @@ char *path_absolute(const char *path);
 char *path_title(const char *path);
 /* `path` as it is named from inside `folder`, both absolute: "." for the folder itself. */
 char *path_from(const char *folder, const char *path);
+
+/* Makes a folder with those above it, for this user alone, where they are not there. false sets errno. */
+bool path_make_folder(const char *folder);
 
 #endif

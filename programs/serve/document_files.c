@@ -15,6 +15,7 @@
 #include "base/path.h"
 #include "base/system.h"
 #include "cli/fail.h"
+#include "cli/paths.h"
 #include "cli/scratch_folder.h"
 
 enum { version = 1, longest_header = 1 << 16 };
@@ -151,34 +152,13 @@ static bool sweep(const struct document_folder *folder) {
     return true;
 }
 
-/* The folder, and those above it that are missing. */
-static bool make_folders(const char *path) {
-    char *copy = strdup(path);
-    if (!copy)
-        return fail_memory();
-    bool fine = true;
-    for (char *at = copy + 1; fine; at++) {
-        char before = *at;
-        if (before && before != '/')
-            continue;
-        *at = 0;
-        fine = mkdir(copy, 0700) == 0 || errno == EEXIST ||
-               fail("%s: cannot make this folder: %s", copy, strerror(errno));
-        *at = before;
-        if (!before)
-            break;
-    }
-    free(copy);
-    return fine;
-}
-
 static bool open_named(struct document_folder *folder, const char *path) {
     folder->path = dm_memory_text(path);
     if (!folder->path)
         return fail_memory();
     if (!*path)
         return fail_usage("--store '': a folder's name is needed");
-    return make_folders(path);
+    return path_make_folder(path) || fail("%s: cannot make this folder: %s", path, strerror(errno));
 }
 
 static bool open_scratch(struct document_folder *folder) {

@@ -25,7 +25,7 @@ static void check_prompts(const struct completion_request *request) {
         MUST(!prompt->text == (prompt->ids != NULL));
         if (prompt->text)
             fuzz_touch(prompt->text, prompt->n_byte);
-        for (size_t k = 0; k < prompt->n_id; k++)
+        for (size_t k = 0; prompt->ids && k < prompt->n_id; k++)
             MUST(prompt->ids[k] >= 0);
     }
 }

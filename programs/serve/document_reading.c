@@ -186,7 +186,7 @@ bool document_read_some(struct documents *documents, struct document *document,
                         struct states *states, size_t n_token) {
     const double between_notes = 0.2, between_saves = 2;
     double started = seconds_now();
-    dm_error error;
+    dm_error error = {DM_OK, ""};
     if (is_deleted(documents, document)) {
         document_stop_reading(document);
         return false;

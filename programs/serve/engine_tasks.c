@@ -86,10 +86,12 @@ void task_begin(const struct task_room *room, struct task *task, bool draining) 
     if (completion->document && !document_ready(room, task, draining))
         return;
     task->state = TASK_ENCODING;
-    if (completion->document &&
-        dm_session_fork(completion->document->state->session, &task->session, &error))
-        break_off(task, &error);
-    else if (task->text && dm_encoder_new(room->served->tokenizer, &task->encoder, &error))
+    dm_status status = DM_OK;
+    if (completion->document)
+        status = dm_session_fork(completion->document->state->session, &task->session, &error);
+    if (!status && task->text)
+        status = dm_encoder_new(room->served->tokenizer, &task->encoder, &error);
+    if (status)
         break_off(task, &error);
 }
 

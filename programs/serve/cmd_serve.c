@@ -223,7 +223,22 @@ const struct command serve_command = {
     .operands = "MODEL",
     .summary =
         "Answers over HTTP, as OpenAI's API does, and reads documents once for many questions.",
-    .notes = "Prints its address, and serves until SIGTERM or Ctrl-C.",
+    .notes =
+        "Prints its address, and serves until SIGTERM or Ctrl-C. At that address is a page to try "
+        "it "
+        "on; the API is OpenAI's: /v1/completions, /v1/chat/completions and /v1/models, with "
+        "streaming, so its clients work as they are. /health and /metrics are for who looks after "
+        "it.\n\n"
+        "A document (POST /v1/documents) is read in the background, and its state kept: any number "
+        "of prompts go on from it (\"document\": ID) without reading it again. Requests choose a "
+        "method as the flags below do, by a key \"method\"; what they leave out is as these flags "
+        "say. Answers are those of 'decimamba generate'.",
+    .manual = "# API\n\nEvery path and key, and how the server runs, is in docs/serving.md of the "
+              "project.\n\n# FILES\n\nThe folder of --store holds for each document ID.document, "
+              "its text behind a line of JSON, and, once it has been read, ID.session, its state, "
+              "with ID.json, which says what it is of. One server at a time may have it.\n\n"
+              "# EXIT STATUS\n\n0 after SIGTERM or Ctrl-C, when answers under way were finished "
+              "or --drain seconds were over.",
     .example = "decimamba serve mamba-130m --store documents\n"
                "decimamba serve models/passkey-512 --port 0",
     .min_operand = 1,

@@ -169,8 +169,6 @@ static void finish(struct documents *documents, struct document *document, struc
         note_fault(documents, document, &error);
         return;
     }
-    if (is_deleted(documents, document)) /* meanwhile: its files were removed before these */
-        document_remove_state(&documents->folder, document->id);
     dm_session_set_probe(reading->session, NULL, NULL);
     document->state = states_add(states, document->method->key, XXH3_128bits_digest(reading->hash),
                                  reading->n_token, reading->session, reading->sampler, document);

@@ -9,10 +9,12 @@
 
 /* ---- What is over ---- */
 
+/* A state may have been saved while the document was removed. */
 static void drop_deleted(struct scheduler *scheduler) {
     struct document *document;
     while ((document = documents_take_deleted(scheduler->documents))) {
         document_stop_reading(document);
+        document_remove_state(&scheduler->documents->folder, document->id);
         if (document->state)
             states_remove(&scheduler->states, document->state);
         document_free(document);

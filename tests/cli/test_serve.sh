@@ -13,6 +13,7 @@ prompt='The pass key is 48151. Remember it.'
 start "$model"
 
 # ---- what it says of itself ----
+ask 200 /health -I
 ask 200 /health
 answers '{"status":"ok"}'
 ask 200 /v1/models
@@ -122,7 +123,7 @@ post 200 /v1/completions '{"prompt": "a", "max_tokens": 1, "user": "me", "metada
 
 # ---- numbers ----
 ask 200 /metrics
-answers 'decimamba_requests_total{method="GET",path="/health",status="200"} 1'
+answers 'decimamba_requests_total{method="GET",path="/health",status="200"} 2'
 answers 'decimamba_answers 0'
 answers 'decimamba_first_token_seconds_count'
 stop

@@ -40,6 +40,24 @@ ask 200 /v1/documents
 ask 200 "/v1/documents/$plain"
 answers '"status":"ready","bytes_read":13079,"tokens":13079'
 
+# ---- many questions at once, by two methods: each as alone ----
+clients=
+for i in 1 2 3 4 5 6 7 8; do
+    id=$plain
+    [ $((i % 3)) -ne 0 ] || id=$form
+    printf '{"document": "%s", "prompt": "\\n%s. The answer: ", "max_tokens": %s, "temperature": 0}' \
+        "$id" "$i" $((i * 5)) > "body-$i"
+    curl -s -m 60 -d "@body-$i" "$base/v1/completions" > "together-$i" &
+    clients="$clients $!"
+done
+wait $clients
+for i in 1 2 3 4 5 6 7 8; do
+    ask 200 /v1/completions -d "@body-$i"
+    sed 's/.*"choices"//' answer > a
+    sed 's/.*"choices"//' "together-$i" > b
+    same a b
+done
+
 # ---- looking at one ----
 ask 200 "/v1/documents/$form/kept"
 answers '"layers":[{"layer":2,"tokens":13079,"kept":101}]'

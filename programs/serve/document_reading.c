@@ -180,27 +180,10 @@ static void finish(struct documents *documents, struct document *document, struc
     document_stop_reading(document);
 }
 
-bool document_read_some(struct documents *documents, struct document *document,
-                        struct states *states, size_t n_token) {
+/* Every now and then: keeps what is half-read, and tells of it. */
+static void take_note(struct documents *documents, struct document *document) {
     const double between_notes = 0.2, between_saves = 2;
-    double started = seconds_now();
-    dm_error error = {DM_OK, ""};
-    if (is_deleted(documents, document)) {
-        document_stop_reading(document);
-        return false;
-    }
-    if ((!document->reading && !open_reading(documents, document, states, &error)) ||
-        !encode_some(document->reading, &error) ||
-        !append_some(document->reading, n_token, &error)) {
-        note_fault(documents, document, &error);
-        return false;
-    }
     struct document_reading *reading = document->reading;
-    reading->seconds += seconds_now() - started;
-    if (reading->encoded && reading->n_taken == reading->n_id) {
-        finish(documents, document, states);
-        return false;
-    }
     if (reading->seconds - reading->saved_at > between_saves) {
         save(documents, document, true);
         reading->saved_at = reading->seconds;
@@ -210,5 +193,33 @@ bool document_read_some(struct documents *documents, struct document *document,
         documents_note(documents, document, DOCUMENT_READING, bytes_read(reading), reading->n_token,
                        reading->seconds, "");
     }
-    return true;
+}
+
+size_t document_read_some(struct documents *documents, struct document *document,
+                          struct states *states, size_t n_token) {
+    double started = seconds_now();
+    dm_error error = {DM_OK, ""};
+    if (is_deleted(documents, document)) {
+        document_stop_reading(document);
+        return 0;
+    }
+    if ((!document->reading && !open_reading(documents, document, states, &error)) ||
+        !encode_some(document->reading, &error)) {
+        note_fault(documents, document, &error);
+        return 0;
+    }
+    struct document_reading *reading = document->reading;
+    bool skips = reading->n_token < reading->n_skip;
+    size_t n_before = reading->n_token;
+    if (!append_some(reading, n_token, &error)) {
+        note_fault(documents, document, &error);
+        return 0;
+    }
+    size_t n_read = skips ? 0 : reading->n_token - n_before;
+    reading->seconds += skips ? 0 : seconds_now() - started;
+    if (reading->encoded && reading->n_taken == reading->n_id)
+        finish(documents, document, states);
+    else if (reading->n_token >= reading->n_skip)
+        take_note(documents, document);
+    return n_read;
 }

@@ -6,10 +6,9 @@
 #include "documents.h"
 #include "states.h"
 
-/* Reads up to n_token more of a document that has not been read. false: it is read, or has failed, or is
- * deleted, and needs no more turns. */
-bool document_read_some(struct documents *documents, struct document *document,
-                        struct states *states, size_t n_token);
+/* Reads up to n_token more of a document that has not been read, and gives how many it has read. */
+size_t document_read_some(struct documents *documents, struct document *document,
+                          struct states *states, size_t n_token);
 /* Drops what is half-read. */
 void document_stop_reading(struct document *document);
 

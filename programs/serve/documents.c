@@ -278,13 +278,6 @@ void documents_note(struct documents *documents, struct document *document,
     pthread_mutex_unlock(&documents->lock);
 }
 
-size_t documents_n_token(struct documents *documents, const struct document *document) {
-    pthread_mutex_lock(&documents->lock);
-    size_t n = document->n_token;
-    pthread_mutex_unlock(&documents->lock);
-    return n;
-}
-
 void documents_count(struct documents *documents, size_t n_status[4]) {
     memset(n_status, 0, 4 * sizeof *n_status);
     pthread_mutex_lock(&documents->lock);

@@ -70,8 +70,6 @@ void documents_give_back(struct documents *documents, struct document *document)
 void documents_note(struct documents *documents, struct document *document,
                     enum document_status status, size_t n_byte_read, size_t n_token, double seconds,
                     const char *fault);
-/* Tokens that were read of it, as they were noted last. */
-size_t documents_n_token(struct documents *documents, const struct document *document);
 /* How many there are of each status. */
 void documents_count(struct documents *documents, size_t n_status[4]);
 /* Takes a deleted document that nobody uses out of the list; NULL: there is none. */

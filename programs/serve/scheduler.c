@@ -211,11 +211,8 @@ static struct document *next_document(struct scheduler *scheduler) {
 static void read_document(struct scheduler *scheduler, struct document *document) {
     enum { longer = 4 };
     size_t n_token = scheduler->limits.piece * (scheduler->tasks ? 1 : longer);
-    size_t n_before = documents_n_token(scheduler->documents, document);
-    document_read_some(scheduler->documents, document, &scheduler->states, n_token);
-    size_t n_after = documents_n_token(scheduler->documents, document);
-    if (n_after > n_before)
-        metrics_count(scheduler->metrics, DOCUMENT_TOKENS, n_after - n_before);
+    metrics_count(scheduler->metrics, DOCUMENT_TOKENS,
+                  document_read_some(scheduler->documents, document, &scheduler->states, n_token));
 }
 
 static bool read_documents(struct scheduler *scheduler) {

@@ -135,16 +135,16 @@ static void test_promises(void **state) {
         expect(session, expected);
         dm_session_free(session);
         /* a batch with another that is read plainly, and somebody who looks on */
-        const dm_method_options plain = DM_METHOD_OPTIONS_INIT;
-        dm_session *all[] = {new_session(model, &plain), new_session(model, &method),
+        const dm_method_options none = DM_METHOD_OPTIONS_INIT;
+        dm_session *all[] = {new_session(model, &none), new_session(model, &method),
                              new_session(model, &method)};
         dm_session_set_probe(all[2], count_views, &n_seen);
         const int32_t *texts[] = {ids, ids + 100, ids};
         require(dm_append_many(all, 3, texts, (const size_t[]){N_ID, 50, N_ID}, &error), &error);
         assert_int_equal(n_seen, N_ID * N_LAYER);
         expect(all[2], expected);
-        for (int i = 0; i < 3; i++)
-            dm_session_free(all[i]);
+        for (size_t s = 0; s < 3; s++)
+            dm_session_free(all[s]);
         free(expected);
     }
     dm_model_free(threaded);

@@ -2,6 +2,7 @@
 # Fails on a circle of files. One sees another where it includes its header (a file is a .c with the .h
 # of its name), and where it calls a function or reads an object that is defined there, as the symbols
 # of what was compiled say. Tests are left out. Which folders see each other is check_layering.sh's.
+# Fails, too, on a name that two of the files define: of archives the linker takes either, in silence.
 # Usage: check_circles.sh ROOT [ARCHIVE_OR_FOLDER_OF_OBJECTS...]; without ROOT, a check of this script on made-up
 # trees.
 set -u
@@ -9,6 +10,12 @@ set -u
 # Of lines "FILE OTHER", those that lie on a circle.
 print_circles() {
     LC_ALL=C sort -u | awk -v how="$1" '
+    $1 == "twice" {
+        split($2, part, ":")
+        print "defined twice: " part[1] ", in " part[2] " and " part[3]
+        failed = 1
+        next
+    }
     { sees[$1] = sees[$1] " " $2 }
     function reaches(from, to,   list, n, i) {
         if (from == to)
@@ -79,7 +86,11 @@ check_calls() {
         sub(/.*[\/:]/, "", file)
     }
     n == 2 && part[1] == "U" { used[++n_used] = file " " part[2] }
-    n == 3 && part[2] ~ /[A-Z]/ { defined[part[3]] = file }
+    n == 3 && part[2] ~ /[A-Z]/ {
+        if (part[2] ~ /[TDBR]/ && part[3] in defined && defined[part[3]] != file)
+            print "twice", part[3] ":" defined[part[3]] ":" file
+        defined[part[3]] = file
+    }
     END {
         for (i = 1; i <= n_used; i++) {
             split(used[i], part, " ")
@@ -157,6 +168,8 @@ check_itself() {
     expect_calls 0 a:f a:-f
     expect_calls 1 a:f b:-f b:g a:-g
     expect_calls 1 a:f b:-f b:g c:-g c:h a:-h
+    expect_calls 1 a:f b:f
+    expect_calls 0 a:f a:f b:-f
     expect 0
     expect 0 src/text/a.c text/a.h
     expect 0 src/text/a.c text/b.h

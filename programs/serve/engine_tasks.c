@@ -276,7 +276,7 @@ static bool open_choice(struct task *task, size_t i, dm_error *error) {
     return true;
 }
 
-void task_answer(const struct task_room *room, struct task *task) {
+void task_begin_answer(const struct task_room *room, struct task *task) {
     dm_error error;
     keep_prompt(room, task);
     if (dm_session_next_logits(task->session, room->logits, &error)) {

@@ -23,7 +23,7 @@ void task_begin(const struct task_room *room, struct task *task, bool draining);
 /* Makes ids of some more of its text. At the end it finds what was read of it before. */
 void task_encode_some(const struct task_room *room, struct task *task);
 /* Its prompt was read: draws the first token of each choice. */
-void task_answer(const struct task_room *room, struct task *task);
+void task_begin_answer(const struct task_room *room, struct task *task);
 /* Draws a choice's next token; it is done where there is none to be read. */
 void choice_draw(const struct task_room *room, struct choice *choice, const float *logits);
 /* Ends it, telling why. */

@@ -181,7 +181,7 @@ static bool read_prompts(struct scheduler *scheduler) {
         if (left_of(task))
             continue;
         dm_set_progress(step_meanwhile, scheduler);
-        task_answer(&scheduler->room, task);
+        task_begin_answer(&scheduler->room, task);
         dm_set_progress(NULL, NULL);
     }
     return true;

@@ -107,7 +107,7 @@ asks_for libcmocka-dev gnuplot-nox curl unzip
 begin 'nothing is there'
 rm "$work/bin/cc" "$work/bin/ninja" "$work/bin/meson" "$work/bin/pkg-config"
 run 1
-says 'not found: a C compiler, ninja, meson, pkg-config, jansson, PCRE2, utf8proc, libzip, xxHash'
+says 'not found: a C compiler, ninja, meson, pkg-config, jansson, PCRE2, utf8proc, libzip, libmicrohttpd, xxHash'
 
 begin 'not as root'
 put_apt

@@ -187,14 +187,18 @@ static bool read_prompts(struct scheduler *scheduler) {
     return true;
 }
 
-/* The document whose turn it is, or NULL. They take turns in the order they came. */
+/* The document whose turn it is, or NULL. The first few take turns in the order they came: each has a
+ * session of its own meanwhile, and the others none. */
 static struct document *next_document(struct scheduler *scheduler) {
+    enum { at_once = 4 };
     struct document *first = NULL, *found = NULL;
-    size_t i = 0, n_first = 0;
+    size_t i = 0, n_first = 0, n_unread = 0;
     pthread_mutex_lock(&scheduler->documents->lock);
     for (struct document *at = scheduler->documents->first; at && !found; at = at->next, i++) {
         if (at->deleted || at->status == DOCUMENT_READY || at->status == DOCUMENT_FAILED)
             continue;
+        if (n_unread++ == at_once)
+            break;
         if (!first) {
             first = at;
             n_first = i;

@@ -145,6 +145,21 @@ post 200 /v1/completions "$(about "$long")"
 answers "\"text\":\"$found\""
 stop
 
+# ---- of many, a few take turns: each that is being read has a session ----
+start "$model"
+head -c 30000 long.txt > shorter.txt
+for i in 1 2 3 4 5 6 7 8 9 10; do
+    ask 202 /v1/documents -H 'Content-Type: text/plain' --data-binary @shorter.txt
+done
+for i in 1 2 3 4 5 6; do
+    ask 200 /v1/documents
+    n_reading=$(grep -o '"status":"reading"' answer | wc -l)
+    [ "$n_reading" -le 4 ] || failed "$n_reading are read at once"
+    sleep 0.1
+done
+wait_ready "$(grep -o 'doc-[0-9a-f]*' answer | tail -n 1)"
+stop
+
 # ---- within a bound ----
 start "$model" --memory 0 --max-documents 2
 for i in 1 2; do

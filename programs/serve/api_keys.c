@@ -7,7 +7,7 @@
 #include "cli/fail.h"
 #include "cli/read_input.h"
 
-static bool add_line(struct api_keys *keys, char *line) {
+static bool add_line(struct api_keys *keys, const char *file, char *line) {
     while (*line == ' ' || *line == '\t')
         line++;
     size_t n = strlen(line);
@@ -15,6 +15,9 @@ static bool add_line(struct api_keys *keys, char *line) {
         line[--n] = 0;
     if (!n || *line == '#')
         return true;
+    if (strpbrk(line, " \t"))
+        return fail(
+            "%s: a key holds no blanks; a remark has a line of its own, which begins with #", file);
     char **more = realloc(keys->keys, (keys->n + 1) * sizeof *more);
     if (!more)
         return fail_memory();
@@ -34,7 +37,7 @@ bool api_keys_read(struct api_keys *keys, const char *file) {
         next = strchr(line, '\n');
         if (next)
             *next++ = 0;
-        if (!add_line(keys, line))
+        if (!add_line(keys, file, line))
             return false;
     }
     return keys->n || fail("%s: there is no key in it", file);

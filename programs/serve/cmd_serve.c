@@ -69,15 +69,23 @@ static void wait_for_signal(struct server *server) {
         http_find_gone(server->http);
 }
 
-/* Answers that are under way are finished, for as long as that may take. */
-static void drain(struct server *server, size_t seconds) {
+static void wait_until_idle(struct server *server, double seconds) {
     double started = seconds_now();
-    atomic_store(&server->draining, true);
-    engine_drain(server->engine);
-    while (!engine_is_idle(server->engine) && seconds_now() - started < (double)seconds) {
+    while (!engine_is_idle(server->engine) && seconds_now() - started < seconds) {
         http_find_gone(server->http);
         poll(NULL, 0, 50);
     }
+}
+
+/* Answers that are under way are finished, for as long as that may take; then they are told that they
+ * are not. */
+static void drain(struct server *server, size_t seconds) {
+    const double a_step = 1; /* and a piece of a prompt */
+    atomic_store(&server->draining, true);
+    engine_drain(server->engine);
+    wait_until_idle(server, (double)seconds);
+    engine_break_off(server->engine);
+    wait_until_idle(server, a_step);
     poll(NULL, 0, 100); /* for the last bytes to go out */
 }
 
@@ -154,8 +162,8 @@ static int run(int n_argument, char **arguments) {
         {OPTION_TEXT, "model-name", &settings.name, "NAME",
          .help = "what requests call the model (default the last part of MODEL)"},
         {OPTION_TEXT, "api-keys", &settings.api_keys, "FILE",
-         .help = "answer only who has one of the keys in this file, a line each (a # begins a "
-                 "remark)",
+         .help = "answer only who has one of the keys in this file, a line each (one that begins "
+                 "with # is a remark)",
          .path = true},
         {OPTION_TEXT, "store", &settings.store, "DIR",
          .help = "keep documents and their states in this folder. Without it they are gone when "
@@ -211,7 +219,6 @@ static int run(int n_argument, char **arguments) {
     settings.scheduler.state_byte = settings.memory * mebibyte;
     settings.bodies =
         (struct body_limits){settings.max_body * mebibyte, settings.max_document * mebibyte};
-    method_flags_spare(&settings.method, &settings.model.settings);
     struct server server = {.http = NULL};
     bool fine = serve(&server, &settings);
     close_server(&server);

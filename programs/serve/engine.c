@@ -86,6 +86,11 @@ void engine_drain(struct engine *engine) {
     pthread_mutex_unlock(&engine->lock);
 }
 
+void engine_break_off(struct engine *engine) {
+    atomic_store(&engine->scheduler.breaking_off, true);
+    engine_wake(engine);
+}
+
 bool engine_is_idle(struct engine *engine) {
     return !atomic_load(&engine->scheduler.n_choice) &&
            !atomic_load(&engine->scheduler.n_inspection);

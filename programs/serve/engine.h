@@ -19,6 +19,8 @@ bool engine_inspect(struct engine *engine, struct document *document, struct rep
 void engine_wake(void *engine);
 /* Takes no more, and reads no more documents. */
 void engine_drain(struct engine *engine);
+/* What is not over yet ends with an error. */
+void engine_break_off(struct engine *engine);
 bool engine_is_idle(struct engine *engine);
 /* Ends the thread: what is under way is broken off. NULL is fine. */
 void engine_stop(struct engine *engine);

@@ -267,8 +267,18 @@ static void tell_metrics(struct scheduler *scheduler) {
     metrics_set(scheduler->metrics, STATE_BYTES, scheduler->states.n_byte);
 }
 
+static void break_off_all(struct scheduler *scheduler) {
+    struct api_error error;
+    refuse_as(&error, 503, "the server has ended before the answer did");
+    for (struct task *task = scheduler->tasks; task; task = task->next)
+        if (task->state != TASK_OVER)
+            task_fail(task, &error);
+}
+
 bool scheduler_turn(struct scheduler *scheduler) {
     drop_deleted(scheduler);
+    if (atomic_load(&scheduler->breaking_off))
+        break_off_all(scheduler);
     begin_tasks(scheduler);
     encode(scheduler);
     bool stepped = step(scheduler), read = read_some(scheduler), inspected = inspect(scheduler);

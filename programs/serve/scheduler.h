@@ -23,6 +23,7 @@ struct scheduler {
     atomic_size_t n_choice;     /* that were taken and are not over */
     atomic_size_t n_inspection; /* the same */
     atomic_bool draining;       /* no more documents are read */
+    atomic_bool breaking_off;   /* nor answers made: what is not over fails */
     atomic_bool stopping;       /* long calls are to end */
 
     struct task *tasks; /* in the order they came */

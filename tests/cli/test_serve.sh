@@ -22,7 +22,7 @@ ask 200 /v1/models/passkey-512
 ask 404 /v1/models/other
 answers '"code":"model_not_found"'
 ask 200 /
-answers '<!doctype html>'
+answers '<!DOCTYPE html>'
 
 # ---- the same as generate ----
 "$program" generate "$model" "$prompt" --max-tokens 12 --json --logprobs 1 > expected
@@ -126,6 +126,11 @@ ask 200 /metrics
 answers 'decimamba_requests_total{method="GET",path="/health",status="200"} 2'
 answers 'decimamba_answers 0'
 answers 'decimamba_first_token_seconds_count'
+stop
+
+# a server that reads plainly still knows how the model is decimated
+start "$model" --method none
+post 200 /v1/completions '{"prompt": "The pass key", "max_tokens": 1, "method": "decimate"}'
 stop
 
 # ---- chats ----

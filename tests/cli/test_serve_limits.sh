@@ -67,6 +67,9 @@ stop
 printf '# none\n' > none
 run 1 serve "$model" --port 0 --api-keys none
 complains 'none: there is no key in it'
+printf 'sk-one # a friend\n' > remark
+run 1 serve "$model" --port 0 --api-keys remark
+complains 'remark: a key holds no blanks'
 
 # ---- the end: what is under way is finished, what comes is refused ----
 start "$model"
@@ -90,4 +93,6 @@ client=$!
 until grep -q data running; do sleep 0.02; done
 stop
 wait $client
+tail -n 2 running | grep -q '^data: {"error":' || failed "no word of the end: $(tail -n 2 running)"
+! grep -q 'DONE' running || failed 'a broken answer that says it is whole'
 finish

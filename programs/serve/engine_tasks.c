@@ -71,7 +71,7 @@ static bool document_ready(const struct task_room *room, struct task *task, bool
     if (deleted)
         fine = refuse_as(&error, 404, "the document was removed");
     else if (status == DOCUMENT_FAILED)
-        fine = refuse_as(&error, 409, "the document could not be read");
+        fine = refuse_as(&error, 409, "the document could not be read: its \"error\" says why");
     else if (status != DOCUMENT_READY && draining)
         fine = refuse_as(&error, 503, "the server is about to end");
     if (!fine)

@@ -131,6 +131,19 @@ make_model() {
     cp "$here/ascii/tokenizer.json" model/
 }
 
+# ... which chats: it wants the user to begin.
+add_chat_template() {
+    cat > model/chat_template.jinja <<'END'
+{% for m in messages %}
+<{{ m.role }}>{{ m.content | trim }}
+{% endfor %}
+{% if messages[0].role == 'assistant' %}{{ raise_exception('The user begins') }}{% endif %}
+{% if add_generation_prompt %}
+<assistant>
+{% endif %}
+END
+}
+
 # The ids of the golden file, with blanks between.
 golden_ids() {
     tr -d '\n' < "$golden/expected.json" |

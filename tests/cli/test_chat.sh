@@ -4,15 +4,7 @@
 make_model
 run 1 generate model --chat 'Hi there'
 complains 'model: has no chat template (chat_template.jinja, or "chat_template" in tokenizer_config.json)'
-cat > model/chat_template.jinja <<'END'
-{% for m in messages %}
-<{{ m.role }}>{{ m.content | trim }}
-{% endfor %}
-{% if messages[0].role == 'assistant' %}{{ raise_exception('The user begins') }}{% endif %}
-{% if add_generation_prompt %}
-<assistant>
-{% endif %}
-END
+add_chat_template
 # the text that a template gives, written out
 same_as() {
     "$program" generate model "$1" --max-tokens 5 --json | sed 's/,"session_tokens.*//' > expected

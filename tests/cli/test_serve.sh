@@ -135,15 +135,7 @@ stop
 
 # ---- chats ----
 make_model
-cat > model/chat_template.jinja <<'END'
-{% for m in messages %}
-<{{ m.role }}>{{ m.content | trim }}
-{% endfor %}
-{% if messages[0].role == 'assistant' %}{{ raise_exception('The user begins') }}{% endif %}
-{% if add_generation_prompt %}
-<assistant>
-{% endif %}
-END
+add_chat_template
 "$program" generate model --system Brief 'Hi there' --max-tokens 5 --json > a
 start model --model-name small
 post 200 /v1/chat/completions '{"model": "small", "messages": [{"role": "system", "content": "Brief"}, {"role": "user", "content": [{"type": "text", "text": "Hi "}, {"type": "text", "text": "there"}]}], "max_completion_tokens": 5, "temperature": 0, "logprobs": true, "top_logprobs": 2}'

@@ -5,7 +5,7 @@
 #ifndef DM_TRAINING_CARRY_H
 #define DM_TRAINING_CARRY_H
 
-#include "training/pass.h"
+#include "training/pass_parts.h"
 
 struct dm_carry {
     dm_carry_kind kind;

@@ -3,7 +3,7 @@
 
 #include "layers/gather.h"
 #include "methods/choice.h"
-#include "training/pass.h"
+#include "training/pass_parts.h"
 
 /* ---- States ---- */
 

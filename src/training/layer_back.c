@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "layers/gather.h"
-#include "training/pass.h"
+#include "training/pass_parts.h"
 
 /* The last states have no gradient: what follows them is another sequence, or nothing. Gradients lie
  * as the states do. */

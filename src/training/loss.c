@@ -3,7 +3,7 @@
 
 #include "layers/gather.h"
 #include "ops/split.h"
-#include "training/pass.h"
+#include "training/pass_parts.h"
 
 /* Some rows of the last span on their way through the head. */
 struct labels {

@@ -1,6 +1,6 @@
 /* Laying out a pass: which tokens each layer sees, and where everything lies. */
 #include "base/memory.h"
-#include "training/pass.h"
+#include "training/pass_parts.h"
 
 enum { label_floats = 1 << 22, min_labels = 64 };
 

@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "training/lora.h"
 #include "training/optimizer.h"
+#include "training/pass.h"
 
 /* ---- What is trained ---- */
 

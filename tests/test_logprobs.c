@@ -1,6 +1,6 @@
 /* Log-probabilities of the tokens read: those of the logits that a reading gives, bit for bit, and
  * those of transformers. */
-#include "engine.h"
+#include "one_model.h"
 
 static const struct shape shape = {.name = "model",
                                    .n_layer = 3,
@@ -13,25 +13,9 @@ static const struct shape shape = {.name = "model",
                                    .tied = true};
 enum { vocab_size = 40, n_text = 1300, n_decimated = 300 };
 
-static char parent[TEST_MAX_PATH];
-static dm_model *model;
-static int32_t *ids;
-
 static int set_up(void **state) {
     (void)state;
-    struct dm_random random;
-    test_make_directory(parent);
-    dm_random_seed(&random, 8);
-    model = load_model(make_checkpoint(parent, &shape, 6), NULL, 2);
-    ids = random_ids(&random, n_text, vocab_size);
-    return 0;
-}
-
-static int tear_down(void **state) {
-    (void)state;
-    free(ids);
-    dm_model_free(model);
-    test_remove_directory(parent);
+    make_model_and_text(&shape, 6, 8, n_text);
     return 0;
 }
 
@@ -202,5 +186,5 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_plain), cmocka_unit_test(test_decimated),
         cmocka_unit_test(test_after_steps), cmocka_unit_test(test_transformers)};
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, set_up, remove_model_and_text);
 }

@@ -1,6 +1,6 @@
 /* Forks, going back to marks, and sessions in memory: whatever the text has come to, what goes on
  * from them goes on as the session itself would have, bit for bit. */
-#include "engine.h"
+#include "one_model.h"
 
 #include <float.h>
 
@@ -17,26 +17,12 @@ static const struct shape shape = {.name = "model",
                                    .tied = true};
 enum { vocab_size = 40, n_text = 900, tail = 5, n_setting = 4 };
 
-static char parent[TEST_MAX_PATH], path[TEST_MAX_PATH];
-static dm_model *model;
-static int32_t *ids;
+static char path[TEST_MAX_PATH];
 
 static int set_up(void **state) {
     (void)state;
-    struct dm_random random;
-    test_make_directory(parent);
+    make_model_and_text(&shape, 5, 3, n_text);
     snprintf(path, sizeof path, "%s", test_join(parent, "session"));
-    dm_random_seed(&random, 3);
-    model = load_model(make_checkpoint(parent, &shape, 5), NULL, 2);
-    ids = random_ids(&random, n_text, vocab_size);
-    return 0;
-}
-
-static int tear_down(void **state) {
-    (void)state;
-    free(ids);
-    dm_model_free(model);
-    test_remove_directory(parent);
     return 0;
 }
 
@@ -375,5 +361,5 @@ int main(void) {
         cmocka_unit_test(test_sampler),
         cmocka_unit_test(test_refused),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, set_up, remove_model_and_text);
 }

@@ -1,5 +1,5 @@
 /* dm_set_progress: what is told, and what a call that was cancelled leaves behind. */
-#include "engine.h"
+#include "one_model.h"
 
 #include <unistd.h>
 
@@ -14,26 +14,9 @@ static const struct shape shape = {.name = "model",
                                    .tied = true};
 enum { vocab_size = 40, n_text = 2000, base_length = 700 };
 
-static char parent[TEST_MAX_PATH], directory[TEST_MAX_PATH];
-static dm_model *model;
-static int32_t *ids;
-
 static int set_up(void **state) {
     (void)state;
-    struct dm_random random;
-    test_make_directory(parent);
-    snprintf(directory, sizeof directory, "%s", make_checkpoint(parent, &shape, 6));
-    dm_random_seed(&random, 8);
-    model = load_model(directory, NULL, 2);
-    ids = random_ids(&random, n_text, vocab_size);
-    return 0;
-}
-
-static int tear_down(void **state) {
-    (void)state;
-    free(ids);
-    dm_model_free(model);
-    test_remove_directory(parent);
+    make_model_and_text(&shape, 6, 8, n_text);
     return 0;
 }
 
@@ -271,7 +254,7 @@ static dm_trainer *new_trainer(int recompute) {
     options.method = &method;
     options.n_thread = 2;
     options.recompute = recompute;
-    require(dm_trainer_new(directory, &options, &trainer, &error), &error);
+    require(dm_trainer_new(model_directory, &options, &trainer, &error), &error);
     return trainer;
 }
 
@@ -317,5 +300,5 @@ int main(void) {
         cmocka_unit_test(test_append),    cmocka_unit_test(test_append_many),
         cmocka_unit_test(test_logprobs),  cmocka_unit_test(test_finish),
         cmocka_unit_test(test_calibrate), cmocka_unit_test(test_training)};
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, set_up, remove_model_and_text);
 }

@@ -1,7 +1,7 @@
 /* The scores that are baselines, random and token-norm, and one of the caller's own: against brute
  * force, and the same choice whether a text is read in pieces, beside others, from a file, or trained
  * on. */
-#include "engine.h"
+#include "one_model.h"
 
 static const struct shape shape = {.name = "model",
                                    .n_layer = 4,
@@ -17,30 +17,13 @@ enum { n_score = 3, d_inner = 48 };
 static size_t n_step; /* of Delta: d_inner channels, or heads */
 static const size_t two_layers[] = {0, 2};
 
-static char parent[TEST_MAX_PATH], directory[TEST_MAX_PATH];
-static dm_model *model;
-static int32_t *ids;
-
 static int set_up(void **state) {
     (void)state;
-    struct dm_random random;
-    dm_random_seed(&random, 12);
-    test_make_directory(parent);
-    snprintf(directory, sizeof directory, "%s", make_checkpoint(parent, &shape, 5));
-    model = load_model(directory, NULL, 2);
+    make_model_and_text(&shape, 5, 12, n_text * n_token);
     dm_model_info info = DM_MODEL_INFO_INIT;
     dm_error error;
     require(dm_model_get_info(model, &info, &error), &error);
     n_step = info.n_step;
-    ids = random_ids(&random, n_text * n_token, vocab_size);
-    return 0;
-}
-
-static int tear_down(void **state) {
-    (void)state;
-    dm_model_free(model);
-    free(ids);
-    test_remove_directory(parent);
     return 0;
 }
 
@@ -99,7 +82,7 @@ static void embedding_norms(double score[n_token]) {
     const float *embedding;
     size_t n;
     dm_error error;
-    require(dm_trainer_new(directory, &options, &trainer, &error), &error);
+    require(dm_trainer_new(model_directory, &options, &trainer, &error), &error);
     require(
         dm_trainer_parameter(trainer, "backbone.embeddings.weight", &embedding, NULL, &n, &error),
         &error);
@@ -192,7 +175,7 @@ static void read_embedding(void) {
     const float *values;
     size_t n;
     dm_error error;
-    require(dm_trainer_new(directory, &options, &trainer, &error), &error);
+    require(dm_trainer_new(model_directory, &options, &trainer, &error), &error);
     require(dm_trainer_parameter(trainer, "backbone.embeddings.weight", &values, NULL, &n, &error),
             &error);
     embedding = some(n, sizeof *embedding);
@@ -274,7 +257,8 @@ static void expect_refused(const dm_method_options *method, const char *part) {
     options.method = method;
     assert_int_equal(dm_session_new(model, method, &session, &error), DM_ERROR_ARGUMENT);
     test_expect_error(&error, DM_ERROR_ARGUMENT, part);
-    assert_int_equal(dm_trainer_new(directory, &options, &trainer, &error), DM_ERROR_ARGUMENT);
+    assert_int_equal(dm_trainer_new(model_directory, &options, &trainer, &error),
+                     DM_ERROR_ARGUMENT);
     test_expect_error(&error, DM_ERROR_ARGUMENT, part);
     assert_null(session);
     assert_null(trainer);
@@ -331,7 +315,7 @@ static void test_files_of_training(void **state) {
     dm_model *own;
     dm_error error;
     options.method = &method;
-    require(dm_trainer_new(directory, &options, &trainer, &error), &error);
+    require(dm_trainer_new(model_directory, &options, &trainer, &error), &error);
     dm_set_warning(hear, heard);
     require(dm_trainer_save(trainer, path, NULL, &error), &error);
     dm_set_warning(NULL, NULL);
@@ -447,7 +431,7 @@ static void test_in_training(void **state) {
         dm_error error;
         options.method = &method;
         batch.n_sequence = n_text, batch.start = start, batch.ids = ids, batch.weight = weight;
-        require(dm_trainer_new(directory, &options, &trainer, &error), &error);
+        require(dm_trainer_new(model_directory, &options, &trainer, &error), &error);
         require(dm_trainer_evaluate(trainer, &batch, &loss, &error), &error);
         assert_int_equal(loss.n_prediction, 18);
         assert_true(fabs(loss.sum - sum) < 1e-5 * sum);
@@ -467,5 +451,5 @@ int main(void) {
         cmocka_unit_test(test_any_split),
         cmocka_unit_test(test_in_training),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, set_up, remove_model_and_text);
 }

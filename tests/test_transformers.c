@@ -2,22 +2,9 @@
  * separate heads, biases, falcon-mamba's norms, weights stored in f32, bf16 and f16; and what only
  * state-spaces' Mamba-2 has: see scripts/make_mamba2_cases.py. */
 #include "engine.h"
+#include "transformers_cases.h"
 
 #include "checkpoint/safetensors.h"
-
-static const char *const folders[] = {"transformers/mamba-tied-bf16",
-                                      "transformers/mamba-biases",
-                                      "transformers/mamba-no-conv-bias",
-                                      "transformers/falcon-mamba-bf16",
-                                      "transformers/falcon-mamba",
-                                      "transformers/mamba2-tied-bf16",
-                                      "transformers/mamba2-groups",
-                                      "transformers/mamba2-limits",
-                                      "mamba2/plain",
-                                      "mamba2/mlp",
-                                      "mamba2/channels",
-                                      "mamba2/gate"};
-enum { n_folder = sizeof folders / sizeof *folders };
 
 static double worst_difference(const char *directory, const char *cpu, dm_dtype dtype) {
     struct dm_safetensors expected;

@@ -3,22 +3,9 @@
  * scripts/make_mamba2_cases.py; and of texts that start from another's last state, those of
  * scripts/make_carry_cases.py. */
 #include "engine.h"
+#include "transformers_cases.h"
 
 #include "checkpoint/safetensors.h"
-
-static const char *const folders[] = {"transformers/mamba-tied-bf16",
-                                      "transformers/mamba-biases",
-                                      "transformers/mamba-no-conv-bias",
-                                      "transformers/falcon-mamba-bf16",
-                                      "transformers/falcon-mamba",
-                                      "transformers/mamba2-tied-bf16",
-                                      "transformers/mamba2-groups",
-                                      "transformers/mamba2-limits",
-                                      "mamba2/plain",
-                                      "mamba2/mlp",
-                                      "mamba2/channels",
-                                      "mamba2/gate"};
-enum { n_folder = sizeof folders / sizeof *folders };
 
 /* Of the gradients' means over `weight` labels, the largest difference. */
 static double compare(const dm_trainer *trainer, const struct dm_safetensors *expected,

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/status.h"
 #include "cli/fail.h"
 #include "cli/json_output.h"
 #include "document_state.h"
@@ -54,10 +55,8 @@ static dm_status note_layer(struct inspection *inspection, const dm_session *ses
         return status;
     layer->n = i ? n_before : dm_session_n_token(session);
     size_t *own = calloc(layer->n_kept + 1, sizeof *own);
-    if (!own) {
-        snprintf(error->message, sizeof error->message, "memory is short");
-        return error->status = DM_ERROR_MEMORY;
-    }
+    if (!own)
+        return dm_fail(error, DM_ERROR_MEMORY, "memory is short");
     for (size_t k = 0; k < layer->n_kept; k++) {
         own[k] = i ? (*before)[positions[k]] : k; /* its place in the lowest layer's list */
         inspection->depths[own[k]]++;
@@ -76,10 +75,8 @@ static dm_status note_lowest(struct inspection *inspection, const dm_session *se
         return status;
     inspection->tokens = calloc(n + 1, sizeof *inspection->tokens);
     inspection->depths = calloc(n + 1, sizeof *inspection->depths);
-    if (!inspection->tokens || !inspection->depths) {
-        snprintf(error->message, sizeof error->message, "memory is short");
-        return error->status = DM_ERROR_MEMORY;
-    }
+    if (!inspection->tokens || !inspection->depths)
+        return dm_fail(error, DM_ERROR_MEMORY, "memory is short");
     memcpy(inspection->tokens, positions, n * sizeof *positions);
     inspection->n_kept = n;
     return DM_OK;

@@ -288,6 +288,34 @@ FILE *document_text_open(const struct document_folder *folder, const char *id, j
     return fine ? file : NULL;
 }
 
+static bool rest_equal(FILE *file, FILE *other) {
+    char piece[16 << 10], piece_of_other[sizeof piece];
+    size_t n;
+    do {
+        n = fread(piece, 1, sizeof piece, file);
+        if (fread(piece_of_other, 1, sizeof piece, other) != n ||
+            memcmp(piece, piece_of_other, n) != 0)
+            return false;
+    } while (n == sizeof piece);
+    return feof(file) && feof(other);
+}
+
+bool document_texts_equal(const struct document_folder *folder, const char *id, const char *other) {
+    const char *const ids[2] = {id, other};
+    FILE *files[2] = {NULL, NULL};
+    for (int i = 0; i < 2; i++) {
+        json_t *header;
+        size_t n_byte;
+        files[i] = document_text_open(folder, ids[i], &header, &n_byte);
+        json_decref(header);
+    }
+    bool equal = files[0] && files[1] && rest_equal(files[0], files[1]);
+    for (int i = 0; i < 2; i++)
+        if (files[i])
+            fclose(files[i]);
+    return equal;
+}
+
 json_t *document_state_note(const struct document_folder *folder, const char *id) {
     char *path = file_path(folder, id, ".json");
     json_t *note = NULL;

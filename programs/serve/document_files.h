@@ -41,6 +41,8 @@ char *document_state_path(const struct document_folder *folder, const char *id);
 /* Opens a text, behind its header, of *n_byte. NULL after a fault. */
 FILE *document_text_open(const struct document_folder *folder, const char *id, json_t **header,
                          size_t *n_byte);
+/* Whether two texts are the same; false after a fault, too. */
+bool document_texts_equal(const struct document_folder *folder, const char *id, const char *other);
 /* The note of its state; NULL: it has none, or none that can be read. */
 json_t *document_state_note(const struct document_folder *folder, const char *id);
 /* Tells of every document there. */

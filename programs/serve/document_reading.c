@@ -26,7 +26,8 @@ struct document_reading {
     bool encoded;           /* there is no more text */
     double seconds;
     double saved_at; /* of `seconds`: when what is half-read was saved */
-    size_t n_skip;   /* tokens that were read before the server ended */
+    size_t
+        n_skip; /* tokens that were read before: until the server ended, or of another document */
 };
 
 void document_stop_reading(struct document *document) {
@@ -45,8 +46,35 @@ void document_stop_reading(struct document *document) {
 
 /* ---- Beginning ---- */
 
+/* The state of another document with the very same text; none: mark->n_token is 0. false: memory is short. */
+static bool copy_equal(struct documents *documents, const struct document *document,
+                       struct states *states, struct document_mark *mark) {
+    const struct document *other = NULL;
+    while (!mark->n_token && (other = documents_next_alike(documents, document, other)))
+        if (document_texts_equal(&documents->folder, document->id, other->id) &&
+            !document_copy_state(documents, other, states, mark))
+            return false;
+    return true;
+}
+
+/* What was read of it before. */
+static bool find_read(struct documents *documents, struct document *document,
+                      struct states *states) {
+    struct document_reading *reading = document->reading;
+    struct document_mark mark = {.session = reading->session, .sampler = reading->sampler};
+    document_resume(documents, document, &mark);
+    if (!mark.n_token && !copy_equal(documents, document, states, &mark))
+        return false;
+    reading->n_skip = mark.n_token;
+    reading->seconds = reading->saved_at = mark.seconds;
+    if (reading->has_strip && mark.n_token)
+        score_strip_restore(&reading->strip, mark.scores, mark.n_token);
+    json_decref(mark.scores);
+    return true;
+}
+
 static bool open_reading(struct documents *documents, struct document *document,
-                         const struct states *states, dm_error *error) {
+                         struct states *states, dm_error *error) {
     const struct served_model *served = documents->served;
     const dm_sampler_options options = DM_SAMPLER_OPTIONS_INIT;
     struct document_reading *reading = document->reading = calloc(1, sizeof *reading);
@@ -71,12 +99,8 @@ static bool open_reading(struct documents *documents, struct document *document,
         score_strip_begin(&reading->strip, served->model, &document->method->options);
     if (reading->has_strip)
         dm_session_set_probe(reading->session, score_strip_see, &reading->strip);
-    reading->n_skip =
-        document_resume(documents, document, reading->session, reading->sampler, &reading->seconds);
-    reading->saved_at = reading->seconds;
-    if (reading->has_strip)
-        score_strip_skip(&reading->strip, reading->n_skip);
-    return true;
+    snprintf(error->message, sizeof error->message, "memory is short");
+    return find_read(documents, document, states);
 }
 
 /* ---- Going on ---- */

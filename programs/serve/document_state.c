@@ -54,28 +54,29 @@ static bool read_note(const struct documents *documents, const struct document *
 }
 
 /* Its tokens are counted by the session: a later state may stand beside the note of an earlier one. */
-size_t document_resume(const struct documents *documents, const struct document *document,
-                       dm_session *session, dm_sampler *sampler, double *seconds) {
+void document_resume(const struct documents *documents, const struct document *document,
+                     struct document_mark *mark) {
     json_t *note = document_state_note(&documents->folder, document->id);
     char *path = document_state_path(&documents->folder, document->id);
     dm_session *restored = NULL;
     XXH128_hash_t hash;
     int has_sampler;
-    size_t n_token = 0;
+    mark->n_token = 0;
     if (note && path && json_is_true(json_object_get(note, "partial")) &&
         read_note(documents, document, note, &hash) &&
-        !dm_generation_restore(documents->served->model, path, &restored, sampler, &has_sampler,
-                               NULL) &&
-        has_sampler && !dm_session_rewind(session, restored, NULL))
-        n_token = dm_session_n_token(session);
-    if (n_token)
-        *seconds = json_number_value(json_object_get(note, "seconds"));
-    else
+        !dm_generation_restore(documents->served->model, path, &restored, mark->sampler,
+                               &has_sampler, NULL) &&
+        has_sampler && !dm_session_rewind(mark->session, restored, NULL))
+        mark->n_token = dm_session_n_token(mark->session);
+    if (mark->n_token) {
+        mark->seconds = json_number_value(json_object_get(note, "seconds"));
+        mark->scores = json_incref(json_object_get(note, "scores"));
+    } else {
         document_remove_state(&documents->folder, document->id);
+    }
     dm_session_free(restored);
     dm_memory_free(path);
     json_decref(note);
-    return n_token;
 }
 
 void document_find_state(struct documents *documents, struct document *document,
@@ -120,5 +121,20 @@ bool document_wake_state(struct documents *documents, struct state *state, struc
         }
     }
     states_touch(states, state);
+    return true;
+}
+
+bool document_copy_state(struct documents *documents, const struct document *other,
+                         struct states *states, struct document_mark *mark) {
+    mark->n_token = 0;
+    if (!document_wake_state(documents, other->state, states))
+        return true;
+    if (dm_session_rewind(mark->session, other->state->session, NULL) ||
+        dm_sampler_rewind(mark->sampler, other->state->sampler, NULL))
+        return false;
+    json_t *note = document_state_note(&documents->folder, other->id);
+    mark->n_token = other->state->n_token;
+    mark->scores = json_incref(json_object_get(note, "scores"));
+    json_decref(note);
     return true;
 }

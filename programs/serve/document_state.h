@@ -19,11 +19,15 @@ struct document_mark {
 /* Keeps it, in place of what was kept of the document. A fault's line is printed. */
 bool document_save_state(const struct documents *documents, const struct document *document,
                          const struct document_mark *mark);
-/* Makes of a session and a sampler, both new, those that were kept of a document that was half-read, if
- * that was by this model and these settings: the tokens that they have read. 0: they are as they were,
- * and nothing is kept any longer. */
-size_t document_resume(const struct documents *documents, const struct document *document,
-                       dm_session *session, dm_sampler *sampler, double *seconds);
+/* Makes of the session and the sampler of a mark, both new, those that were kept of a document that was
+ * half-read, if that was by this model and these settings; the rest of the mark but its hash is as it was
+ * then, with scores that are the caller's. Otherwise they are as they were, n_token is 0, and nothing is
+ * kept any longer. */
+void document_resume(const struct documents *documents, const struct document *document,
+                     struct document_mark *mark);
+/* The same from the state of another document, whose text and method are equal; false: memory is short. */
+bool document_copy_state(struct documents *documents, const struct document *other,
+                         struct states *states, struct document_mark *mark);
 /* Finds the state of a document that was read before the server started, if it is of this model and
  * these settings; it is restored when it is asked for. */
 void document_find_state(struct documents *documents, struct document *document,

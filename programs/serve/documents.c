@@ -286,6 +286,17 @@ void documents_count(struct documents *documents, size_t n_status[4]) {
     pthread_mutex_unlock(&documents->lock);
 }
 
+struct document *documents_next_alike(struct documents *documents, const struct document *document,
+                                      const struct document *after) {
+    pthread_mutex_lock(&documents->lock);
+    struct document *at = after ? after->next : documents->first;
+    while (at && (at == document || at->deleted || !at->state || at->n_byte != document->n_byte ||
+                  strcmp(at->method->key, document->method->key) != 0))
+        at = at->next;
+    pthread_mutex_unlock(&documents->lock);
+    return at;
+}
+
 struct document *documents_take_deleted(struct documents *documents) {
     pthread_mutex_lock(&documents->lock);
     struct document **link = &documents->first;

@@ -72,6 +72,10 @@ void documents_note(struct documents *documents, struct document *document,
                     const char *fault);
 /* How many there are of each status. */
 void documents_count(struct documents *documents, size_t n_status[4]);
+/* One behind `after` (NULL: the first) that has been read, with as many bytes and the same method; NULL:
+ * there is none. */
+struct document *documents_next_alike(struct documents *documents, const struct document *document,
+                                      const struct document *after);
 /* Takes a deleted document that nobody uses out of the list; NULL: there is none. */
 struct document *documents_take_deleted(struct documents *documents);
 void document_free(struct document *document);

@@ -54,10 +54,13 @@ static void break_off(struct task *task, const dm_error *cause) {
 /* ---- Beginning ---- */
 
 static enum document_status status_of(const struct task_room *room, const struct document *document,
-                                      bool *deleted) {
+                                      struct api_error *error) {
     pthread_mutex_lock(&room->documents->lock);
     enum document_status status = document->status;
-    *deleted = document->deleted;
+    if (document->deleted)
+        refuse_as(error, 404, "the document was removed");
+    else if (status == DOCUMENT_FAILED)
+        refuse_as(error, 409, "the document could not be read: %s", document->fault);
     pthread_mutex_unlock(&room->documents->lock);
     return status;
 }
@@ -65,18 +68,13 @@ static enum document_status status_of(const struct task_room *room, const struct
 /* Whether the task's document can be gone on from; one that is still being read is waited for. */
 static bool document_ready(const struct task_room *room, struct task *task, bool draining) {
     struct document *document = task->completion->document;
-    struct api_error error;
-    bool deleted, fine = true;
-    enum document_status status = status_of(room, document, &deleted);
-    if (deleted)
-        fine = refuse_as(&error, 404, "the document was removed");
-    else if (status == DOCUMENT_FAILED)
-        fine = refuse_as(&error, 409, "the document could not be read: its \"error\" says why");
-    else if (status != DOCUMENT_READY && draining)
-        fine = refuse_as(&error, 503, "the server is about to end");
-    if (!fine)
+    struct api_error error = {0};
+    enum document_status status = status_of(room, document, &error);
+    if (!error.status && status != DOCUMENT_READY && draining)
+        refuse_as(&error, 503, "the server is about to end");
+    if (error.status)
         task_fail(task, &error);
-    return fine && status == DOCUMENT_READY && document->state &&
+    return !error.status && status == DOCUMENT_READY && document->state &&
            document_wake_state(room->documents, document->state, room->states);
 }
 

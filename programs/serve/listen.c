@@ -55,7 +55,8 @@ int listen_at(const char *host, unsigned *port, bool *is_ipv6) {
     if (!fault && !read_port(listening, port))
         fault = errno;
     if (fault) {
-        complain("%s port %u: cannot listen: %s", host, *port, strerror(fault));
+        complain("%s port %u: cannot listen: %s%s", host, *port, strerror(fault),
+                 fault == EADDRINUSE ? " (--port 0 takes a free one)" : "");
         if (listening >= 0)
             close(listening);
         listening = -1;

@@ -43,6 +43,21 @@ static bool read_flags(struct method_flags *flags, const json_t *value) {
     return fine;
 }
 
+/* A line about flags becomes one about keys: "--base-length: ..." is "base_length: ...". */
+static void say_keys(char *line) {
+    char *to = line;
+    bool in_flag = false;
+    for (const char *at = line; *at; at++) {
+        if (!strncmp(at, "--", 2) && (at == line || at[-1] == ' ')) {
+            in_flag = true;
+            at += 2;
+        }
+        in_flag = in_flag && (*at == '-' || (*at >= 'a' && *at <= 'z'));
+        *to++ = in_flag && *at == '-' ? '_' : *at;
+    }
+    *to = 0;
+}
+
 bool request_method_read(struct request_method **result, const json_t *value, const dm_model *model,
                          struct api_error *error) {
     char line[400] = "";
@@ -62,7 +77,8 @@ bool request_method_read(struct request_method **result, const json_t *value, co
         return true;
     }
     request_method_free(method);
-    return refuse(error, "method", "%s", line);
+    say_keys(line);
+    return refuse(error, "method", strncmp(line, "method:", 7) ? "method: %s" : "%s", line);
 }
 
 struct request_method *request_method_of_flags(const struct method_flags *flags,

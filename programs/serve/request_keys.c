@@ -22,10 +22,13 @@ bool key_size(const json_t *object, const char *key, size_t min, size_t max, siz
     if (!value)
         return true;
     json_int_t number = json_integer_value(value);
-    if (!json_is_integer(value) || number < 0 || (size_t)number < min || (size_t)number > max)
-        return refuse(error, key, "%s: must be a whole number from %zu to %zu", key, min, max);
-    *result = (size_t)number;
-    return true;
+    if (json_is_integer(value) && number >= 0 && (size_t)number >= min && (size_t)number <= max) {
+        *result = (size_t)number;
+        return true;
+    }
+    return max >= INT64_MAX
+               ? refuse(error, key, "%s: must be a whole number, %zu or more", key, min)
+               : refuse(error, key, "%s: must be a whole number from %zu to %zu", key, min, max);
 }
 
 bool key_real(const json_t *object, const char *key, double min, double max, double *result,

@@ -24,14 +24,21 @@ bool score_strip_begin(struct score_strip *strip, const dm_model *model,
 static void halve(struct score_strip *strip) {
     for (size_t i = 0; i < max_bin / 2; i++)
         strip->max[i] = fmaxf(strip->max[2 * i], strip->max[2 * i + 1]);
+    for (size_t i = max_bin / 2; i < max_bin; i++)
+        strip->max[i] = NAN;
     strip->width *= 2;
 }
 
-void score_strip_skip(struct score_strip *strip, size_t n_token) {
-    for (size_t i = 0; i < max_bin; i++)
-        strip->max[i] = NAN;
+void score_strip_restore(struct score_strip *strip, const json_t *scores, size_t n_token) {
+    const json_t *list = json_object_get(scores, "max");
+    json_int_t width = json_integer_value(json_object_get(scores, "width"));
+    for (size_t i = 0; i < max_bin; i++) {
+        const json_t *score = json_array_get(list, i);
+        strip->max[i] = json_is_number(score) ? (float)json_number_value(score) : NAN;
+    }
+    strip->width = width > 0 && (size_t)width <= n_token ? (size_t)width : 1;
     while (n_token > max_bin * strip->width)
-        strip->width *= 2;
+        halve(strip);
     strip->n_token = n_token;
 }
 

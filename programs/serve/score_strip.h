@@ -21,8 +21,9 @@ struct score_strip {
 /* Whether a method scores tokens by their Delta: then the strip has those of its first layer. */
 bool score_strip_begin(struct score_strip *strip, const dm_model *model,
                        const dm_method_options *method);
-/* The first n_token go by unseen. */
-void score_strip_skip(struct score_strip *strip, size_t n_token);
+/* The first n_token were seen before: `scores` is what score_strip_json gave then (of the same method); what
+ * it lacks of them is unknown. */
+void score_strip_restore(struct score_strip *strip, const json_t *scores, size_t n_token);
 /* A session's probe. */
 void score_strip_see(const dm_probe_view *view, void *strip);
 /* {"layer", "width", "max"}; NULL: memory is short. */

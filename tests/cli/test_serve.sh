@@ -89,6 +89,7 @@ done << 'END'
 {"prompt": [100000]}|token id 100000
 {"prompt": "a", "max_tokens": -1}|max_tokens: must be
 {"prompt": "a", "max_tokens": 1e3}|max_tokens: must be
+{"prompt": "a", "max_tokens": "5"}|max_tokens: must be a whole number, 0 or more
 {"prompt": "a", "max_tokens": 100000}|at most 4096
 {"prompt": "a", "temperature": "x"}|temperature: must be
 {"prompt": "a", "top_p": 0}|top_p: must be
@@ -106,6 +107,8 @@ done << 'END'
 {"prompt": "a", "method": "quux"}|'quux' is not one of
 {"prompt": "a", "method": {"name": "decimate", "layers": [99]}}|there is no layer 99
 {"prompt": "a", "method": {"name": "decimate", "quux": 1}}|unknown key
+{"prompt": "a", "method": {"name": "none", "layers": [2]}}|"method: layers: method none drops no tokens
+{"prompt": "a", "method": {"name": "none", "base_length": 5}}|"method: base_length: nothing is dropped
 {"prompt": "a", "seed": 0.5}|seed: must be
 END
 printf '{"prompt": "\377"}' > bad
@@ -115,6 +118,10 @@ answers '"code":"model_not_found"'
 post 404 /v1/completions '{"prompt": "a", "document": "doc-x"}'
 post 400 /v1/chat/completions '{"messages": [{"role": "user", "content": "Hi"}]}'
 answers 'no chat template'
+# a page of another site, in the browser of who has a server here
+ask 403 /v1/completions -H 'Origin: http://elsewhere.example' -d '{"prompt": "a"}'
+answers 'is of another site'
+ask 200 /v1/completions -H "Origin: $base" -d '{"prompt": "a", "max_tokens": 1}'
 ask 404 /v1/nothing
 ask 405 /v1/completions
 ask 405 /v1/models -X DELETE

@@ -72,6 +72,26 @@ ask 200 "/v1/documents/$object/text?from=14&bytes=1"
 answers '{"from":13,"bytes":2,"text":"'
 ask 400 "/v1/documents/$object/text?from=-1"
 
+# ---- the same text again, by the same method: not read again ----
+ask 200 "/v1/documents/$form/kept"
+sed 's/.*"layers"/"layers"/' answer > kept
+ask 200 /metrics
+n_read=$(sed -n 's/^decimamba_document_tokens_total //p' answer)
+ask 202 /v1/documents -F file=@book.txt -F 'method={"name": "decimate", "layers": [2], "base_length": 100}'
+again=$(field id)
+wait_ready "$again"
+ask 200 /metrics
+answers "decimamba_document_tokens_total $n_read"
+ask 200 "/v1/documents/$again/kept"
+sed 's/.*"layers"/"layers"/' answer > kept_again
+same kept kept_again
+post 200 /v1/completions "$(about "$form")"
+sed 's/.*"choices"//' answer > a
+post 200 /v1/completions "$(about "$again")"
+sed 's/.*"choices"//' answer > b
+same a b
+ask 200 "/v1/documents/$again" -X DELETE
+
 # ---- what is refused ----
 printf 'abc\377' > bad
 ask 400 /v1/documents -H 'Content-Type: text/plain' --data-binary @bad
@@ -149,6 +169,7 @@ stop
 start "$model"
 head -c 30000 long.txt > shorter.txt
 for i in 1 2 3 4 5 6 7 8 9 10; do
+    printf %s $i >> shorter.txt # no two are equal
     ask 202 /v1/documents -H 'Content-Type: text/plain' --data-binary @shorter.txt
 done
 for i in 1 2 3 4 5 6; do

@@ -10,6 +10,23 @@ static dm_status unsupported(const char *name, const char *what, dm_error *error
                    "%s: %s: only models of Mamba-1 or Mamba-2 layers can be run", name, what);
 }
 
+/* mamba_ssm's class would refuse an argument that it does not know. */
+static dm_status check_arguments(const json_t *mixer, const char *name,
+                                 const struct dm_layer_kind *kind, dm_error *error) {
+    const char *key;
+    json_t *value;
+    json_object_foreach((json_t *)mixer, key, value) {
+        const char *const *known = kind->official_arguments;
+        while (*known && strcmp(*known, key) != 0)
+            known++;
+        if (!*known && strcmp(key, "layer") != 0)
+            return dm_fail(error, DM_ERROR_FORMAT,
+                           "%s: \"ssm_cfg\": \"%.60s\" is no argument of %s", name, key,
+                           kind->official_layer);
+    }
+    return DM_OK;
+}
+
 /* Refuses state-spaces configs of other models. */
 static dm_status check_official(const json_t *object, const json_t *mixer, const char *name,
                                 const struct dm_layer_kind **kind, dm_error *error) {
@@ -32,7 +49,7 @@ static dm_status check_official(const json_t *object, const json_t *mixer, const
         return unsupported(name, "MLP layers (\"d_intermediate\")", error);
     if (json_array_size(json_object_get(object, "attn_layer_idx")))
         return unsupported(name, "attention layers (\"attn_layer_idx\")", error);
-    return DM_OK;
+    return check_arguments(mixer, name, *kind, error);
 }
 
 static dm_status pad_vocabulary(const json_t *object, const char *name,

@@ -113,6 +113,8 @@ static void refuses_faulty_configs(void **state) {
         {OFFICIAL "\"ssm_cfg\": {\"layer\": \"Mamba2\", \"ngroups\": 5}}",
          "\"ngroups\" is 5, which does not divide the 24 heads"},
         {OFFICIAL "\"ssm_cfg\": {\"layer\": \"Mamba2\", \"rmsnorm\": 1}}", "\"rmsnorm\""},
+        {OFFICIAL "\"ssm_cfg\": {\"layer\": \"Mamba2\", \"headim\": 128}}",
+         "\"headim\" is no argument of Mamba2"},
         {OFFICIAL "\"ssm_cfg\": {\"layer\": \"Mamba2\", \"d_state\": 2147483647, \"ngroups\": 2}}",
          "x, B and C are too wide"},
     };

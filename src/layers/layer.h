@@ -152,9 +152,11 @@ struct dm_layer_kind {
     const char *name;
 
     /* Whose models have layers of this kind alone: transformers' "model_type"s, the last NULL, and
-     * "layer" in state-spaces' ssm_cfg. NULL: only "layer_types" brings such layers. */
+     * "layer" in state-spaces' ssm_cfg. NULL: only "layer_types" brings such layers. The other keys
+     * there are arguments of the official class, which takes those of this list, the last NULL. */
     const char *const *model_types;
     const char *official_layer;
+    const char *const *official_arguments;
     bool untied; /* transformers' heads are separate where config.json does not say */
 
     /* Sizes. `configure` reads them; d_model, n_layer and rms_norm_eps are set before. `describe`

@@ -388,10 +388,16 @@ static void slowest_decay(const struct dm_layer *layer, double *rate) {
     }
 }
 
+/* Those of mamba_ssm's Mamba, and A_init_range, which is ours. */
+static const char *const official_arguments[] = {
+    "d_state",  "d_conv",        "expand",    "dt_rank", "dt_min",        "dt_max",       "dt_init",
+    "dt_scale", "dt_init_floor", "conv_bias", "bias",    "use_fast_path", "A_init_range", NULL};
+
 const struct dm_layer_kind dm_mamba = {
     .name = "mamba",
     .model_types = model_types,
     .official_layer = "Mamba1",
+    .official_arguments = official_arguments,
     .sizes = sizes,
     .n_size = sizeof sizes / sizeof *sizes,
     .reals = reals,

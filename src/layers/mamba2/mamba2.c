@@ -315,10 +315,35 @@ static void slowest_decay(const struct dm_layer *layer, double *rate) {
         rate[h] = fabs((double)w->A[h]);
 }
 
+/* Those of mamba_ssm's Mamba2. */
+static const char *const official_arguments[] = {"d_state",
+                                                 "d_conv",
+                                                 "conv_init",
+                                                 "expand",
+                                                 "headdim",
+                                                 "d_ssm",
+                                                 "ngroups",
+                                                 "A_init_range",
+                                                 "D_has_hdim",
+                                                 "rmsnorm",
+                                                 "norm_before_gate",
+                                                 "dt_min",
+                                                 "dt_max",
+                                                 "dt_init_floor",
+                                                 "dt_limit",
+                                                 "bias",
+                                                 "conv_bias",
+                                                 "chunk_size",
+                                                 "use_mem_eff_path",
+                                                 "process_group",
+                                                 "sequence_parallel",
+                                                 NULL};
+
 const struct dm_layer_kind dm_mamba2 = {
     .name = "mamba2",
     .model_types = model_types,
     .official_layer = "Mamba2",
+    .official_arguments = official_arguments,
     .untied = true,
     .sizes = dm_mamba2_sizes,
     .n_size = D_BY_CHANNEL + 1,

@@ -145,11 +145,13 @@ typedef struct dm_model_info {
     size_t
         n_step; /* of a token's Delta in a layer, the most: channels of Mamba, heads of Mamba-2 */
     size_t n_head, n_group; /* of Mamba-2; else 0 */
+    const char
+        *model_type; /* as transformers has it: "falcon_mamba", ...; static. NULL: of several */
 } dm_model_info;
 #define DM_MODEL_INFO_INIT                                                                       \
     {                                                                                            \
         sizeof(dm_model_info), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, DM_DTYPE_AUTO, DM_DTYPE_AUTO, \
-            NULL, 0, 0, 0, NULL, 0, 0, 0                                                         \
+            NULL, 0, 0, 0, NULL, 0, 0, 0, NULL                                                   \
     }
 
 /* Loads a checkpoint directory: config.json (state-spaces or transformers dialect), then

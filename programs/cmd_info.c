@@ -62,6 +62,7 @@ static const char *computed_name(const dm_model_info *info) {
 
 static bool print_text(const struct report *report) {
     const dm_model_info *info = report->info;
+    printf("%-20s%s\n", "family", info->model_type ? info->model_type : "mixed layers");
     printf("%-20s%zu\n", "layers", info->n_layer);
     printf("%-20s%zu (inner %zu, state %zu, convolution %zu", "width", info->d_model, info->d_inner,
            info->d_state, info->d_conv);
@@ -88,9 +89,9 @@ static bool print_text(const struct report *report) {
 static bool print_object(const struct report *report) {
     const dm_model_info *info = report->info;
     return print_json(json_pack(
-        "{so so so so so so so so so so so so so ss ss ss so so so sb sb so}", "n_layer",
-        json_size(info->n_layer), "d_model", json_size(info->d_model), "d_inner",
-        json_size(info->d_inner), "d_state", json_size(info->d_state), "d_conv",
+        "{ss? so so so so so so so so so so so so so ss ss ss so so so sb sb so}", "model_type",
+        info->model_type, "n_layer", json_size(info->n_layer), "d_model", json_size(info->d_model),
+        "d_inner", json_size(info->d_inner), "d_state", json_size(info->d_state), "d_conv",
         json_size(info->d_conv), "dt_rank", json_size(info->dt_rank), "n_head",
         json_size(info->n_head), "n_group", json_size(info->n_group), "vocab_size",
         json_size(info->vocab_size), "n_parameter", json_size(info->n_parameter), "weight_bytes",

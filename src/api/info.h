@@ -4,6 +4,12 @@
 
 #include "layers/network.h"
 
+/* Layers of one family are of one sort. */
+static inline const char *dm_model_type(const struct dm_model_config *config) {
+    const struct dm_layer_config *sort = config->sorts;
+    return config->n_sort == 1 ? sort->kind->names(sort).model_type : NULL;
+}
+
 static inline dm_model_info dm_network_info(const struct dm_network *network) {
     const struct dm_model_config *config = &network->config;
     return (dm_model_info){
@@ -21,6 +27,7 @@ static inline dm_model_info dm_network_info(const struct dm_network *network) {
         .n_step = dm_model_n_step(config),
         .n_head = dm_model_size(config, "n_head"),
         .n_group = dm_model_size(config, "n_group"),
+        .model_type = dm_model_type(config),
     };
 }
 

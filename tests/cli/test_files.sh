@@ -4,6 +4,7 @@
 make_model
 
 run 0 info model
+prints 'family              mamba'
 prints 'layers              4'
 prints 'vocabulary          128 (tied head)'
 prints 'method              none (plain Mamba)'
@@ -12,6 +13,14 @@ prints 'method              decimate, layers 1,2, base length 100, beta 0.5,'
 run 0 info "$golden" --json
 prints '"vocab_size":96,"n_parameter":'
 prints '"tied_head":false,"has_defaults":false,"method":{"method":"none"}'
+for family in mamba mamba2 falcon_mamba; do
+    printf '{"model_type": "%s", "vocab_size": 8, "hidden_size": 16, "num_hidden_layers": 1, "num_heads": 4,
+        "head_dim": 8, "n_groups": 1}' $family > family.json
+    run 0 init family.json $family
+    run 0 info $family --json
+    prints "\"model_type\":\"$family\","
+    rm -r $family
+done
 run 1 info nowhere
 complains nowhere
 # a session takes in the end what info says that it takes at most

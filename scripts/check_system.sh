@@ -32,7 +32,12 @@ aarch64)
     ;;
 musl)
     install musl-tools cmake make
-    sed -n 's/^deb /deb-src /p' /etc/apt/sources.list >/etc/apt/sources.list.d/check-system.list
+    sources=/etc/apt/sources.list.d/check-system # Debian's own sources are in one of two forms
+    if [ -e /etc/apt/sources.list.d/debian.sources ]; then
+        sed 's/^Types:.*/Types: deb-src/' /etc/apt/sources.list.d/debian.sources >$sources.sources
+    else
+        sed -n 's/^deb /deb-src /p' /etc/apt/sources.list >$sources.list
+    fi
     apt-get update -qq
     scripts/musl_libraries.sh "$build-libraries"
     LD_LIBRARY_PATH=$(realpath "$build-libraries")/lib # older cmocka has no archive

@@ -53,7 +53,7 @@ static void say_keys(char *line) {
             at += 2;
         }
         in_flag = in_flag && (*at == '-' || (*at >= 'a' && *at <= 'z'));
-        *to++ = in_flag && *at == '-' ? '_' : *at;
+        *to++ = (char)(in_flag && *at == '-' ? '_' : *at);
     }
     *to = 0;
 }

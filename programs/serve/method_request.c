@@ -47,13 +47,15 @@ static bool read_flags(struct method_flags *flags, const json_t *value) {
 static void say_keys(char *line) {
     char *to = line;
     bool in_flag = false;
-    for (const char *at = line; *at; at++) {
+    for (const char *at = line; *at;) {
         if (!strncmp(at, "--", 2) && (at == line || at[-1] == ' ')) {
             in_flag = true;
             at += 2;
+            continue;
         }
         in_flag = in_flag && (*at == '-' || (*at >= 'a' && *at <= 'z'));
         *to++ = (char)(in_flag && *at == '-' ? '_' : *at);
+        at++;
     }
     *to = 0;
 }

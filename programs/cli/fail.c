@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "interrupt.h"
+
 static _Thread_local char *caught;
 static _Thread_local size_t caught_size;
 
@@ -32,6 +34,10 @@ bool flush_output(void) {
     errno = 0;
     if (fflush(stdout) == 0 && !ferror(stdout))
         return true;
+    if (errno == EINTR && interrupted()) { /* Ctrl-C, which ends what is written here */
+        clearerr(stdout);
+        return true;
+    }
     return errno ? fail("standard output: cannot write: %s", strerror(errno))
                  : fail("standard output: cannot write all of it"); /* the reason went by unseen */
 }

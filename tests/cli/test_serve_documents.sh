@@ -145,10 +145,10 @@ grep -q 'it is read again' server_err || failed "the server did not say so: $(ca
 server=
 
 # ---- a long one, killed in the middle: reading goes on from where it was saved ----
-head -c 200000 "$root/data/books/26239.txt" > long.txt
+head -c 370000 "$root/data/books/26239.txt" > long.txt
 { cat long.txt && printf '\nAnswer: '; } > whole
 found=$("$program" generate "$model" --file whole --max-tokens 5)
-start "$model" --store store
+start "$model" --store store --piece 1 # which reads slowly: it is saved after two seconds
 ask 202 /v1/documents -H 'Content-Type: text/plain' --data-binary @long.txt
 long=$(field id)
 until [ -s "store/$long.json" ]; do sleep 0.02; done
@@ -159,7 +159,7 @@ n_read=$(sed -n 's/.*"tokens": \([0-9]*\).*/\1/p' "store/$long.json")
 start "$model" --store store
 wait_ready "$long"
 first=$(sed -n 's/.*"status":"reading".*"tokens":\([0-9]*\).*/\1/p' events | head -n 1)
-[ "$n_read" -gt 0 ] && [ "${first:-200000}" -ge "$n_read" ] ||
+[ "$n_read" -gt 0 ] && [ "${first:-370000}" -ge "$n_read" ] ||
     failed "reading began anew: at ${first:-the end}, where $n_read were read"
 post 200 /v1/completions "$(about "$long")"
 answers "\"text\":\"$found\""

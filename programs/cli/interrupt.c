@@ -5,8 +5,6 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "decimamba.h"
-
 static volatile sig_atomic_t was_interrupted;
 /* What Ctrl-C says; made beforehand, as a signal handler may not print. */
 static char notice[160];
@@ -52,13 +50,4 @@ bool interrupted(void) {
 void forget_interrupt(void) {
     was_interrupted = 0;
     catch_once(SIGINT);
-}
-
-static int is_interrupted(size_t n_done, size_t n_total, void *user) {
-    (void)n_done, (void)n_total, (void)user;
-    return was_interrupted;
-}
-
-void cancel_by_interrupt(void) {
-    dm_set_progress(is_interrupted, NULL);
 }

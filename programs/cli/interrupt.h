@@ -14,7 +14,5 @@ void catch_no_more(void);
 bool interrupted(void);
 /* Waits for another Ctrl-C. */
 void forget_interrupt(void);
-/* From now on Ctrl-C ends long calls of the library too (DM_CANCELLED). */
-void cancel_by_interrupt(void);
 
 #endif

@@ -4,6 +4,15 @@
 
 #include "fail.h"
 
+static int is_interrupted(size_t n_done, size_t n_total, void *user) {
+    (void)n_done, (void)n_total, (void)user;
+    return interrupted();
+}
+
+void cancel_by_interrupt(void) {
+    dm_set_progress(is_interrupted, NULL);
+}
+
 void reading_start(struct progress *progress, const struct token_source *source) {
     progress_start(progress, "reading", source->input.n_byte);
     progress->unit = "bytes";

@@ -11,6 +11,9 @@
 
 enum { tokens_per_piece = 4096 };
 
+/* From now on Ctrl-C ends long calls of the library too (DM_CANCELLED). */
+void cancel_by_interrupt(void);
+
 /* How far a source has come: in bytes, as the number of a text's tokens is not known beforehand; and
  * how many tokens it has given. */
 void reading_start(struct progress *progress, const struct token_source *source);

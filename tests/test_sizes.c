@@ -10,7 +10,7 @@
 #include "session/session.h"
 #include "text/added_tokens.h"
 #include "text/pattern.h"
-#include "text/utf8.h"
+#include "base/utf8.h"
 
 static char parent[TEST_MAX_PATH];
 

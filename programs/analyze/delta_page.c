@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "cli/filled_file.h"
 #include "cli/paths.h"
 #include "delta.h"
@@ -195,8 +196,7 @@ static const char carriage_return[] = "\xe2\x90\x8d";
 /* How much the character at `bytes` takes of a text in JavaScript: 16 bits once or twice. A piece
  * is UTF-8. */
 static size_t n_unit_of(char byte) {
-    unsigned char c = (unsigned char)byte;
-    return c >= 0xf0 ? 2 : (c & 0xc0) != 0x80;
+    return (unsigned char)byte >= 0xf0 ? 2 : !dm_utf8_goes_on(byte);
 }
 
 /* Writes what the page shows of a piece, and returns how long it is in JavaScript. */

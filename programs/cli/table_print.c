@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "table.h"
 #include "terminal.h"
 
@@ -36,16 +37,8 @@ static const char *note_of(const struct table_cell *cell) {
     return cell->note ? cell->note : "";
 }
 
-/* Characters of so many bytes of UTF-8 text. */
-static size_t count(const char *text, size_t n_byte) {
-    size_t n = 0;
-    for (size_t i = 0; i < n_byte; i++)
-        n += ((unsigned char)text[i] & 0xc0) != 0x80;
-    return n;
-}
-
 static size_t width_of(const char *text) {
-    return count(text, strlen(text));
+    return dm_utf8_count(text, strlen(text));
 }
 
 static size_t larger(size_t a, size_t b) {
@@ -81,9 +74,9 @@ static size_t line_length(const char *name, size_t width) {
     size_t n = 0, end = 0;
     while (name[n]) {
         size_t next = n + 1;
-        while (((unsigned char)name[next] & 0xc0) == 0x80)
+        while (dm_utf8_goes_on(name[next]))
             next++;
-        if (count(name, next) > width)
+        if (dm_utf8_count(name, next) > width)
             return end ? end : n;
         if (strchr(",:; ", name[n]))
             end = next;
@@ -105,7 +98,7 @@ static void print_right(FILE *stream, const char *text, size_t width) {
 /* A line's first column; whether any other stands behind it decides about blanks. */
 static void print_name(const struct table *table, FILE *stream, const char *name, size_t n_byte,
                        size_t width, bool alone) {
-    size_t used = count(name, n_byte);
+    size_t used = dm_utf8_count(name, n_byte);
     if (table->columns[0].type != COLUMN_TEXT)
         print_padding(stream, width, used);
     fprintf(stream, "%.*s", (int)n_byte, name);

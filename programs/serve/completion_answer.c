@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/grow.h"
+#include "base/utf8.h"
 #include "cli/fail.h"
 #include "cli/json_output.h"
 #include "cli/token_texts.h"
@@ -16,15 +17,6 @@ static double logprob_of(const struct choice *choice, const float *logits, int32
 
 static json_t *text_of(const struct choice *choice, int32_t id) {
     return token_text_json(choice->task->completion->served->tokenizer, id);
-}
-
-/* Characters of a text of UTF-8. */
-static size_t count_characters(const json_t *text) {
-    const char *bytes = json_string_value(text);
-    size_t n = 0;
-    for (size_t i = 0; i < json_string_length(text); i++)
-        n += ((unsigned char)bytes[i] & 0xC0) != 0x80;
-    return n;
 }
 
 static json_t *bytes_of(const json_t *text) {
@@ -66,7 +58,7 @@ static void add_text_logprobs(struct choice *choice, const struct shown_token *t
         json_decref(name);
     }
     json_array_append_new(json_object_get(logprobs, "text_offset"), json_size(choice->text_offset));
-    choice->text_offset += count_characters(text);
+    choice->text_offset += dm_utf8_count(json_string_value(text), json_string_length(text));
     json_array_append_new(json_object_get(logprobs, "token_logprobs"),
                           json_number_or_null(logprob_of(choice, token->logits, token->id)));
     json_array_append_new(json_object_get(logprobs, "tokens"), text);

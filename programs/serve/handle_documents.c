@@ -1,6 +1,7 @@
 /* /v1/documents. */
 #include <string.h>
 
+#include "base/utf8.h"
 #include "cli/json_output.h"
 #include "cli/options.h"
 #include "server.h"
@@ -92,10 +93,6 @@ static bool read_number(const struct request *request, const char *key, size_t *
     return true;
 }
 
-static bool is_inside(char byte) {
-    return ((unsigned char)byte & 0xC0) == 0x80;
-}
-
 /* Whole characters: from the beginning of the one that `from` is in to that of the one that would be
  * cut. */
 static json_t *cut_text(FILE *file, size_t n_text, size_t from, size_t n) {
@@ -107,10 +104,10 @@ static json_t *cut_text(FILE *file, size_t n_text, size_t from, size_t n) {
         return NULL;
     n_read = fread(bytes, 1, from - begin + n + 1, file);
     first = from - begin < n_read ? from - begin : n_read;
-    while (first > 0 && first < n_read && is_inside(bytes[first]))
+    while (first > 0 && first < n_read && dm_utf8_goes_on(bytes[first]))
         first--;
     end = from - begin + n < n_read ? from - begin + n : n_read;
-    while (end > first && begin + end < n_text && is_inside(bytes[end]))
+    while (end > first && begin + end < n_text && dm_utf8_goes_on(bytes[end]))
         end--;
     return json_pack("{so so so}", "from", json_size(begin + first), "bytes",
                      json_size(end - first), "text", json_stringn(bytes + first, end - first));

@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #include "base/json.h"
+#include "base/utf8.h"
 #include "request_keys.h"
 
 /* ---- The three forms ---- */
@@ -100,24 +101,6 @@ static bool read_form_of_any(struct upload *upload, const struct request *reques
                      request->content_type);
 }
 
-/* ---- UTF-8 ---- */
-
-/* Where the text is no UTF-8; n_byte: it is. In pieces, which end where characters do. */
-static size_t find_bad(const char *text, size_t n_byte) {
-    enum { piece = 1 << 16 };
-    for (size_t at = 0; at < n_byte;) {
-        size_t end = n_byte - at > piece ? at + piece : n_byte;
-        while (end < n_byte && end > at + 1 && ((unsigned char)text[end] & 0xC0) == 0x80)
-            end--;
-        json_t *whole = json_stringn(text + at, end - at);
-        if (!whole)
-            return at;
-        json_decref(whole);
-        at = end;
-    }
-    return n_byte;
-}
-
 /* ---- The whole ---- */
 
 bool upload_read(struct upload *upload, const struct request *request, struct api_error *error) {
@@ -126,11 +109,12 @@ bool upload_read(struct upload *upload, const struct request *request, struct ap
         return false;
     if (!upload->n_byte)
         return refuse(error, "text", "the document is empty");
-    if (upload->name && find_bad(upload->name, strlen(upload->name)) < strlen(upload->name))
+    if (upload->name &&
+        dm_utf8_valid_prefix(upload->name, strlen(upload->name)) < strlen(upload->name))
         return refuse(error, "name", "name: is not UTF-8");
-    size_t bad = find_bad(upload->text, upload->n_byte);
-    return bad == upload->n_byte ||
-           refuse(error, "text", "the document is not UTF-8, at byte %zu or soon after", bad);
+    size_t n_good = dm_utf8_valid_prefix(upload->text, upload->n_byte);
+    return n_good == upload->n_byte ||
+           refuse(error, "text", "the document is not UTF-8, at byte %zu or soon after", n_good);
 }
 
 void upload_free(struct upload *upload) {

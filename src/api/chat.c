@@ -1,8 +1,8 @@
 #include <string.h>
 
 #include "api/options.h"
+#include "base/utf8.h"
 #include "chat/chat_template.h"
-#include "text/utf8.h"
 
 DM_API dm_status dm_chat_template_load(const char *directory, dm_chat_template **chat,
                                        dm_error *error) {

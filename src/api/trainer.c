@@ -7,7 +7,7 @@
 #include "api/info.h"
 #include "api/options.h"
 #include "base/half.h"
-#include "text/utf8.h"
+#include "base/utf8.h"
 
 /* ---- Options ---- */
 

@@ -1,6 +1,13 @@
-#include "text/utf8.h"
+#include "base/utf8.h"
 
 #include <string.h>
+
+size_t dm_utf8_count(const char *text, size_t n_byte) {
+    size_t n = 0;
+    for (size_t i = 0; i < n_byte; i++)
+        n += !dm_utf8_goes_on(text[i]);
+    return n;
+}
 
 /* Begins a character with `byte`; false when no character begins so. */
 static bool begin(struct dm_utf8_stream *stream, unsigned char byte) {

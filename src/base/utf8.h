@@ -1,10 +1,17 @@
 /* UTF-8: checking, reading, and repairing as it streams by. */
-#ifndef DM_TEXT_UTF8_H
-#define DM_TEXT_UTF8_H
+#ifndef DM_BASE_UTF8_H
+#define DM_BASE_UTF8_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+/* Whether a byte goes on with a character, and does not begin one. */
+static inline bool dm_utf8_goes_on(char byte) {
+    return ((unsigned char)byte & 0xC0) == 0x80;
+}
+/* Characters of valid text. */
+size_t dm_utf8_count(const char *text, size_t n_byte);
 
 /* Bytes at the start of the text that are whole, valid characters: `n_byte` when all are. */
 size_t dm_utf8_valid_prefix(const char *text, size_t n_byte);

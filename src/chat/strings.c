@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "base/grow.h"
+#include "base/utf8.h"
 #include "text/unicode.h"
-#include "text/utf8.h"
 
 /* ---- Building ---- */
 
@@ -123,11 +123,7 @@ static bool is_space(uint32_t c) {
 }
 
 size_t dm_string_length(const json_t *string) {
-    const char *text = json_string_value(string);
-    size_t n_byte = json_string_length(string), n = 0;
-    for (size_t i = 0; i < n_byte; i++)
-        n += ((unsigned char)text[i] & 0xc0) != 0x80;
-    return n;
+    return dm_utf8_count(json_string_value(string), json_string_length(string));
 }
 
 /* Where the n-th character begins. */
@@ -135,7 +131,7 @@ static size_t place_of(const json_t *string, size_t n) {
     const char *text = json_string_value(string);
     size_t n_byte = json_string_length(string), i = 0;
     for (; i < n_byte; i++)
-        if (((unsigned char)text[i] & 0xc0) != 0x80 && n-- == 0)
+        if (!dm_utf8_goes_on(text[i]) && n-- == 0)
             break;
     return i;
 }

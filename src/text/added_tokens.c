@@ -1,8 +1,8 @@
 #include "text/added_tokens.h"
 
 #include "base/memory.h"
+#include "base/utf8.h"
 #include "text/unicode.h"
-#include "text/utf8.h"
 
 bool dm_added_tokens_open(struct dm_added_tokens *added, size_t n_token, size_t n_byte) {
     *added = (struct dm_added_tokens){0};

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "text/utf8.h"
+#include "base/utf8.h"
 
 static const size_t none = SIZE_MAX;
 

@@ -1,6 +1,6 @@
 #include "text/byte_alphabet.h"
 
-#include "text/utf8.h"
+#include "base/utf8.h"
 
 int dm_alphabet_byte(uint32_t code_point) {
     if ((code_point >= 33 && code_point <= 126) || (code_point >= 161 && code_point <= 255))

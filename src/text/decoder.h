@@ -5,7 +5,7 @@
 
 #include "text/grow.h"
 #include "text/tokenizer.h"
-#include "text/utf8.h"
+#include "base/utf8.h"
 
 struct dm_decode_state {
     struct dm_utf8_stream stream; /* of ByteLevel */

@@ -4,8 +4,8 @@
 #include <utf8proc.h>
 
 #include "base/memory.h"
+#include "base/utf8.h"
 #include "text/unicode.h"
-#include "text/utf8.h"
 
 /* Every character below U+0300 is its own NFC, and the first that can compose with the one before
  * is U+0300, whose first byte is this. So only the runs of later characters need work, each with

@@ -2,9 +2,9 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/utf8.h"
 #include "text/byte_alphabet.h"
 #include "text/encoder.h"
-#include "text/utf8.h"
 
 /* Gives the ids of the added tokens in what is held, and on what lies between them. */
 static dm_status find_added(struct dm_encoder *encoder, size_t stage, bool last) {

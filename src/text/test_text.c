@@ -7,13 +7,13 @@
 #include "base/json.h"
 #include "base/memory.h"
 #include "base/random.h"
+#include "base/utf8.h"
 #include "test_support.h"
 #include "text/bpe.h"
 #include "text/byte_alphabet.h"
 #include "text/normalize.h"
 #include "text/pattern.h"
 #include "text/unicode.h"
-#include "text/utf8.h"
 
 static void check_repair(const char *bytes, const char *expected) {
     char output[64];

@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "cli/progress.h"
+#include "random_id.h"
 
 /* ---- What is to be read ---- */
 
@@ -111,13 +112,8 @@ static bool check_model(const struct completion *completion, struct api_error *e
 /* Where none is given, draws are not to be foreseen. */
 static bool draw_seed(struct completion *completion) {
     struct sampling_flags *sampling = &completion->request.sampling;
-    char hex[24] = "";
-    if (sampling->seed_given)
-        return true;
-    if (!random_id("", hex, sizeof hex))
-        return false;
-    sampling->sampler.seed = strtoull(hex + 6, NULL, 16);
-    return true;
+    uint64_t *seed = &sampling->sampler.seed;
+    return sampling->seed_given || random_bytes(seed, sizeof *seed);
 }
 
 /* ---- The whole ---- */

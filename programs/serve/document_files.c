@@ -17,28 +17,11 @@
 #include "cli/fail.h"
 #include "cli/paths.h"
 #include "cli/scratch_folder.h"
+#include "random_id.h"
 
 enum { version = 1, longest_header = 1 << 16 };
 
 /* ---- Names ---- */
-
-static bool draw(void *bytes, size_t n) {
-    FILE *source = fopen("/dev/urandom", "rb");
-    bool fine = source && fread(bytes, 1, n, source) == n;
-    if (source)
-        fclose(source);
-    return fine || fail("/dev/urandom: cannot read: %s", strerror(errno));
-}
-
-bool random_id(const char *prefix, char *id, size_t size) {
-    unsigned char bytes[12];
-    if (!draw(bytes, sizeof bytes))
-        return false;
-    size_t n = (size_t)snprintf(id, size, "%s", prefix);
-    for (size_t i = 0; i < sizeof bytes && n + 2 < size; i++)
-        n += (size_t)snprintf(id + n, size - n, "%02x", bytes[i]);
-    return true;
-}
 
 static char *file_path(const struct document_folder *folder, const char *id, const char *ending) {
     char name[document_id_size + 16];
@@ -117,7 +100,7 @@ static bool read_seed(struct document_folder *folder) {
                     (int)version);
     if (fine && kept)
         folder->seed = strtoull(kept, NULL, 16);
-    if (fine && !object && (fine = draw(&folder->seed, sizeof folder->seed))) {
+    if (fine && !object && (fine = random_bytes(&folder->seed, sizeof folder->seed))) {
         snprintf(text, sizeof text, "%016llx", (unsigned long long)folder->seed);
         json_t *made = json_pack("{si ss}", "version", (int)version, "seed", text);
         fine = made ? write_json(folder, "store.json", made) : fail_memory();

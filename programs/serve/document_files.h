@@ -23,9 +23,7 @@ struct document_folder {
 bool document_folder_open(struct document_folder *folder, const char *path);
 void document_folder_close(struct document_folder *folder);
 
-/* "doc-" and so on, for a new one; false: no random numbers. */
 enum { document_id_size = 32 };
-bool random_id(const char *prefix, char *id, size_t size);
 
 /* Each is on disk when it is true. A fault's line is printed: it has paths. */
 bool document_write(const struct document_folder *folder, const char *id, const json_t *header,

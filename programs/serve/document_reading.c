@@ -3,23 +3,22 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/status.h"
 #include "cli/fail.h"
 #include "cli/progress.h"
+#include "document_ids.h"
 #include "document_state.h"
 #include "score_strip.h"
 
-enum { piece_size = 16 << 10 };
-
 /* One that is half-read. */
 struct document_reading {
-    FILE *file;
-    dm_encoder *encoder;
+    struct document_ids text;
     dm_session *session;
     dm_sampler *sampler; /* told of its ids: for the repetition penalty of answers */
     XXH3_state_t *hash;
     struct score_strip strip;
     bool has_strip;
-    const int32_t *ids; /* [n_id] of the encoder's, of which n_taken were read */
+    const int32_t *ids; /* [n_id] of the text's, of which n_taken were read */
     size_t n_id, n_taken;
     size_t n_byte, n_token; /* so far */
     size_t n_piece;         /* bytes that the ids are of, more or less */
@@ -34,9 +33,7 @@ void document_stop_reading(struct document *document) {
     struct document_reading *reading = document->reading;
     if (!reading)
         return;
-    if (reading->file)
-        fclose(reading->file);
-    dm_encoder_free(reading->encoder);
+    document_ids_close(&reading->text);
     dm_session_free(reading->session);
     dm_sampler_free(reading->sampler);
     XXH3_freeState(reading->hash);
@@ -58,13 +55,13 @@ static bool copy_equal(struct documents *documents, const struct document *docum
 }
 
 /* What was read of it before. */
-static bool find_read(struct documents *documents, struct document *document,
-                      struct states *states) {
+static bool find_read(struct documents *documents, struct document *document, struct states *states,
+                      dm_error *error) {
     struct document_reading *reading = document->reading;
     struct document_mark mark = {.session = reading->session, .sampler = reading->sampler};
     document_resume(documents, document, &mark);
     if (!mark.n_token && !copy_equal(documents, document, states, &mark))
-        return false;
+        return !dm_fail(error, DM_ERROR_MEMORY, "memory is short");
     reading->n_skip = mark.n_token;
     reading->seconds = reading->saved_at = mark.seconds;
     if (reading->has_strip && mark.n_token)
@@ -78,20 +75,11 @@ static bool open_reading(struct documents *documents, struct document *document,
     const struct served_model *served = documents->served;
     const dm_sampler_options options = DM_SAMPLER_OPTIONS_INIT;
     struct document_reading *reading = document->reading = calloc(1, sizeof *reading);
-    json_t *header;
-    size_t n_byte;
-    snprintf(error->message, sizeof error->message, "memory is short");
     if (!reading || !(reading->hash = ids_hash_new(states)))
-        return false;
-    reading->file = document_text_open(&documents->folder, document->id, &header, &n_byte);
-    json_decref(header);
-    if (!reading->file) {
-        snprintf(error->message, sizeof error->message, "its text cannot be read");
-        return false;
-    }
+        return !dm_fail(error, DM_ERROR_MEMORY, "memory is short");
     reading->ids = served->before;
     reading->n_id = served->n_before;
-    if (dm_encoder_new(served->tokenizer, &reading->encoder, error) ||
+    if (!document_ids_open(&reading->text, documents, document, error) ||
         dm_session_new(served->model, &document->method->options, &reading->session, error) ||
         dm_sampler_new(served->info.vocab_size, &options, &reading->sampler, error))
         return false;
@@ -99,28 +87,21 @@ static bool open_reading(struct documents *documents, struct document *document,
         score_strip_begin(&reading->strip, served->model, &document->method->options);
     if (reading->has_strip)
         dm_session_set_probe(reading->session, score_strip_see, &reading->strip);
-    snprintf(error->message, sizeof error->message, "memory is short");
-    return find_read(documents, document, states);
+    return find_read(documents, document, states, error);
 }
 
 /* ---- Going on ---- */
 
 /* Makes ids of more text, until there are some or it ends. */
 static bool encode_some(struct document_reading *reading, dm_error *error) {
-    char piece[piece_size];
     while (reading->n_taken == reading->n_id && !reading->encoded) {
-        size_t n = fread(piece, 1, sizeof piece, reading->file);
-        if (ferror(reading->file)) {
-            snprintf(error->message, sizeof error->message, "its text cannot be read");
+        size_t n;
+        if (!document_ids_next(&reading->text, &reading->ids, &reading->n_id, &n, error))
             return false;
-        }
         reading->n_byte += n;
         reading->n_piece = n;
         reading->n_taken = 0;
         reading->encoded = n == 0;
-        if (n ? dm_encoder_push(reading->encoder, piece, n, &reading->ids, &reading->n_id, error)
-              : dm_encoder_finish(reading->encoder, &reading->ids, &reading->n_id, error))
-            return false;
     }
     return true;
 }

@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "cli/fail.h"
 #include "cli/json_output.h"
+#include "random_id.h"
 
 /* A stream of events. */
 struct watcher {
@@ -16,7 +17,8 @@ struct watcher {
 
 /* ---- What is told of one ---- */
 
-static const char *const status_names[] = {"queued", "reading", "ready", "failed"};
+const char *const document_status_names[N_DOCUMENT_STATUS] = {"queued", "reading", "ready",
+                                                              "failed"};
 
 /* Under the lock. */
 static json_t *document_json(const struct document *document) {
@@ -28,8 +30,9 @@ static json_t *document_json(const struct document *document) {
         "{ss ss so sI so ss so so so so so sO so}", "id", document->id, "object", "document",
         "name", document->name ? json_string(document->name) : json_null(), "created",
         (json_int_t)document->created, "bytes", json_size(document->n_byte), "status",
-        status_names[document->status], "bytes_read", json_size(document->n_byte_read), "tokens",
-        json_size(document->n_token), "seconds", json_real(document->seconds), "tokens_per_second",
+        document_status_names[document->status], "bytes_read", json_size(document->n_byte_read),
+        "tokens", json_size(document->n_token), "seconds", json_real(document->seconds),
+        "tokens_per_second",
         document->seconds > 0 ? json_real((double)document->n_token / document->seconds)
                               : json_null(),
         "seconds_left", left >= 0 ? json_real(left) : json_null(), "method", document->method->json,
@@ -278,8 +281,8 @@ void documents_note(struct documents *documents, struct document *document,
     pthread_mutex_unlock(&documents->lock);
 }
 
-void documents_count(struct documents *documents, size_t n_status[4]) {
-    memset(n_status, 0, 4 * sizeof *n_status);
+void documents_count(struct documents *documents, size_t n_status[N_DOCUMENT_STATUS]) {
+    memset(n_status, 0, N_DOCUMENT_STATUS * sizeof *n_status);
     pthread_mutex_lock(&documents->lock);
     for (const struct document *at = documents->first; at; at = at->next)
         n_status[at->status] += !at->deleted;

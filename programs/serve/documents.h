@@ -5,7 +5,14 @@
 #include "document_files.h"
 #include "served_model.h"
 
-enum document_status { DOCUMENT_QUEUED, DOCUMENT_READING, DOCUMENT_READY, DOCUMENT_FAILED };
+enum document_status {
+    DOCUMENT_QUEUED,
+    DOCUMENT_READING,
+    DOCUMENT_READY,
+    DOCUMENT_FAILED,
+    N_DOCUMENT_STATUS
+};
+extern const char *const document_status_names[N_DOCUMENT_STATUS];
 
 struct document {
     struct document *next;
@@ -71,7 +78,7 @@ void documents_note(struct documents *documents, struct document *document,
                     enum document_status status, size_t n_byte_read, size_t n_token, double seconds,
                     const char *fault);
 /* How many there are of each status. */
-void documents_count(struct documents *documents, size_t n_status[4]);
+void documents_count(struct documents *documents, size_t n_status[N_DOCUMENT_STATUS]);
 /* One behind `after` (NULL: the first) that has been read, with as many bytes and the same method; NULL:
  * there is none. */
 struct document *documents_next_alike(struct documents *documents, const struct document *document,

@@ -50,7 +50,7 @@ void handle_health(void *user, const struct request *request, struct reply *repl
 
 void handle_metrics(void *user, const struct request *request, struct reply *reply) {
     struct server *server = user;
-    size_t n_status[4];
+    size_t n_status[N_DOCUMENT_STATUS];
     (void)request;
     documents_count(&server->documents, n_status);
     char *text = metrics_text(&server->metrics, n_status);

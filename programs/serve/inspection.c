@@ -8,8 +8,6 @@
 #include "cli/json_output.h"
 #include "document_state.h"
 
-enum { piece_size = 16 << 10 };
-
 struct inspection *inspection_new(struct documents *documents, struct document *document,
                                   struct reply *reply) {
     struct inspection *inspection = calloc(1, sizeof *inspection);
@@ -24,9 +22,7 @@ struct inspection *inspection_new(struct documents *documents, struct document *
 }
 
 void inspection_free(struct inspection *inspection) {
-    if (inspection->file)
-        fclose(inspection->file);
-    dm_encoder_free(inspection->encoder);
+    document_ids_close(&inspection->text);
     dm_decoder_free(inspection->decoder);
     json_decref(inspection->list);
     free(inspection->layers);
@@ -130,15 +126,9 @@ static bool list_layers(struct inspection *inspection) {
 /* ---- Where they are ---- */
 
 static bool open_text(struct inspection *inspection, dm_error *error) {
-    const dm_tokenizer *tokenizer = inspection->documents->served->tokenizer;
-    json_t *header;
-    size_t n_byte;
-    snprintf(error->message, sizeof error->message, "its text cannot be read");
-    inspection->file = document_text_open(&inspection->documents->folder, inspection->document->id,
-                                          &header, &n_byte);
-    json_decref(header);
-    return inspection->file && !dm_encoder_new(tokenizer, &inspection->encoder, error) &&
-           !dm_decoder_new(tokenizer, 0, &inspection->decoder, error);
+    const struct documents *documents = inspection->documents;
+    return document_ids_open(&inspection->text, documents, inspection->document, error) &&
+           !dm_decoder_new(documents->served->tokenizer, 0, &inspection->decoder, error);
 }
 
 /* Tokens of the text as they come: those that were kept are listed. */
@@ -163,13 +153,12 @@ static bool list_tokens(struct inspection *inspection, const int32_t *ids, size_
 }
 
 static bool encode_some(struct inspection *inspection, bool *ended, dm_error *error) {
-    char piece[piece_size];
-    size_t n = fread(piece, 1, sizeof piece, inspection->file), n_id;
     const int32_t *ids;
-    *ended = n == 0;
-    dm_status status = n ? dm_encoder_push(inspection->encoder, piece, n, &ids, &n_id, error)
-                         : dm_encoder_finish(inspection->encoder, &ids, &n_id, error);
-    return !status && list_tokens(inspection, ids, n_id, error);
+    size_t n_id, n_byte;
+    if (!document_ids_next(&inspection->text, &ids, &n_id, &n_byte, error))
+        return false;
+    *ended = n_byte == 0;
+    return list_tokens(inspection, ids, n_id, error);
 }
 
 /* ---- What is told ---- */

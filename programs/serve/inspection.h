@@ -3,7 +3,7 @@
 #ifndef DECIMAMBA_SERVE_INSPECTION_H
 #define DECIMAMBA_SERVE_INSPECTION_H
 
-#include "documents.h"
+#include "document_ids.h"
 #include "states.h"
 
 struct inspection {
@@ -19,8 +19,7 @@ struct inspection {
     size_t *tokens; /* [n_kept] that the lowest kept */
     size_t *depths; /* [n_kept] how many kept each */
     size_t n_kept;
-    FILE *file;
-    dm_encoder *encoder;
+    struct document_ids text;
     dm_decoder *decoder;
     size_t n_token, n_byte, n_listed; /* so far */
     json_t *list;

@@ -118,8 +118,7 @@ static void add_timing(struct page *page, const struct timed *timed, enum timing
     add(page, "decimamba_%s_sum %.9g\ndecimamba_%s_count %zu\n", name, timed->sum, name, n);
 }
 
-char *metrics_text(struct metrics *metrics, const size_t n_status[4]) {
-    static const char *const status_names[4] = {"queued", "reading", "ready", "failed"};
+char *metrics_text(struct metrics *metrics, const size_t n_status[N_DOCUMENT_STATUS]) {
     struct page page = {.text = NULL};
     pthread_mutex_lock(&metrics->lock);
     add_head(&page, "requests_total", "Requests that were answered.", "counter");
@@ -134,8 +133,9 @@ char *metrics_text(struct metrics *metrics, const size_t n_status[4]) {
         add(&page, "decimamba_%s %.17g\n", metric_rows[i].name, metrics->values[i]);
     }
     add_head(&page, "documents", "Documents by their status.", "gauge");
-    for (size_t i = 0; i < 4; i++)
-        add(&page, "decimamba_documents{status=\"%s\"} %zu\n", status_names[i], n_status[i]);
+    for (size_t i = 0; i < N_DOCUMENT_STATUS; i++)
+        add(&page, "decimamba_documents{status=\"%s\"} %zu\n", document_status_names[i],
+            n_status[i]);
     for (size_t i = 0; i < N_TIMING; i++)
         add_timing(&page, &metrics->timings[i], (enum timing)i);
     pthread_mutex_unlock(&metrics->lock);

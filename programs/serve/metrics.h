@@ -5,6 +5,8 @@
 #include <pthread.h>
 #include <stddef.h>
 
+#include "documents.h"
+
 enum metric {
     PROMPT_TOKENS,   /* read, of prompts */
     CACHED_TOKENS,   /* of prompts, that were not read again */
@@ -51,8 +53,8 @@ void metrics_time(struct metrics *metrics, enum timing timing, double seconds);
 /* A request was answered; verb and path are static. */
 void metrics_answer(struct metrics *metrics, const char *verb, const char *path, int status);
 
-/* The text, which ends with NUL, of malloc; `n_status` [4] are the documents by their status. NULL: memory
+/* The text, which ends with NUL, of malloc; `n_status` are the documents by their status. NULL: memory
  * is short. */
-char *metrics_text(struct metrics *metrics, const size_t n_status[4]);
+char *metrics_text(struct metrics *metrics, const size_t n_status[N_DOCUMENT_STATUS]);
 
 #endif

@@ -20,7 +20,8 @@ struct bench {
     float *u, *delta, *z, *y, *A, *BC, *vector, *weight, *score, *state;
     float *dx, *dweight, *dvector, *logits, *parameters; /* for the backward passes */
     float *dy, *ddelta, *dz, *dA, *dBC, *dstate, *checkpoints;
-    float *xBC, *heads, *dxBC, *dheads, *parts, *head_state, *dhead_state, *head_checkpoints;
+    float *xBC, *heads, *dxBC, *dheads, *parts, *head_state, *head_scale, *dhead_state,
+        *head_checkpoints;
 };
 
 static const size_t start[] = {0, N_TOKEN};
@@ -95,6 +96,7 @@ static struct dm_head_scan head_scan_of(const struct bench *b, float *checkpoint
                                  .A = b->A,
                                  .D = b->vector,
                                  .ssm_state = &b->head_state,
+                                 .scale = &b->head_scale,
                                  .y = b->y,
                                  .checkpoints = checkpoints};
 }
@@ -280,6 +282,7 @@ static int bench_new(struct bench *b) {
     b->dheads = random_floats(&random, N_TOKEN * HEADS, 0, 1);
     b->parts = random_floats(&random, (size_t)N_TOKEN * HEADS * 2 * HEAD_STATE, 0, 1);
     b->head_state = random_floats(&random, HEAD_STATE * D_INNER, 0, 1);
+    b->head_scale = random_floats(&random, HEADS, 1, 0);
     b->dhead_state = random_floats(&random, HEAD_STATE * D_INNER, 0, 1);
     b->head_checkpoints =
         random_floats(&random, dm_head_scan_n_checkpoint(N_TOKEN, 1) * HEAD_STATE * D_INNER, 0, 1);
@@ -288,16 +291,41 @@ static int bench_new(struct bench *b) {
            b->score && b->state && b->dx && b->dweight && b->dvector && b->logits &&
            b->parameters && b->dy && b->ddelta && b->dz && b->dA && b->dBC && b->dstate &&
            b->checkpoints && b->xBC && b->heads && b->dxBC && b->dheads && b->parts &&
-           b->head_state && b->dhead_state && b->head_checkpoints;
+           b->head_state && b->head_scale && b->dhead_state && b->head_checkpoints;
 }
 
 static void bench_free(struct bench *b) {
-    float *all[] = {b->u,      b->delta,       b->z,          b->y,           b->A,
-                    b->BC,     b->vector,      b->weight,     b->score,       b->state,
-                    b->dx,     b->dweight,     b->dvector,    b->logits,      b->parameters,
-                    b->dy,     b->ddelta,      b->dz,         b->dA,          b->dBC,
-                    b->dstate, b->checkpoints, b->xBC,        b->heads,       b->dxBC,
-                    b->dheads, b->parts,       b->head_state, b->dhead_state, b->head_checkpoints};
+    float *all[] = {b->u,
+                    b->delta,
+                    b->z,
+                    b->y,
+                    b->A,
+                    b->BC,
+                    b->vector,
+                    b->weight,
+                    b->score,
+                    b->state,
+                    b->dx,
+                    b->dweight,
+                    b->dvector,
+                    b->logits,
+                    b->parameters,
+                    b->dy,
+                    b->ddelta,
+                    b->dz,
+                    b->dA,
+                    b->dBC,
+                    b->dstate,
+                    b->checkpoints,
+                    b->xBC,
+                    b->heads,
+                    b->dxBC,
+                    b->dheads,
+                    b->parts,
+                    b->head_state,
+                    b->head_scale,
+                    b->dhead_state,
+                    b->head_checkpoints};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         dm_memory_free(all[i]);
 }

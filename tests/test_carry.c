@@ -218,7 +218,7 @@ static struct moments moments_of(const struct dm_carry *carry, const float *mean
                 size_t end = from + dm_shape_n_element(config->kind->state_shape(config, i));
                 for (size_t e = from; e < end; e++) {
                     double x = (double)carry->first[s * carry->state_size + e];
-                    if (!config->kind->states[i].after_cut) {
+                    if (!config->kind->states[i].after_cut || config->kind->states[i].scales) {
                         assert_true(x == 0);
                         continue;
                     }
@@ -274,7 +274,11 @@ static void fits_noise(void **state) {
     step(states);
     step(trainer);
     const struct dm_carry *fitted = &trainer->carry;
-    const float *slots = states->carry.slots; /* what these sequences ended with */
+    float *slots = states->carry.slots; /* what these sequences ended with */
+    for (size_t s = 0; s < N_SEQUENCE; s++) {
+        struct dm_state end = {slots + s * fitted->state_size};
+        dm_state_apply_scales(fitted->config, &end);
+    }
     for (size_t e = 0, n = fitted->state_size; e < n; e++) {
         double mean = 0, variance = 0;
         for (size_t s = 0; s < N_SEQUENCE; s++)

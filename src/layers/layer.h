@@ -34,7 +34,7 @@ enum {
     DM_MAX_PARAMETER = 12, /* a layer's parameters */
     DM_MAX_WEIGHT = 16,    /* what operations read of them */
     DM_MAX_BUFFER = 16,
-    DM_MAX_STATE = 2,
+    DM_MAX_STATE = 3,
     DM_MAX_DIM = 3
 };
 
@@ -144,6 +144,8 @@ struct dm_buffer_use {
 struct dm_state_row {
     const char *name; /* in a session file */
     bool after_cut;   /* advanced by `outputs`, over the kept tokens; else by `inputs` */
+    size_t scales;    /* 1 + the state that this one's numbers multiply, each an equal share, where
+                         they are not 0; 0: none */
 };
 
 /* ---- The table ---- */

@@ -25,7 +25,7 @@ struct dm_network {
     dm_real *final_norm;                          /* [d_model] */
     struct dm_matrix *head;                       /* [vocab_size, d_model] */
     struct dm_slice_plan slices;
-    bool limits_steps; /* what limits Delta while a text is read does so in steps too */
+    bool limits_steps;          /* what limits Delta while a text is read does so in steps too */
     struct dm_profile *profile; /* NULL: not profiled */
 };
 

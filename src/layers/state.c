@@ -67,3 +67,24 @@ void dm_state_clear_above(const struct dm_model_config *config, struct dm_state 
                        one_state(own, k) * sizeof *state->values);
     }
 }
+
+static void apply_scales(dm_real *state, size_t n, dm_real *scale, size_t n_scale) {
+    for (size_t i = 0; i < n; i++) {
+        dm_real by = scale[i / (n / n_scale)];
+        state[i] *= by == 0 ? 1 : by;
+    }
+    memset(scale, 0, n_scale * sizeof *scale);
+}
+
+void dm_state_apply_scales(const struct dm_model_config *config, struct dm_state *state) {
+    for (size_t i = 0; i < config->n_layer; i++) {
+        const struct dm_layer_config *own = dm_layer_config_of(config, i);
+        for (size_t k = 0; k < own->kind->n_state; k++) {
+            size_t scaled = own->kind->states[k].scales;
+            if (scaled)
+                apply_scales(state->values + dm_state_offset(config, i, scaled - 1),
+                             one_state(own, scaled - 1),
+                             state->values + dm_state_offset(config, i, k), one_state(own, k));
+        }
+    }
+}

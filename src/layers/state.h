@@ -26,5 +26,7 @@ void dm_state_clear(const struct dm_model_config *config, struct dm_state *state
  * above. */
 void dm_state_clear_above(const struct dm_model_config *config, struct dm_state *state,
                           size_t layer);
+/* Multiplies scaled states by their scales, which become 0: see struct dm_state_row. */
+void dm_state_apply_scales(const struct dm_model_config *config, struct dm_state *state);
 
 #endif

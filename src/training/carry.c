@@ -59,14 +59,16 @@ dm_status dm_carry_reserve(struct dm_carry *carry, size_t n, dm_error *error) {
 
 /* ---- Where a sequence starts ---- */
 
-/* One layer's recurrent state; the rows of its convolution, which are inputs and no memory, stay. */
+/* One layer's recurrent state; the rows of its convolution, which are inputs and no memory, stay, as
+ * does what scales a state. */
 static void draw_layer(const struct dm_carry *carry, size_t layer, struct dm_random *random,
                        dm_real *states) {
     const struct dm_layer_config *config = dm_layer_config_of(carry->config, layer);
     for (size_t i = 0; i < config->kind->n_state; i++) {
+        const struct dm_state_row *row = &config->kind->states[i];
         size_t first = dm_state_offset(carry->config, layer, i);
         size_t end = first + dm_shape_n_element(config->kind->state_shape(config, i));
-        for (size_t e = first; e < end && config->kind->states[i].after_cut; e++) {
+        for (size_t e = first; e < end && row->after_cut && !row->scales; e++) {
             dm_real normal = (dm_real)dm_random_normal(random);
             states[e] = carry->kind == DM_CARRY_NOISE
                             ? (dm_real)carry->noise * normal
@@ -145,7 +147,9 @@ static bool is_finite(const dm_real *states, size_t n) {
 }
 
 /* The mean and variance of all so far, or, of many, with a share that falls with age. */
-static void fit(struct dm_carry *carry, const dm_real *states) {
+static void fit(struct dm_carry *carry, dm_real *states) {
+    struct dm_state view = {states};
+    dm_state_apply_scales(carry->config, &view);
     carry->n_fitted++;
     dm_real share =
         (dm_real)1 / (dm_real)(carry->n_fitted < fit_memory ? carry->n_fitted : fit_memory);
@@ -159,7 +163,7 @@ static void fit(struct dm_carry *carry, const dm_real *states) {
 void dm_carry_step(struct dm_carry *carry) {
     size_t n = carry->state_size;
     for (size_t i = 0; i < carry->n_pending && carry->kind != DM_CARRY_NOISE; i++) {
-        const dm_real *states = carry->pending + i * n;
+        dm_real *states = carry->pending + i * n;
         bool finite = is_finite(states, n);
         if (carry->kind == DM_CARRY_FITTED && finite)
             fit(carry, states);

@@ -40,6 +40,7 @@ struct dm_head_scan dm_mamba2_scan(const struct dm_batch *batch, size_t layer) {
         .D = w->D,
         .D_by_channel = size[D_BY_CHANNEL],
         .ssm_state = batch->at->state[SSM_STATE],
+        .scale = batch->at->state[SSM_SCALE],
         .y = batch->at->layer[SCANNED],
         .checkpoints = batch->at->layer[CHECKPOINTS],
     };
@@ -166,6 +167,13 @@ static dm_status run_mlp(const struct dm_batch *batch, size_t layer, dm_error *e
     return DM_OK;
 }
 
+/* No thread is to go without. */
+static size_t heads_at_a_time(const struct dm_batch *batch, size_t layer) {
+    size_t n_thread = dm_threads_count(batch->network->threads);
+    size_t of_thread = (mamba2_sizes_of(batch, layer)[N_HEAD] + n_thread - 1) / n_thread;
+    return of_thread < DM_HEAD_SCAN_BLOCK ? of_thread : DM_HEAD_SCAN_BLOCK;
+}
+
 /* Everything but out_proj. */
 dm_status dm_mamba2_gated_scan(const struct dm_batch *batch, size_t layer, dm_error *error) {
     const struct mamba2_weights *w = mamba2_weights_of(batch, layer);
@@ -181,7 +189,7 @@ dm_status dm_mamba2_gated_scan(const struct dm_batch *batch, size_t layer, dm_er
         return status;
     dm_add_bias(bias_from(w, 2 * mamba2_mlp_width(size)), batch->n_token, E, E, z);
     const struct head_scan_call scan = {network, dm_mamba2_scan(batch, layer)};
-    dm_split(network->threads, &scan, run_head_scan, size[N_HEAD], 1,
+    dm_split(network->threads, &scan, run_head_scan, size[N_HEAD], heads_at_a_time(batch, layer),
              batch->n_token * size[D_STATE] * scan.op.head_dim);
     const struct gated_norm_call gate = {network, dm_mamba2_gate(batch, layer)};
     dm_split(network->threads, &gate, run_gated_norm, batch->n_token, 1, E);

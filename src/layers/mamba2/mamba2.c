@@ -272,13 +272,19 @@ static size_t gradients(const struct dm_layer_config *config, size_t n_token,
 static const struct dm_state_row states[] = {
     [CONV_STATE] = {.name = "conv_state"},
     [SSM_STATE] = {.name = "ssm_state", .after_cut = true},
+    [SSM_SCALE] = {.name = "ssm_scale", .after_cut = true, .scales = 1 + SSM_STATE},
 };
 
 static struct dm_shape state_shape(const struct dm_layer_config *config, size_t state) {
     const size_t *size = config->size;
-    return state == CONV_STATE
-               ? dm_matrix_shape(size[D_CONV] - 1, mamba2_conv_width(size)) /* oldest row first */
-               : dm_matrix_shape(size[N_HEAD] * size[D_STATE], size[D_SSM] / size[N_HEAD]);
+    switch ((enum mamba2_state)state) {
+    case CONV_STATE: /* oldest row first */
+        return dm_matrix_shape(size[D_CONV] - 1, mamba2_conv_width(size));
+    case SSM_STATE:
+        return dm_matrix_shape(size[N_HEAD] * size[D_STATE], size[D_SSM] / size[N_HEAD]);
+    default: /* SSM_SCALE */
+        return dm_vector_shape(size[N_HEAD]);
+    }
 }
 
 /* ---- Scores, probes and calibration ---- */

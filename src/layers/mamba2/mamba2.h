@@ -99,7 +99,7 @@ enum mamba2_gradient {
     RSTD             /* [n_token, n_group], of the gated norm */
 };
 
-enum mamba2_state { CONV_STATE, SSM_STATE };
+enum mamba2_state { CONV_STATE, SSM_STATE, SSM_SCALE };
 
 static inline const struct mamba2_weights *mamba2_weights_of(const struct dm_batch *batch,
                                                              size_t layer) {

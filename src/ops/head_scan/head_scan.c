@@ -15,11 +15,25 @@ static size_t state_at(const struct dm_head_scan *op, size_t h, size_t n, size_t
 void dm_head_scan_keep(const struct dm_head_scan *op, size_t sequence, size_t chunk, size_t head,
                        size_t n_head) {
     size_t of_head = op->d_state * op->head_dim;
-    memcpy(dm_head_scan_checkpoint(op, sequence, chunk) + head * of_head,
-           op->ssm_state[sequence] + head * of_head, n_head * of_head * sizeof(dm_real));
+    for (size_t h = head; h < head + n_head; h++) {
+        const dm_real *R = op->ssm_state[sequence] + h * of_head;
+        dm_real *S = dm_head_scan_checkpoint(op, sequence, chunk) + h * of_head;
+        dm_real scale = dm_head_scan_scale(op, sequence, h);
+        for (size_t i = 0; i < of_head; i++)
+            S[i] = scale * R[i];
+    }
 }
 
 /* ---- Forward ---- */
+
+/* The recurrence as it stands has no use for a scale. */
+static void fold_scale(const struct dm_head_scan *op, size_t sequence, size_t h) {
+    size_t of_head = op->d_state * op->head_dim;
+    dm_real scale = dm_head_scan_scale(op, sequence, h);
+    for (size_t i = 0; i < of_head; i++)
+        op->ssm_state[sequence][h * of_head + i] *= scale;
+    op->scale[sequence][h] = 1;
+}
 
 static void scan_token(const struct dm_head_scan *op, dm_real *state, size_t t, size_t h) {
     size_t E = op->n_head * op->head_dim;
@@ -37,7 +51,9 @@ static void scan_token(const struct dm_head_scan *op, dm_real *state, size_t t, 
 }
 
 void dm_head_scan_reference(const struct dm_head_scan *op, size_t head, size_t n_head) {
-    for (size_t s = 0; s < op->n_sequence; s++)
+    for (size_t s = 0; s < op->n_sequence; s++) {
+        for (size_t h = head; h < head + n_head && op->start[s] < op->start[s + 1]; h++)
+            fold_scale(op, s, h);
         for (size_t t = op->start[s]; t < op->start[s + 1]; t++) {
             size_t index = t - op->start[s];
             if (op->checkpoints && index % DM_HEAD_SCAN_CHUNK == 0)
@@ -45,6 +61,7 @@ void dm_head_scan_reference(const struct dm_head_scan *op, size_t head, size_t n
             for (size_t h = head; h < head + n_head; h++)
                 scan_token(op, op->ssm_state[s], t, h);
         }
+    }
 }
 
 /* ---- Backward ---- */

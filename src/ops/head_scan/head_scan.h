@@ -3,13 +3,17 @@
  *     a[t,h]   = exp(delta[t,h] * A[h])
  *     S[t,n,c] = a[t,h] * S[t-1,n,c] + delta[t,h] * x[t,c] * B[t,g,n]
  *     y[t,c]   = sum_n C[t,g,n] * S[t,n,c] + D * x[t,c]
- * S starts from ssm_state, which holds the last S in the end.
+ * S starts from scale * ssm_state, and is that in the end.
  * Source: Dao & Gu 2024, section 6 and listing 1; official ssd_minimal.py and selective_state_update.
  *
- * The recurrence is computed as it stands, token by token, with some of S in registers. The chunked
- * form (SSD) would take two multiplications and additions for an element of S where this takes one
- * multiplication more, and would make every sum depend on where chunks begin: here any split of a
- * text, and a step of generation, give the bits of one reading. */
+ * As a head's channels and rows decay alike, the decay is taken out of the recurrence: with
+ * scale[t,h] = a[t,h] * scale[t-1,h] and S = scale * R,
+ *     R[t,n,c] = R[t-1,n,c] + delta[t,h] / scale[t,h] * x[t,c] * B[t,g,n]
+ *     y[t,c]   = scale[t,h] * sum_n C[t,g,n] * R[t,n,c] + D * x[t,c]
+ * two multiplications and additions for an element of S, as many as the chunked form (SSD) takes.
+ * Where the scale falls below DM_HEAD_SCAN_LEAST_SCALE, R takes it over and it is 1 again. That
+ * depends on the tokens alone, not on where chunks begin: any split of a text, and a step of
+ * generation, give the bits of one reading. */
 #ifndef DM_OPS_HEAD_SCAN_H
 #define DM_OPS_HEAD_SCAN_H
 
@@ -25,14 +29,19 @@ struct dm_head_scan {
     const dm_real *A;     /* [n_head], negative */
     const dm_real *D;     /* [n_head], or */
     bool D_by_channel;    /* [n_head * head_dim] */
-    dm_real *const *ssm_state; /* [n_sequence] of [n_head, d_state, head_dim] */
+    dm_real *const *ssm_state; /* [n_sequence] of [n_head, d_state, head_dim]: S / scale */
+    dm_real *const *scale;     /* [n_sequence] of [n_head]; 0, of a cleared state, stands for 1 */
     dm_real *y;                /* [n_token, n_head * head_dim] */
     dm_real *checkpoints;      /* [dm_head_scan_n_checkpoint(), n_head, d_state, head_dim]: S before
                                   every DM_HEAD_SCAN_CHUNK-th token of a sequence, for the backward
                                   pass; NULL: not kept */
 };
 
-enum { DM_HEAD_SCAN_CHUNK = 128 /* tokens from one checkpoint to the next */ };
+enum {
+    DM_HEAD_SCAN_CHUNK = 128, /* tokens from one checkpoint to the next */
+    DM_HEAD_SCAN_BLOCK = 4    /* heads that are fastest together, where they share B and C */
+};
+#define DM_HEAD_SCAN_LEAST_SCALE 0x1p-32f /* R stays finite where S is below 2^95 */
 
 static inline size_t dm_head_scan_width(const struct dm_head_scan *op) {
     return op->n_head * op->head_dim + 2 * op->n_group * op->d_state;
@@ -55,6 +64,10 @@ static inline dm_real *dm_head_scan_checkpoint(const struct dm_head_scan *op, si
                                                size_t chunk) {
     size_t number = op->start[sequence] / DM_HEAD_SCAN_CHUNK + sequence + chunk;
     return op->checkpoints + number * op->d_state * op->n_head * op->head_dim;
+}
+static inline dm_real dm_head_scan_scale(const struct dm_head_scan *op, size_t sequence, size_t h) {
+    dm_real scale = op->scale[sequence][h];
+    return scale == 0 ? 1 : scale;
 }
 /* Keeps S of a range of heads. */
 void dm_head_scan_keep(const struct dm_head_scan *op, size_t sequence, size_t chunk, size_t head,

@@ -11,6 +11,7 @@ struct batch {
     size_t start[MOST_SEQUENCES + 1];
     dm_real *xBC, *delta, *A, *D, *y, *first, *last, *weight, *state_weight, *dstate;
     dm_real *state[MOST_SEQUENCES], *dstates[MOST_SEQUENCES];
+    dm_real *scales, *scale[MOST_SEQUENCES]; /* the reference leaves them 1 */
 };
 
 static void batch_new(struct batch *b, const size_t *length, size_t n_sequence,
@@ -41,6 +42,7 @@ static void batch_new(struct batch *b, const size_t *length, size_t n_sequence,
         b->A[i] = -exp(b->A[i]);
     b->first = random_reals(&random, b->n_state, 0, 1);
     b->last = zero_reals(b->n_state);
+    b->scales = zero_reals(n_sequence * sizes->n_head);
     b->weight = random_reals(&random, b->n_y, 0, 1);
     b->state_weight = random_reals(&random, b->n_state, 0, 1);
     b->dstate = zero_reals(b->n_state);
@@ -48,8 +50,10 @@ static void batch_new(struct batch *b, const size_t *length, size_t n_sequence,
     for (size_t s = 0; s < n_sequence; s++) {
         b->state[s] = b->last + s * one_state;
         b->dstates[s] = b->dstate + s * one_state;
+        b->scale[s] = b->scales + s * sizes->n_head;
     }
     b->op.ssm_state = b->state;
+    b->op.scale = b->scale;
     b->op.checkpoints = random_reals(
         &random, dm_head_scan_n_checkpoint(b->n_token, n_sequence) * one_state, NAN, 0);
     b->grad = (struct dm_head_scan_grad){
@@ -63,22 +67,10 @@ static void batch_new(struct batch *b, const size_t *length, size_t n_sequence,
 }
 
 static void batch_free(struct batch *b) {
-    dm_real *all[] = {b->xBC,
-                      b->delta,
-                      b->A,
-                      b->D,
-                      b->y,
-                      b->first,
-                      b->last,
-                      b->weight,
-                      b->state_weight,
-                      b->dstate,
-                      b->op.checkpoints,
-                      b->grad.dxBC,
-                      b->grad.ddelta,
-                      b->grad.dA,
-                      b->grad.dD,
-                      b->grad.dBC_parts};
+    dm_real *all[] = {b->xBC,     b->delta,          b->A,         b->D,           b->y,
+                      b->first,   b->last,           b->scales,    b->weight,      b->state_weight,
+                      b->dstate,  b->op.checkpoints, b->grad.dxBC, b->grad.ddelta, b->grad.dA,
+                      b->grad.dD, b->grad.dBC_parts};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         dm_memory_free(all[i]);
 }

@@ -11,6 +11,7 @@ struct batch {
     size_t n_token, n_xBC, n_y, n_delta, n_D, n_state; /* floats; n_state: of a sequence */
     size_t start[MOST_SEQUENCES + 1];
     float *xBC, *delta, *A, *D, *y, *first[MOST_SEQUENCES], *state[MOST_SEQUENCES];
+    float *first_scale[MOST_SEQUENCES], *scale[MOST_SEQUENCES]; /* some 0, which stand for 1 */
 };
 
 struct sizes {
@@ -27,7 +28,8 @@ static void batch_new(struct batch *b, struct dm_random *random, const size_t *l
                                   .n_group = sizes.n_group,
                                   .D_by_channel = sizes.D_by_channel,
                                   .start = b->start,
-                                  .ssm_state = b->state};
+                                  .ssm_state = b->state,
+                                  .scale = b->scale};
     size_t E = sizes.n_head * sizes.head_dim;
     b->n_token = 0;
     b->n_state = sizes.d_state * E;
@@ -36,6 +38,10 @@ static void batch_new(struct batch *b, struct dm_random *random, const size_t *l
         b->n_token += length[s];
         b->first[s] = random_floats(random, b->n_state, 0, 1);
         b->state[s] = copied_floats(b->first[s], b->n_state);
+        b->first_scale[s] = new_floats(sizes.n_head);
+        for (size_t h = 0; h < sizes.n_head; h++)
+            b->first_scale[s][h] = (h + s) % 3 ? (float)dm_random_uniform(random) : 0;
+        b->scale[s] = copied_floats(b->first_scale[s], sizes.n_head);
     }
     b->start[n_sequence] = b->n_token;
     b->n_xBC = b->n_token * dm_head_scan_width(&b->op);
@@ -54,8 +60,10 @@ static void batch_new(struct batch *b, struct dm_random *random, const size_t *l
 }
 
 static void batch_rewind(struct batch *b) {
-    for (size_t s = 0; s < b->op.n_sequence; s++)
+    for (size_t s = 0; s < b->op.n_sequence; s++) {
         memcpy(b->state[s], b->first[s], b->n_state * sizeof(float));
+        memcpy(b->scale[s], b->first_scale[s], b->op.n_head * sizeof(float));
+    }
     for (size_t i = 0; i < b->n_y; i++)
         b->y[i] = dm_float_from_bits(GUARD_BITS);
 }
@@ -64,6 +72,8 @@ static void batch_free(struct batch *b) {
     for (size_t s = 0; s < b->op.n_sequence; s++) {
         free_floats(b->first[s], b->n_state);
         free_floats(b->state[s], b->n_state);
+        free_floats(b->first_scale[s], b->op.n_head);
+        free_floats(b->scale[s], b->op.n_head);
     }
     free_floats(b->xBC, b->n_xBC);
     free_floats(b->delta, b->n_delta);
@@ -78,8 +88,9 @@ static void check_channel(const struct batch *b, const char *cpu, size_t s, size
     double S[MOST_STATES], size[MOST_STATES], tolerance = 5e-6;
     const struct dm_head_scan *op = &b->op;
     size_t N = op->d_state, P = op->head_dim, c = h * P + p;
+    double first_scale = b->first_scale[s][h], scale = (double)dm_head_scan_scale(op, s, h);
     for (size_t n = 0; n < N; n++) {
-        S[n] = b->first[s][(h * N + n) * P + p];
+        S[n] = b->first[s][(h * N + n) * P + p] * (first_scale == 0 ? 1 : first_scale);
         size[n] = fabs(S[n]);
     }
     for (size_t t = b->start[s]; t < b->start[s + 1]; t++) {
@@ -96,7 +107,8 @@ static void check_channel(const struct batch *b, const char *cpu, size_t s, size
         check_near(cpu, op->y[t * op->n_head * P + c], y, tolerance * sum);
     }
     for (size_t n = 0; n < N; n++)
-        check_near(cpu, b->state[s][(h * N + n) * P + p], S[n], tolerance * size[n] + 1e-37);
+        check_near(cpu, scale * (double)b->state[s][(h * N + n) * P + p], S[n],
+                   tolerance * size[n] + 1e-37);
 }
 
 /* Every variant on heads [head, head + n_head): those right, the others untouched. */
@@ -114,8 +126,9 @@ static void check(struct batch *b, size_t head, size_t n_head) {
                 if (i % E / P == h)
                     assert_true(is_untouched(&b->y[i]));
             for (size_t s = 0; s < b->op.n_sequence && !is_inside; s++)
-                assert_memory_equal(b->state[s] + h * of_head, b->first[s] + h * of_head,
-                                    of_head * sizeof(float));
+                assert_true(b->scale[s][h] == b->first_scale[s][h] &&
+                            !memcmp(b->state[s] + h * of_head, b->first[s] + h * of_head,
+                                    of_head * sizeof(float)));
         }
     }
 }
@@ -152,6 +165,7 @@ static void scan_in_pieces(struct batch *b, const struct dm_ops *ops, struct dm_
                 piece[1] =
                     piece[0] + 1 + (size_t)dm_random_below(random, b->start[s + 1] - piece[0]);
                 op.n_sequence = 1, op.start = piece, op.ssm_state = &b->state[s];
+                op.scale = &b->scale[s];
                 ops->head_scan(&op, h, 1);
             }
 }
@@ -169,15 +183,19 @@ static void test_split(void **state) {
         for (size_t v = 0; v < n_variant; v++) {
             batch_rewind(&b);
             variants[v].head_scan(&b.op, 0, b.op.n_head);
-            float *y = copied_floats(b.y, b.n_y), *end[4];
-            for (size_t s = 0; s < 4; s++)
+            float *y = copied_floats(b.y, b.n_y), *end[4], *end_scale[4];
+            for (size_t s = 0; s < 4; s++) {
                 end[s] = copied_floats(b.state[s], b.n_state);
+                end_scale[s] = copied_floats(b.scale[s], b.op.n_head);
+            }
             batch_rewind(&b);
             scan_in_pieces(&b, &variants[v], &random);
             assert_memory_equal(y, b.y, b.n_y * sizeof *y);
             for (size_t s = 0; s < 4; s++) {
                 assert_memory_equal(end[s], b.state[s], b.n_state * sizeof(float));
+                assert_memory_equal(end_scale[s], b.scale[s], b.op.n_head * sizeof(float));
                 free_floats(end[s], b.n_state);
+                free_floats(end_scale[s], b.op.n_head);
             }
             free_floats(y, b.n_y);
         }
@@ -207,9 +225,12 @@ static void test_checkpoints(void **state) {
                 batch_rewind(&b);
                 struct dm_head_scan part = b.op;
                 part.n_sequence = 1, part.start = bounds, part.ssm_state = &b.state[s];
+                part.scale = &b.scale[s];
                 variants[v].head_scan(&part, 0, 2);
-                assert_memory_equal(b.state[s], dm_head_scan_checkpoint(&op, s, chunk),
-                                    b.n_state * sizeof(float));
+                const float *is_kept = dm_head_scan_checkpoint(&op, s, chunk);
+                for (size_t i = 0; i < b.n_state; i++)
+                    assert_true(is_kept[i] ==
+                                dm_head_scan_scale(&part, 0, i / (6 * 11)) * b.state[s][i]);
             }
     }
     free_floats(kept, n);

@@ -197,9 +197,9 @@ DM_API dm_status dm_checkpoint_convert(const char *input, const char *output, dm
  * tokenizer.model, the tokenizer, the tokens at which the model stops and its chat template.
  * DM_ERROR_UNSUPPORTED for what llama.cpp has no place for: biases of the projections, a d_inner that
  * is not twice d_model, a way to split text that it has no name for, added tokens that take white
- * space or stand alone (lstrip, rstrip, single_word), more than three tokens to stop at. Decimation is
- * not a part of the file, nor NFC: a warning says so.
- */
+ * space or stand alone (lstrip, rstrip, single_word), more than three tokens to stop at. A warning
+ * says so where the tokenizer's NFC is not a part of the file. The model's decimamba.json is copied to
+ * path.decimamba.json, where this library looks for it: llama.cpp reads plain Mamba. */
 DM_API dm_status dm_checkpoint_export_gguf(const char *directory, const char *path, dm_dtype dtype,
                                            dm_error *error);
 /* Writes a checkpoint with random weights of the shape in `config_path` (a config.json in either

@@ -65,7 +65,8 @@ const struct command convert_command = {
     .notes = "IN is a MODEL: a directory or a GGUF file. The tokenizer's files, chat templates, "
              "generation_config.json and decimamba.json are copied where IN has them; of a GGUF "
              "file, they are made of its keys. OUT must not exist, or be an empty directory. A "
-             "GGUF file does not hold methods; it replaces an OUT that exists.",
+             "GGUF file replaces an OUT that exists; its decimamba.json is beside it, "
+             "OUT.decimamba.json, and llama.cpp reads plain Mamba.",
     .example = "decimamba convert mamba-130m mamba-130m-bf16 --dtype bf16",
     .min_operand = 2,
     .max_operand = 2,

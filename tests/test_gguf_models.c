@@ -160,6 +160,15 @@ static void keep_settings_beside_them(void **state) {
     require(dm_model_get_info(model, &info, &error), &error);
     assert_true(info.has_defaults);
     dm_model_free(model);
+    require(dm_checkpoint_export_gguf(inside("x.gguf"), inside("y.gguf"), DM_DTYPE_AUTO, &error),
+            &error);
+    size_t n_byte, n_copied;
+    unsigned char *settings = test_read_file(inside("x.gguf.decimamba.json"), &n_byte);
+    unsigned char *copied = test_read_file(inside("y.gguf.decimamba.json"), &n_copied);
+    assert_int_equal(n_copied, n_byte);
+    assert_memory_equal(copied, settings, n_byte);
+    free(settings);
+    free(copied);
     (void)state;
 }
 

@@ -56,14 +56,17 @@ dm_status dm_adapter_config_read(const char *directory, json_t **config, const c
     return status;
 }
 
-char *dm_model_own_file(const char *directory, const char *name) {
-    if (!dm_gguf_is_file(directory))
-        return dm_path_join(directory, name);
-    size_t size = strlen(directory) + strlen(name) + 2;
+char *dm_file_beside(const char *file, const char *name) {
+    size_t size = strlen(file) + strlen(name) + 2;
     char *path = dm_memory_array(size, 1);
     if (path)
-        snprintf(path, size, "%s.%s", directory, name);
+        snprintf(path, size, "%s.%s", file, name);
     return path;
+}
+
+char *dm_model_own_file(const char *directory, const char *name) {
+    return dm_gguf_is_file(directory) ? dm_file_beside(directory, name)
+                                      : dm_path_join(directory, name);
 }
 
 dm_status dm_model_file(const char *directory, const char *name, char **path, dm_error *error) {

@@ -11,8 +11,10 @@
  * owned by it: a folder that is there and is no adapter's, or the call fails. */
 dm_status dm_adapter_config_read(const char *directory, json_t **config, const char **base,
                                  dm_error *error);
-/* Where a model has a file of its own of this name, be it there or not: directory/name, or of a GGUF
- * file file.name, as "x.gguf.decimamba.json". Allocated; NULL: memory is short. */
+/* file.name. Allocated; NULL: memory is short. */
+char *dm_file_beside(const char *file, const char *name);
+/* Where a model has a file of its own of this name, be it there or not: directory/name, or beside a GGUF
+ * file, as "x.gguf.decimamba.json". Allocated; NULL: memory is short. */
 char *dm_model_own_file(const char *directory, const char *name);
 /* That file, but for an adapter that has none base/name where that is there. `*path` is
  * allocated. */

@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/file_writer.h"
 #include "base/memory.h"
 #include "base/model_folder.h"
 #include "base/path.h"
@@ -131,4 +130,35 @@ dm_status dm_companions_write(const struct dm_companions *companions, const char
 void dm_companions_close(struct dm_companions *companions) {
     for (size_t i = 0; i < DM_N_COMPANION; i++)
         dm_mapped_file_close(&companions->files[i]);
+}
+
+/* ---- Settings ---- */
+
+static dm_status copy_file(const char *from, const char *to, struct dm_file_writer *writer,
+                           dm_error *error) {
+    struct dm_mapped_file file;
+    dm_status status = dm_mapped_file_read(&file, from, error);
+    if (status)
+        return status;
+    status = dm_file_writer_open(writer, to, error);
+    if (!status) {
+        status = dm_file_writer_write(writer, file.bytes, file.n_byte, error);
+        if (status)
+            dm_file_writer_abort(writer);
+    }
+    dm_mapped_file_close(&file);
+    return status;
+}
+
+dm_status dm_settings_copy(const char *directory, const char *path, struct dm_file_writer *writer,
+                           dm_error *error) {
+    char *from = NULL;
+    *writer = (struct dm_file_writer){0};
+    dm_status status = dm_model_file(directory, "decimamba.json", &from, error);
+    if (!status && dm_path_exists(from))
+        status = copy_file(from, path, writer, error);
+    else if (!status && dm_path_exists(path))
+        dm_warn("%s: was there before, and goes with the new file", path);
+    dm_memory_free(from);
+    return status;
 }

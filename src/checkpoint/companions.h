@@ -2,6 +2,7 @@
 #ifndef DM_CHECKPOINT_COMPANIONS_H
 #define DM_CHECKPOINT_COMPANIONS_H
 
+#include "base/file_writer.h"
 #include "base/mapped_file.h"
 
 enum { DM_N_COMPANION = 10 };
@@ -20,5 +21,10 @@ dm_status dm_companions_read(struct dm_companions *companions, const char *direc
 dm_status dm_companions_write(const struct dm_companions *companions, const char *directory,
                               dm_error *error);
 void dm_companions_close(struct dm_companions *companions);
+
+/* A copy of the model's decimamba.json at `path`, whole but for its commit. A zeroed writer: the model has
+ * none. */
+dm_status dm_settings_copy(const char *directory, const char *path, struct dm_file_writer *writer,
+                           dm_error *error);
 
 #endif

@@ -1,8 +1,5 @@
 /* dm_checkpoint_write_converted: the same model in transformers' dialect. */
-#include "base/file_writer.h"
-#include "base/mapped_file.h"
 #include "base/memory.h"
-#include "base/model_folder.h"
 #include "base/path.h"
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/companions.h"
@@ -15,29 +12,13 @@ static void read_weight(void *context, const struct dm_parameter *parameter, siz
                        out);
 }
 
-static dm_status copy_file(const char *from, const char *to, dm_error *error) {
-    struct dm_mapped_file file;
-    if (!dm_path_exists(from))
-        return DM_OK;
-    dm_status status = dm_mapped_file_read(&file, from, error);
-    if (status)
-        return status;
-    status = dm_file_write(to, file.bytes, file.n_byte, error);
-    dm_mapped_file_close(&file);
-    return status;
-}
-
-/* Copies decimamba.json, where the input has one. */
 static dm_status copy_settings(const char *input, const char *output, dm_error *error) {
-    static const char name[] = "decimamba.json";
-    char *from = NULL, *to = dm_path_join(output, name);
+    struct dm_file_writer writer;
+    char *path = dm_path_join(output, "decimamba.json");
     dm_status status =
-        to ? dm_model_file(input, name, &from, error) : dm_fail_memory(error, "a file name");
-    if (!status)
-        status = copy_file(from, to, error);
-    dm_memory_free(from);
-    dm_memory_free(to);
-    return status;
+        path ? dm_settings_copy(input, path, &writer, error) : dm_fail_memory(error, "a file name");
+    dm_memory_free(path);
+    return status || !writer.path ? status : dm_file_writer_commit(&writer, error);
 }
 
 static dm_status copy_companions(const char *input, const char *output, dm_error *error) {

@@ -5,8 +5,8 @@
 
 #include "base/memory.h"
 #include "base/model_folder.h"
-#include "base/path.h"
 #include "checkpoint/checkpoint.h"
+#include "checkpoint/companions.h"
 #include "gguf/gguf_tensors.h"
 #include "gguf/gguf_vocabulary.h"
 
@@ -57,18 +57,6 @@ static dm_status check(const struct dm_model_config *config, const char *directo
     if (layer->kind->check_gguf)
         return layer->kind->check_gguf(layer, directory, error);
     return DM_OK;
-}
-
-/* Warns of what the file cannot hold. */
-static dm_status warn(const char *directory, const char *output, dm_error *error) {
-    char *path = NULL;
-    dm_status status = dm_model_file(directory, "decimamba.json", &path, error);
-    if (!status && dm_path_exists(path))
-        dm_warn("%s: a GGUF file has no place for it: llama.cpp reads plain Mamba, and so does "
-                "decimamba, unless a copy of it is %s.decimamba.json",
-                path, output);
-    dm_memory_free(path);
-    return status;
 }
 
 /* The model's name is the directory's, without slashes at the end, or the file's, without ".gguf". */
@@ -155,21 +143,34 @@ static dm_status fill(struct contents *contents, const char *directory,
                                             : DM_OK;
 }
 
-static dm_status write(const char *path, const struct contents *contents,
+static dm_status write(struct dm_file_writer *writer, const struct contents *contents,
                        struct dm_checkpoint *checkpoint, dm_error *error) {
     const struct dm_bytes *head = &contents->head.bytes;
-    struct dm_file_writer writer;
-    dm_status status = dm_file_writer_open(&writer, path, error);
-    if (status)
-        return status;
-    status = dm_file_writer_write(&writer, head->bytes, head->n_byte, error);
+    dm_status status = dm_file_writer_write(writer, head->bytes, head->n_byte, error);
     if (!status)
-        status = dm_gguf_write_padding(&writer, head->n_byte, error);
+        status = dm_gguf_write_padding(writer, head->n_byte, error);
+    return status ? status : dm_gguf_write_tensors(writer, &contents->tensors, checkpoint, error);
+}
+
+/* The file, and beside it a copy of the model's settings, for which there are no keys. */
+static dm_status write_both(const char *directory, const char *path,
+                            const struct contents *contents, struct dm_checkpoint *checkpoint,
+                            dm_error *error) {
+    struct dm_file_writer file = {0}, settings = {0};
+    char *beside = dm_file_beside(path, "decimamba.json");
+    dm_status status = beside ? dm_settings_copy(directory, beside, &settings, error)
+                              : dm_fail_memory(error, "a file name");
+    dm_memory_free(beside);
     if (!status)
-        status = dm_gguf_write_tensors(&writer, &contents->tensors, checkpoint, error);
+        status = dm_file_writer_open(&file, path, error);
     if (!status)
-        return dm_file_writer_commit(&writer, error);
-    dm_file_writer_abort(&writer);
+        status = write(&file, contents, checkpoint, error);
+    if (!status)
+        status = dm_file_writer_commit(&file, error);
+    if (!status && settings.path)
+        return dm_file_writer_commit(&settings, error);
+    dm_file_writer_abort(&file);
+    dm_file_writer_abort(&settings);
     return status;
 }
 
@@ -184,11 +185,9 @@ dm_status dm_gguf_export(const char *directory, const char *path, dm_dtype dtype
         dtype = dm_checkpoint_dtype(checkpoint);
     status = check(config, directory, error);
     if (!status)
-        status = warn(directory, path, error);
-    if (!status)
         status = fill(&contents, directory, config, dtype, error);
     if (!status)
-        status = write(path, &contents, checkpoint, error);
+        status = write_both(directory, path, &contents, checkpoint, error);
     dm_gguf_tensors_free(&contents.tensors);
     dm_gguf_bytes_close(&contents.keys);
     dm_gguf_bytes_close(&contents.head);

@@ -23,8 +23,8 @@ struct head {
 
 /* Tokens t .. t + n_token of some heads of a group, and the rows first .. first + n_state of their R. */
 struct piece {
-    size_t t, n_token, first, n_state, n_head;
-    struct head heads[HEADS];
+    size_t t, n_token, first, n_state, head, n_head;
+    struct head heads[HEADS];           /* from `head` on */
     float BC[TOKENS * MOST_STATES * 2]; /* [n_state / STATES, n_token, 2, STATES] */
 };
 
@@ -63,11 +63,10 @@ static void scales(const struct dm_head_scan *op, size_t sequence, const struct 
 
 static void copy_BC(const struct dm_head_scan *op, struct piece *at) {
     float *to = at->BC;
-    size_t h = at->heads[0].h;
     for (size_t n = 0; n < at->n_state; n += STATES)
         for (size_t i = 0; i < at->n_token; i++, to += 2 * STATES) {
-            const float *B = dm_head_scan_B(op, at->t + i, h) + at->first + n;
-            const float *C = dm_head_scan_C(op, at->t + i, h) + at->first + n;
+            const float *B = dm_head_scan_B(op, at->t + i, at->head) + at->first + n;
+            const float *C = dm_head_scan_C(op, at->t + i, at->head) + at->first + n;
             if (at->n_state - n >= STATES) { /* a size that is known is copied at once */
                 memcpy(to, B, STATES * sizeof *to);
                 memcpy(to + STATES, C, STATES * sizeof *to);
@@ -205,7 +204,7 @@ static void scan_heads(const struct dm_head_scan *op, size_t sequence, struct pi
         size_t index = at->t - op->start[sequence];
         at->n_token = smaller(op->start[sequence + 1] - at->t, TOKENS);
         if (op->checkpoints && index % DM_HEAD_SCAN_CHUNK == 0)
-            dm_head_scan_keep(op, sequence, index / DM_HEAD_SCAN_CHUNK, at->heads[0].h, at->n_head);
+            dm_head_scan_keep(op, sequence, index / DM_HEAD_SCAN_CHUNK, at->head, at->n_head);
         scan_piece(op, sequence, at);
     }
 }
@@ -213,10 +212,11 @@ static void scan_heads(const struct dm_head_scan *op, size_t sequence, struct pi
 void DM_VARIANT(dm_head_scan)(const struct dm_head_scan *op, size_t head, size_t n_head) {
     size_t of_group = op->n_head / op->n_group;
     struct piece at;
-    for (size_t h = head; h < head + n_head; h += at.n_head) {
-        at.n_head = smaller(smaller(head + n_head, (h / of_group + 1) * of_group) - h, HEADS);
+    for (at.head = head; at.head < head + n_head; at.head += at.n_head) {
+        size_t end_of_group = (at.head / of_group + 1) * of_group;
+        at.n_head = smaller(smaller(head + n_head, end_of_group) - at.head, HEADS);
         for (size_t i = 0; i < at.n_head; i++)
-            at.heads[i].h = h + i;
+            at.heads[i].h = at.head + i;
         for (size_t s = 0; s < op->n_sequence; s++)
             scan_heads(op, s, &at);
     }

@@ -107,7 +107,7 @@ static void check_channel(const struct batch *b, const char *cpu, size_t s, size
         check_near(cpu, op->y[t * op->n_head * P + c], y, tolerance * sum);
     }
     for (size_t n = 0; n < N; n++)
-        check_near(cpu, scale * (double)b->state[s][(h * N + n) * P + p], S[n],
+        check_near(cpu, (float)(scale * (double)b->state[s][(h * N + n) * P + p]), S[n],
                    tolerance * size[n] + 1e-37);
 }
 

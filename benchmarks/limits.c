@@ -14,10 +14,31 @@ struct limits {
     size_t n_word;
 };
 
+/* The weights of a layer that products read: how many. */
+static size_t list_matrices(const struct dm_layer *layer,
+                            struct dm_weight_row rows[DM_MAX_WEIGHT]) {
+    size_t n = 0, n_row = layer->config->kind->weights(layer->config, rows);
+    for (size_t i = 0; i < n_row; i++)
+        if (rows[i].use == DM_WEIGHT_MATRIX)
+            rows[n++] = rows[i];
+    return n;
+}
+
+static size_t widest(const struct dm_network *network) {
+    size_t width = network->config.d_model;
+    for (size_t layer = 0; layer < network->config.n_layer; layer++) {
+        struct dm_weight_row rows[DM_MAX_WEIGHT];
+        size_t n = list_matrices(&network->layers[layer], rows);
+        for (size_t i = 0; i < n; i++) {
+            width = rows[i].n_out > width ? rows[i].n_out : width;
+            width = rows[i].n_in > width ? rows[i].n_in : width;
+        }
+    }
+    return width;
+}
+
 struct limits *limits_new(const dm_model *model) {
-    const struct dm_model_config *config = &model->network.config;
-    size_t d_inner = dm_model_size(config, "d_inner");
-    size_t width = d_inner > config->d_model ? d_inner : config->d_model;
+    size_t width = widest(&model->network);
     struct limits *limits = calloc(1, sizeof *limits);
     if (!limits)
         exit(1);
@@ -42,16 +63,6 @@ void limits_free(struct limits *limits) {
 }
 
 /* ---- Products ---- */
-
-/* The weights of a layer that products read: how many. */
-static size_t list_matrices(const struct dm_layer *layer,
-                            struct dm_weight_row rows[DM_MAX_WEIGHT]) {
-    size_t n = 0, n_row = layer->config->kind->weights(layer->config, rows);
-    for (size_t i = 0; i < n_row; i++)
-        if (rows[i].use == DM_WEIGHT_MATRIX)
-            rows[n++] = rows[i];
-    return n;
-}
 
 /* What goes into the residual is added to it. */
 static void multiply_layer(const struct limits *limits, size_t layer, size_t n) {
@@ -113,9 +124,13 @@ double limits_exponentials(const struct limits *limits, size_t n_token) {
     struct exponentials exponentials = {.make = is_avx2 ? bench_exponentials_avx2
                                                         : bench_exponentials_avx512,
                                         .n_piece = 8 * dm_threads_count(network->threads)};
-    /* the scan's, and those of two SiLUs and of softplus */
-    size_t n = n_token * config->n_layer * dm_model_size(config, "d_inner") *
-               (dm_model_size(config, "d_state") + 3);
+    size_t n = 0;
+    for (size_t i = 0; i < config->n_layer; i++) { /* the scan's, softplus and two SiLUs */
+        const struct dm_layer *layer = &network->layers[i];
+        size_t n_row, n_channel;
+        layer->config->kind->A(layer, &n_row, &n_channel);
+        n += n_token * (n_row * n_channel + n_channel + 2 * dm_model_size(config, "d_inner"));
+    }
     if (strcmp(network->ops.cpu, "reference") == 0 || exponentials.n_piece > 1024)
         return 0;
     exponentials.n = n / exponentials.n_piece / 64 * 64;

@@ -152,12 +152,17 @@ static void fill_batch(struct scene *scene, struct dm_random *random) {
         .n_sequence = N_SEQUENCE, .start = start, .ids = scene->ids, .weight = scene->weight};
 }
 
-static void fill_states(struct scene *scene, struct dm_random *random) {
-    size_t n = N_SEQUENCE * dm_state_size(&scene->config);
+/* What follows is drawn alike however many numbers a state has. */
+static void fill_states(struct scene *scene, struct dm_random random) {
+    size_t n_state = dm_state_size(&scene->config), n = N_SEQUENCE * n_state;
     scene->batch.first_states = scene->first_states = zero_reals(n);
     scene->batch.last_states = scene->last_states = zero_reals(n);
     for (size_t i = 0; i < n; i++)
-        scene->first_states[i] = (dm_real)dm_random_normal(random);
+        scene->first_states[i] = (dm_real)dm_random_normal(&random);
+    for (size_t s = 0; s < N_SEQUENCE; s++) { /* as if they had no scales */
+        struct dm_state state = {scene->first_states + s * n_state};
+        dm_state_apply_scales(&scene->config, &state);
+    }
 }
 
 static void fill_tensors(struct dm_tensors *tensors, bool train, struct dm_random *random) {
@@ -183,7 +188,7 @@ static void scene_new(struct scene *scene, const struct setting *setting,
     if (setting->given_tails)
         scene->batch.keep_tail = scene->tails;
     if (setting->started)
-        fill_states(scene, &random);
+        fill_states(scene, random);
     require(dm_tensors_new(config, &tensors, &error), &error);
     fill_tensors(&tensors, !setting->lora_rank, &random);
     const struct dm_lora lora = {setting->lora_rank, 0.7};

@@ -60,7 +60,10 @@ static __attribute__((noinline)) void end_tile(const struct dm_tile *tile, size_
 }
 
 DM_INLINE void multiply_tile(const struct dm_tile *tile, size_t n_row, size_t n_panel) {
-    enum { AHEAD = 8, PART_BYTES = UNIT_BYTES / PARTS }; /* AHEAD: units that are fetched early */
+    enum { PART_BYTES = UNIT_BYTES / PARTS };
+    /* Units that are fetched early: rows that follow find a panel in a cache, the first ones fetch it from
+     * far. Of few rows more panels are read at once. */
+    const size_t ahead = n_row > 3 ? 64 : 8;
     const size_t n_vector = n_panel * DM_PANEL_VECTORS;
     const unsigned char *x[DM_TILE_ROWS];
     const uint32_t *panels[DM_MOST_PANELS];
@@ -83,7 +86,7 @@ DM_INLINE void multiply_tile(const struct dm_tile *tile, size_t n_row, size_t n_
 #pragma GCC unroll 4
         for (size_t p = 0; p < n_panel; p++) {
             const uint32_t *units = panels[p] + k * DM_PANEL_COLUMNS;
-            __builtin_prefetch(units + AHEAD * DM_PANEL_COLUMNS);
+            __builtin_prefetch(units + ahead * DM_PANEL_COLUMNS);
 #pragma GCC unroll 2
             for (size_t part = 0; part < PARTS; part++)
                 add_part(units, x, k * UNIT_BYTES + part * PART_BYTES, part, n_row, sums[p]);

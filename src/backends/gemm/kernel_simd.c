@@ -63,7 +63,7 @@ DM_INLINE void multiply_tile(const struct dm_tile *tile, size_t n_row, size_t n_
     enum { PART_BYTES = UNIT_BYTES / PARTS };
     /* Units that are fetched early: rows that follow find a panel in a cache, the first ones fetch it from
      * far. Of few rows more panels are read at once. */
-    const size_t ahead = n_row > 3 ? 64 : 8;
+    const size_t ahead = n_row > 3 ? 32 : 8;
     const size_t n_vector = n_panel * DM_PANEL_VECTORS;
     const unsigned char *x[DM_TILE_ROWS];
     const uint32_t *panels[DM_MOST_PANELS];

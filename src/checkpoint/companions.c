@@ -158,7 +158,7 @@ dm_status dm_settings_copy(const char *directory, const char *path, struct dm_fi
     if (!status && dm_path_exists(from))
         status = copy_file(from, path, writer, error);
     else if (!status && dm_path_exists(path))
-        dm_warn("%s: was there before, and goes with the new file", path);
+        dm_warn("%s: left from an earlier file of that name, and read with the new one", path);
     dm_memory_free(from);
     return status;
 }

@@ -3,9 +3,9 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/utf8.h"
 #include "decimamba.h"
 #include "fuzz.h"
-#include "base/utf8.h"
 
 static const char text[] =
     "A caf\xc3\xa9, e\xcc\x81:  12 <s>naive</s>\n\t\xf0\x9f\xa6\x86 'll\0 ab ";

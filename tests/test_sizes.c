@@ -5,12 +5,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/utf8.h"
 #include "checkpoint/checkpoint.h"
 #include "ops/embedding/embedding.h"
 #include "session/session.h"
 #include "text/added_tokens.h"
 #include "text/pattern.h"
-#include "base/utf8.h"
 
 static char parent[TEST_MAX_PATH];
 

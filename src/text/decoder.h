@@ -3,9 +3,9 @@
 #ifndef DM_TEXT_DECODER_H
 #define DM_TEXT_DECODER_H
 
+#include "base/utf8.h"
 #include "text/grow.h"
 #include "text/tokenizer.h"
-#include "base/utf8.h"
 
 struct dm_decode_state {
     struct dm_utf8_stream stream; /* of ByteLevel */

@@ -52,7 +52,9 @@ static void scan_token(const struct dm_head_scan *op, dm_real *state, size_t t, 
 
 void dm_head_scan_reference(const struct dm_head_scan *op, size_t head, size_t n_head) {
     for (size_t s = 0; s < op->n_sequence; s++) {
-        for (size_t h = head; h < head + n_head && op->start[s] < op->start[s + 1]; h++)
+        if (op->start[s] == op->start[s + 1])
+            continue; /* its state stays as it is */
+        for (size_t h = head; h < head + n_head; h++)
             fold_scale(op, s, h);
         for (size_t t = op->start[s]; t < op->start[s + 1]; t++) {
             size_t index = t - op->start[s];

@@ -5,15 +5,9 @@
 
 /* Some vectors of a head's channels run over TOKENS tokens before the next, so that STATES rows of R
  * (see head_scan.h) stay in registers meanwhile, with the sums over the rows kept in between. B and C
- * are copied into the order in which they are read, once for HEADS heads of a group. A lane's
+ * are copied into the order in which they are read, once for some heads of a group. A lane's
  * arithmetic does not depend on the piece that it falls into. */
-enum {
-    TOKENS = 32,
-    STATES = VF_LANES == 8 ? 4 : 8,
-    VECTORS = 2,
-    HEADS = DM_HEAD_SCAN_BLOCK,
-    MOST_STATES = 128
-};
+enum { TOKENS = 32, STATES = VF_LANES == 8 ? 4 : 8, VECTORS = 2, MOST_STATES = 128 };
 
 struct head {
     size_t h;
@@ -24,8 +18,8 @@ struct head {
 /* Tokens t .. t + n_token of some heads of a group, and the rows first .. first + n_state of their R. */
 struct piece {
     size_t t, n_token, first, n_state, head, n_head;
-    struct head heads[HEADS];           /* from `head` on */
-    float BC[TOKENS * MOST_STATES * 2]; /* [n_state / STATES, n_token, 2, STATES] */
+    struct head heads[DM_HEAD_SCAN_BLOCK]; /* from `head` on */
+    float BC[TOKENS * MOST_STATES * 2];    /* [n_state / STATES, n_token, 2, STATES] */
 };
 
 /* Vectors of channels from c on. */
@@ -214,7 +208,7 @@ void DM_VARIANT(dm_head_scan)(const struct dm_head_scan *op, size_t head, size_t
     struct piece at;
     for (at.head = head; at.head < head + n_head; at.head += at.n_head) {
         size_t end_of_group = (at.head / of_group + 1) * of_group;
-        at.n_head = smaller(smaller(head + n_head, end_of_group) - at.head, HEADS);
+        at.n_head = smaller(smaller(head + n_head, end_of_group) - at.head, DM_HEAD_SCAN_BLOCK);
         for (size_t i = 0; i < at.n_head; i++)
             at.heads[i].h = at.head + i;
         for (size_t s = 0; s < op->n_sequence; s++)

@@ -5,17 +5,17 @@
 #     tests/abi/check_abi.sh build/src/libdecimamba.so --update
 # and if something went, moved or changed its size, `soversion` in src/meson.build goes up by one.
 # A struct with a struct_size may only grow at its end, and has no padding there (src/api/options.h).
-# Usage: check_abi.sh LIBRARY [--update]; CC names the compiler. Sizes are those of 64-bit systems.
+# Usage: check_abi.sh LIBRARY [--update]; CC is the compiler, with its flags. Sizes are those of 64-bit systems.
 set -u
 library=$1
 here=$(dirname "$0")
 root=$here/../..
 list=$here/abi.txt
 cc=${CC:-cc}
-for tool in "$cc" readelf nm awk; do
+for tool in ${cc%% *} readelf nm awk; do
     command -v "$tool" > /dev/null || { echo "skipped: no $tool"; exit 77; }
 done
-[ "$(echo '__SIZEOF_POINTER__ __SIZEOF_LONG__' | "$cc" -E -P -x c -)" = '8 8' ] ||
+[ "$(echo '__SIZEOF_POINTER__ __SIZEOF_LONG__' | $cc -E -P -x c -)" = '8 8' ] ||
     { echo 'skipped: not a 64-bit system'; exit 77; }
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -23,13 +23,13 @@ echo '#include "decimamba.h"' > "$work/header.c"
 
 # The declarations of exported functions, one a line.
 functions() {
-    "$cc" -std=c99 -E -P -I "$root/include" "$work/header.c" | tr '\n' ' ' | tr ';' '\n' |
+    $cc -std=c99 -E -P -I "$root/include" "$work/header.c" | tr '\n' ' ' | tr ';' '\n' |
         sed -n 's/  */ /g; s/.*__attribute__((visibility("default"))) \(.*\)/function \1/p'
 }
 
 # Structs, members and constants, as the compiler tells debuggers.
 layout() {
-    "$cc" -std=c99 -g -gdwarf-4 -fno-eliminate-unused-debug-types -I "$root/include" -c \
+    $cc -std=c99 -g -gdwarf-4 -fno-eliminate-unused-debug-types -I "$root/include" -c \
         -o "$work/header.o" "$work/header.c" || return
     readelf -W --debug-dump=info "$work/header.o" 2> "$work/readelf" | awk '
     function reference(line) { # what a type attribute points to

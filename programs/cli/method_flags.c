@@ -197,6 +197,20 @@ static bool apply_settings(struct method_flags *flags, dm_method_options *method
     return true;
 }
 
+/* A flag that would change nothing says so. */
+static bool check_idle(const struct method_flags *flags, dm_method_kind kind) {
+    const char *idle = flags->score_given         ? "score"
+                       : flags->base_length_given ? "base-length"
+                       : flags->beta_given        ? "beta"
+                       : flags->min_length_given  ? "min-length"
+                                                  : NULL;
+    if (kind == DM_METHOD_KEEP_LAST && flags->score_given)
+        return fail_usage(
+            "--score: --method keep-last keeps the last tokens, whatever their score");
+    return !idle || dm_method_drops_tokens(kind) ||
+           fail_usage("--%s: nothing is dropped without --layers or --method keep-last", idle);
+}
+
 static bool apply(struct method_flags *flags, size_t n_layer, size_t trained,
                   dm_method_options *method) {
     if (!apply_method(flags, trained, method) || !apply_settings(flags, method) ||
@@ -213,15 +227,7 @@ static bool apply(struct method_flags *flags, size_t n_layer, size_t trained,
         method->min_length = flags->min_length;
     if (flags->keep_tail_given)
         method->keep_tail = flags->keep_tail;
-    if (dm_method_drops_tokens(method->kind))
-        return true;
-    const char *idle = flags->score_given         ? "score"
-                       : flags->base_length_given ? "base-length"
-                       : flags->beta_given        ? "beta"
-                       : flags->min_length_given  ? "min-length"
-                                                  : NULL;
-    return !idle ||
-           fail_usage("--%s: nothing is dropped without --layers or --method keep-last", idle);
+    return check_idle(flags, method->kind);
 }
 
 bool method_flags_apply(struct method_flags *flags, size_t n_layer, dm_method_options *method) {

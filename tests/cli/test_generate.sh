@@ -274,6 +274,8 @@ run 2 generate model text --base-length 5
 complains '--base-length: nothing is dropped'
 run 2 generate model text --method none --layers 1
 complains '--method none drops no tokens'
+run 2 generate model text --method keep-last --score mean
+complains '--score: --method keep-last keeps the last tokens'
 run 1 generate model text --cpu quantum
 complains quantum
 run 1 generate model text --layers 1 --score global

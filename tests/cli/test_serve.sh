@@ -109,6 +109,7 @@ done << 'END'
 {"prompt": "a", "method": {"name": "decimate", "quux": 1}}|unknown key
 {"prompt": "a", "method": {"name": "none", "layers": [2]}}|"method: layers: method none drops no tokens
 {"prompt": "a", "method": {"name": "none", "base_length": 5}}|"method: base_length: nothing is dropped
+{"prompt": "a", "method": {"name": "keep-last", "score": "mean"}}|"method: score: method keep-last keeps
 {"prompt": "a", "seed": 0.5}|seed: must be
 END
 printf '{"prompt": "\377"}' > bad

@@ -305,7 +305,7 @@ check_streams $? 130
 mkfifo endless
 "$program" generate model --file endless --save-session half --json > out 2> err &
 reader=$!
-(head -c 2000000 /dev/zero | tr '\0' a && : > begun && exec yes) > endless 2> yes &
+(head -c 400000 /dev/zero | tr '\0' a && : > begun && exec yes) > endless 2> yes &
 while [ ! -e begun ]; do sleep 0.02; done
 kill -INT $reader
 wait $reader

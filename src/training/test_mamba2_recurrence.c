@@ -137,7 +137,7 @@ static void mix(const struct shape *shape, const struct dm_tensors *tensors, siz
     size_t E = shape->d_ssm, N = shape->d_state, G = shape->n_group, H = shape->n_head;
     size_t width = E + 2 * G * N, mlp = shape->d_inner - E, rows = 2 * mlp + E + width + H;
     size_t head_dim = E / H;
-    double in[2 * MAX_WIDTH], inner[MAX_WIDTH];
+    double in[2 * MAX_WIDTH], inner[MAX_WIDTH] = {0};
     assert_true(width <= MAX_WIDTH && rows <= 2 * MAX_WIDTH && E * N <= MAX_STATE);
     product(values(tensors, layer, "mixer.in_proj.weight"), u, rows, shape->d_model, in);
     for (size_t i = 0; shape->bias && i < rows; i++)

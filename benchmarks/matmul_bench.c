@@ -104,8 +104,10 @@ static double measure(const struct bench *b, const struct shape *shape, dm_dtype
     bool back = kind == BACK || kind == PACK_TRANSPOSED;
     struct run run = {.bench = b,
                       .shape = shape,
-                      .source = {b->weight, DM_DTYPE_AUTO, back ? shape->n_in : shape->n_out,
-                                 back ? shape->n_out : shape->n_in, back},
+                      .source = {.data = b->weight,
+                                 .n_out = back ? shape->n_in : shape->n_out,
+                                 .n_in = back ? shape->n_out : shape->n_in,
+                                 .transposed = back},
                       .compute = compute,
                       .kind = kind,
                       .n_token = n_token};
